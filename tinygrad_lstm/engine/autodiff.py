@@ -1,0 +1,326 @@
+"""The graph, and the loop that walks it backward.
+
+A *node* is one run of a primitive, a leaf, or a constant. It knows its sources, and of the arrays only what the rules
+asked to keep; no node points at a Tensor or at its readers, so a graph dies by reference count alone.
+
+Reverse mode in one sentence: visit the nodes from the newest to the oldest; each hands every source its part of the
+cotangent, and a source that several nodes read adds the parts up before its own turn comes. Creation numbers give the
+order: a node is always newer than what it reads, and its sources never change.
+
+Why the order matters: in z = x·x + x the node x must wait for both parts. A walk that went on from x as soon as the
+first part arrived would count the paths through x·x twice, or not at all.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.ops.indexing import add_at, scatter
+from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, Plan, Primitive
+from tinygrad_lstm.engine.scope import Place, Scope, modes, source_line
+from tinygrad_lstm.errors import GradError, ShapeError
+
+Shape: TypeAlias = tuple[int, ...]
+counter = itertools.count(1)  # numbers nodes and changes alike, so that their order in time can be compared
+last_change = [0]  # the number of the last change to any leaf's data
+FREED: tuple[Any, ...] = ("freed",)  # stands in for what a node kept, once a backward pass has used it
+_inside_the_engine = True
+
+
+class Node:
+    """One vertex of the graph. ``op`` is None for a leaf or a constant."""
+
+    __slots__ = (
+        "changed_at", "dtypes", "grad", "hooks", "kept", "labels", "number", "op", "params", "place", "plan",
+        "requires_grad", "retains_grad", "scope", "shapes", "sources",
+    )  # fmt: skip
+
+    def __init__(
+        self, op: Primitive[Any, Any] | None, sources: tuple[Source | None, ...], shapes: tuple[Shape, ...],
+        dtypes: tuple[np.dtype, ...], place: Place, requires_grad: bool,
+    ) -> None:  # fmt: skip
+        self.op = op
+        self.sources = sources  # one for each input; None for a literal, a bare number or array
+        self.shapes, self.dtypes = shapes, dtypes  # one for each output
+        self.place = place
+        self.requires_grad = requires_grad
+        self.number = next(counter)
+        self.scope: Scope | None = modes.scope
+        self.plan: Plan | None = None
+        self.kept: tuple[Any, ...] = ()  # what the rules of the plan asked for
+        self.params: dict[str, Any] = {}
+        self.labels: dict[int, str] | None = None  # the names of the outputs
+        self.grad: Any = None  # of a leaf, or where retains_grad: a Tensor, put there by ``backward``
+        self.retains_grad = False
+        self.hooks: list[Callable[[Any], Any]] | None = None
+        self.changed_at = 0
+
+    @property
+    def label(self) -> str:
+        """The name given to its (first) output, or an empty string."""
+        return next(iter(self.labels.values())) if self.labels else ""
+
+    @property
+    def step(self) -> int | None:
+        """The time step it was made in."""
+        return self.scope.step if self.scope else None
+
+    def __str__(self) -> str:
+        """How an error speaks of it: ``h (multiply) of shape (4, 8), made at train.py:41 in lstm/t=35``."""
+        what = self.op.name if self.op else "leaf" if self.requires_grad else "constant"
+        name = f"{self.label} ({what})" if self.label else what
+        shapes = " and ".join(map(str, self.shapes)) if len(self.shapes) < 4 else f"{len(self.shapes)} x {self.shapes[0]}"
+        return f"{name} of shape {shapes}, made at {source_line(self.place)}" + (f" in {self.scope}" if self.scope else "")
+
+
+class Source(NamedTuple):
+    """Where a value comes from: a node, which of its outputs, and the tag that the next reader's edge will bear."""
+
+    node: Node
+    index: int
+    tag: str | None
+
+
+class Edge(NamedTuple):
+    """One input of one node, as a hook sees it: ``reader`` reads ``source`` under the name ``name``."""
+
+    reader: Node
+    position: int
+    source: Node
+    index: int
+    tag: str | None
+
+    @property
+    def name(self) -> str:
+        """The input's name in its op, e.g. ``x`` or ``W``; ``arrays[2]`` for an element of a sequence."""
+        assert self.reader.op is not None
+        return input_name(self.reader.op, self.position)
+
+
+def input_name(op: Primitive[Any, Any], position: int) -> str:
+    """What the op calls its input number ``position``."""
+    return f"{op.inputs[0]}[{position}]" if op.sequence else op.inputs[position]
+
+
+Visit: TypeAlias = tuple[Node, Any, list[tuple[int, Any]]]  # node, its cotangent, (input, what its source was handed)
+Wrap: TypeAlias = Callable[[Array, Source], Any]  # an array and where it comes from -> a Tensor
+
+
+def topological_order(roots: Sequence[Node], *, all_nodes: bool = False) -> list[Node]:
+    """The nodes that the roots depend on, oldest first: those that need a gradient, or all of them."""
+    seen = set(roots)
+    waiting = list(seen)
+    while waiting:
+        for source in waiting.pop().sources:
+            if source is not None:
+                node = source[0]
+                if node not in seen and (all_nodes or node.requires_grad):
+                    seen.add(node)
+                    waiting.append(node)
+    return sorted(seen, key=attrgetter("number"))
+
+
+def ancestors_of(targets: set[Node], order: Sequence[Node]) -> list[Node]:
+    """Of an order (oldest first), the nodes from which a target can be reached, targets included."""
+    needed = set(targets)
+    kept = []
+    for node in order:
+        if node in needed or any(source is not None and source[0] in needed for source in node.sources):
+            needed.add(node)
+            kept.append(node)
+    return kept
+
+
+def backpropagate(
+    roots: Sequence[Source],
+    seeds: Sequence[Any],
+    *,
+    targets: set[Node] | None = None,
+    retain_graph: bool = False,
+    wrap: Wrap | None = None,
+) -> Iterator[Visit]:
+    """Visit the graph from the newest node to the oldest, handing cotangents on: the whole of reverse mode.
+
+    ``targets``: only nodes that lead to one of these are visited (None: all that need a gradient). ``wrap`` makes a
+    Tensor of a kept array, so that the rules themselves are recorded (create_graph); without it all is plain NumPy.
+
+    Raises GradError, before anything is touched, where the graph was freed or a kept value was changed.
+    """
+    order = topological_order([root.node for root in roots if root.node.requires_grad])
+    if targets is not None:
+        order = ancestors_of(targets, order)
+    refuse_if_stale(order)
+    visited = set(order)
+    pending = Pending(in_place=wrap is None)  # dL/dy so far, for the nodes whose turn is still to come
+    hook = modes.through
+    for root, seed in zip(roots, seeds, strict=True):
+        if root.node in visited:
+            pending.add(root.node, root.index, seed)
+    while order:
+        node = order.pop()
+        g = pending.take(node)
+        if g is None:  # every path to it was cut
+            continue
+        if node.hooks:
+            for watch in tuple(node.hooks):
+                changed = watch(g)
+                g = g if changed is None else changed
+        contributions = []
+        sources = node.sources
+        for position, c in vjps(node, g, visited, wrap):
+            source, index, tag = sources[position]  # type: ignore[misc]  # an input that wants a gradient has a source
+            if type(c) is IndexedCotangent:
+                if wrap is not None or hook is not None or len(source.shapes) > 1:
+                    c = dense(c, source.shapes[index], wrap is not None)
+            else:
+                if c.shape != source.shapes[index]:
+                    c = unbroadcast(c, source.shapes[index], node, position)
+                if c.dtype is not source.dtypes[index] and c.dtype.kind != "c":
+                    c = c.astype(source.dtypes[index])
+            if hook is not None:
+                c = hook(Edge(node, position, source, index, tag), c)
+                if c is None:
+                    continue
+            pending.add(source, index, c)
+            contributions.append((position, c))
+        if not retain_graph and node.kept:
+            node.kept = FREED
+        yield node, g, contributions
+
+
+def vjps(node: Node, g: Any, visited: set[Node], wrap: Wrap | None) -> Iterator[tuple[int, Any]]:
+    """Run the node's rules: for each input that wants a gradient, its position and dL/d(input)."""
+    op, plan = node.op, node.plan
+    if op is None or plan is None:
+        return
+    kept = node.kept if wrap is None else wrapped(node, wrap)
+    for position, rule, needs in plan.calls:
+        if position < 0:  # one joint rule for all
+            for k, c in enumerate(rule(g, *[kept[n] for n in needs])):
+                source = node.sources[k]
+                if c is not None and source is not None and source.node in visited:
+                    yield k, c
+        elif node.sources[position].node in visited:  # type: ignore[union-attr]
+            first = (position, g) if op.sequence else (g,)
+            c = rule(*first, *[kept[n] for n in needs])
+            if c is not None:
+                yield position, c
+
+
+def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
+    """What the node kept, with its inputs and outputs as Tensors, so that the rules run on them are recorded."""
+    op, plan = node.op, node.plan
+    assert op is not None and plan is not None
+
+    def lift(value: Any, source: Source | None) -> Any:
+        return value if source is None or not source.node.requires_grad else wrap(value, source)
+
+    values: list[Any] = []
+    for name, value in zip(plan.keep, node.kept, strict=True):
+        if name == "saved":
+            raise GradError(
+                f"{op.name} saves arrays for its backward, which no graph leads through, so it has no second derivative "
+                f"(create_graph=True); use its composed form"
+            )
+        if name == "y" and op.several:
+            value = tuple(wrap(part, Source(node, k, None)) for k, part in enumerate(value))
+        elif name == "y":
+            value = wrap(value, Source(node, 0, None))
+        elif name in op.inputs and op.sequence:
+            value = tuple(map(lift, value, node.sources))
+        elif name in op.inputs:
+            value = lift(value, node.sources[op.inputs.index(name)])
+        values.append(value)
+    return tuple(values)
+
+
+class Pending:
+    """The cotangents under way: what each node, not yet visited, has been handed so far."""
+
+    __slots__ = ("_buffers", "_in_place", "_owned")
+
+    def __init__(self, *, in_place: bool) -> None:
+        self._in_place = in_place
+        self._buffers: dict[Node, Any] = {}
+        self._owned: set[Node] = set()  # buffers made here: nobody else holds them, so they may be added to in place
+
+    def add(self, node: Node, index: int, c: Any) -> None:
+        """buffer += c. The first c is kept as it came, and never written to: it may be somebody else's array."""
+        buffers = self._buffers
+        if len(node.shapes) > 1:
+            outputs = buffers.setdefault(node, [None] * len(node.shapes))
+            outputs[index] = c if outputs[index] is None else outputs[index] + c
+        elif type(c) is IndexedCotangent:
+            if node not in self._owned:
+                buffer = buffers.get(node)
+                buffers[node] = np.zeros(node.shapes[0], node.dtypes[0]) if buffer is None else np.array(buffer)
+                self._owned.add(node)
+            add_at(buffers[node], c.where, c.values)
+        elif node not in buffers:
+            buffers[node] = c
+        elif node in self._owned:
+            buffers[node] += c
+        else:
+            buffers[node] = buffers[node] + c
+            if self._in_place:
+                self._owned.add(node)
+
+    def take(self, node: Node) -> Any:
+        """The total for a node whose turn has come (None: nothing reached it); outputs nobody used count as zeros."""
+        g = self._buffers.pop(node, None)
+        if g is None:
+            return None
+        if len(node.shapes) > 1:
+            outputs = zip(g, node.shapes, node.dtypes, strict=True)
+            return [np.zeros(shape, dtype) if c is None else c for c, shape, dtype in outputs]
+        if node.op is None and self._in_place and node not in self._owned:
+            return np.array(g)  # a leaf keeps its gradient, so it must not be a view of somebody else's
+        return g
+
+
+def unbroadcast(c: Any, shape: Shape, node: Node, position: int) -> Any:
+    """Undo broadcasting: sum c over the axes along which the input was repeated."""
+    extra = len(c.shape) - len(shape)
+    stretched = tuple(k + extra for k, n in enumerate(shape) if n == 1 and c.shape[k + extra] != 1) if extra >= 0 else ()
+    total = c.sum(axis=(*range(extra), *stretched)) if extra >= 0 else c
+    if total.size != math.prod(shape) or extra < 0:
+        assert node.op is not None
+        raise ShapeError(
+            f"the rule of {node.op.name} for {input_name(node.op, position)} gave a cotangent of shape {c.shape}, "
+            f"but the input has shape {shape}"
+        )
+    return total.reshape(shape)
+
+
+def dense(c: IndexedCotangent, shape: Shape, recorded: bool) -> Any:
+    """An indexed cotangent as a whole array (or, recorded, a Tensor)."""
+    return scatter(c.values, c.where, shape) if recorded else scatter.forward(c.values, c.where, shape)
+
+
+def refuse_if_stale(order: Sequence[Node]) -> None:
+    """Raise GradError where a backward pass would use what is gone, or what is no longer what forward saw."""
+    for node in reversed(order):
+        if node.kept is FREED:
+            raise GradError(
+                f"backward reached a graph that an earlier backward has already used and freed, through {node}. "
+                "If that value is carried from one step of training to the next, detach() it there, which cuts the "
+                "history; to go through the same graph twice on purpose, say retain_graph=True the first time"
+            )
+        if node.number < last_change[0] and node.plan is not None and node.op is not None:
+            _refuse_if_changed(node, node.op, node.plan)
+
+
+def _refuse_if_changed(node: Node, op: Primitive[Any, Any], plan: Plan) -> None:
+    for position, source in enumerate(node.sources):
+        name = op.inputs[0] if op.sequence else op.inputs[position]
+        if source is not None and name in plan.keep and source.node.changed_at > node.number:
+            raise GradError(
+                f"the data of {source.node} was changed after {node} had kept it for its derivative; "
+                "change parameters only after backward, or read them again"
+            )

@@ -1,0 +1,86 @@
+"""Making tensors, and the one random generator that all of them come from."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, get_default_dtype
+
+_inside_the_engine = True
+_generator = [np.random.default_rng()]
+
+
+def manual_seed(seed: int) -> None:
+    """Start the package's random numbers anew, so that what follows can be repeated."""
+    _generator[0] = np.random.default_rng(seed)
+
+
+def generator() -> np.random.Generator:
+    """The generator that initial weights, dropout and random tensors draw from."""
+    return _generator[0]
+
+
+def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """A leaf holding a copy of the data; numbers and lists take the default dtype, arrays keep theirs.
+
+    >>> tensor([[1, 2], [3, 4]], requires_grad=True)
+    tensor([[1., 2.],
+            [3., 4.]], requires_grad=True)
+    """
+    return Tensor(data, requires_grad=requires_grad, dtype=dtype)
+
+
+def zeros(*shape: int | tuple[int, ...], dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """All 0; the shape as numbers or one tuple."""
+    return Tensor(np.zeros(_shape(shape), dtype or get_default_dtype()), requires_grad)
+
+
+def ones(*shape: int | tuple[int, ...], dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """All 1; the shape as numbers or one tuple."""
+    return Tensor(np.ones(_shape(shape), dtype or get_default_dtype()), requires_grad)
+
+
+def full(shape: int | tuple[int, ...], value: float, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """All of one value."""
+    return Tensor(np.full(shape, value, dtype or get_default_dtype()), requires_grad)
+
+
+def zeros_like(other: Tensor, requires_grad: bool = False) -> Tensor:
+    """All 0, in the shape and dtype of another tensor."""
+    return Tensor(np.zeros_like(other.data), requires_grad)
+
+
+def ones_like(other: Tensor, requires_grad: bool = False) -> Tensor:
+    """All 1, in the shape and dtype of another tensor."""
+    return Tensor(np.ones_like(other.data), requires_grad)
+
+
+def arange(
+    start: float, stop: float | None = None, step: float = 1, dtype: DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Evenly spaced numbers, the stop excluded."""
+    first, last = (0.0, start) if stop is None else (start, stop)
+    return Tensor(np.arange(first, last, step, dtype or get_default_dtype()), requires_grad)
+
+
+def eye(n: int, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """The identity matrix (n, n)."""
+    return Tensor(np.eye(n, dtype=dtype or get_default_dtype()), requires_grad)
+
+
+def randn(*shape: int | tuple[int, ...], dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Independent normal numbers, mean 0 and variance 1."""
+    return Tensor(generator().standard_normal(_shape(shape)), requires_grad, dtype or get_default_dtype())
+
+
+def rand(*shape: int | tuple[int, ...], dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Independent uniform numbers in [0, 1)."""
+    return Tensor(generator().random(_shape(shape)), requires_grad, dtype or get_default_dtype())
+
+
+def _shape(shape: tuple[int | tuple[int, ...], ...]) -> tuple[int, ...]:
+    """f(2, 3) and f((2, 3)) mean the same."""
+    if len(shape) == 1 and isinstance(shape[0], tuple | list):
+        return tuple(shape[0])
+    return tuple(int(n) for n in shape)  # type: ignore[arg-type]  # numbers here: a tuple came alone

@@ -1,0 +1,118 @@
+"""The two ways to ask for gradients beside ``tensor.backward()``: for chosen tensors, and step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_lstm.engine.autodiff import Node, Source, backpropagate, input_name
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, handle, seed
+from tinygrad_lstm.errors import GradError
+
+_inside_the_engine = True
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: TensorLike | Sequence[TensorLike] = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """dL/d(input) for each input, any tensors of the graph, leaving every ``.grad`` alone; always a tuple, as in PyTorch.
+
+    With several outputs L is Σ grad_output · output (a missing grad_output counts as 1 for a single element). Only nodes
+    between inputs and outputs are visited. With ``create_graph`` the results have a graph of their own. An input that
+    no output depends on is a GradError, or None with ``allow_unused``.
+
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> y = x**3
+    >>> (dy,) = grad(y, x, create_graph=True)
+    >>> (ddy,) = grad(dy, x)
+    >>> dy.item(), ddy.item()
+    (27.0, 18.0)
+    """
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if grad_outputs is None or isinstance(grad_outputs, Tensor) or len(outputs) == 1 and not _is_list(grad_outputs):
+        grad_outputs = [grad_outputs] * len(outputs) if grad_outputs is None else [grad_outputs]
+    if len(grad_outputs) != len(outputs):
+        raise GradError(f"{len(outputs)} outputs but {len(grad_outputs)} grad_outputs")
+    for k, output in enumerate(outputs):
+        if not output.requires_grad and not allow_unused:
+            raise GradError(f"output {k} depends on nothing that requires a gradient")
+    for k, value in enumerate(inputs):
+        if not value.requires_grad:
+            raise GradError(f"input {k} does not require a gradient: set requires_grad before it is used")
+    roots = [output.source for output in outputs]
+    seeds = [seed(output, g, create_graph) for output, g in zip(outputs, grad_outputs, strict=True)]
+    found: dict[Node, Any] = {}
+    targets = {value.source.node for value in inputs}
+    retain = create_graph if retain_graph is None else retain_graph
+    passes = backpropagate(roots, seeds, targets=targets, retain_graph=retain, wrap=handle if create_graph else None)
+    for node, g, _ in passes:
+        if node in targets:
+            found[node] = g
+    return tuple(_result(k, value.source, found, allow_unused) for k, value in enumerate(inputs))
+
+
+def _is_list(value: TensorLike) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _result(k: int, source: Source, found: dict[Node, Any], allow_unused: bool) -> Tensor | None:
+    g = found.get(source.node)
+    if g is None:
+        if allow_unused:
+            return None
+        raise GradError(
+            f"input {k} ({source.node}) does not lead to the outputs; allow_unused=True gives None for it instead"
+        )
+    g = g[source.index] if len(source.node.shapes) > 1 else g
+    return g if isinstance(g, Tensor) else handle(np.array(g), None)
+
+
+class Contribution(NamedTuple):
+    """What a node handed to one of its sources."""
+
+    name: str  # the input's name in the op
+    target: Node
+    array: Any
+
+
+class BackwardEvent(NamedTuple):
+    """One node's turn in a backward pass: what came in, what went out, what could be let go."""
+
+    node: Node
+    cotangent: Any
+    contributions: tuple[Contribution, ...]
+    freed: tuple[str, ...]  # the names of the kept values that are gone now
+
+
+def backward_events(
+    loss: Tensor, gradient: TensorLike = None, retain_graph: bool | None = None, create_graph: bool = False
+) -> Iterator[BackwardEvent]:
+    """``loss.backward()``, one node at a time: take all the events and every leaf's ``grad`` has been added to.
+
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> for event in backward_events(x * x + x):
+    ...     print(event.node.op.name if event.node.op else "leaf", event.cotangent, [c.name for c in event.contributions])
+    add 1.0 ['a', 'b']
+    multiply 1.0 ['a', 'b']
+    leaf 7.0 []
+    """
+    retain = create_graph if retain_graph is None else retain_graph
+    first = seed(loss, gradient, create_graph)
+    wrap = handle if create_graph else None
+    for node, g, handed in backpropagate([loss.source], [first], retain_graph=retain, wrap=wrap):
+        accumulate(node, g)
+        op, plan = node.op, node.plan
+        contributions = tuple(
+            Contribution(input_name(op, k), source.node, array)
+            for k, array in handed
+            if op is not None and (source := node.sources[k]) is not None
+        )
+        yield BackwardEvent(node, g, contributions, plan.keep if plan is not None and not retain else ())

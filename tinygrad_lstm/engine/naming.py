@@ -1,0 +1,43 @@
+"""Names on values and on edges, put there without a vertex or a copy of their own."""
+
+from __future__ import annotations
+
+from tinygrad_lstm.engine.autodiff import Source
+from tinygrad_lstm.engine.scope import modes
+from tinygrad_lstm.engine.tensor import Tensor, handle
+
+_inside_the_engine = True
+
+
+def label(**named: Tensor) -> None:
+    """Name tensors after the letters of the equations, so that the equations can stay bare.
+
+    The names are shown in pictures and errors, and a Trajectory being collected takes the tensors by them.
+
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> y = x * x
+    >>> label(x=x, y=y)
+    >>> y.source.node.label
+    'y'
+    """
+    if modes.collecting is not None:
+        modes.collecting.update(named)
+    if modes.grad_enabled:
+        for name, tensor in named.items():
+            node, index, _ = tensor.source
+            if node.labels is None:
+                node.labels = {index: name}
+            else:
+                node.labels[index] = name
+
+
+def tag(tensor: Tensor, name: str) -> Tensor:
+    """The same value by another handle: the edge to whoever reads this handle bears the tag.
+
+    >>> c = Tensor(2.0, requires_grad=True)
+    >>> y = tag(c, "carry") * 0.5
+    >>> y.source.node.sources[0].tag
+    'carry'
+    """
+    node, index, _ = tensor.source
+    return handle(tensor.data, Source(node, index, name))

@@ -1,0 +1,75 @@
+"""Picking elements out, and adding them back where they came from.
+
+Their cotangents are zero almost everywhere, so the rules return an IndexedCotangent: where, and what to add there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+@primitive
+def index(x: Array, key: Any) -> Array:
+    """x[key], with every kind of index NumPy has; an element picked twice gets both cotangents."""
+    return x[key]
+
+
+index.defvjp(x=lambda g, key: IndexedCotangent(key, g))
+
+
+@primitive
+def embedding(weight: Array, indices: Array) -> Array:
+    """The rows weight[indices], a table look-up: weight (V, D), indices (...) whole numbers, y (..., D)."""
+    return weight[indices]
+
+
+embedding.defvjp(weight=lambda g, indices: IndexedCotangent(indices, g))
+
+
+@primitive
+def scatter(values: Array, where: Any, shape: Shape) -> Array:
+    """Zeros of this shape with the values added in at ``where``; what falls on one place twice adds up."""
+    y = np.zeros(shape, np.asarray(values).dtype)
+    add_at(y, where, values)
+    return y
+
+
+scatter.defvjp(values=lambda g, where: g[where])
+
+
+def add_at(y: Array, where: Any, values: Array) -> None:
+    """y[where] += values, in place, repeated indices adding up.
+
+    Integer look-ups of whole rows are sorted first, so that each row is summed in one sweep: much faster than the
+    element by element ``np.add.at``.
+    """
+    if _once(where):
+        y[where] += values
+        return
+    indices = np.asarray(where) if not isinstance(where, tuple) else None
+    if indices is None or indices.dtype == bool or y.ndim == 1 or indices.size < 16:
+        np.add.at(y, where, values)
+        return
+    flat = indices.reshape(-1) % len(y)
+    order = np.argsort(flat, kind="stable")
+    rows = flat[order]
+    starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))
+    y[rows[starts]] += np.add.reduceat(np.reshape(values, (flat.size, *y.shape[1:]))[order], starts, axis=0)
+
+
+def _once(where: Any) -> bool:
+    """No element can be meant twice: slices, numbers, Ellipsis, None and masks only."""
+    parts = where if isinstance(where, tuple) else (where,)
+    return all(
+        part is None
+        or part is Ellipsis
+        or isinstance(part, slice | int | np.integer)
+        or (isinstance(part, np.ndarray) and part.dtype == bool)
+        for part in parts
+    )

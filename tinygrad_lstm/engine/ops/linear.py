@@ -1,0 +1,55 @@
+"""Products of matrices. Shapes are beside each op; ᵀ swaps the last two axes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinygrad_lstm.engine.ops.primitive import Array, primitive
+
+
+@primitive(numpy=np.matmul)
+def matmul(a: Array, b: Array) -> Array:
+    """Y = A B: a (..., N, M) and b (..., M, K) give (..., N, K); a 1-d input is a row before, a column after, as in NumPy.
+
+    ∂L/∂A = G Bᵀ and ∂L/∂B = Aᵀ G.
+    """
+    return np.matmul(a, b)
+
+
+def _matmul_vjp_a(g: Array, a_shape: tuple[int, ...], b: Array) -> Array:
+    if b.ndim == 1:  # (..., N, M) · (M,): an outer product gives G Bᵀ
+        return np.expand_dims(g, -1) * b
+    if len(a_shape) == 1:  # the row (M,) meets (..., M, K)
+        return (b @ np.expand_dims(g, -1))[..., 0]
+    return g @ np.swapaxes(b, -1, -2)
+
+
+def _matmul_vjp_b(g: Array, a: Array, b_shape: tuple[int, ...]) -> Array:
+    if a.ndim == 1:
+        return np.expand_dims(a, -1) * np.expand_dims(g, -2) if len(b_shape) > 1 else a * g
+    if len(b_shape) == 1:
+        return (np.swapaxes(a, -1, -2) @ np.expand_dims(g, -1))[..., 0]
+    return np.swapaxes(a, -1, -2) @ g
+
+
+matmul.defvjp(a=_matmul_vjp_a, b=_matmul_vjp_b)
+
+
+@primitive
+def linear(x: Array, W: Array) -> Array:
+    """Y = X Wᵀ, a layer's weights as they are stored: x (..., D), W (G, D), y (..., G).
+
+    ∂L/∂X = G W and ∂L/∂W = Gᵀ X, the sum of outer products over all leading axes.
+    """
+    return x @ W.T
+
+
+def _rows(x: Array) -> Array:
+    """x as a matrix: every leading axis is one more row."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+linear.defvjp(
+    x=lambda g, W: g @ W,
+    W=lambda g, x: _rows(g).T @ _rows(x),
+)

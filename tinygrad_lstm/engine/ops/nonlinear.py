@@ -1,0 +1,156 @@
+"""Smooth curves and squashing functions, element by element. x, y: the same shape.
+
+Most keep only their output y, from which the slope can be read: tanh' = 1 - y², σ' = y (1 - y).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinygrad_lstm.engine.ops.primitive import Array, primitive
+
+
+@primitive(numpy=np.exp)
+def exp(x: Array) -> Array:
+    """y = eˣ, its own slope."""
+    return np.exp(x)
+
+
+exp.defvjp(x=lambda g, y: g * y)
+
+
+@primitive(numpy=np.expm1)
+def expm1(x: Array) -> Array:
+    """y = eˣ - 1, exact for small x; its slope is y + 1."""
+    return np.expm1(x)
+
+
+expm1.defvjp(x=lambda g, y: g * (y + 1))
+
+
+@primitive(numpy=np.log)
+def log(x: Array) -> Array:
+    """The natural logarithm, with slope 1/x."""
+    return np.log(x)
+
+
+log.defvjp(x=lambda g, x: g / x)
+
+
+@primitive(numpy=np.log1p)
+def log1p(x: Array) -> Array:
+    """log(1 + x), exact for small x, with slope 1/(1 + x)."""
+    return np.log1p(x)
+
+
+log1p.defvjp(x=lambda g, x: g / (1 + x))
+
+
+@primitive(numpy=np.sqrt)
+def sqrt(x: Array) -> Array:
+    """y = √x, with slope 1/(2y): infinite at 0."""
+    return np.sqrt(x)
+
+
+sqrt.defvjp(x=lambda g, y: 0.5 * g / y)
+
+
+@primitive(numpy=np.tanh)
+def tanh(x: Array) -> Array:
+    """y = tanh x in (-1, 1), with slope 1 - y²: at most 1, and small where saturated."""
+    return np.tanh(x)
+
+
+tanh.defvjp(x=lambda g, y: g * (1 - y * y))
+
+# e to a larger number than this overflows; sigmoid stops there instead of warning (its value is below 1e-38 by then)
+_LARGEST_EXPONENT = {np.dtype(f"f{n}"): float(np.log(np.finfo(f"f{n}").max)) - 0.01 for n in (2, 4, 8)}
+
+
+@primitive
+def sigmoid(x: Array) -> Array:
+    """σ(x) = 1 / (1 + e⁻ˣ) in (0, 1), with slope y (1 - y): at most 1/4."""
+    return 1 / (1 + np.exp(np.minimum(-x, _LARGEST_EXPONENT.get(x.dtype, 700.0))))
+
+
+sigmoid.defvjp(x=lambda g, y: g * (y * (1 - y)))
+
+
+@primitive
+def relu(x: Array) -> Array:
+    """max(x, 0), with slope 0 at the kink x = 0, as in PyTorch."""
+    return np.maximum(x, 0)
+
+
+relu.defvjp(x=lambda g, y: np.where(y > 0, g, 0))
+
+
+@primitive
+def softplus(x: Array) -> Array:
+    """y = log(1 + eˣ), a smooth relu; its slope is σ(x) = 1 - e⁻ʸ. Stable for any x."""
+    return np.logaddexp(x, np.zeros((), x.dtype))
+
+
+softplus.defvjp(x=lambda g, y: -g * np.expm1(-y))
+
+
+@primitive
+def softmax(x: Array, axis: int = -1) -> Array:
+    """yₖ = e^xₖ / Σⱼ e^xⱼ along an axis; the largest x is subtracted first, so nothing overflows."""
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+softmax.defvjp(x=lambda g, y, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
+
+
+def _logsumexp(x: Array, axis: int | tuple[int, ...] | None) -> Array:
+    """log Σ eˣ with the axis kept; an infinite largest x is not subtracted, so that inf - inf never appears."""
+    top = x.max(axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    with np.errstate(divide="ignore"):  # log 0 = -inf is the answer where every x is -inf
+        return np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
+
+
+@primitive
+def log_softmax(x: Array, axis: int = -1) -> Array:
+    """y = x - log Σⱼ e^xⱼ along an axis: the log-probabilities."""
+    return x - _logsumexp(x, axis)
+
+
+log_softmax.defvjp(x=lambda g, y, axis: g - np.exp(y) * g.sum(axis=axis, keepdims=True))
+
+
+@primitive
+def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
+    """y = log Σ eˣ over one axis, several or all (None): a smooth maximum; its slope is the softmax e^(x-y)."""
+    y = _logsumexp(x, axis)
+    return y if keepdims else y.squeeze(axis=axis)
+
+
+def _logsumexp_vjp(g: Array, x: Array, y: Array, axis: int | tuple[int, ...] | None, keepdims: bool) -> Array:
+    if not keepdims:
+        axes = tuple(range(x.ndim)) if axis is None else axis
+        g, y = np.expand_dims(g, axes), np.expand_dims(y, axes)
+    return g * np.exp(x - y)
+
+
+logsumexp.defvjp(x=_logsumexp_vjp)
+
+
+@primitive
+def softmax_cross_entropy(x: Array, targets: Array) -> Array:
+    """ℓ = log Σⱼ e^xⱼ - x_target, one loss for each row of scores.
+
+    x: scores (..., V); targets: whole numbers (...) in 0..V-1; ℓ: (...). ∂ℓ/∂x = softmax(x) - onehot(target).
+    """
+    return _logsumexp(x, -1)[..., 0] - np.take_along_axis(x, targets[..., None], -1)[..., 0]
+
+
+def _softmax_cross_entropy_vjp(g: Array, x: Array, targets: Array) -> Array:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    p = e / e.sum(axis=-1, keepdims=True)
+    return np.expand_dims(g, -1) * (p - (targets[..., None] == np.arange(x.shape[-1])))
+
+
+softmax_cross_entropy.defvjp(x=_softmax_cross_entropy_vjp)

@@ -1,0 +1,266 @@
+"""A primitive is a NumPy function with its derivatives beside it.
+
+Three doors for the derivatives, one for each real need:
+
+* ``defvjp(a=rule, b=rule)``: one rule per named input; nearly every op.
+* ``defvjp_args(rule)``: any number of inputs, given as one sequence (concatenate, stack).
+* ``defvjp_all(rule)``: one joint rule for all inputs, for kernels that share work.
+
+A rule is the vector-Jacobian product (vjp): from ``g``, the cotangent dL/dy, to dL/d(input). It *names what it needs*
+and only that is kept for backward:
+
+============  ==========================================================================
+``g``         the cotangent of the output (``gs``, a list, when there are several outputs)
+``y``         the output (a tuple when there are several)
+``a``         the input or parameter of that name
+``a_shape``   the shape of that input, when its values are not needed
+``saved``     what the forward returned beside its output (``saves=True``)
+``k``         which of the inputs (``defvjp_args``)
+``wanted``    which inputs need a gradient, a tuple of bools (``defvjp_all``)
+============  ==========================================================================
+
+So an input may not be called g, gs, y, saved, k or wanted. Rules are written in NumPy. Broadcasting is undone by the
+backward loop, not by the rule.
+
+This floor knows no Tensor and no graph. Who runs a primitive when it is called is decided above: the engine puts its own
+interpreter into ``Primitive.interpreter``, as a tracing system binds its primitives.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
+
+import numpy as np
+
+from tinygrad_lstm.errors import GradError
+
+if TYPE_CHECKING:  # for the type of a call only; nothing here uses it
+    from tinygrad_lstm.engine.tensor import Tensor
+
+Array: TypeAlias = Any  # an ndarray in the forward; in a rule also a Tensor (create_graph=True)
+Rule: TypeAlias = Callable[..., Any]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RESERVED = frozenset({"g", "gs", "y", "saved", "k", "wanted"})
+
+
+class IndexedCotangent(NamedTuple):
+    """A cotangent that is zero outside ``where``; the loop adds ``values`` there in place.
+
+    Repeated indices add up. A rule may return it instead of a dense array, so that reading one row at each of T steps
+    costs O(T), not O(T²).
+    """
+
+    where: Any
+    values: Array
+
+
+class Call(NamedTuple):
+    """One rule as the backward loop calls it: ``rule(g, *[kept[n] for n in needs])``."""
+
+    position: int
+    rule: Rule
+    needs: tuple[int, ...]
+
+
+class Plan(NamedTuple):
+    """What to keep, and whom to call, when just these inputs want a gradient.
+
+    ``slots`` says where the kept values stand in ``[*inputs, y]`` (so -1 is y); None when some are not there.
+    """
+
+    keep: tuple[str, ...]
+    slots: tuple[int, ...] | None
+    calls: tuple[Call, ...]
+
+
+class Primitive(Generic[P, R]):
+    """A differentiable function of arrays: ``forward`` and its rules. Calling it runs it in the engine."""
+
+    interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]
+    by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
+    by_numpy: ClassVar[dict[Any, Primitive[Any, Any]]] = {}
+
+    def __init__(self, forward: Callable[P, Any], *, numpy: Any, several: bool, saves: bool) -> None:
+        self.forward: Callable[..., Any] = forward
+        self.name = self.__name__ = forward.__name__
+        self.__doc__, self.__module__ = forward.__doc__, forward.__module__
+        self.__qualname__ = forward.__qualname__
+        self.signature = self.__signature__ = inspect.signature(forward)
+        self.several, self.saves = several, saves
+        self.names = tuple(self.signature.parameters)
+        self.inputs: tuple[str, ...] = ()  # the differentiable ones; a door sets them
+        self.defaults = {
+            p.name: p.default for p in self.signature.parameters.values() if p.default is not inspect.Parameter.empty
+        }
+        self.sequence = False  # the first parameter is a sequence of inputs
+        self.plain = 0  # called with just this many positional arguments, nothing needs binding
+        self._rules: dict[str, tuple[Rule, tuple[str, ...]]] = {}  # with the names each asks for, less g, gs and k
+        self._joint: tuple[Rule, tuple[str, ...]] | None = None
+        self._plans: dict[tuple[bool, ...], Plan] = {}
+        if reserved := RESERVED.intersection(self.names):
+            raise TypeError(f"{self.name}: {', '.join(sorted(reserved))} is a word of the rules, not a name for an input")
+        functions = numpy if isinstance(numpy, tuple) else (numpy,) if numpy is not None else ()
+        Primitive.by_numpy.update(dict.fromkeys(functions, self))
+        Primitive.by_name.setdefault(self.name, self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return Primitive.interpreter(self, args, kwargs)  # type: ignore[no-any-return]  # R is the decorator's promise
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}{self.signature}>"
+
+    # The doors ---------------------------------------------------------------------------------------------------
+
+    def defvjp(self, **rules: Rule) -> None:
+        """One rule per named input: ``multiply.defvjp(a=lambda g, b: g * b, b=lambda g, a: g * a)``."""
+        if unknown := set(rules) - set(self.names):
+            raise TypeError(f"{self.name} has no input called {', '.join(sorted(unknown))}; it has {', '.join(self.names)}")
+        self._open(tuple(name for name in self.names if name in rules))
+        self._rules = {name: self._checked(rule, "gs" if self.several else "g") for name, rule in rules.items()}
+
+    def defvjp_args(self, rule: Rule) -> None:
+        """One rule for every element k of the first parameter, a sequence: ``lambda k, g, ...: dL/d(element k)``."""
+        self._open(self.names[:1])
+        self.sequence, self.plain = True, 0
+        self._rules = {self.names[0]: self._checked(rule, "k", "gs" if self.several else "g")}
+
+    def defvjp_all(self, rule: Rule, inputs: Sequence[str] | None = None, *, sequence: bool = False) -> None:
+        """One joint rule that returns a cotangent for each input (None where not wanted).
+
+        ``inputs`` names the differentiable parameters; without it they are those that have no default. With
+        ``sequence=True`` the inputs are the elements of the first parameter.
+        """
+        required = tuple(name for name in self.names if name not in self.defaults)
+        self._open(self.names[:1] if sequence else required if inputs is None else tuple(inputs))
+        if sequence:
+            self.sequence, self.plain = True, 0
+        self._joint = self._checked(rule, "gs" if self.several else "g")
+
+    def _open(self, inputs: tuple[str, ...]) -> None:
+        if self.inputs:
+            raise TypeError(f"{self.name} has its derivatives already")
+        self.inputs = inputs
+        if self.names[: len(inputs)] == inputs and set(self.names[len(inputs) :]) <= self.defaults.keys():
+            self.plain = len(inputs)
+
+    def _checked(self, rule: Rule, *first: str) -> tuple[Rule, tuple[str, ...]]:
+        """Refuse, where it is written, a rule that asks for what will not be there."""
+        asked = tuple(inspect.signature(rule).parameters)
+        known = {"y", *self.names, *(f"{name}_shape" for name in self.inputs)}
+        known |= {"saved"} if self.saves else set()
+        known |= {"wanted"} if "k" not in first else set()
+        if asked[: len(first)] != first or (unknown := set(asked[len(first) :]) - known):
+            asks = ", ".join(asked)
+            what = f"starts with {', '.join(first)}" if asked[: len(first)] != first else f"cannot ask for {unknown}"
+            raise TypeError(f"a rule of {self.name} {what}; this one asks for ({asks})")
+        return rule, asked[len(first) :]
+
+    # What the engine reads -----------------------------------------------------------------------------------------
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+        """The inputs and the other parameters of a call; a wrong call is Python's own TypeError."""
+        given = self.names[: len(args)]
+        values = self.defaults | dict(zip(given, args, strict=False)) | dict(kwargs)
+        if len(args) > len(self.names) or len(values) != len(self.names) or not kwargs.keys().isdisjoint(given):
+            try:
+                self.signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{self.name}{self.signature}: {error}") from None
+        if self.sequence:
+            return tuple(values.pop(self.names[0])), values
+        return [values.pop(name) for name in self.inputs], values
+
+    def run(self, arrays: Sequence[Array], params: Mapping[str, Any]) -> Any:
+        """The forward on plain arrays."""
+        if self.sequence:
+            return self.forward(arrays, **params)
+        if self.plain:
+            return self.forward(*arrays, **params)
+        return self.forward(**dict(zip(self.inputs, arrays, strict=True)), **params)
+
+    def plan(self, wanted: tuple[bool, ...]) -> Plan:
+        """Which values to keep, and which rules to call, when these inputs want a gradient."""
+        if self.sequence:  # any number of inputs: a cache would grow without bound
+            return self._make_plan(wanted)
+        plan = self._plans.get(wanted)
+        if plan is None:
+            plan = self._plans[wanted] = self._make_plan(wanted)
+        return plan
+
+    def _make_plan(self, wanted: tuple[bool, ...]) -> Plan:
+        if not self.inputs:
+            raise GradError(f"{self.name} has no derivative; give it one with {self.name}.defvjp(...)")
+        if self._joint is not None:
+            rules = [(-1, self._joint)]
+        else:
+            per_input = self.inputs * len(wanted) if self.sequence else self.inputs
+            rules = [(k, self._rules[name]) for k, name in enumerate(per_input) if wanted[k]]
+        keep: dict[str, int] = {}
+        calls = []
+        for position, (rule, names) in rules:
+            needs = tuple([keep.setdefault(name, len(keep)) for name in names])
+            calls.append(Call(position, rule, needs))
+        places = {name: k for k, name in enumerate(self.inputs)} | {"y": -1}
+        slots = None if self.sequence or not keep.keys() <= places.keys() else tuple(places[name] for name in keep)
+        return Plan(tuple(keep), slots, tuple(calls))
+
+    def meaning(
+        self, name: str, arrays: Sequence[Array], y: Any, params: Mapping[str, Any], saved: Any, wanted: tuple[bool, ...]
+    ) -> Any:
+        """The value that a rule means by this name."""
+        if name == "wanted":
+            return wanted
+        if name == "y":
+            return y
+        if name == "saved":
+            return saved
+        if name in params:
+            return params[name]
+        values = tuple(arrays) if self.sequence else arrays[self.inputs.index(name.removesuffix("_shape"))]
+        if not name.endswith("_shape"):
+            return values
+        return tuple(map(np.shape, values)) if self.sequence else np.shape(values)
+
+
+@overload
+def primitive(forward: Callable[P, Any], /) -> Primitive[P, Tensor]: ...
+@overload
+def primitive(*, numpy: Any = None, saves: bool = False) -> Callable[[Callable[P, Any]], Primitive[P, Tensor]]: ...
+def primitive(forward: Any = None, /, *, numpy: Any = None, saves: bool = False) -> Any:
+    """Make a differentiable op of a NumPy function with one output.
+
+    ``numpy`` names the NumPy function(s) it stands for, so that ``np.tanh(tensor)`` finds it. With ``saves=True`` the
+    forward returns ``(output, saved)`` and a rule may ask for ``saved``; such an op has no second derivative.
+
+    >>> import numpy as np, tinygrad_lstm as tg
+    >>> @tg.primitive
+    ... def cube(x):
+    ...     return x**3
+    >>> cube.defvjp(x=lambda g, x: 3 * g * x**2)
+    >>> x = tg.tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> x.grad
+    tensor(12.)
+    """
+    return _decorate(forward, numpy=numpy, several=False, saves=saves)
+
+
+@overload
+def primitive_multi(forward: Callable[P, Any], /) -> Primitive[P, tuple[Tensor, ...]]: ...
+@overload
+def primitive_multi(
+    *, numpy: Any = None, saves: bool = False
+) -> Callable[[Callable[P, Any]], Primitive[P, tuple[Tensor, ...]]]: ...
+def primitive_multi(forward: Any = None, /, *, numpy: Any = None, saves: bool = False) -> Any:
+    """Make a differentiable op of a NumPy function that returns several outputs; its rules get the list ``gs``."""
+    return _decorate(forward, numpy=numpy, several=True, saves=saves)
+
+
+def _decorate(forward: Any, *, numpy: Any, several: bool, saves: bool) -> Any:
+    if forward is None:
+        return lambda forward: Primitive(forward, numpy=numpy, several=several, saves=saves)
+    return Primitive(forward, numpy=numpy, several=several, saves=saves)

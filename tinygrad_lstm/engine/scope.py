@@ -1,0 +1,183 @@
+"""Where we are: the modes of this thread, the scope path, and the names of values.
+
+Scopes nest as modules call each other, and a recurrent layer pushes one for each time step, so every node of a graph
+knows the path of names it was made under. Modes are per thread: one thread's ``no_grad`` is no other's.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType, TracebackType
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Place: TypeAlias = tuple[CodeType, int]  # code object and instruction offset: never a frame, which would keep its locals
+
+
+class Scope:
+    """One name on the path, e.g. ``lstm`` or ``t=3``; the step is inherited by everything inside."""
+
+    __slots__ = ("caller", "name", "parent", "step")
+
+    def __init__(self, name: str, parent: Scope | None, step: int | None, caller: Place | None = None) -> None:
+        self.name, self.parent, self.caller = name, parent, caller
+        self.step = step if step is not None or parent is None else parent.step
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The names from the outermost scope to this one."""
+        names: list[str] = []
+        scope: Scope | None = self
+        while scope is not None:
+            names.append(scope.name)
+            scope = scope.parent
+        return tuple(reversed(names))
+
+    def __str__(self) -> str:
+        return "/".join(self.path)
+
+
+class Modes(threading.local):
+    """What the engine should do just now, in this thread."""
+
+    grad_enabled: bool = True
+    scope: Scope | None = None
+    collecting: dict[str, Any] | None = None  # names handed to label() land here, for a Trajectory
+    through: Callable[[Any, Any], Any] | None = None  # the hook on every contribution of a backward pass
+
+
+modes = Modes()
+
+
+class scope:  # noqa: N801  # read as a statement: with scope("name"):
+    """Everything made inside belongs to this name, and to this time step (1, 2, ...) if one is given.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.tensor(1.0, requires_grad=True)
+    >>> with tg.scope("toy"), tg.scope("t=1", step=1):
+    ...     y = x * x
+    >>> vertex = tg.graph_of(y).vertices[-1]
+    >>> vertex.scope, vertex.step
+    (('toy', 't=1'), 1)
+    """
+
+    __slots__ = ("caller", "name", "outer", "step")
+
+    def __init__(self, name: str, step: int | None = None, *, caller: Place | None = None) -> None:
+        self.name, self.step, self.caller = name, step, caller
+
+    def __enter__(self) -> Scope:
+        self.outer = modes.scope
+        modes.scope = inner = Scope(self.name, self.outer, self.step, self.caller)
+        return inner
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        modes.scope = self.outer
+
+
+class _GradMode:
+    """A mode for a block (``with no_grad():``) or a function (``@no_grad()``)."""
+
+    __slots__ = ("outer",)
+    enabled: bool
+
+    def __enter__(self) -> None:
+        self.outer = modes.grad_enabled
+        modes.grad_enabled = self.enabled
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        modes.grad_enabled = self.outer
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return run
+
+
+class no_grad(_GradMode):  # noqa: N801  # PyTorch's name
+    """Nothing inside is recorded.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.tensor(1.0, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    __slots__ = ()
+    enabled = False
+
+
+class enable_grad(_GradMode):  # noqa: N801  # PyTorch's name
+    """Recording is on inside, also within ``no_grad``."""
+
+    __slots__ = ()
+    enabled = True
+
+
+@contextmanager
+def through(hook: Callable[[Any, Any], Any]) -> Iterator[None]:
+    """Every backward pass inside shows ``hook(edge, cotangent)`` each contribution before it is summed.
+
+    What the hook returns goes on instead; None cuts the edge. Hooks nest: the innermost sees a contribution first.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> y = x * x
+    >>> with tg.through(lambda edge, g: g if edge.name == "a" else None):
+    ...     tg.grad(y, x)
+    (tensor(3.),)
+    """
+    outer = modes.through
+
+    def both(edge: Any, cotangent: Any) -> Any:
+        kept = hook(edge, cotangent)
+        return kept if kept is None or outer is None else outer(edge, kept)
+
+    modes.through = both
+    try:
+        yield
+    finally:
+        modes.through = outer
+
+
+
+_inside_the_engine = True  # a mark that place() looks for in a frame's globals; each engine module bears it
+
+
+def place() -> Place:
+    """Where the engine was called from: the first frame outside it."""
+    frame = sys._getframe(2)
+    while "_inside_the_engine" in frame.f_globals and frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code, frame.f_lasti
+
+
+class SourceLine(NamedTuple):
+    """A place in the user's code; columns are None where Python does not know them."""
+
+    file: str
+    line: int
+    first_column: int | None
+    last_column: int | None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def source_line(place: Place) -> SourceLine:
+    """File, line and columns of a place: looked up only when somebody asks."""
+    code, offset = place
+    for number, (line, _, first, last) in enumerate(code.co_positions()):
+        if number == offset // 2:
+            return SourceLine(code.co_filename, line or code.co_firstlineno, first, last)
+    return SourceLine(code.co_filename, code.co_firstlineno, None, None)

@@ -1,0 +1,31 @@
+"""Every error this package raises on purpose, below one base, each also a built-in error.
+
+>>> issubclass(ShapeError, ValueError), issubclass(ShapeError, TinygradError)
+(True, True)
+"""
+
+from __future__ import annotations
+
+
+class TinygradError(Exception):
+    """The base of all errors raised by this package."""
+
+
+class ShapeError(TinygradError, ValueError):
+    """Shapes, axes or indices that do not fit; names the op, the shapes and the scope."""
+
+
+class DtypeError(TinygradError, TypeError):
+    """A dtype or a kind of value that the operation cannot take."""
+
+
+class GradError(TinygradError, RuntimeError):
+    """A gradient that cannot be computed: freed graph, changed value, no path."""
+
+
+class UnsupportedError(TinygradError, TypeError):
+    """A NumPy function or an in-place write that has no derivative here."""
+
+
+class WeightsError(TinygradError, ValueError):
+    """A weights file or a state_dict that does not fit."""
