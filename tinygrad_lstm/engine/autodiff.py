@@ -29,6 +29,7 @@ from tinygrad_lstm.errors import GradError, ShapeError
 Shape: TypeAlias = tuple[int, ...]
 counter = itertools.count(1)  # numbers nodes and changes alike, so that their order in time can be compared
 last_change = [0]  # the number of the last change to any leaf's data
+NO_PARAMS: dict[str, Any] = {}
 FREED: tuple[Any, ...] = ("freed",)  # stands in for what a node kept, once a backward pass has used it
 _inside_the_engine = True
 
@@ -36,30 +37,32 @@ _inside_the_engine = True
 class Node:
     """One vertex of the graph. ``op`` is None for a leaf or a constant."""
 
+    # __dict__ is made only for a node on which one of the rare things below is set
     __slots__ = (
-        "changed_at", "dtypes", "grad", "hooks", "kept", "labels", "number", "op", "params", "place", "plan",
-        "requires_grad", "retains_grad", "scope", "shapes", "sources",
+        "__dict__", "dtypes", "kept", "labels", "number", "op", "params", "place", "plan", "requires_grad", "scope",
+        "shapes", "sources",
     )  # fmt: skip
+
+    grad: Any = None  # of a leaf, or where retains_grad: a Tensor, put there by ``backward``
+    retains_grad = False
+    hooks: tuple[Callable[[Any], Any], ...] = ()
+    changed_at = 0  # when the data of a leaf was last set, on the counter that numbers nodes
 
     def __init__(
         self, op: Primitive[Any, Any] | None, sources: tuple[Source | None, ...], shapes: tuple[Shape, ...],
         dtypes: tuple[np.dtype, ...], place: Place, requires_grad: bool,
+        plan: Plan | None = None, kept: tuple[Any, ...] = (), params: dict[str, Any] = NO_PARAMS,
     ) -> None:  # fmt: skip
         self.op = op
         self.sources = sources  # one for each input; None for a literal, a bare number or array
         self.shapes, self.dtypes = shapes, dtypes  # one for each output
         self.place = place
         self.requires_grad = requires_grad
+        self.plan, self.kept = plan, kept  # which rules to call, and what they asked for
+        self.params = params
         self.number = next(counter)
         self.scope: Scope | None = modes.scope
-        self.plan: Plan | None = None
-        self.kept: tuple[Any, ...] = ()  # what the rules of the plan asked for
-        self.params: dict[str, Any] = {}
         self.labels: dict[int, str] | None = None  # the names of the outputs
-        self.grad: Any = None  # of a leaf, or where retains_grad: a Tensor, put there by ``backward``
-        self.retains_grad = False
-        self.hooks: list[Callable[[Any], Any]] | None = None
-        self.changed_at = 0
 
     @property
     def label(self) -> str:
@@ -75,8 +78,12 @@ class Node:
         """How an error speaks of it: ``h (multiply) of shape (4, 8), made at train.py:41 in lstm/t=35``."""
         what = self.op.name if self.op else "leaf" if self.requires_grad else "constant"
         name = f"{self.label} ({what})" if self.label else what
-        shapes = " and ".join(map(str, self.shapes)) if len(self.shapes) < 4 else f"{len(self.shapes)} x {self.shapes[0]}"
-        return f"{name} of shape {shapes}, made at {source_line(self.place)}" + (f" in {self.scope}" if self.scope else "")
+        shapes = (
+            " and ".join(map(str, self.shapes)) if len(self.shapes) < 4 else f"{len(self.shapes)} x {self.shapes[0]}"
+        )
+        return f"{name} of shape {shapes}, made at {source_line(self.place)}" + (
+            f" in {self.scope}" if self.scope else ""
+        )
 
 
 class Source(NamedTuple):
@@ -157,60 +164,80 @@ def backpropagate(
         order = ancestors_of(targets, order)
     refuse_if_stale(order)
     visited = set(order)
-    pending = Pending(in_place=wrap is None)  # dL/dy so far, for the nodes whose turn is still to come
-    hook = modes.through
+    pending: dict[Node, Any] = {}  # dL/dy so far, for the nodes whose turn is still to come
+    owned: set[Node] = set()  # those whose buffer was made here: nobody else holds it, so it may be added to in place
+    recorded, hook = wrap is not None, modes.through
     for root, seed in zip(roots, seeds, strict=True):
         if root.node in visited:
-            pending.add(root.node, root.index, seed)
+            hand_on(pending, owned, root.node, root.index, seed, recorded)
     while order:
         node = order.pop()
-        g = pending.take(node)
+        g = pending.pop(node, None)
         if g is None:  # every path to it was cut
             continue
-        if node.hooks:
-            for watch in tuple(node.hooks):
-                changed = watch(g)
-                g = g if changed is None else changed
-        contributions = []
-        sources = node.sources
-        for position, c in vjps(node, g, visited, wrap):
-            source, index, tag = sources[position]  # type: ignore[misc]  # an input that wants a gradient has a source
-            if type(c) is IndexedCotangent:
-                if wrap is not None or hook is not None or len(source.shapes) > 1:
-                    c = dense(c, source.shapes[index], wrap is not None)
-            else:
-                if c.shape != source.shapes[index]:
-                    c = unbroadcast(c, source.shapes[index], node, position)
-                if c.dtype is not source.dtypes[index] and c.dtype.kind != "c":
-                    c = c.astype(source.dtypes[index])
-            if hook is not None:
-                c = hook(Edge(node, position, source, index, tag), c)
-                if c is None:
+        if len(node.shapes) > 1:  # outputs that nobody used count as zeros
+            g = [np.zeros(*like) if c is None else c for c, *like in zip(g, node.shapes, node.dtypes, strict=True)]
+        for watch in node.hooks:
+            changed = watch(g)
+            g = g if changed is None else changed
+        contributions: list[tuple[int, Any]] = []
+        if node.op is None:
+            if not recorded and node not in owned:
+                g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of somebody else's array
+        else:
+            kept = node.kept if wrap is None else wrapped(node, wrap)
+            for position, rule, needs in node.plan.calls:  # type: ignore[union-attr]  # a node with an op has a plan
+                if position >= 0 and node.sources[position][0] not in visited:  # type: ignore[index]  # wanted: not None
                     continue
-            pending.add(source, index, c)
-            contributions.append((position, c))
-        if not retain_graph and node.kept:
-            node.kept = FREED
+                first = (position, g) if node.op.sequence and position >= 0 else (g,)
+                result = rule(*first, *map(kept.__getitem__, needs))
+                for k, c in ((position, result),) if position >= 0 else enumerate(result):
+                    if c is None or node.sources[k] is None:
+                        continue
+                    source, index, tag = node.sources[k]  # type: ignore[misc]  # just seen not to be None
+                    if source not in visited:
+                        continue
+                    if type(c) is IndexedCotangent:
+                        if recorded or hook is not None or len(source.shapes) > 1:
+                            c = dense(c, source.shapes[index], recorded)
+                    else:
+                        if c.shape != source.shapes[index]:
+                            c = unbroadcast(c, source.shapes[index], node, k)
+                        if c.dtype is not source.dtypes[index] and c.dtype.kind != "c":
+                            c = c.astype(source.dtypes[index])
+                    if hook is not None:
+                        c = hook(Edge(node, k, source, index, tag), c)
+                        if c is None:
+                            continue
+                    contributions.append((k, c))
+                    if source not in pending and len(source.shapes) == 1 and type(c) is not IndexedCotangent:
+                        pending[source] = c  # as it came, and never written to: it may be somebody else's array
+                    else:
+                        hand_on(pending, owned, source, index, c, recorded)
+            if not retain_graph and node.kept:
+                node.kept = FREED
         yield node, g, contributions
 
 
-def vjps(node: Node, g: Any, visited: set[Node], wrap: Wrap | None) -> Iterator[tuple[int, Any]]:
-    """Run the node's rules: for each input that wants a gradient, its position and dL/d(input)."""
-    op, plan = node.op, node.plan
-    if op is None or plan is None:
-        return
-    kept = node.kept if wrap is None else wrapped(node, wrap)
-    for position, rule, needs in plan.calls:
-        if position < 0:  # one joint rule for all
-            for k, c in enumerate(rule(g, *[kept[n] for n in needs])):
-                source = node.sources[k]
-                if c is not None and source is not None and source.node in visited:
-                    yield k, c
-        elif node.sources[position].node in visited:  # type: ignore[union-attr]
-            first = (position, g) if op.sequence else (g,)
-            c = rule(*first, *[kept[n] for n in needs])
-            if c is not None:
-                yield position, c
+def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, c: Any, recorded: bool) -> None:
+    """pending[node] += c, in place where the buffer is ours."""
+    if len(node.shapes) > 1:
+        outputs = pending.setdefault(node, [None] * len(node.shapes))
+        outputs[index] = c if outputs[index] is None else outputs[index] + c
+    elif type(c) is IndexedCotangent:
+        if node not in owned:
+            buffer = pending.get(node)
+            pending[node] = np.zeros(node.shapes[0], node.dtypes[0]) if buffer is None else np.array(buffer)
+            owned.add(node)
+        add_at(pending[node], c.where, c.values)
+    elif node not in pending:
+        pending[node] = c
+    elif node in owned:
+        pending[node] += c
+    else:
+        pending[node] = pending[node] + c
+        if not recorded:
+            owned.add(node)
 
 
 def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
@@ -240,54 +267,12 @@ def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
     return tuple(values)
 
 
-class Pending:
-    """The cotangents under way: what each node, not yet visited, has been handed so far."""
-
-    __slots__ = ("_buffers", "_in_place", "_owned")
-
-    def __init__(self, *, in_place: bool) -> None:
-        self._in_place = in_place
-        self._buffers: dict[Node, Any] = {}
-        self._owned: set[Node] = set()  # buffers made here: nobody else holds them, so they may be added to in place
-
-    def add(self, node: Node, index: int, c: Any) -> None:
-        """buffer += c. The first c is kept as it came, and never written to: it may be somebody else's array."""
-        buffers = self._buffers
-        if len(node.shapes) > 1:
-            outputs = buffers.setdefault(node, [None] * len(node.shapes))
-            outputs[index] = c if outputs[index] is None else outputs[index] + c
-        elif type(c) is IndexedCotangent:
-            if node not in self._owned:
-                buffer = buffers.get(node)
-                buffers[node] = np.zeros(node.shapes[0], node.dtypes[0]) if buffer is None else np.array(buffer)
-                self._owned.add(node)
-            add_at(buffers[node], c.where, c.values)
-        elif node not in buffers:
-            buffers[node] = c
-        elif node in self._owned:
-            buffers[node] += c
-        else:
-            buffers[node] = buffers[node] + c
-            if self._in_place:
-                self._owned.add(node)
-
-    def take(self, node: Node) -> Any:
-        """The total for a node whose turn has come (None: nothing reached it); outputs nobody used count as zeros."""
-        g = self._buffers.pop(node, None)
-        if g is None:
-            return None
-        if len(node.shapes) > 1:
-            outputs = zip(g, node.shapes, node.dtypes, strict=True)
-            return [np.zeros(shape, dtype) if c is None else c for c, shape, dtype in outputs]
-        if node.op is None and self._in_place and node not in self._owned:
-            return np.array(g)  # a leaf keeps its gradient, so it must not be a view of somebody else's
-        return g
-
-
 def unbroadcast(c: Any, shape: Shape, node: Node, position: int) -> Any:
     """Undo broadcasting: sum c over the axes along which the input was repeated."""
     extra = len(c.shape) - len(shape)
-    stretched = tuple(k + extra for k, n in enumerate(shape) if n == 1 and c.shape[k + extra] != 1) if extra >= 0 else ()
+    stretched = (
+        tuple(k + extra for k, n in enumerate(shape) if n == 1 and c.shape[k + extra] != 1) if extra >= 0 else ()
+    )
     total = c.sum(axis=(*range(extra), *stretched)) if extra >= 0 else c
     if total.size != math.prod(shape) or extra < 0:
         assert node.op is not None

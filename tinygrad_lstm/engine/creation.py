@@ -41,7 +41,9 @@ def ones(*shape: int | tuple[int, ...], dtype: DTypeLike | None = None, requires
     return Tensor(np.ones(_shape(shape), dtype or get_default_dtype()), requires_grad)
 
 
-def full(shape: int | tuple[int, ...], value: float, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def full(
+    shape: int | tuple[int, ...], value: float, dtype: DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
     """All of one value."""
     return Tensor(np.full(shape, value, dtype or get_default_dtype()), requires_grad)
 
@@ -57,7 +59,11 @@ def ones_like(other: Tensor, requires_grad: bool = False) -> Tensor:
 
 
 def arange(
-    start: float, stop: float | None = None, step: float = 1, dtype: DTypeLike | None = None, requires_grad: bool = False
+    start: float,
+    stop: float | None = None,
+    step: float = 1,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Evenly spaced numbers, the stop excluded."""
     first, last = (0.0, start) if stop is None else (start, stop)

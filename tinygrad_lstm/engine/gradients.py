@@ -37,7 +37,7 @@ def grad(
     """
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    if grad_outputs is None or isinstance(grad_outputs, Tensor) or len(outputs) == 1 and not _is_list(grad_outputs):
+    if grad_outputs is None or isinstance(grad_outputs, Tensor) or (len(outputs) == 1 and not _is_list(grad_outputs)):
         grad_outputs = [grad_outputs] * len(outputs) if grad_outputs is None else [grad_outputs]
     if len(grad_outputs) != len(outputs):
         raise GradError(f"{len(outputs)} outputs but {len(grad_outputs)} grad_outputs")
@@ -108,7 +108,8 @@ def backward_events(
     first = seed(loss, gradient, create_graph)
     wrap = handle if create_graph else None
     for node, g, handed in backpropagate([loss.source], [first], retain_graph=retain, wrap=wrap):
-        accumulate(node, g)
+        if node.op is None or node.retains_grad:
+            accumulate(node, g)
         op, plan = node.op, node.plan
         contributions = tuple(
             Contribution(input_name(op, k), source.node, array)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,28 +15,35 @@ from tinygrad_lstm.engine.tensor import Tensor, get_default_dtype, handle
 from tinygrad_lstm.errors import DtypeError, ShapeError, TinygradError
 
 _inside_the_engine = True
-_NO_PARAMS: dict[str, Any] = {}
+new_source: Callable[[tuple[Node, int, str | None]], Source] = partial(
+    tuple.__new__, Source
+)  # half the time of Source()
 
 
 def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run the op on the arrays of its inputs; if one of them needs a gradient, make the node that remembers it."""
     if kwargs or len(args) != op.plain:
         inputs, params = op.bind(args, kwargs)
-        params = {name: _plain_param(op, name, value) for name, value in params.items()}
+        for name, value in params.items():
+            if isinstance(value, Tensor):
+                params[name] = _plain_param(op, name, value)
     else:
         inputs, params = args, op.defaults
     arrays: list[Any] = []
+    sources: list[Source | None] = []
     wanted: list[bool] = []
     for value in inputs:
         if isinstance(value, Tensor):
             arrays.append(value._data)
             source = value._source
+            sources.append(source)
             wanted.append(source is not None and source[0].requires_grad)
         else:
             arrays.append(_literal(op, value))
+            sources.append(None)
             wanted.append(False)
     try:
-        y = op.run(arrays, params)
+        y = op.run(arrays, params) if params or not op.plain else op.forward(*arrays)
     except TinygradError:
         raise
     except (ValueError, IndexError, TypeError) as error:
@@ -44,24 +53,24 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
         y = tuple(map(np.asarray, y))
     elif type(y) is not np.ndarray:
         y = np.asarray(y)
-    if not (modes.grad_enabled and any(wanted)):
+    if True not in wanted or not modes.grad_enabled:
         return tuple([handle(part, None) for part in y]) if op.several else handle(y, None)
 
-    outputs = y if op.several else (y,)
-    sources = tuple([value.source if isinstance(value, Tensor) else None for value in inputs])
-    node = Node(
-        op, sources, tuple([part.shape for part in outputs]), tuple([part.dtype for part in outputs]), place(), True
-    )
-    node.params = params
-    node.plan = plan = op.plan(tuple(wanted))
-    if plan.slots is not None:
+    mask = tuple(wanted)
+    plan = op.plans.get(mask) or op.plan(mask)
+    if plan.pick is not None:
         arrays.append(y)
-        node.kept = tuple([arrays[slot] for slot in plan.slots])
+        kept = plan.pick(arrays)
     else:
-        node.kept = tuple([op.meaning(name, arrays, y, params, saved, tuple(wanted)) for name in plan.keep])
+        kept = tuple([op.meaning(name, arrays, y, params, saved, mask) for name in plan.keep])
+    if None in sources:  # a literal, or a constant that nobody has recorded before
+        sources = [value.source if isinstance(value, Tensor) else None for value in inputs]
     if op.several:
+        shapes, dtypes = tuple([part.shape for part in y]), tuple([part.dtype for part in y])
+        node = Node(op, tuple(sources), shapes, dtypes, place(), True, plan, kept, params)
         return tuple([handle(part, Source(node, k, None)) for k, part in enumerate(y)])
-    return handle(y, Source(node, 0, None))
+    node = Node(op, tuple(sources), (y.shape,), (y.dtype,), place(), True, plan, kept, params)
+    return handle(y, new_source((node, 0, None)))
 
 
 def _literal(op: Primitive[Any, Any], value: Any) -> Any:
@@ -75,13 +84,11 @@ def _literal(op: Primitive[Any, Any], value: Any) -> Any:
     return np.asarray(value, dtype=get_default_dtype())
 
 
-def _plain_param(op: Primitive[Any, Any], name: str, value: Any) -> Any:
-    """A parameter that is not differentiated: a Tensor there must be one that needs no gradient."""
-    if isinstance(value, Tensor):
-        if value.requires_grad:
-            raise DtypeError(f"{op.name} has no derivative for {name}: detach() it, if it is meant as a constant")
-        return value._data
-    return value
+def _plain_param(op: Primitive[Any, Any], name: str, value: Tensor) -> Any:
+    """The array of a parameter that is not differentiated, so it must be of a tensor that needs no gradient."""
+    if value.requires_grad:
+        raise DtypeError(f"{op.name} has no derivative for {name}: detach() it, if it is meant as a constant")
+    return value._data
 
 
 def _explained(op: Primitive[Any, Any], arrays: list[Any], params: dict[str, Any], error: Exception) -> TinygradError:

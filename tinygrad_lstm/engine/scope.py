@@ -17,7 +17,9 @@ from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Place: TypeAlias = tuple[CodeType, int]  # code object and instruction offset: never a frame, which would keep its locals
+Place: TypeAlias = tuple[
+    CodeType, int
+]  # code object and instruction offset: never a frame, which would keep its locals
 
 
 class Scope:
@@ -77,7 +79,9 @@ class scope:  # noqa: N801  # read as a statement: with scope("name"):
         modes.scope = inner = Scope(self.name, self.outer, self.step, self.caller)
         return inner
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         modes.scope = self.outer
 
 
@@ -91,7 +95,9 @@ class _GradMode:
         self.outer = modes.grad_enabled
         modes.grad_enabled = self.enabled
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         modes.grad_enabled = self.outer
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -148,7 +154,6 @@ def through(hook: Callable[[Any, Any], Any]) -> Iterator[None]:
         yield
     finally:
         modes.through = outer
-
 
 
 _inside_the_engine = True  # a mark that place() looks for in a frame's globals; each engine module bears it

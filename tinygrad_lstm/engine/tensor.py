@@ -16,7 +16,9 @@ from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine import autodiff
 from tinygrad_lstm.engine.autodiff import Node, Source, backpropagate
-from tinygrad_lstm.engine.ops import arithmetic, indexing, linear, nonlinear, reductions, shapes
+from tinygrad_lstm.engine.ops import arithmetic, indexing, reductions, shapes
+from tinygrad_lstm.engine.ops.arithmetic import absolute, add, divide, multiply, negative, power, subtract
+from tinygrad_lstm.engine.ops.linear import matmul
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.engine.scope import place
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, UnsupportedError
@@ -45,7 +47,9 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
         data = data._data
     if dtype is None and not isinstance(data, np.ndarray | np.generic):
         if isinstance(data, list | tuple) and any(isinstance(part, Tensor) for part in data):
-            raise DtypeError("a list of Tensors: put them together with tg.stack or tg.concatenate, which keep the graph")
+            raise DtypeError(
+                "a list of Tensors: put them together with tg.stack or tg.concatenate, which keep the graph"
+            )
         array = np.array(data)
         array = array if array.dtype.kind in "bOUS" else array.astype(_default_dtype[0])
     else:
@@ -204,8 +208,11 @@ class Tensor:
             raise GradError("backward() of a tensor that depends on nothing that requires a gradient")
         wrap = handle if create_graph else None
         retain = create_graph if retain_graph is None else retain_graph
-        for node, g, _ in backpropagate([self.source], [seed(self, gradient, create_graph)], retain_graph=retain, wrap=wrap):
-            accumulate(node, g)
+        for node, g, _ in backpropagate(
+            [self.source], [seed(self, gradient, create_graph)], retain_graph=retain, wrap=wrap
+        ):
+            if node.op is None or node.retains_grad:
+                accumulate(node, g)
 
     def retain_grad(self) -> None:
         """Keep ``grad`` of this computed tensor too."""
@@ -229,10 +236,10 @@ class Tensor:
                 return changed
             return changed._data if isinstance(changed, Tensor) else np.asarray(changed, dtype=self.dtype)
 
-        node.hooks = [*(node.hooks or ()), watch]
+        node.hooks = (*node.hooks, watch)
 
         def remove() -> None:
-            node.hooks = [other for other in node.hooks or () if other is not watch] or None
+            node.hooks = tuple(other for other in node.hooks if other is not watch)
 
         return remove
 
@@ -270,14 +277,20 @@ class Tensor:
         plain = [part._data if isinstance(part, Tensor) else part for part in inputs]
         if out is not None:  # array -= tensor: the array stays an array, so nothing may need a gradient
             if any(isinstance(part, Tensor) and part.requires_grad for part in inputs):
-                raise UnsupportedError(f"np.{ufunc.__name__} into an array cannot be recorded: use the result, not out=")
+                raise UnsupportedError(
+                    f"np.{ufunc.__name__} into an array cannot be recorded: use the result, not out="
+                )
             return getattr(ufunc, method)(*plain, out=out, **kwargs)
         primitive = Primitive.by_numpy.get(ufunc)
         if method == "__call__" and primitive is not None and not kwargs:
             return primitive(*inputs)
         if method == "__call__" and not kwargs and ufunc in _PLAIN:
             return ufunc(*plain)
-        call = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}") + (" with options" if kwargs else "")
+        call = (
+            f"np.{ufunc.__name__}"
+            + ("" if method == "__call__" else f".{method}")
+            + (" with options" if kwargs else "")
+        )
         raise UnsupportedError(f"{call} has no derivative here; for values alone use tensor.detach().numpy()")
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -294,49 +307,49 @@ class Tensor:
     # Operators: each is the primitive of that name -------------------------------------------------------------------
 
     def __add__(self, other: TensorLike) -> Tensor:
-        return arithmetic.add(self, other)
+        return add(self, other)
 
     def __radd__(self, other: TensorLike) -> Tensor:
-        return arithmetic.add(other, self)
+        return add(other, self)
 
     def __sub__(self, other: TensorLike) -> Tensor:
-        return arithmetic.subtract(self, other)
+        return subtract(self, other)
 
     def __rsub__(self, other: TensorLike) -> Tensor:
-        return arithmetic.subtract(other, self)
+        return subtract(other, self)
 
     def __mul__(self, other: TensorLike) -> Tensor:
-        return arithmetic.multiply(self, other)
+        return multiply(self, other)
 
     def __rmul__(self, other: TensorLike) -> Tensor:
-        return arithmetic.multiply(other, self)
+        return multiply(other, self)
 
     def __truediv__(self, other: TensorLike) -> Tensor:
-        return arithmetic.divide(self, other)
+        return divide(self, other)
 
     def __rtruediv__(self, other: TensorLike) -> Tensor:
-        return arithmetic.divide(other, self)
+        return divide(other, self)
 
     def __pow__(self, other: TensorLike) -> Tensor:
-        return arithmetic.power(self, other)
+        return power(self, other)
 
     def __rpow__(self, other: TensorLike) -> Tensor:
-        return arithmetic.power(other, self)
+        return power(other, self)
 
     def __matmul__(self, other: TensorLike) -> Tensor:
-        return linear.matmul(self, other)
+        return matmul(self, other)
 
     def __rmatmul__(self, other: TensorLike) -> Tensor:
-        return linear.matmul(other, self)
+        return matmul(other, self)
 
     def __neg__(self) -> Tensor:
-        return arithmetic.negative(self)
+        return negative(self)
 
     def __pos__(self) -> Tensor:
         return self
 
     def __abs__(self) -> Tensor:
-        return arithmetic.absolute(self)
+        return absolute(self)
 
     # Comparisons give plain arrays of truth values, for masks
     def __eq__(self, other: object) -> Array:  # type: ignore[override]  # as in NumPy, not a bool
@@ -476,7 +489,6 @@ def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
 
 
 def accumulate(node: Node, g: Any) -> None:
-    """Add a visited node's cotangent to its ``grad``, if it is a leaf or retains it."""
-    if node.op is None or node.retains_grad:
-        g = g if isinstance(g, Tensor) else handle(np.asarray(g), None)
-        node.grad = g if node.grad is None else node.grad + g
+    """Add the cotangent of a leaf, or of a node that retains it, to its ``grad``."""
+    g = g if isinstance(g, Tensor) else handle(np.asarray(g), None)
+    node.grad = g if node.grad is None else node.grad + g

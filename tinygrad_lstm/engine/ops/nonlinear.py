@@ -61,7 +61,7 @@ def tanh(x: Array) -> Array:
     return np.tanh(x)
 
 
-tanh.defvjp(x=lambda g, y: g * (1 - y * y))
+tanh.defvjp(x=lambda g, y: g - g * (y * y))
 
 # e to a larger number than this overflows; sigmoid stops there instead of warning (its value is below 1e-38 by then)
 _LARGEST_EXPONENT = {np.dtype(f"f{n}"): float(np.log(np.finfo(f"f{n}").max)) - 0.01 for n in (2, 4, 8)}

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -44,6 +45,7 @@ Rule: TypeAlias = Callable[..., Any]
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_inside_the_engine = True  # a mark for scope.place(), which looks for the first frame outside the engine
 RESERVED = frozenset({"g", "gs", "y", "saved", "k", "wanted"})
 
 
@@ -69,11 +71,11 @@ class Call(NamedTuple):
 class Plan(NamedTuple):
     """What to keep, and whom to call, when just these inputs want a gradient.
 
-    ``slots`` says where the kept values stand in ``[*inputs, y]`` (so -1 is y); None when some are not there.
+    ``pick`` takes the kept values out of ``[*inputs, y]``; it is None when some of them are not there.
     """
 
     keep: tuple[str, ...]
-    slots: tuple[int, ...] | None
+    pick: Callable[[list[Any]], tuple[Any, ...]] | None
     calls: tuple[Call, ...]
 
 
@@ -100,9 +102,11 @@ class Primitive(Generic[P, R]):
         self.plain = 0  # called with just this many positional arguments, nothing needs binding
         self._rules: dict[str, tuple[Rule, tuple[str, ...]]] = {}  # with the names each asks for, less g, gs and k
         self._joint: tuple[Rule, tuple[str, ...]] | None = None
-        self._plans: dict[tuple[bool, ...], Plan] = {}
+        self.plans: dict[tuple[bool, ...], Plan] = {}
         if reserved := RESERVED.intersection(self.names):
-            raise TypeError(f"{self.name}: {', '.join(sorted(reserved))} is a word of the rules, not a name for an input")
+            raise TypeError(
+                f"{self.name}: {', '.join(sorted(reserved))} is a word of the rules, not a name for an input"
+            )
         functions = numpy if isinstance(numpy, tuple) else (numpy,) if numpy is not None else ()
         Primitive.by_numpy.update(dict.fromkeys(functions, self))
         Primitive.by_name.setdefault(self.name, self)
@@ -118,7 +122,9 @@ class Primitive(Generic[P, R]):
     def defvjp(self, **rules: Rule) -> None:
         """One rule per named input: ``multiply.defvjp(a=lambda g, b: g * b, b=lambda g, a: g * a)``."""
         if unknown := set(rules) - set(self.names):
-            raise TypeError(f"{self.name} has no input called {', '.join(sorted(unknown))}; it has {', '.join(self.names)}")
+            raise TypeError(
+                f"{self.name} has no input called {', '.join(sorted(unknown))}; it has {', '.join(self.names)}"
+            )
         self._open(tuple(name for name in self.names if name in rules))
         self._rules = {name: self._checked(rule, "gs" if self.several else "g") for name, rule in rules.items()}
 
@@ -161,17 +167,18 @@ class Primitive(Generic[P, R]):
 
     # What the engine reads -----------------------------------------------------------------------------------------
 
-    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
         """The inputs and the other parameters of a call; a wrong call is Python's own TypeError."""
-        given = self.names[: len(args)]
-        values = self.defaults | dict(zip(given, args, strict=False)) | dict(kwargs)
-        if len(args) > len(self.names) or len(values) != len(self.names) or not kwargs.keys().isdisjoint(given):
+        names = self.names
+        values = {**self.defaults, **dict(zip(names, args, strict=False)), **kwargs}
+        unique = not kwargs or kwargs.keys().isdisjoint(names[: len(args)])
+        if len(args) > len(names) or len(values) != len(names) or not unique:
             try:
                 self.signature.bind(*args, **kwargs)
             except TypeError as error:
                 raise TypeError(f"{self.name}{self.signature}: {error}") from None
         if self.sequence:
-            return tuple(values.pop(self.names[0])), values
+            return tuple(values.pop(names[0])), values
         return [values.pop(name) for name in self.inputs], values
 
     def run(self, arrays: Sequence[Array], params: Mapping[str, Any]) -> Any:
@@ -184,11 +191,9 @@ class Primitive(Generic[P, R]):
 
     def plan(self, wanted: tuple[bool, ...]) -> Plan:
         """Which values to keep, and which rules to call, when these inputs want a gradient."""
-        if self.sequence:  # any number of inputs: a cache would grow without bound
-            return self._make_plan(wanted)
-        plan = self._plans.get(wanted)
-        if plan is None:
-            plan = self._plans[wanted] = self._make_plan(wanted)
+        plan = self._make_plan(wanted)
+        if not self.sequence:  # any number of inputs: a cache would grow without bound
+            self.plans[wanted] = plan
         return plan
 
     def _make_plan(self, wanted: tuple[bool, ...]) -> Plan:
@@ -205,11 +210,17 @@ class Primitive(Generic[P, R]):
             needs = tuple([keep.setdefault(name, len(keep)) for name in names])
             calls.append(Call(position, rule, needs))
         places = {name: k for k, name in enumerate(self.inputs)} | {"y": -1}
-        slots = None if self.sequence or not keep.keys() <= places.keys() else tuple(places[name] for name in keep)
-        return Plan(tuple(keep), slots, tuple(calls))
+        at_hand = not self.sequence and keep.keys() <= places.keys()
+        return Plan(tuple(keep), _picker([places[name] for name in keep]) if at_hand else None, tuple(calls))
 
     def meaning(
-        self, name: str, arrays: Sequence[Array], y: Any, params: Mapping[str, Any], saved: Any, wanted: tuple[bool, ...]
+        self,
+        name: str,
+        arrays: Sequence[Array],
+        y: Any,
+        params: Mapping[str, Any],
+        saved: Any,
+        wanted: tuple[bool, ...],
     ) -> Any:
         """The value that a rule means by this name."""
         if name == "wanted":
@@ -224,6 +235,12 @@ class Primitive(Generic[P, R]):
         if not name.endswith("_shape"):
             return values
         return tuple(map(np.shape, values)) if self.sequence else np.shape(values)
+
+
+def _picker(slots: list[int]) -> Callable[[list[Any]], tuple[Any, ...]]:
+    if len(slots) > 1:
+        return itemgetter(*slots)  # type: ignore[return-value]  # of several slots it gives a tuple
+    return (lambda values: (values[slots[0]],)) if slots else (lambda values: ())
 
 
 @overload

@@ -78,7 +78,17 @@ cast.defvjp(x=lambda g: g)
 @primitive_multi(numpy=np.split)
 def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
     """x cut along an axis into equal parts, or before each of the given positions; backward concatenates."""
-    return np.split(x, indices_or_sections, axis)
+    length = x.shape[axis]
+    if isinstance(indices_or_sections, int):
+        if indices_or_sections < 1 or length % indices_or_sections:
+            raise ValueError(f"an axis of length {length} does not split into {indices_or_sections} equal parts")
+        width = length // indices_or_sections
+        starts: Sequence[int] = range(0, length, width) if width else [0] * indices_or_sections
+        ends: Sequence[int] = [start + width for start in starts]
+    else:
+        starts, ends = [0, *indices_or_sections], [*indices_or_sections, length]
+    before = (slice(None),) * (axis % x.ndim)
+    return [x[(*before, slice(start, end))] for start, end in zip(starts, ends, strict=True)]
 
 
 split.defvjp(x=lambda gs, axis: np.concatenate(gs, axis))

@@ -1,0 +1,81 @@
+"""A small reverse-mode autograd engine, recurrent networks built on it, and the gradient's routes through them.
+
+>>> import tinygrad_lstm as tg
+>>> x = tg.tensor([[1.0, -2.0]], requires_grad=True)
+>>> y = tg.tanh(x @ x.T).sum()
+>>> y.backward()
+>>> x.grad.shape
+(1, 2)
+
+Unrelated to the project called tinygrad.
+"""
+
+from tinygrad_lstm import errors
+from tinygrad_lstm.engine import record as _record  # importing it puts the engine under the ops
+from tinygrad_lstm.engine.creation import (
+    arange,
+    eye,
+    full,
+    generator,
+    manual_seed,
+    ones,
+    ones_like,
+    rand,
+    randn,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from tinygrad_lstm.engine.gradients import backward_events, grad
+from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.ops.arithmetic import (
+    absolute,
+    add,
+    clip,
+    divide,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    power,
+    subtract,
+    where,
+)
+from tinygrad_lstm.engine.ops.indexing import embedding, index, scatter
+from tinygrad_lstm.engine.ops.linear import linear, matmul
+from tinygrad_lstm.engine.ops.nonlinear import (
+    exp,
+    expm1,
+    log,
+    log1p,
+    log_softmax,
+    logsumexp,
+    relu,
+    sigmoid,
+    softmax,
+    softmax_cross_entropy,
+    softplus,
+    sqrt,
+    tanh,
+)
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive, primitive, primitive_multi
+from tinygrad_lstm.engine.ops.reductions import max, mean, min, sum
+from tinygrad_lstm.engine.ops.shapes import (
+    broadcast_to,
+    cast,
+    concatenate,
+    expand_dims,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
+    unstack,
+)
+from tinygrad_lstm.engine.scope import enable_grad, no_grad, scope, through
+from tinygrad_lstm.engine.tensor import Tensor, get_default_dtype, set_default_dtype
+from tinygrad_lstm.graph import Graph, graph_of
+
+abs = absolute
+__version__ = "0.1.0"

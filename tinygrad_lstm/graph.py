@@ -1,0 +1,129 @@
+"""The public record of a graph: frozen vertices and edges, numbered in topological order.
+
+Pictures, routes and reports read this and nothing else of the engine. Ids are positions in the order in which the
+values were made, never ``id()``, so the same program gives the same record in any process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from tinygrad_lstm.engine.autodiff import Node, input_name, topological_order
+from tinygrad_lstm.engine.scope import SourceLine, source_line
+from tinygrad_lstm.engine.tensor import Tensor
+
+Kind: TypeAlias = Literal["input", "parameter", "constant", "op", "state"]
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """One node: a run of an op, or a leaf."""
+
+    id: int
+    op: str  # the primitive's name; for a leaf, its kind
+    label: str  # the name given by ``tg.label`` or a module; may be empty
+    labels: tuple[str, ...]  # one for each output
+    shape: tuple[int, ...]  # of the first output
+    shapes: tuple[tuple[int, ...], ...]
+    dtype: str
+    scope: tuple[str, ...]
+    step: int | None
+    kind: Kind
+    params: dict[str, object]
+    requires_grad: bool
+    place: SourceLine
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEdge:
+    """One read: vertex ``target`` reads output ``index`` of vertex ``source`` under the name ``name``."""
+
+    source: int
+    target: int
+    position: int  # which input of the target
+    name: str
+    index: int
+    tag: str | None
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Vertices in topological order and the edges between them, in the order in which they are read."""
+
+    vertices: tuple[Vertex, ...]
+    edges: tuple[GraphEdge, ...]
+    _ids: dict[Node, int] = field(repr=False, compare=False)
+
+    def id_of(self, value: Tensor | Node) -> int:
+        """The id of the vertex behind a tensor or a node of this graph; KeyError if it is not in it."""
+        return self._ids[value.source.node if isinstance(value, Tensor) else value]
+
+    def __contains__(self, value: Tensor | Node) -> bool:
+        node = value.source.node if isinstance(value, Tensor) else value
+        return node in self._ids
+
+    def __str__(self) -> str:
+        return f"graph of {len(self.vertices)} vertices and {len(self.edges)} edges"
+
+
+def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
+    """Everything the tensors were computed from, constants included.
+
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> graph = graph_of(x * x + 1)
+    >>> [vertex.op for vertex in graph.vertices]
+    ['parameter', 'multiply', 'add']
+    >>> [(edge.source, edge.target, edge.name) for edge in graph.edges]
+    [(0, 1, 'a'), (0, 1, 'b'), (1, 2, 'a')]
+    """
+    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    order = topological_order([tensor.source.node for tensor in tensors], all_nodes=True)
+    ids = {node: position for position, node in enumerate(order)}
+    edges = tuple(
+        GraphEdge(
+            ids[source.node], ids[node], position, input_name(node.op, position), source.index, source.tag,
+            source.node.shapes[source.index],
+        )
+        for node in order
+        if node.op is not None
+        for position, source in enumerate(node.sources)
+        if source is not None
+    )  # fmt: skip
+    steps = [node.step for node in order]
+    handed_on = {
+        edge.source
+        for edge in edges
+        if None not in (pair := {steps[edge.source], steps[edge.target]}) and len(pair) > 1
+    }
+    return Graph(tuple(_vertex(node, k, k in handed_on) for k, node in enumerate(order)), edges, ids)
+
+
+def _vertex(node: Node, number: int, handed_on: bool) -> Vertex:
+    labels = node.labels or {}
+    names = tuple(labels.get(index, "") for index in range(len(node.shapes)))
+    kind = _kind(node, handed_on)
+    return Vertex(
+        id=number,
+        op=node.op.name if node.op is not None else kind,
+        label=next(filter(None, names), ""),
+        labels=names,
+        shape=node.shapes[0],
+        shapes=node.shapes,
+        dtype=str(node.dtypes[0]),
+        scope=node.scope.path if node.scope is not None else (),
+        step=node.step,
+        kind=kind,
+        params=dict(node.params),
+        requires_grad=node.requires_grad,
+        place=source_line(node.place),
+    )
+
+
+def _kind(node: Node, handed_on: bool) -> Kind:
+    """A state is what one time step computes and another reads; an input is a constant that somebody named."""
+    if node.op is not None:
+        return "state" if handed_on else "op"
+    return "parameter" if node.requires_grad else "input" if node.labels else "constant"

@@ -1,0 +1,128 @@
+"""Recurrent cells: one time step each, written as their equations.
+
+    x (B, D)   the input at this step          h, c (B, H)   hidden state and cell state
+    W (nH, D)  input weights, n gates stacked  U (nH, H)     recurrent weights         b (nH,)  bias
+    f  what to forget      i  what to write      o  what to show      g  the candidate, C̃ in the notes
+    r  what to read of the old state     z  how much of it to keep     n  the candidate of a GRU
+
+The edges on which a state is carried into its own next value, scaled but not transformed, bear the tag "carry". The
+variants (peephole, coupled, ...) are sibling classes that differ in the lines that matter.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.ops.linear import linear
+from tinygrad_lstm.engine.ops.nonlinear import relu, sigmoid, tanh
+from tinygrad_lstm.engine.ops.shapes import split
+from tinygrad_lstm.engine.tensor import Tensor, get_default_dtype
+from tinygrad_lstm.nn import init
+from tinygrad_lstm.nn.module import Module, Parameter
+
+State: TypeAlias = Any  # h, or (h, c): one Tensor for each name in ``Cell.states``
+
+
+class Cell(Module):
+    """What a layer needs to know of a cell: its sizes, and the names of its states, the output first.
+
+    A cell of your own is a subclass with a ``forward(x, state) -> state``.
+    """
+
+    states: ClassVar[tuple[str, ...]] = ("h",)
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        self.input_size, self.hidden_size = input_size, hidden_size
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        return f"{self.input_size} -> {self.hidden_size}"
+
+
+class Gates(Cell):
+    """The stacked weights of n gates, which live here once: W (nH, D), U (nH, H), b (nH,).
+
+    W starts Glorot-uniform and U orthogonal, gate by gate; b starts at 0.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, gates: int, bias: bool = True) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = Parameter(np.concatenate([init.glorot(hidden_size, input_size) for _ in range(gates)]))
+        self.U = Parameter(np.concatenate([init.orthogonal(hidden_size) for _ in range(gates)]))
+        self.b = Parameter(np.zeros(gates * hidden_size, get_default_dtype())) if bias else None
+
+    def preactivation(self, x: Tensor, h: Tensor) -> Tensor:
+        """W x + U h + b, all gates in two products: (B, nH)."""
+        z = linear(x, self.W) + linear(h, self.U)
+        return z if self.b is None else z + self.b
+
+
+class RNNCell(Gates):
+    """h = tanh(W x + U h + b), or with relu (Elman 1990): every step passes through U and the squashing."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: Literal["tanh", "relu"] = "tanh"
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"nonlinearity is 'tanh' or 'relu', not {nonlinearity!r}")
+        super().__init__(input_size, hidden_size, 1, bias)
+        self.nonlinearity = tanh if nonlinearity == "tanh" else relu
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        """The next h."""
+        h = self.nonlinearity(self.preactivation(x, h))
+        label(h=h)
+        return h
+
+
+class LSTMCell(Gates):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate by Gers 2000).
+
+    The forget gate's bias starts at ``forget_bias`` = 1, so that f starts near 0.7 and a fresh cell remembers.
+    """
+
+    states = ("h", "c")
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
+        super().__init__(input_size, hidden_size, 4, bias)
+        if self.b is not None:
+            self.b.data[:hidden_size] = forget_bias
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The next (h, c)."""
+        h, c = state
+        f, i, o, g = split(self.preactivation(x, h), 4, axis=-1)
+        f = sigmoid(f)  # what to forget
+        i = sigmoid(i)  # what to write
+        g = tanh(g)  # what could be written
+        c = f * tag(c, "carry") + i * g  # the conveyor belt
+        o = sigmoid(o)  # what to show
+        h = o * tanh(c)
+        label(f=f, i=i, g=g, c=c, o=o, h=h)
+        return h, c
+
+
+class GRUCell(Gates):
+    """Gated recurrent unit (Cho 2014), reset after the product as in PyTorch: h' = (1 - z) ⊙ n + z ⊙ h.
+
+    Gate order r, z, n; ``b_n (H,)`` is the candidate's own bias on the hidden side, inside the reset.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
+        super().__init__(input_size, hidden_size, 3, bias)
+        self.b_n = Parameter(np.zeros(hidden_size, get_default_dtype())) if bias else None
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        """The next h."""
+        Wx = linear(x, self.W) if self.b is None else linear(x, self.W) + self.b
+        x_r, x_z, x_n = split(Wx, 3, axis=-1)
+        h_r, h_z, h_n = split(linear(h, self.U), 3, axis=-1)
+        r = sigmoid(x_r + h_r)  # what to read of the old state
+        z = sigmoid(x_z + h_z)  # how much of it to keep
+        n = tanh(x_n + r * (h_n if self.b_n is None else h_n + self.b_n))
+        h = (1 - z) * n + z * tag(h, "carry")
+        label(r=r, z=z, n=n, h=h)
+        return h

@@ -1,0 +1,73 @@
+"""The layers that have no memory: Linear, Embedding, Dropout."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinygrad_lstm.engine.creation import generator
+from tinygrad_lstm.engine.ops.indexing import embedding
+from tinygrad_lstm.engine.ops.linear import linear
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, get_default_dtype
+from tinygrad_lstm.errors import DtypeError, ShapeError
+from tinygrad_lstm.nn import init
+from tinygrad_lstm.nn.module import Module, Parameter
+
+
+class Linear(Module):
+    """y = x Wᵀ + b: x (..., D), W (G, D), b (G,), y (..., G). W starts Glorot-uniform, b at 0."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        self.in_features, self.out_features = in_features, out_features
+        self.W = Parameter(init.glorot(out_features, in_features))
+        self.b = Parameter(np.zeros(out_features, get_default_dtype())) if bias else None
+
+    def forward(self, x: TensorLike) -> Tensor:
+        """y, for any leading axes of x."""
+        y = linear(x, self.W)
+        return y if self.b is None else y + self.b
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        return f"{self.in_features} -> {self.out_features}"
+
+
+class Embedding(Module):
+    """A row of the table for each index: indices (...) in 0..V-1, weight (V, D), y (..., D). Starts normal(0, 1)."""
+
+    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        self.weight = Parameter(init.normal((num_embeddings, embedding_dim)))
+
+    def forward(self, indices: TensorLike) -> Tensor:
+        """The rows; DtypeError for indices that are not whole numbers, ShapeError for one outside the table."""
+        array = indices.data if isinstance(indices, Tensor) else np.asarray(indices)
+        if array.dtype.kind not in "iu" and array.size:
+            raise DtypeError(f"an embedding looks up whole numbers, not {array.dtype}: give a NumPy array of integers")
+        array = array.astype(np.intp)
+        rows = self.weight.shape[0]
+        if array.size and not (array.min() >= 0 and array.max() < rows):
+            raise ShapeError(f"indices {array.min()}..{array.max()} for a table of {rows} rows, 0..{rows - 1}")
+        return embedding(self.weight, array)
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        return f"{self.weight.shape[0]} rows of {self.weight.shape[1]}"
+
+
+class Dropout(Module):
+    """In training, each element is 0 with probability p and the rest are divided by 1 - p (Srivastava 2014)."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"p is the probability of dropping an element, 0 <= p < 1, not {p}")
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x with a fresh mask, or x itself in evaluation."""
+        if not self.training or self.p == 0:
+            return x
+        kept = generator().random(x.shape) >= self.p
+        return x * (kept / (1 - self.p)).astype(x.dtype)
+
+    def extra_repr(self) -> str:
+        """The probability."""
+        return f"p={self.p}"

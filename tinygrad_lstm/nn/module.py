@@ -1,0 +1,204 @@
+"""Module: parameters and parts found by looking at the attributes, and a scope around every call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tinygrad_lstm.engine.naming import label
+from tinygrad_lstm.engine.scope import place, scope
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike
+from tinygrad_lstm.errors import WeightsError
+
+
+class Parameter(Tensor):
+    """A tensor that a module learns: a leaf that requires a gradient, named by the attribute it is put under."""
+
+    __slots__ = ()
+
+    def __init__(self, data: TensorLike, requires_grad: bool = True, dtype: DTypeLike | None = None) -> None:
+        super().__init__(data, requires_grad, dtype)
+
+    def __repr__(self) -> str:
+        return f"Parameter({super().__repr__()})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parameter, (self.data, self.requires_grad)
+
+
+class Module:
+    """A piece of a network: subclasses put Parameters and Modules into attributes and write ``forward``.
+
+    >>> class Square(Module):
+    ...     def __init__(self):
+    ...         self.w = Parameter([2.0, 3.0])
+    ...     def forward(self, x):
+    ...         return (self.w * x) ** 2
+    >>> square = Square()
+    >>> [name for name, _ in square.named_parameters()]
+    ['w']
+    >>> square
+    Square(2 parameters)
+    """
+
+    training: bool = True
+    _name: str = ""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every subclass writes its own."""
+        raise TypeError(f"{type(self).__name__} has no forward")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with self.scope():
+            return self.forward(*args, **kwargs)
+
+    def scope(self) -> scope:
+        """The scope that a call of this module opens: its name, and where it was called from."""
+        return scope(self._name or type(self).__name__.lower(), caller=place())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if isinstance(value, Module):
+            value._rename(name)
+        elif isinstance(value, Parameter):
+            label(**{name: value})
+
+    def _rename(self, name: str) -> None:
+        self._name = name
+
+    # Parts and parameters -------------------------------------------------------------------------------------------
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The direct parts, by attribute name, in the order in which they were put in."""
+        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+
+    def modules(self) -> Iterator[Module]:
+        """This module and every part of it, each once."""
+        seen: set[int] = set()
+        waiting: list[Module] = [self]
+        while waiting:
+            module = waiting.pop(0)
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield module
+                waiting[:0] = [part for _, part in module.children()]
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its dotted name; one that is shared comes once, under its first name."""
+        seen: set[int] = set()
+        for name, parameter in self._all_parameters(prefix):
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield name, parameter
+
+    def _all_parameters(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield prefix + name, value
+            elif isinstance(value, Module):
+                yield from value._all_parameters(f"{prefix}{name}.")
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every parameter, each once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def parameter_count(self) -> int:
+        """How many numbers the module learns."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    # Modes ----------------------------------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Into training mode (dropout acts), with all parts; returns the module."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Into evaluation mode (dropout passes everything), with all parts; returns the module."""
+        return self.train(False)
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """All parameters in another floating dtype, without their gradients; returns the module."""
+        for parameter in self.parameters():
+            wanted, labels = parameter.requires_grad, parameter.source.node.labels
+            parameter._data, parameter._source = parameter.data.astype(dtype), None
+            parameter.requires_grad = wanted
+            parameter.source.node.labels = labels
+        return self
+
+    # Weights as arrays ----------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """A copy of every parameter's array by its dotted name."""
+        return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, TensorLike]) -> None:
+        """Set every parameter from such arrays.
+
+        Raises WeightsError, with all missing, unexpected and mis-shaped names, before anything is changed.
+        """
+        own = dict(self.named_parameters())
+        arrays = {name: value.data if isinstance(value, Tensor) else np.asarray(value) for name, value in state.items()}
+        complaints = [f"missing: {name} {own[name].shape}" for name in own if name not in arrays]
+        complaints += [f"unexpected: {name} {arrays[name].shape}" for name in arrays if name not in own]
+        complaints += [
+            f"mis-shaped: {name} is {arrays[name].shape}, should be {own[name].shape}"
+            for name in own
+            if name in arrays and arrays[name].shape != own[name].shape
+        ]
+        if complaints:
+            raise WeightsError(f"these weights do not fit {type(self).__name__}:\n  " + "\n  ".join(complaints))
+        for name, parameter in own.items():
+            parameter.data = np.array(arrays[name])
+
+    # How it looks ---------------------------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What the module's own line says beside its name, e.g. its sizes."""
+        return ""
+
+    def __repr__(self) -> str:
+        own = ", ".join(filter(None, [self.extra_repr(), f"{self.parameter_count():,} parameters"]))
+        parts = [f"({name}): {part!r}".replace("\n", "\n  ") for name, part in self.children()]
+        return f"{type(self).__name__}({own})" + "".join(f"\n  {part}" for part in parts)
+
+
+class ModuleList(Module, Sequence[Module]):
+    """Modules in order; their parameters are named ``0.W``, ``1.W``, ..."""
+
+    def __init__(self, modules: Sequence[Module] = ()) -> None:
+        for position, module in enumerate(modules):
+            setattr(self, str(position), module)
+
+    def _rename(self, name: str) -> None:
+        self._name = name
+        for position, part in self.children():
+            part._rename(f"{name}.{position}")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.children())
+
+    def __getitem__(self, position: Any) -> Any:
+        return [part for _, part in self.children()][position]
+
+
+class Sequential(ModuleList):
+    """Modules one after the other: each takes what the one before gives."""
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__(modules)
+
+    def forward(self, x: Any) -> Any:
+        """The last module's output."""
+        for module in self:
+            x = module(x)
+        return x
