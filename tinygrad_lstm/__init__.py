@@ -79,3 +79,14 @@ from tinygrad_lstm.graph import Graph, graph_of
 
 abs = absolute
 __version__ = "0.1.0"
+
+__all__ = [
+    "abs", "absolute", "add", "arange", "backward_events", "broadcast_to", "cast", "clip", "concatenate", "divide",
+    "embedding", "enable_grad", "errors", "exp", "expand_dims", "expm1", "eye", "full", "generator",
+    "get_default_dtype", "grad", "Graph", "graph_of", "index", "IndexedCotangent", "label", "linear", "log",
+    "log1p", "log_softmax", "logsumexp", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum",
+    "multiply", "negative", "no_grad", "ones", "ones_like", "power", "Primitive", "primitive", "primitive_multi",
+    "rand", "randn", "relu", "reshape", "scatter", "scope", "set_default_dtype", "sigmoid", "softmax",
+    "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes", "tag",
+    "tanh", "Tensor", "tensor", "through", "transpose", "unstack", "where", "zeros", "zeros_like",
+]  # fmt: skip
