@@ -10,8 +10,10 @@
 Unrelated to the project called tinygrad.
 """
 
-from tinygrad_lstm import errors
-from tinygrad_lstm.engine import record as _record  # importing it puts the engine under the ops
+from typing import TYPE_CHECKING, Any
+
+import tinygrad_lstm.engine.record  # noqa: F401  # it puts the engine under the ops
+from tinygrad_lstm import errors, losses, nn, optim
 from tinygrad_lstm.engine.creation import (
     arange,
     eye,
@@ -77,16 +79,29 @@ from tinygrad_lstm.engine.scope import enable_grad, no_grad, scope, through
 from tinygrad_lstm.engine.tensor import Tensor, get_default_dtype, set_default_dtype
 from tinygrad_lstm.graph import Graph, graph_of
 
+if TYPE_CHECKING:  # loaded at first use, below: files need slow imports
+    from tinygrad_lstm.saving import load, save
+
 abs = absolute
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("load", "save"):
+        from tinygrad_lstm import saving
+
+        return getattr(saving, name)
+    raise AttributeError(f"module 'tinygrad_lstm' has no attribute {name!r}")
+
 
 __all__ = [
     "abs", "absolute", "add", "arange", "backward_events", "broadcast_to", "cast", "clip", "concatenate", "divide",
     "embedding", "enable_grad", "errors", "exp", "expand_dims", "expm1", "eye", "full", "generator",
-    "get_default_dtype", "grad", "Graph", "graph_of", "index", "IndexedCotangent", "label", "linear", "log",
-    "log1p", "log_softmax", "logsumexp", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "multiply", "negative", "no_grad", "ones", "ones_like", "power", "Primitive", "primitive", "primitive_multi",
-    "rand", "randn", "relu", "reshape", "scatter", "scope", "set_default_dtype", "sigmoid", "softmax",
-    "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes", "tag",
-    "tanh", "Tensor", "tensor", "through", "transpose", "unstack", "where", "zeros", "zeros_like",
+    "get_default_dtype", "grad", "Graph", "graph_of", "index", "IndexedCotangent", "label", "linear", "load", "log",
+    "log1p", "log_softmax", "logsumexp", "losses", "manual_seed", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "multiply", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "power", "Primitive",
+    "primitive", "primitive_multi", "rand", "randn", "relu", "reshape", "save", "scatter", "scope",
+    "set_default_dtype", "sigmoid", "softmax", "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze",
+    "stack", "subtract", "sum", "swapaxes", "tag", "tanh", "Tensor", "tensor", "through", "transpose", "unstack",
+    "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -8,16 +8,18 @@ from numpy.typing import DTypeLike
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, get_default_dtype
 
 _inside_the_engine = True
-_generator = [np.random.default_rng()]
+_generator: list[np.random.Generator] = []  # one at most; made at first use, for numpy.random is slow to import
 
 
 def manual_seed(seed: int) -> None:
     """Start the package's random numbers anew, so that what follows can be repeated."""
-    _generator[0] = np.random.default_rng(seed)
+    _generator[:] = [np.random.default_rng(seed)]
 
 
 def generator() -> np.random.Generator:
     """The generator that initial weights, dropout and random tensors draw from."""
+    if not _generator:
+        _generator.append(np.random.default_rng())
     return _generator[0]
 
 

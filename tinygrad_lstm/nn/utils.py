@@ -1,0 +1,43 @@
+"""Keeping gradients within bounds, between backward and the optimiser's step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import GradError
+
+
+def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, error_if_nonfinite: bool = False) -> float:
+    """Scale all gradients together so that their norm is at most ``max_norm``; returns the norm before.
+
+    g ← g · min(1, max_norm / (‖g‖ + 1e-6)): the direction stays (Pascanu 2013, algorithm 1). With
+    ``error_if_nonfinite`` an infinite or NaN norm is a GradError, and no gradient is touched.
+
+    >>> import tinygrad_lstm as tg
+    >>> w = tg.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w / 2).sum().backward()
+    >>> clip_grad_norm_([w], 1.0)
+    5.0
+    >>> np.linalg.norm(w.grad.numpy()).round(4)
+    np.float32(1.0)
+    """
+    with_grad = [p for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
+    gradients = [p.grad.data for p in with_grad if p.grad is not None]
+    norm = float(np.sqrt(sum(np.vdot(g, g).real.astype(np.float64) for g in gradients)))
+    if error_if_nonfinite and not np.isfinite(norm):
+        raise GradError(f"the norm of the gradients is {norm}: nothing was clipped")
+    factor = min(1.0, max_norm / (norm + 1e-6)) if norm == norm else norm
+    if factor != 1.0:
+        for parameter, g in zip(with_grad, gradients, strict=True):
+            parameter.grad = Tensor(g * factor)
+    return norm
+
+
+def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
+    """Hold each element of each gradient within ±clip_value; the direction may change."""
+    for parameter in [parameters] if isinstance(parameters, Tensor) else parameters:
+        if parameter.grad is not None:
+            parameter.grad = Tensor(np.clip(parameter.grad.data, -clip_value, clip_value))
