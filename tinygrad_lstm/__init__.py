@@ -77,6 +77,7 @@ from tinygrad_lstm.engine.ops.shapes import (
 )
 from tinygrad_lstm.engine.scope import enable_grad, no_grad, scope, through
 from tinygrad_lstm.engine.tensor import Tensor, get_default_dtype, set_default_dtype
+from tinygrad_lstm.gradcheck import gradcheck, gradgradcheck
 from tinygrad_lstm.graph import Graph, graph_of
 
 if TYPE_CHECKING:  # loaded at first use, below: files need slow imports
@@ -97,11 +98,11 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "abs", "absolute", "add", "arange", "backward_events", "broadcast_to", "cast", "clip", "concatenate", "divide",
     "embedding", "enable_grad", "errors", "exp", "expand_dims", "expm1", "eye", "full", "generator",
-    "get_default_dtype", "grad", "Graph", "graph_of", "index", "IndexedCotangent", "label", "linear", "load", "log",
-    "log1p", "log_softmax", "logsumexp", "losses", "manual_seed", "matmul", "max", "maximum", "mean", "min",
-    "minimum", "multiply", "negative", "nn", "no_grad", "ones", "ones_like", "optim", "power", "Primitive",
-    "primitive", "primitive_multi", "rand", "randn", "relu", "reshape", "save", "scatter", "scope",
-    "set_default_dtype", "sigmoid", "softmax", "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze",
-    "stack", "subtract", "sum", "swapaxes", "tag", "tanh", "Tensor", "tensor", "through", "transpose", "unstack",
-    "where", "zeros", "zeros_like",
+    "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "Graph", "graph_of", "index", "IndexedCotangent",
+    "label", "linear", "load", "log", "log1p", "log_softmax", "logsumexp", "losses", "manual_seed", "matmul", "max",
+    "maximum", "mean", "min", "minimum", "multiply", "negative", "nn", "no_grad", "ones", "ones_like", "optim",
+    "power", "Primitive", "primitive", "primitive_multi", "rand", "randn", "relu", "reshape", "save", "scatter",
+    "scope", "set_default_dtype", "sigmoid", "softmax", "softmax_cross_entropy", "softplus", "split", "sqrt",
+    "squeeze", "stack", "subtract", "sum", "swapaxes", "tag", "tanh", "Tensor", "tensor", "through", "transpose",
+    "unstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

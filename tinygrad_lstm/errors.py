@@ -23,9 +23,17 @@ class GradError(TinygradError, RuntimeError):
     """A gradient that cannot be computed: freed graph, changed value, no path."""
 
 
+class GradcheckError(TinygradError, AssertionError):
+    """A gradient that finite differences do not confirm."""
+
+
 class UnsupportedError(TinygradError, TypeError):
     """A NumPy function or an in-place write that has no derivative here."""
 
 
 class WeightsError(TinygradError, ValueError):
     """A weights file or a state_dict that does not fit."""
+
+
+class TextError(TinygradError, ValueError):
+    """A text that cannot be used: missing, empty, binary, too short, or with unknown characters."""
