@@ -186,10 +186,11 @@ def backpropagate(
                 g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of somebody else's array
         else:
             kept = node.kept if wrap is None else wrapped(node, wrap)
+            handed = [g] if node.op.several and len(node.shapes) == 1 else g  # a split into one part is still a split
             for position, rule, needs in node.plan.calls:  # type: ignore[union-attr]  # a node with an op has a plan
                 if position >= 0 and node.sources[position][0] not in visited:  # type: ignore[index]  # wanted: not None
                     continue
-                first = (position, g) if node.op.sequence and position >= 0 else (g,)
+                first = (position, handed) if node.op.sequence and position >= 0 else (handed,)
                 result = rule(*first, *map(kept.__getitem__, needs))
                 for k, c in ((position, result),) if position >= 0 else enumerate(result):
                     if c is None or node.sources[k] is None:

@@ -144,7 +144,8 @@ def softmax_cross_entropy(x: Array, targets: Array) -> Array:
 
     x: scores (..., V); targets: whole numbers (...) in 0..V-1; ℓ: (...). ∂ℓ/∂x = softmax(x) - onehot(target).
     """
-    return _logsumexp(x, -1)[..., 0] - np.take_along_axis(x, targets[..., None], -1)[..., 0]
+    x = x - x.max(axis=-1, keepdims=True)  # before anything else: the difference of two large numbers loses digits
+    return np.log(np.exp(x).sum(axis=-1)) - np.take_along_axis(x, targets[..., None], -1)[..., 0]
 
 
 def _softmax_cross_entropy_vjp(g: Array, x: Array, targets: Array) -> Array:
