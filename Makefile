@@ -1,0 +1,32 @@
+# make demo and make test do all their own set-up: a virtual environment, the project in it, and what it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check bench clean
+
+# One install for users and developers alike. pygraphviz (wheels that bundle Graphviz) may have none for this machine:
+# then pictures fall back to dot, or to their source, and everything else works.
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cli,dev]" "matplotlib>=3.8"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: "pygraphviz>=2.0.4" \
+	  || echo "no pygraphviz for this machine: pictures need dot on PATH, or are saved as .gv"
+	touch $@
+
+demo: $(VENV)/installed
+	$(BIN)/tinygrad-lstm demo --out demo
+
+test: $(VENV)/installed check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) demo out build dist

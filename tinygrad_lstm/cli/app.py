@@ -1,0 +1,42 @@
+"""The commands and their options; what each does is in a module of its own, imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinygrad_lstm import __version__
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tinygrad-lstm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """A mini autograd framework with recurrent networks, and pictures that show where the gradient went."""
+
+
+@app.command()
+def demo(
+    text: Annotated[
+        Path | None, typer.Option(help="A UTF-8 text file; by default Python's own language reference.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="A few updates only, to see that everything works.")] = False,
+    seed: Annotated[int, typer.Option(help="The random numbers to start from.")] = 0,
+) -> None:
+    """Train a character LSTM on real text, and draw where its gradient went. Ctrl-C keeps the best weights so far."""
+    from tinygrad_lstm.cli.demo import run
+
+    raise typer.Exit(run(text, out, quick, seed))

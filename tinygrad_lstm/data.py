@@ -1,0 +1,94 @@
+"""Text as numbers: reading it, naming its characters, and cutting it into windows for truncated BPTT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tinygrad_lstm.errors import TextError
+
+LEAST_CHARACTERS = 2000  # below this there is nothing to train on and nothing left to test with
+
+
+def language_reference() -> str:
+    """The Python language reference that ships inside every Python: about half a million characters of English and code."""
+    from pydoc_data.topics import topics  # a large module, for this one use
+
+    return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+def read_text(path: str | Path) -> str:
+    """A text file, whole.
+
+    Raises TextError, in one line, for one that is missing, empty, binary or too short to learn from.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise TextError(f"there is no file {path}") from None
+    except OSError as error:
+        raise TextError(f"{path} cannot be read: {error.strerror}") from None
+    if not raw.strip():
+        raise TextError(f"{path} is empty")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(f"{path} is not UTF-8 text (byte {error.start} is {raw[error.start]:#04x})") from None
+    if "\0" in text:
+        raise TextError(f"{path} is binary, not text: it has NUL bytes")
+    text = text.replace("\r\n", "\n")
+    if len(text) < LEAST_CHARACTERS:
+        raise TextError(f"{path} has {len(text)} characters, too short to learn from: at least {LEAST_CHARACTERS} are needed")
+    return text
+
+
+class Vocabulary:
+    """The characters of a text, each with its number.
+
+    >>> vocabulary = Vocabulary("hello")
+    >>> vocabulary.encode("hole")
+    array([1, 3, 2, 0])
+    >>> vocabulary.decode([1, 0, 2, 3])
+    'helo'
+    """
+
+    def __init__(self, text: str) -> None:
+        self.characters = "".join(sorted(set(text)))
+        self._numbers = {character: number for number, character in enumerate(self.characters)}
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def encode(self, text: str) -> np.ndarray:
+        """The numbers of the characters; TextError for one that the vocabulary does not have."""
+        unknown = sorted(set(text) - self._numbers.keys())
+        if unknown:
+            raise TextError(f"the vocabulary has no {', '.join(map(repr, unknown[:5]))}")
+        return np.array([self._numbers[character] for character in text], dtype=np.intp)
+
+    def decode(self, numbers: Sequence[int] | np.ndarray) -> str:
+        """The text of the numbers."""
+        return "".join(self.characters[number] for number in numbers)
+
+
+def windows(numbers: np.ndarray, steps: int, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Inputs and targets (T, B), window after window: B streams side by side, each going on where it stopped.
+
+    A target is the character after its input. So the state after one window is the state before the next. What does
+    not fill a whole row of windows is left out; at most the streams are shortened to give one window.
+
+    >>> for x, y in windows(np.arange(9), steps=2, batch=2):
+    ...     print(x.T.tolist(), y.T.tolist())
+    [[0, 1], [4, 5]] [[1, 2], [5, 6]]
+    [[2, 3], [6, 7]] [[3, 4], [7, 8]]
+    """
+    length = (len(numbers) - 1) // batch
+    if length < 1:
+        raise TextError(f"{len(numbers)} characters do not make {batch} streams")
+    x = numbers[: length * batch].reshape(batch, length).T
+    y = numbers[1 : length * batch + 1].reshape(batch, length).T
+    for start in range(0, max(1, length - steps + 1), steps):
+        yield x[start : start + steps], y[start : start + steps]

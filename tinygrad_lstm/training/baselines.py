@@ -1,0 +1,24 @@
+"""What a character costs without a network: the figures a model must beat. All in bits per character."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def uniform(characters: int) -> float:
+    """log₂ V: every character as likely as any other."""
+    return float(np.log2(characters))
+
+
+def unigram(train: np.ndarray, held_out: np.ndarray, characters: int) -> float:
+    """-mean log₂ p(b), with p counted on the training text, one added to every count."""
+    counts = np.bincount(train, minlength=characters) + 1.0
+    return float(-np.log2(counts / counts.sum())[held_out].mean())
+
+
+def bigram(train: np.ndarray, held_out: np.ndarray, characters: int, added: float = 0.1) -> float:
+    """-mean log₂ p(b | a), with p counted on the pairs of the training text, ``added`` to every count."""
+    counts = np.full((characters, characters), added)
+    np.add.at(counts, (train[:-1], train[1:]), 1)
+    p = counts / counts.sum(axis=1, keepdims=True)
+    return float(-np.log2(p)[held_out[:-1], held_out[1:]].mean())
