@@ -54,10 +54,10 @@ def load(path: str | Path) -> Nested:
     Raises FileNotFoundError, or WeightsError for a file that is truncated or not such a file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise WeightsError(f"{path} is one array, not a file of weights")
-            arrays = {name: file[name] for name in file.files}
+        with open(path, "rb") as file, zipfile.ZipFile(file):  # a whole zip archive, or BadZipFile
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as npz:
+                arrays = {name: npz[name] for name in npz.files}
     except FileNotFoundError:
         raise
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:

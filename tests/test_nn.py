@@ -1,0 +1,248 @@
+"""Modules: their parameters, names, modes, weights, and the layers without memory."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import nn
+from tinygrad_lstm.errors import DtypeError, ShapeError, WeightsError
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        self.embedding = nn.Embedding(11, 4)
+        self.lstm = nn.LSTM(4, 6, num_layers=2)
+        self.head = nn.Linear(6, 11)
+
+    def forward(self, x: Any) -> tg.Tensor:
+        output, _ = self.lstm(self.embedding(x))
+        return self.head(output)
+
+
+def test_parameters_are_found_and_named_by_their_attributes() -> None:
+    names = [name for name, _ in Net().named_parameters()]
+    assert names == [
+        "embedding.weight", "lstm.layers.0.W", "lstm.layers.0.U", "lstm.layers.0.b",
+        "lstm.layers.1.W", "lstm.layers.1.U", "lstm.layers.1.b", "head.W", "head.b",
+    ]  # fmt: skip
+
+
+def test_parameter_counts_are_those_of_the_equations() -> None:
+    D, H = 5, 7
+    assert nn.RNNCell(D, H).parameter_count() == H * D + H * H + H
+    assert nn.LSTMCell(D, H).parameter_count() == 4 * (H * D + H * H + H)
+    assert nn.GRUCell(D, H).parameter_count() == 3 * (H * D + H * H + H) + H
+
+
+def test_a_shared_parameter_counts_once() -> None:
+    net = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    net[1].W = net[0].W
+    assert net.parameter_count() == 9 + 3 + 3
+    assert [name for name, _ in net.named_parameters()] == ["0.W", "0.b", "1.b"]
+
+
+def test_repr_shows_parts_and_counts() -> None:
+    text = repr(Net())
+    assert text.splitlines()[0] == f"Net({Net().parameter_count():,} parameters)"
+    assert "(lstm): LSTM(4 -> 6, 2 layers, 576 parameters)" in text
+    assert "(0): LSTMCell(4 -> 6, 264 parameters)" in text
+    assert "(head): Linear(6 -> 11, 77 parameters)" in text
+
+
+def test_state_dict_there_and_back() -> None:
+    first, second = Net(), Net()
+    x = np.arange(6).reshape(3, 2)
+    assert not np.array_equal(first(x).data, second(x).data)
+    second.load_state_dict(first.state_dict())
+    assert np.array_equal(first(x).data, second(x).data)
+
+
+def test_state_dict_is_a_copy() -> None:
+    net = nn.Linear(2, 2)
+    state = net.state_dict()
+    state["W"][:] = 7
+    assert not (net.W.data == 7).any()
+
+
+def test_weights_that_do_not_fit_are_all_named_and_nothing_is_changed() -> None:
+    net = nn.Linear(3, 2)
+    before = net.state_dict()
+    with pytest.raises(WeightsError) as error:
+        net.load_state_dict({"W": np.zeros((2, 4)), "extra": np.zeros(1)})
+    text = str(error.value)
+    assert "missing: b (2,)" in text
+    assert "unexpected: extra (1,)" in text
+    assert "mis-shaped: W is (2, 4), should be (2, 3)" in text
+    assert all(np.array_equal(before[name], array) for name, array in net.state_dict().items())
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    net, other = Net(), Net()
+    tg.save(net, tmp_path / "net.npz")
+    other.load_state_dict(tg.load(tmp_path / "net.npz"))
+    assert all(np.array_equal(array, other.state_dict()[name]) for name, array in net.state_dict().items())
+
+
+def test_nested_dicts_survive_a_file(tmp_path: Path) -> None:
+    tg.save({"a": {"b": np.arange(3), "c": {"d": 2.5}}, "text": "héllo\n"}, tmp_path / "x.npz")
+    loaded = tg.load(tmp_path / "x.npz")
+    assert loaded["a"]["b"].tolist() == [0, 1, 2]
+    assert loaded["a"]["c"]["d"] == 2.5
+    assert str(loaded["text"]) == "héllo\n"
+
+
+def test_a_crash_while_saving_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.npz"
+    tg.save({"a": np.ones(3)}, path)
+
+    def crash(file: Any, **_: Any) -> None:
+        file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez", crash)
+    with pytest.raises(OSError, match="disk full"):
+        tg.save({"a": np.zeros(3)}, path)
+    assert tg.load(path)["a"].tolist() == [1, 1, 1]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 broken"])
+def test_a_file_that_is_no_weights_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.npz"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"x\.npz"):
+        tg.load(path)
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    tg.save({"a": np.random.default_rng(0).normal(size=1000)}, path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(WeightsError):
+        tg.load(path)
+
+
+def test_a_file_with_a_pickle_in_it_is_refused_and_not_run(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+
+    class Hostile:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (ran,)
+
+    np.savez(tmp_path / "x.npz", a=np.array(Hostile(), dtype=object))
+    with pytest.raises(WeightsError):
+        tg.load(tmp_path / "x.npz")
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("obj", [{"a": object()}, {"a/b": np.ones(1)}, {"a": [object()]}])
+def test_what_cannot_be_saved_is_refused_before_a_file_is_made(tmp_path: Path, obj: dict[str, Any]) -> None:
+    with pytest.raises(WeightsError):
+        tg.save(obj, tmp_path / "x.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_weights_cannot_go(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="npz"):
+        tg.save({"a": 1}, tmp_path / "x.pkl")
+    with pytest.raises(WeightsError, match="no folder"):
+        tg.save({"a": 1}, tmp_path / "missing" / "x.npz")
+    with pytest.raises(FileNotFoundError):
+        tg.load(tmp_path / "missing.npz")
+
+
+def test_linear_against_numpy() -> None:
+    layer = nn.Linear(3, 2)
+    x = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
+    np.testing.assert_allclose(layer(x).data, x @ layer.W.data.T + layer.b.data, rtol=1e-6)
+
+
+def test_embedding_gathers_rows_and_scatters_their_gradients() -> None:
+    layer = nn.Embedding(5, 2)
+    indices = np.array([[1, 1], [4, 1]])
+    y = layer(indices)
+    assert np.array_equal(y.data, layer.weight.data[indices])
+    y.sum().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.data[:, 0].tolist() == [0, 3, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("indices", "error"), [(np.array([5]), ShapeError), (np.array([-1]), ShapeError), (np.array([0.5]), DtypeError)]
+)
+def test_embedding_refuses_what_is_not_in_the_table(indices: np.ndarray, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        nn.Embedding(5, 2)(indices)
+
+
+def test_dropout_keeps_the_expectation_in_training_and_everything_in_evaluation() -> None:
+    tg.manual_seed(0)
+    dropout = nn.Dropout(0.25)
+    x = tg.ones(100, 100)
+    y = dropout(x).data
+    assert set(np.unique(y)) == {0, np.float32(1 / 0.75)}
+    assert abs(y.mean() - 1) < 0.02
+    assert dropout.eval()(x) is x
+    assert dropout.train()(x) is not x
+    with pytest.raises(ValueError, match="probability"):
+        nn.Dropout(1.0)
+
+
+def test_train_and_eval_reach_every_part() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Dropout(0.5)))
+    assert not any(module.training for module in net.eval().modules())
+    assert all(module.training for module in net.train().modules())
+
+
+def test_astype_changes_every_parameter_and_keeps_names() -> None:
+    net = Net().astype(np.float64)
+    assert {parameter.dtype for parameter in net.parameters()} == {np.dtype(np.float64)}
+    assert net.head.W.source.node.label == "W"
+    assert net(np.zeros((2, 1), int)).dtype == np.float64
+
+
+def test_orthogonal_and_glorot_starts() -> None:
+    tg.manual_seed(1)
+    cell = nn.LSTMCell(30, 20)
+    for block in np.split(cell.U.data, 4):
+        np.testing.assert_allclose(block @ block.T, np.eye(20), atol=1e-5)
+    limit = math.sqrt(6 / (30 + 20))
+    assert np.abs(cell.W.data).max() <= limit
+    assert np.isclose(cell.W.data.var(), limit**2 / 3, rtol=0.1)
+    assert cell.b is not None
+    assert cell.b.data.tolist() == [1] * 20 + [0] * 60  # the forget gate starts open
+    assert nn.LSTMCell(3, 2, forget_bias=-2.0).b.data[:2].tolist() == [-2, -2]
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    tg.manual_seed(3)
+    first = Net().state_dict()
+    tg.manual_seed(3)
+    second = Net().state_dict()
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_an_optimiser_refuses_nothing_to_do() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        tg.optim.SGD([], lr=0.1)
+    with pytest.raises(ValueError, match="require a gradient"):
+        tg.optim.Adam([tg.zeros(2)])
+
+
+def test_clipping() -> None:
+    w = tg.tensor([3.0, 4.0], requires_grad=True)
+    w.grad = tg.tensor([30.0, -40.0])
+    nn.utils.clip_grad_value_([w], 35)
+    assert w.grad.tolist() == [30, -35]
+    w.grad = tg.tensor([np.inf, 1.0])
+    with pytest.raises(tg.errors.GradError, match="inf"):
+        nn.utils.clip_grad_norm_([w], 1.0, error_if_nonfinite=True)
+    assert w.grad.tolist() == [np.inf, 1]
+    w.grad = None
+    assert nn.utils.clip_grad_norm_([w], 1.0) == 0
