@@ -1,0 +1,107 @@
+"""Picture: DOT text that knows how to show itself in a notebook and how to get into a file."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Container
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from viz.render import NoRenderer, render
+
+SUFFIXES = (".svg", ".png", ".pdf", ".gv", ".dot")
+MANY_NODES = 500  # above this a PNG takes a while, and cairo may scale it down
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing: ``source`` is DOT text, ``description`` says the same in words."""
+
+    source: str
+    title: str
+    description: str
+    nodes: int = field(default=0, repr=False)
+
+    @cached_property
+    def svg(self) -> str:
+        """The drawing as SVG that fits any width, with title and description for those who cannot see it."""
+        return self_describing(render(self.source, "svg").decode(), self.title, self.description)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture in the format of the suffix, whole or not at all; returns the path that was written.
+
+        Where no Graphviz is found the DOT text is saved beside it as ``.gv``, with a warning that says what to install.
+
+        Raises ValueError for another suffix, FileNotFoundError for a folder that is not there.
+        """
+        path = Path(path)
+        if path.suffix not in SUFFIXES:
+            raise ValueError(f"a picture is saved as {', '.join(SUFFIXES)}, not {path.suffix or 'without a suffix'!r}")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}; make it first")
+        if path.suffix == ".png" and self.nodes > MANY_NODES:
+            warnings.warn(f"a PNG of {self.nodes} nodes is slow to draw; .svg is quick and stays sharp", stacklevel=2)
+        try:
+            return write_whole(path, self._bytes(path.suffix))
+        except NoRenderer as missing:
+            path = path.with_suffix(".gv")
+            warnings.warn(f"{missing}; saved the DOT text as {path}", stacklevel=2)
+            return write_whole(path, self.source.encode())
+
+    def _bytes(self, suffix: str) -> bytes:
+        if suffix in (".gv", ".dot"):
+            return self.source.encode()
+        return self.svg.encode() if suffix == ".svg" else render(self.source, suffix[1:])
+
+    def __str__(self) -> str:
+        return self.description
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def _repr_mimebundle_(self, include: Container[str] | None = None, exclude: Container[str] = ()) -> dict[str, Any]:
+        bundle = {"text/plain": self.description}
+        try:
+            bundle["image/svg+xml"] = self.svg
+        except NoRenderer as missing:
+            bundle["text/plain"] += f"\n({missing})"
+        return {kind: value for kind, value in bundle.items() if (not include or kind in include) and kind not in exclude}
+
+
+def self_describing(svg: str, title: str, description: str) -> str:
+    """Graphviz's SVG as wide as the page lets it be, with our title and description in place of its own."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<title>.*?</title>\n?", "", svg, count=1, flags=re.DOTALL)  # the graph's: a name nobody gave
+    return re.sub(
+        r'<svg width="([\d.]+)pt" height="[\d.]+pt"(.*?)>',
+        lambda found: (
+            f'<svg width="100%" style="max-width:{found[1]}pt;height:auto" role="img"{found[2]}>\n'
+            f"<title>{html.escape(title)}</title>\n<desc>{html.escape(description)}</desc>"
+        ),
+        svg,
+        count=1,
+        flags=re.DOTALL,
+    )
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file by way of a temporary one beside it, so that nobody ever finds half of it."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise type(error)(f"cannot write into {path.parent}: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path

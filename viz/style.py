@@ -1,0 +1,142 @@
+"""How things look: colours, the one width scale, and numbers and indices as a reader of mathematics expects them.
+
+Colours are Okabe & Ito's and Tol's, and every distinction is told by shape or dash as well, so that a grey print works.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+ThemeName: TypeAlias = Literal["light", "dark"]
+Colour: TypeAlias = str  # "#RRGGBB"
+
+FONT = "Helvetica,Arial,sans-serif"
+POINTS_PER_INCH = 72
+
+CARRIED, GATED, WEIGHTS = "#D55E00", "#0072B2", "#6B7785"
+GATE, CANDIDATE = "#009E73", "#AA4499"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of a picture; the hues of the routes are the same in every theme, lifted where they would be dull."""
+
+    paper: Colour
+    ink: Colour
+    quiet: Colour  # captions
+    forward: Colour  # what no gradient goes along
+    panel: Colour
+    frame: Colour
+    carried: Colour
+    gated: Colour
+    weights: Colour
+    gate: Colour
+    candidate: Colour
+    loss: Colour
+    on_loss: Colour
+    opacity: float  # of a box's filling
+
+    def filled(self, hue: Colour) -> Colour:
+        """The hue as a box's filling: thin on this paper."""
+        return mixed(hue, self.paper, self.opacity)
+
+    def spoken(self, hue: Colour) -> Colour:
+        """The hue as small text, which needs more contrast than a line."""
+        return mixed(hue, self.ink, 0.75)
+
+
+THEMES: dict[str, Theme] = {
+    "light": Theme(
+        paper="#FFFFFF", ink="#1F2933", quiet="#5F6C7B", forward="#A9B4C0", panel="#F6F8FA", frame="#D5DCE4",
+        carried=CARRIED, gated=GATED, weights=WEIGHTS, gate=GATE, candidate=CANDIDATE,
+        loss="#1F2933", on_loss="#FFFFFF", opacity=0.10,
+    ),
+    "dark": Theme(
+        paper="#111827", ink="#E5EAF0", quiet="#9AA7B5", forward="#5B6877", panel="#172033", frame="#2F3B4E",
+        carried="#F07F23", gated="#4BA3DC", weights="#93A0AE", gate="#26BF95", candidate="#CC79BC",
+        loss="#E5EAF0", on_loss="#111827", opacity=0.18,
+    ),
+}  # fmt: skip
+
+
+def theme_named(name: str) -> Theme:
+    """The theme of that name; ValueError names those there are."""
+    if name not in THEMES:
+        raise ValueError(f"no theme {name!r}; there are {', '.join(THEMES)}")
+    return THEMES[name]
+
+
+def mixed(hue: Colour, ground: Colour, opacity: float) -> Colour:
+    """What a hue of this opacity looks like on a ground, as a plain colour that every output format knows.
+
+    >>> mixed("#FF0000", "#FFFFFF", 0.2)
+    '#FFCCCC'
+    """
+    pairs = [(int(hue[k : k + 2], 16), int(ground[k : k + 2], 16)) for k in (1, 3, 5)]
+    return "#" + "".join(f"{round(opacity * top + (1 - opacity) * below):02X}" for top, below in pairs)
+
+
+# The width scale: one for every picture, so that two of them can be compared
+
+FINEST, THICKEST = 0.8, 6.5
+WIDTH_FORMULA = "1.1 + 2.5·log₁₀(‖∇‖ / 0.03)"
+
+
+def width_of(norm: float) -> float:
+    """The line width, in points, for a gradient of this norm: ten times the gradient is 2.5 points more.
+
+    >>> [width_of(norm) for norm in (0.0, 0.03, 0.3, 3.0, 1e9)]
+    [0.8, 1.1, 3.6, 6.1, 6.5]
+    """
+    if norm <= 0:
+        return FINEST
+    return min(max(1.1 + 2.5 * math.log10(norm / 0.03), FINEST), THICKEST)
+
+
+# Numbers and indices
+
+
+def number(x: float) -> str:
+    """A number as a caption has it: two decimals where they say something, two digits elsewhere.
+
+    >>> [number(x) for x in (0.7634, 0.00412, 0.0, 312.4, 3.2e-7, 51234.0)]
+    ['0.76', '0.0041', '0', '312', '3.2e−7', '5.1e+4']
+    """
+    size = abs(x)
+    if size == 0 or not math.isfinite(x):
+        return {0.0: "0"}.get(x, str(x))
+    if 1e-3 <= size < 1e4:
+        return f"{x:.0f}" if size >= 100 else f"{x:.2f}" if size >= 0.0995 else f"{x:.2g}"
+    digits, exponent = f"{x:.1e}".split("e")
+    return f"{digits}e{int(exponent):+d}".replace("-", "−")
+
+
+def subscript(t: int) -> str:
+    """A time step as an index.
+
+    >>> subscript(-10)
+    '₋₁₀'
+    """
+    return str(t).translate(str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉"))
+
+
+def letter(name: str, lstm: bool = True) -> str:
+    """The name of a value as the equations write it: an LSTM's c is C, and its candidate g is C̃."""
+    return {"c": "C", "g": "C̃"}.get(name, name) if lstm else name
+
+
+def in_words(count: int) -> str:
+    """A small count as a word.
+
+    >>> in_words(3), in_words(40)
+    ('three', '40')
+    """
+    words = "no one two three four five six seven eight nine ten eleven twelve".split()
+    return words[count] if count < len(words) else str(count)
+
+
+def printable(text: str) -> str:
+    """Text that any output format can hold: line breaks and control characters become spaces."""
+    return "".join(c if c.isprintable() else " " for c in text)
