@@ -110,10 +110,11 @@ def _compare(f: Function, inputs: list[Any], checked: list[int], eps: float, ato
     tensors = [inputs[k] for k in checked]
     random = np.random.default_rng(0)
     outputs = _outputs(f, inputs)
+    values = _values(outputs)
     cotangents = [random.standard_normal(y.shape) for y in outputs]
     analytic = _analytic(outputs, tensors, cotangents)
     again = _outputs(f, inputs)
-    if not _same([y.data for y in outputs], [y.data for y in again]):
+    if not _same(values, _values(again)):
         raise GradcheckError("f is not deterministic: two calls with the same inputs gave different outputs")
     if not _same(analytic, _analytic(again, tensors, cotangents)):
         raise GradcheckError("the gradient of f is not deterministic: two backward passes gave different results")
@@ -150,9 +151,9 @@ def _numeric(
     centre = x[index]
     try:
         x[index] = centre + eps
-        right, above = x[index], [y.data for y in _outputs(f, inputs)]
+        right, above = x[index], _values(_outputs(f, inputs))
         x[index] = centre - eps
-        left, below = x[index], [y.data for y in _outputs(f, inputs)]
+        left, below = x[index], _values(_outputs(f, inputs))
     finally:
         x[index] = centre
     rise = sum(float((v * (a - b)).sum()) for v, a, b in zip(cotangents, above, below, strict=True))
@@ -231,6 +232,10 @@ def _outputs(f: Function, inputs: Sequence[Any]) -> list[Tensor]:
             raise DtypeError(f"gradcheck: f must return Tensors; output {k} is of type {type(y).__name__}")
         _refuse_if_not_float64(y, f"output {k}")
     return outputs
+
+
+def _values(outputs: list[Tensor]) -> list[Array]:
+    return [y.data.copy() for y in outputs]  # copies: an output may be a view of the input that is about to be moved
 
 
 def _refuse_if_not_float64(tensor: Tensor, what: str) -> None:

@@ -22,11 +22,13 @@ new_source: Callable[[tuple[Node, int, str | None]], Source] = partial(
 
 def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run the op on the arrays of its inputs; if one of them needs a gradient, make the node that remembers it."""
-    if kwargs or len(args) != op.plain:
+    if kwargs or not args or len(args) != op.plain:
         inputs, params = op.bind(args, kwargs)
         for name, value in params.items():
             if isinstance(value, Tensor):
                 params[name] = _plain_param(op, name, value)
+            elif isinstance(value, np.generic):
+                params[name] = value.item()
     else:
         inputs, params = args, op.defaults
     arrays: list[Any] = []

@@ -9,8 +9,9 @@ from tinygrad_lstm.engine.ops.primitive import Array, primitive
 
 @primitive(numpy=np.matmul)
 def matmul(a: Array, b: Array) -> Array:
-    """Y = A B: a (..., N, M) and b (..., M, K) give (..., N, K); a 1-d input is a row before, a column after, as in NumPy.
+    """Y = A B: a (..., N, M) and b (..., M, K) give (..., N, K).
 
+    A 1-d input is a row before and a column after, as in NumPy.
     ∂L/∂A = G Bᵀ and ∂L/∂B = Aᵀ G.
     """
     return np.matmul(a, b)

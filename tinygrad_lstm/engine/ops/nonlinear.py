@@ -144,6 +144,9 @@ def softmax_cross_entropy(x: Array, targets: Array) -> Array:
 
     x: scores (..., V); targets: whole numbers (...) in 0..V-1; ℓ: (...). ∂ℓ/∂x = softmax(x) - onehot(target).
     """
+    targets = np.asarray(targets)
+    if targets.size and not 0 <= targets.min() <= targets.max() < x.shape[-1]:
+        raise ValueError(f"targets {targets.min()} to {targets.max()}, but the {x.shape[-1]} classes count from 0")
     x = x - x.max(axis=-1, keepdims=True)  # before anything else: the difference of two large numbers loses digits
     return np.log(np.exp(x).sum(axis=-1)) - np.take_along_axis(x, targets[..., None], -1)[..., 0]
 
@@ -151,7 +154,7 @@ def softmax_cross_entropy(x: Array, targets: Array) -> Array:
 def _softmax_cross_entropy_vjp(g: Array, x: Array, targets: Array) -> Array:
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     p = e / e.sum(axis=-1, keepdims=True)
-    return np.expand_dims(g, -1) * (p - (targets[..., None] == np.arange(x.shape[-1])))
+    return np.expand_dims(g, -1) * (p - (np.asarray(targets)[..., None] == np.arange(x.shape[-1])))
 
 
 softmax_cross_entropy.defvjp(x=_softmax_cross_entropy_vjp)

@@ -171,8 +171,11 @@ class Primitive(Generic[P, R]):
         """The inputs and the other parameters of a call; a wrong call is Python's own TypeError."""
         names = self.names
         values = {**self.defaults, **dict(zip(names, args, strict=False)), **kwargs}
-        unique = not kwargs or kwargs.keys().isdisjoint(names[: len(args)])
-        if len(args) > len(names) or len(values) != len(names) or not unique:
+        if (
+            len(args) > len(names)
+            or len(values) != len(names)
+            or (kwargs and not kwargs.keys() <= set(names[len(args) :]))
+        ):
             try:
                 self.signature.bind(*args, **kwargs)
             except TypeError as error:

@@ -24,7 +24,7 @@ def _restore(g: Array, shape: Shape, axis: Axis, keepdims: bool) -> Array:
 
 def _count(shape: Shape, axis: Axis) -> int:
     """How many elements went into each sum."""
-    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     count = 1
     for k in axes:
         count *= shape[k]

@@ -69,6 +69,8 @@ broadcast_to.defvjp(x=lambda g: g)
 @primitive
 def cast(x: Array, dtype: np.dtype) -> Array:
     """x in another floating dtype; the backward loop hands the cotangent back in x's own."""
+    if np.dtype(dtype).kind != "f":
+        raise TypeError("only a floating dtype can carry a gradient; for others use x.detach().numpy().astype(...)")
     return np.asarray(x).astype(dtype)
 
 
@@ -86,7 +88,10 @@ def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> 
         starts: Sequence[int] = range(0, length, width) if width else [0] * indices_or_sections
         ends: Sequence[int] = [start + width for start in starts]
     else:
-        starts, ends = [0, *indices_or_sections], [*indices_or_sections, length]
+        cuts = [min(max(k + length if k < 0 else k, 0), length) for k in indices_or_sections]
+        if cuts != sorted(cuts):
+            raise ValueError(f"the positions in an axis of length {length} must ascend")
+        starts, ends = [0, *cuts], [*cuts, length]
     before = (slice(None),) * (axis % x.ndim)
     return [x[(*before, slice(start, end))] for start, end in zip(starts, ends, strict=True)]
 
@@ -106,6 +111,8 @@ unstack.defvjp(x=lambda gs, axis: np.stack(gs, axis))
 @primitive(numpy=np.concatenate)
 def concatenate(arrays: Sequence[Array], axis: int = 0) -> Array:
     """Arrays end to end along an axis they have; backward hands each its part."""
+    if axis is None:
+        raise TypeError("axis=None would flatten the arrays: reshape(-1) each of them first")
     return np.concatenate(arrays, axis)
 
 

@@ -1,0 +1,37 @@
+"""What every test is held to: it leaves the engine's global state as it found it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_lstm.engine.scope import modes
+from tinygrad_lstm.engine.tensor import get_default_dtype
+
+
+def global_state() -> dict[str, Any]:
+    """Every mode that a careless test could leave behind."""
+    return {
+        "default dtype": get_default_dtype(),
+        "grad enabled": modes.grad_enabled,
+        "scope": modes.scope,
+        "collecting": modes.collecting,
+        "through": modes.through,
+        "NumPy error handling": np.geterr(),
+    }
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    before = global_state()
+    yield
+    after = global_state()
+    assert after == before, f"leaked: {[name for name in before if before[name] != after[name]]}"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
