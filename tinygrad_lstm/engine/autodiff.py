@@ -179,7 +179,9 @@ def backpropagate(
             g = [np.zeros(*like) if c is None else c for c, *like in zip(g, node.shapes, node.dtypes, strict=True)]
         for watch in node.hooks:
             changed = watch(g)
-            g = g if changed is None else changed
+            if changed is not None:
+                g = changed
+                owned.discard(node)
         contributions: list[tuple[int, Any]] = []
         if node.op is None:
             if not recorded and node not in owned:
@@ -226,7 +228,7 @@ def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, 
         outputs = pending.setdefault(node, [None] * len(node.shapes))
         outputs[index] = c if outputs[index] is None else outputs[index] + c
     elif type(c) is IndexedCotangent:
-        if node not in owned:
+        if node not in owned or not node.shapes[0]:  # a sum of 0-d arrays is a NumPy scalar, which has no place to add to
             buffer = pending.get(node)
             pending[node] = np.zeros(node.shapes[0], node.dtypes[0]) if buffer is None else np.array(buffer)
             owned.add(node)
@@ -303,10 +305,30 @@ def refuse_if_stale(order: Sequence[Node]) -> None:
 
 
 def _refuse_if_changed(node: Node, op: Primitive[Any, Any], plan: Plan) -> None:
+    kept: list[Node] = [node] if "y" in plan.keep else []
     for position, source in enumerate(node.sources):
         name = op.inputs[0] if op.sequence else op.inputs[position]
-        if source is not None and name in plan.keep and source.node.changed_at > node.number:
+        if source is not None and name in plan.keep:
+            value = node.kept[plan.keep.index(name)]
+            kept.append(source.node)
+            kept += _viewed(source.node) if (value[position] if op.sequence else value).base is not None else []
+    for changed in kept:
+        if changed.changed_at > node.number:
             raise GradError(
-                f"the data of {source.node} was changed after {node} had kept it for its derivative; "
+                f"the data of {changed} was changed after {node} had kept it for its derivative; "
                 "change parameters only after backward, or read them again"
             )
+
+
+VIEWS = frozenset(
+    {"broadcast_to", "expand_dims", "index", "reshape", "split", "squeeze", "swapaxes", "transpose", "unstack"}
+)
+
+
+def _viewed(node: Node) -> list[Node]:
+    """The nodes into whose arrays this node's array may look."""
+    nodes = []
+    while node.op is not None and node.op.name in VIEWS and (source := node.sources[0]) is not None:
+        node = source.node
+        nodes.append(node)
+    return nodes

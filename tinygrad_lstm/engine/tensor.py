@@ -232,9 +232,13 @@ class Tensor:
         def watch(g: Any) -> Any:
             recorded = isinstance(g, Tensor)
             changed = hook(g if recorded else handle(np.asarray(g), None))
-            if changed is None or recorded:
+            if changed is None:
+                return None
+            if np.shape(changed) != node.shapes[0]:
+                raise ShapeError(f"a hook gave a cotangent of shape {np.shape(changed)} for {node}")
+            if recorded:
                 return changed
-            return changed._data if isinstance(changed, Tensor) else np.asarray(changed, dtype=self.dtype)
+            return changed._data if isinstance(changed, Tensor) else np.asarray(changed, dtype=node.dtypes[0])
 
         node.hooks = (*node.hooks, watch)
 
@@ -489,6 +493,9 @@ def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
 
 
 def accumulate(node: Node, g: Any) -> None:
-    """Add the cotangent of a leaf, or of a node that retains it, to its ``grad``."""
-    g = g if isinstance(g, Tensor) else handle(np.asarray(g), None)
+    """Add the cotangent of a leaf, or of a node that retains it, to its ``grad``, an array of its own."""
+    if isinstance(g, Tensor):
+        g = handle(g._data.copy(), g._source)
+    else:
+        g = handle(np.array(g) if node.op is not None else np.asarray(g), None)
     node.grad = g if node.grad is None else node.grad + g
