@@ -5,18 +5,19 @@ from __future__ import annotations
 import html
 import linecache
 import math
+import re
 from pathlib import Path
 
 import graphviz
 
 from viz.gradients import Flow
-from viz.header import Row, header
-from viz.pinned import canvas, left_aligned, node
+from viz.header import Entry, header
+from viz.pinned import canvas, left_aligned, node, width_of_text
 from viz.roles import OUTSIDE, WEIGHTS, Line, Part, Unrolled
-from viz.style import WIDTH_FORMULA, Theme, in_words, letter, number, printable, subscript, width_of
+from viz.style import WIDTH_FORMULA, Theme, in_words, letter, number, percent, printable, subscript, width_of
 from viz.templates import Box
 
-PILL, GATE_SIZE, PRODUCT, DISC, INPUT = (62, 36), (80, 28), (98, 26), (27, 27), (30, 22)
+PILL, GATE_SIZE, PRODUCT, DISC, INPUT = (62, 38), (80, 28), (98, 26), (27, 27), (30, 22)
 BAR_Y, BAR_HEIGHT = -47, 30  # below a template's bottom
 
 
@@ -170,7 +171,9 @@ class _CellView:
         node(self.dot, f"loss_{last}", (self.x(last + 1) + 44, height), (80, 36), value, fontsize="12", **look)
         if self.layer:
             above = f'<<FONT POINT-SIZE="10" COLOR="{theme.quiet}">by way of {self.layer}</FONT>>'
-            node(self.dot, "by_way", (self.x(last + 1) + 44, height - 28), (100, 14), above, shape="plaintext", style="")
+            node(
+                self.dot, "by_way", (self.x(last + 1) + 44, height - 28), (100, 14), above, shape="plaintext", style=""
+            )
 
     def split(self) -> None:
         """How the gradient of the first state came, as a bar."""
@@ -184,17 +187,19 @@ class _CellView:
             f'<TD BGCOLOR="{hue}" WIDTH="{width}" HEIGHT="7" FIXEDSIZE="TRUE"></TD>' for hue, width in widths if width
         )
         table = f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{bar}</TR></TABLE>>'
-        ways = ("came along C", "along h") if self.lstm else ("was carried", "came through the gates")
+        ways = ("came along C", "along h") if self.lstm else ("carried", "through the gates")
         parts = [
-            f'<FONT COLOR="{theme.spoken(hue)}"><B>{100 * part:.0f}%</B></FONT> {way}'.replace("-", "−", 0)
+            f'<FONT COLOR="{theme.spoken(hue)}"><B>{percent(part)}</B></FONT> {way}'
             for (hue, part), way in zip(cells, ways, strict=True)
         ]
-        against = " (against it)" if min(split.carried, split.gated) < -0.005 else ""
+        against = ", against it" if min(split.carried, split.gated) < -0.005 else ""
         text = f"∂L/∂{self.sign(split.state, split.t)}: {parts[0]}, {parts[1]}{against}"
+        wide = width_of_text(re.sub("<.*?>", "", text), 10)
+        middle = right - max(wide, 136) / 2
         label = f'<<FONT POINT-SIZE="10" COLOR="{theme.quiet}">{text}</FONT>>'
         told = "the part of the gradient that never crossed from h into a gate, projected on the whole; the parts sum to 100%"
-        node(self.dot, "split_bar", (right - 118, top - 14), (140, 8), table, shape="plaintext", style="", tooltip=told)
-        node(self.dot, "split_text", (right - 118, top - 28), (240, 16), label, shape="plaintext", style="", tooltip=told)
+        node(self.dot, "split_bar", (middle, top - 14), (140, 8), table, shape="plaintext", style="", tooltip=told)
+        node(self.dot, "split_text", (middle, top - 28), (wide, 16), label, shape="plaintext", style="", tooltip=told)
 
     # Lines -----------------------------------------------------------------------------------------------------------
 
@@ -217,7 +222,7 @@ class _CellView:
             width = 1.1
             look = {"arrowhead": "vee", "arrowsize": "0.6", "color": theme.forward, "style": "solid"}
             told = f"{self.named(line.source)} to {self.named(line.target)}" + (": no gradient" if self.flow else "")
-            if self.flow is None and (line.carries or line.source[0] in self.template.belt):
+            if self.flow is None and {line.source[0], line.target[0]} <= set(self.template.belt):
                 width, look["color"] = 2.6, theme.carried
             elif self.flow is None and (line.crosses or line.target[0] in self.template.made_in):
                 width, look["color"], look["style"] = 2.0, theme.gated, "dashed"
@@ -278,18 +283,24 @@ class _CellView:
         """Title, how to read the picture, and the scale of its lines."""
         theme, template = self.theme, self.template
         if self.flow:
-            guide = "Values run left to right, gradients right to left. A line is as wide as the log of the gradient that went along it."
-            rows = [Row(template.carried, theme.carried, "solid", 4)] if template.belt else []
-            rows += [
-                Row(template.gated, theme.gated, "dashed", 3),
-                Row("into the shared weights", theme.weights, "solid", 3),
-                Row("no gradient", theme.forward, "solid", 1.1, forward=True),
+            guide = (
+                "Values run left to right, gradients right to left. "
+                "A line is as wide as the log of the gradient that went along it."
+            )
+            ways = [Entry(template.carried, theme.carried, "solid", 4)] if template.belt else []
+            ways += [
+                Entry(template.gated, theme.gated, "dashed", 3),
+                Entry("into the shared weights", theme.weights, "solid", 3),
+                Entry("no gradient", theme.forward, "solid", 1.1, forward=True),
             ]
-            rows += [Row(f"‖∇‖ {number(size)}", theme.ink, "solid", width_of(size)) for size in (0.03, 0.3, 3.0)]
-            rows += [Row(f"width {WIDTH_FORMULA}, 0.8 to 6.5 points", theme.ink, "none", 0)]
+            scale = [Entry(f"‖∇‖ {size}", theme.ink, "solid", width_of(float(size))) for size in ("0.03", "0.3", "3")]
+            scale.append(Entry(f"width {WIDTH_FORMULA} points, within 0.8 to 6.5", theme.ink, "none", 0))
+            legend = [ways, scale]
         else:
             guide = "Values run left to right."
-            rows = [Row(template.carried.split(":")[0], theme.carried, "solid", 2.6, forward=True)] if template.belt else []
-            rows += [Row("the hidden state", theme.gated, "dashed", 2.0, forward=True)]
+            ways = [Entry(template.carried.split(":")[0], theme.carried, "solid", 2.6, forward=True)]
+            legend = [
+                ways[: len(template.belt)] + [Entry("the hidden state", theme.gated, "dashed", 2.0, forward=True)]
+            ]
         right = self.x(self.unrolled.last + 1) + (84 if self.flow else 0)
-        header(self.dot, theme, -93, max(right, 560), template.top, title, guide, rows)
+        header(self.dot, theme, -93, max(right, 560), template.top, title, guide, legend)

@@ -157,9 +157,7 @@ def _split(unrolled: Unrolled, whole: Sweep, uncrossed: Sweep | None) -> Split |
     return Split(*first, carried=0.0 if part is None else share(part, whole.states[first]))
 
 
-def routes(
-    unrolled: Unrolled, whole: Sweep, uncrossed: Sweep | None, alive: Container[Line]
-) -> dict[Line, Route]:
+def routes(unrolled: Unrolled, whole: Sweep, uncrossed: Sweep | None, alive: Container[Line]) -> dict[Line, Route]:
     """Which way each line is part of.
 
     Carried: the belt itself, and the lines that lead to it without a crossing and bring mostly gradient that has not

@@ -15,7 +15,7 @@ SAMPLE, GAP, LINE = 34, 26, 22  # points: a sample line, between two entries, be
 
 
 @dataclass(frozen=True)
-class Row:
+class Entry:
     """One entry of the legend; style "none" is text alone."""
 
     text: str
@@ -27,13 +27,15 @@ class Row:
 
 def header(
     dot: graphviz.Digraph, theme: Theme, left: float, right: float, bottom: float, title: str, guide: str,
-    entries: Sequence[Row],
+    legend: Sequence[Sequence[Entry]],
 ) -> None:  # fmt: skip
-    """Put a header above ``bottom``, between left and right, in as many rows as it needs."""
-    places: list[tuple[Row, float, int]] = []
-    x, row = left, 0
-    for entry in entries:
-        wide = (0 if entry.style == "none" else SAMPLE + 8) + width_of_text(entry.text, 11) + GAP
+    """Put a header above ``bottom``, between left and right; a row of the legend that is too long is broken."""
+    places: list[tuple[Entry, float, int]] = []
+    row = -1
+    for entry, first in ((entry, k == 0) for entries in legend for k, entry in enumerate(entries)):
+        if first:
+            x, row = left, row + 1
+        wide = (0 if entry.style == "none" else SAMPLE + 8) + width_of_text(entry.text, 10.5) + GAP
         if x > left and x + wide > right:
             x, row = left, row + 1
         places.append((entry, x, row))
@@ -57,7 +59,7 @@ def header(
     left_aligned(dot, "title", left, y, width_of_text(title, 21), markup)
 
 
-def _sample(dot: graphviz.Digraph, name: str, x: float, y: float, entry: Row) -> None:
+def _sample(dot: graphviz.Digraph, name: str, x: float, y: float, entry: Entry) -> None:
     """A line as it is drawn in the picture."""
     for end, place in (("a", x), ("b", x + SAMPLE)):
         node(dot, f"{name}{end}", (place, y), (0.7, 0.7), "", shape="point", style="invis")

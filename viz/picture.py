@@ -71,7 +71,9 @@ class Picture:
             bundle["image/svg+xml"] = self.svg
         except NoRenderer as missing:
             bundle["text/plain"] += f"\n({missing})"
-        return {kind: value for kind, value in bundle.items() if (not include or kind in include) and kind not in exclude}
+        return {
+            kind: value for kind, value in bundle.items() if (not include or kind in include) and kind not in exclude
+        }
 
 
 def self_describing(svg: str, title: str, description: str) -> str:

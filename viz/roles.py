@@ -124,7 +124,9 @@ class _Finder:
         template, t = self.template, step.t
         missing = [name for name in template.letters if name not in step.named]
         if missing:
-            raise ValueError(f"step t={t} has no {', '.join(missing)}, which the {template.cell} view draws; use the op view")
+            raise ValueError(
+                f"step t={t} has no {', '.join(missing)}, which the {template.cell} view draws; use the op view"
+            )
         named = {self.value(step.named[name]): name for name in template.letters if name != "x"}
         start = {self.value(before.named[name]): name for name in template.made_in}
         x = self.value(step.named["x"])
@@ -183,9 +185,7 @@ class _Finder:
             if vertex in inside or vertex in self.parameters or self.graph.vertices[vertex].step is None:
                 continue
             inside.add(vertex)
-            waiting += [
-                edge.source for edge in self.into.get(vertex, ()) if (edge.source, edge.index) not in ends
-            ]
+            waiting += [edge.source for edge in self.into.get(vertex, ()) if (edge.source, edge.index) not in ends]
         return inside
 
     def _box(self, vertex: int, reads: frozenset[str], t: int) -> str:

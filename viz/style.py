@@ -105,12 +105,23 @@ def number(x: float) -> str:
     ['0.76', '0.0041', '0', '312', '3.2e−7', '5.1e+4']
     """
     size = abs(x)
-    if size == 0 or not math.isfinite(x):
-        return {0.0: "0"}.get(x, str(x))
+    if size == 0:
+        return "0"
+    if not math.isfinite(x):
+        return str(x)
     if 1e-3 <= size < 1e4:
         return f"{x:.0f}" if size >= 100 else f"{x:.2f}" if size >= 0.0995 else f"{x:.2g}"
     digits, exponent = f"{x:.1e}".split("e")
     return f"{digits}e{int(exponent):+d}".replace("-", "−")
+
+
+def percent(part: float) -> str:
+    """A part of 1 as a whole percentage.
+
+    >>> percent(0.968), percent(-0.04)
+    ('97%', '−4%')
+    """
+    return f"{100 * part:.0f}%".replace("-", "−")
 
 
 def subscript(t: int) -> str:

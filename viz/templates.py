@@ -124,7 +124,7 @@ GRU = Template(
 RNN = Template(
     cell="RNN",
     pitch=330,
-    top=146,
+    top=126,
     bottom=-26,
     boxes={
         "x": Box(40, 0, "input"),

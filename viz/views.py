@@ -2,34 +2,139 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from viz.cellview import cell_view
+from viz.describe import in_words_of
 from viz.gradients import flow_of
+from viz.opview import op_view
 from viz.picture import Picture
-from viz.roles import Unrolled, unrolled
+from viz.roles import Unrolled, template_of, unrolled
 from viz.style import ThemeName, in_words, theme_named
+
+VIEWS = ("auto", "op", "cell")
+LONGEST = 12  # more steps side by side are too small to read
+
+
+def draw(
+    what: tg.Tensor | nn.Trajectory | Iterable[Any],
+    *,
+    view: Literal["auto", "op", "cell"] = "auto",
+    depth: int | None = None,
+    chain: int = -1,
+    theme: ThemeName = "light",
+) -> Picture:
+    """A picture of what a tensor was computed from, or of an unrolled cell.
+
+    ``op`` draws every vertex and edge of ``tg.graph_of``, scopes deeper than ``depth`` as one box each; ``cell`` draws
+    a chain of a trajectory (the top layer's, or the one asked for) by its cell's template; ``auto`` is the cell view
+    where there is one to draw. Several tensors may come in lists, tuples and dicts.
+
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> print(draw((x * x).sum()))
+    A graph of 3 vertices and 3 edges: 1 parameter, 2 operations (1 multiply, 1 sum).
+    """
+    if view not in VIEWS:
+        raise ValueError(f"no view {view!r}; there are {', '.join(VIEWS)}")
+    colours = theme_named(theme)
+    if view == "cell" and not isinstance(what, nn.Trajectory):
+        raise ValueError('the cell view draws a trajectory, layer.unroll(x); view="op" draws any tensor')
+    if isinstance(what, nn.Trajectory) and view != "op":
+        drawable = template_of(what.chains[chain]) is not None and len(what) <= LONGEST
+        if view == "cell" or (drawable and depth is None):
+            found = find(what, chain, [])
+            title = f"{_named(found)}, {in_words(found.last)} time step{'s' * (found.last > 1)}"
+            source = cell_view(found, None, colours, title)
+            return Picture(source, title, f"{title}, unrolled.", _count(source))
+    graph = tg.graph_of(list(tensors_in(what)))
+    description = _inventory(graph)
+    return Picture(op_view(graph, colours, depth), f"Computation graph: {graph}", description, len(graph.vertices))
 
 
 def gradient_paths(
     loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int = -1, theme: ThemeName = "light"
 ) -> Picture:
-    """Where the gradient of a loss goes in an unrolled cell, every line as wide as what was delivered along it."""
+    """Where the gradient of a loss goes in an unrolled cell, every line as wide as what was delivered along it.
+
+    Drawn from one watched backward pass: it leaves every ``.grad`` alone and the graph usable. ``chain`` is the layer
+    (and direction) to draw, the top one unless said otherwise.
+
+    Raises GradError where the graph was freed by an earlier backward, or does not lead to this trajectory.
+    """
     colours = theme_named(theme)
     found = find(trajectory, chain, [loss])
     flow = flow_of(loss, found)
-    title = f"Where the gradient of L flows: {_what(found)}"
-    return Picture(cell_view(found, flow, colours, title), title, title)
+    steps = f"{in_words(found.last)} time step{'s' * (found.last > 1)}"
+    title = f"Where the gradient of L flows: {_named(found, trajectory)}, {steps}"
+    above = trajectory.chains.index(found.chain) + 2
+    layer = f"layer {above}" if above <= len(trajectory.chains) else ""
+    source = cell_view(found, flow, colours, title, layer)
+    return Picture(source, title, in_words_of(found, flow), _count(source))
+
+
+def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int = -1) -> str:
+    """The story of ``gradient_paths`` in words, with the same numbers."""
+    found = find(trajectory, chain, [loss])
+    return in_words_of(found, flow_of(loss, found))
 
 
 def find(trajectory: nn.Trajectory, chain: int, also: list[tg.Tensor]) -> Unrolled:
-    """The parts of one chain of a trajectory, in the graph of all its tensors."""
-    one = trajectory.chains[chain]
+    """The parts of one chain of a trajectory, in the graph of all its tensors.
+
+    Raises ValueError where there are too many steps to draw, no such chain, or no template for the cell.
+    """
+    try:
+        one = trajectory.chains[chain]
+    except IndexError:
+        raise ValueError(f"no chain {chain}: this trajectory has {len(trajectory.chains)}") from None
+    if len(one.steps) > LONGEST:
+        raise ValueError(
+            f"{len(one.steps)} steps are too many to read side by side; unroll a shorter window, up to {LONGEST}"
+        )
     named = [tensor for step in (one.initial, *one.steps) for tensor in step.named.values()]
     return unrolled(tg.graph_of([*also, *named, *one.cell.parameters()]), one)
 
 
-def _what(found: Unrolled) -> str:
-    return f"one {found.template.cell}, {in_words(found.last)} time step{'s' * (found.last > 1)}"
+def tensors_in(what: Any) -> Iterator[tg.Tensor]:
+    """Every tensor in nested lists, tuples and dicts; of a trajectory the last states, which all else leads to."""
+    if isinstance(what, tg.Tensor):
+        yield what
+    elif isinstance(what, nn.Trajectory):
+        for chain in what.chains:
+            yield from tensors_in(chain.state)
+    elif isinstance(what, Mapping):
+        yield from tensors_in(list(what.values()))
+    elif isinstance(what, Iterable) and not isinstance(what, str | bytes):
+        for part in what:
+            yield from tensors_in(part)
+    else:
+        raise TypeError(f"draw takes tensors and trajectories, not {type(what).__name__}")
+
+
+def _named(found: Unrolled, trajectory: nn.Trajectory | None = None) -> str:
+    layers = len(trajectory.chains) if trajectory else 1
+    if trajectory is None or layers == 1:
+        return f"one {found.template.cell}"
+    return f"{found.template.cell}, layer {trajectory.chains.index(found.chain) + 1} of {layers}"
+
+
+def _inventory(graph: tg.Graph) -> str:
+    """What a graph is made of, in a sentence."""
+    kinds: dict[str, int] = {}
+    ops: dict[str, int] = {}
+    for vertex in graph.vertices:
+        kind = "operation" if vertex.kind in ("op", "state") else vertex.kind
+        kinds[kind] = kinds.get(kind, 0) + 1
+        if kind == "operation":
+            ops[vertex.op] = ops.get(vertex.op, 0) + 1
+    parts = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in kinds.items())
+    done = ", ".join(f"{count} {op}" for op, count in ops.items())
+    text = f"A {graph}: {parts}"
+    return f"{text} ({done})." if done else f"{text}."
+
+
+def _count(source: str) -> int:
+    return source.count(" pos=")
