@@ -435,8 +435,9 @@ def test_numpys_numbers_count_as_pythons() -> None:
     number = np.float64(2)
     results = [
         number * x, x * number, number + x, x - number, number / x, x**number, number**x, x**two, x * 2.0, 2.0 * x,
-        x**2, 2**x, x * np.float32(2), x * two, tg.maximum(x, number), tg.where(x > 1, number, x), tg.where(x > 1, x, 0.0),
-        tg.clip(x, np.float64(0), np.float64(0.5)), x.mean(), x.sum() / 8, -x, abs(x), x.max(axis=0) - number,
+        x**2, 2**x, x * np.float32(2), x * two, tg.maximum(x, number), tg.where(x > 1, number, x),
+        tg.where(x > 1, x, 0.0), tg.clip(x, np.float64(0), np.float64(0.5)), x.mean(), x.sum() / 8, -x, abs(x),
+        x.max(axis=0) - number,
     ]  # fmt: skip
     for y in results:
         assert y.dtype == np.float32

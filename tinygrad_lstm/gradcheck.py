@@ -27,6 +27,9 @@ from tinygrad_lstm.errors import DtypeError, GradcheckError, GradError
 
 Function: TypeAlias = Callable[..., Any]  # of Tensors (and constants), giving a Tensor or several
 _SHOWN = 12  # rows of the table
+_SEED = (
+    8_061_997  # not 0 or 1: inputs drawn from the same seed would equal the cotangent, and AᵀA hides a transposition
+)
 
 
 def gradcheck(
@@ -52,8 +55,8 @@ def gradcheck(
     Traceback (most recent call last):
     tinygrad_lstm.errors.GradcheckError: 2 of 3 elements of the gradient are wrong
     input  index        analytic         numeric       ratio
-        0   (1,)     -0.79262918      -1.5852584         0.5
-        0   (2,)       7.6850718       30.740287        0.25
+        0   (1,)      -10.415805      -20.831611         0.5
+        0   (2,)       19.557807       78.231226        0.25
     """
     inputs = _as_list(inputs)
     checked = _checked_inputs(inputs)
@@ -81,7 +84,7 @@ def gradgradcheck(
     inputs = _as_list(inputs)
     checked = [inputs[k] for k in _checked_inputs(inputs)]
     outputs = [y for y in _outputs(f, inputs) if y.requires_grad]
-    random = np.random.default_rng(1)
+    random = np.random.default_rng(_SEED + 1)
     cotangents = [Tensor(random.standard_normal(y.shape), requires_grad=True) for y in outputs]
 
     def pull_back(*arguments: Any) -> tuple[Tensor, ...]:
@@ -108,7 +111,7 @@ class _Wrong(NamedTuple):
 
 def _compare(f: Function, inputs: list[Any], checked: list[int], eps: float, atol: float, rtol: float) -> None:
     tensors = [inputs[k] for k in checked]
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(_SEED)
     outputs = _outputs(f, inputs)
     values = _values(outputs)
     cotangents = [random.standard_normal(y.shape) for y in outputs]

@@ -228,7 +228,7 @@ def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, 
         outputs = pending.setdefault(node, [None] * len(node.shapes))
         outputs[index] = c if outputs[index] is None else outputs[index] + c
     elif type(c) is IndexedCotangent:
-        if node not in owned or not node.shapes[0]:  # a sum of 0-d arrays is a NumPy scalar, which has no place to add to
+        if node not in owned or not node.shapes[0]:  # (a sum of 0-d arrays is a NumPy scalar, not to be written into)
             buffer = pending.get(node)
             pending[node] = np.zeros(node.shapes[0], node.dtypes[0]) if buffer is None else np.array(buffer)
             owned.add(node)
