@@ -77,7 +77,7 @@ class Sweep:
     edges: dict[EdgeKey, Array]
 
     def along(self, line: Line) -> dict[Value, Array]:
-        """What came along a line, for each value that it reads; to a state from the operation that made it, all of it."""
+        """What came along a line, for each value that it reads; from a state to what made it, all that came."""
         if not line.edges:
             return {(-1, 0): self.states[line.target]} if line.target in self.states else {}
         sums: dict[Value, Array] = {}
@@ -151,7 +151,7 @@ def _sizes(line: Line, whole: Sweep, unrolled: Unrolled) -> list[float]:
 def _split(unrolled: Unrolled, whole: Sweep, uncrossed: Sweep | None) -> Split | None:
     """How the gradient of the belt's first state came, where there are steps for it to come through."""
     first = unrolled.template.belt_state, 1
-    if uncrossed is None or unrolled.last == 1 or first not in whole.states:
+    if uncrossed is None or unrolled.last == 1 or not norm(whole.states.get(first, 0.0)):
         return None
     part = uncrossed.states.get(first)
     return Split(*first, carried=0.0 if part is None else share(part, whole.states[first]))
@@ -182,7 +182,7 @@ def routes(unrolled: Unrolled, whole: Sweep, uncrossed: Sweep | None, alive: Con
 
 
 def _leading_to_belt(unrolled: Unrolled) -> set[Part]:
-    """The parts from which the gradient can reach the state of the belt, this step's or the last's, with no crossing."""
+    """The parts from which the gradient can reach a state of the belt with no crossing."""
     readers: dict[Part, list[Part]] = {}
     for line in unrolled.lines:
         if not line.crosses:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from viz.render import NoRenderer, render
+from viz.render import NoGraphvizError, render
 
 SUFFIXES = (".svg", ".png", ".pdf", ".gv", ".dot")
 MANY_NODES = 500  # above this a PNG takes a while, and cairo may scale it down
@@ -49,7 +49,7 @@ class Picture:
             warnings.warn(f"a PNG of {self.nodes} nodes is slow to draw; .svg is quick and stays sharp", stacklevel=2)
         try:
             return write_whole(path, self._bytes(path.suffix))
-        except NoRenderer as missing:
+        except NoGraphvizError as missing:
             path = path.with_suffix(".gv")
             warnings.warn(f"{missing}; saved the DOT text as {path}", stacklevel=2)
             return write_whole(path, self.source.encode())
@@ -69,7 +69,7 @@ class Picture:
         bundle = {"text/plain": self.description}
         try:
             bundle["image/svg+xml"] = self.svg
-        except NoRenderer as missing:
+        except NoGraphvizError as missing:
             bundle["text/plain"] += f"\n({missing})"
         return {
             kind: value for kind, value in bundle.items() if (not include or kind in include) and kind not in exclude

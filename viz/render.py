@@ -26,14 +26,14 @@ class RenderError(RuntimeError):
     """Graphviz was there and could not draw the picture."""
 
 
-class NoRenderer(RenderError):
+class NoGraphvizError(RenderError):
     """There is no Graphviz; the message says what to install."""
 
 
 def render(source: str, format: str) -> bytes:
     """The picture of a DOT text as svg, png or pdf.
 
-    Raises NoRenderer where neither ``dot`` nor pygraphviz is there, RenderError where they fail.
+    Raises NoGraphvizError where neither ``dot`` nor pygraphviz is there, RenderError where they fail.
     """
     complaints: list[str] = []
     for command in commands(format):
@@ -42,7 +42,7 @@ def render(source: str, format: str) -> bytes:
             return done.stdout
         complaints.append(_complaint(done))
     if not complaints:
-        raise NoRenderer(ADVICE)
+        raise NoGraphvizError(ADVICE)
     raise RenderError(f"Graphviz could not draw the {format}: " + "; ".join(complaints))
 
 

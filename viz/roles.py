@@ -1,4 +1,4 @@
-"""Which vertex of the graph is which part of the cell: a step's named tensors are the fixed points, reads tell the rest.
+"""Which vertex of the graph is which part of the cell: a step's named tensors are fixed points, reads tell the rest.
 
 A computation between the named ones is known by what it reads: the one that reads f and the previous c is f ⊙ C. So
 the parts are found by the graph's structure, whatever a cell calls its operations and however many it takes.
@@ -6,7 +6,7 @@ the parts are found by the graph's structure, whatever a cell calls its operatio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -51,6 +51,7 @@ class Unrolled:
     lines: tuple[Line, ...]
     parts: dict[Part, tuple[int, ...]]  # the vertices in each box
     parameters: dict[int, str]  # vertex -> name, of the cell's weights
+    elsewhere: tuple[Part, ...]  # parts other than states that something outside the chain reads: not drawn
 
     @property
     def last(self) -> int:
@@ -100,7 +101,7 @@ def unrolled(graph: tg.Graph, chain: nn.Chain) -> Unrolled:
     finder.take_outside(chain)
     lines = tuple(Line(source, target, tuple(edges)) for (source, target), edges in finder.found.items())
     parts = {part: tuple(vertices) for part, vertices in finder.parts.items()}
-    return Unrolled(template, chain, graph, lines, parts, parameters)
+    return Unrolled(template, chain, graph, lines, parts, parameters, tuple(finder.elsewhere))
 
 
 class _Finder:
@@ -110,6 +111,7 @@ class _Finder:
         self.graph, self.template, self.parameters = graph, template, parameters
         self.found: dict[tuple[Part, Part], list[GraphEdge]] = {}
         self.parts: dict[Part, list[int]] = {}
+        self.elsewhere: dict[Part, None] = {}  # in the order in which they are found
         self.members: set[int] = set()  # the vertices inside any step so far
         self.into: dict[int, list[GraphEdge]] = {}
         for edge in graph.edges:
@@ -125,67 +127,66 @@ class _Finder:
         missing = [name for name in template.letters if name not in step.named]
         if missing:
             raise ValueError(
-                f"step t={t} has no {', '.join(missing)}, which the {template.cell} view draws; use the op view"
+                f"step t={t} has no {', '.join(missing)}, which the {template.cell} view draws; "
+                'draw(..., view="op") draws any graph'
             )
-        named = {self.value(step.named[name]): name for name in template.letters if name != "x"}
+        names = {self.graph.id_of(step.named[name]): name for name in template.letters if name != "x"}
         start = {self.value(before.named[name]): name for name in template.made_in}
         x = self.value(step.named["x"])
 
-        def previous(edge: GraphEdge) -> str | None:
-            """The state of the step before that an edge reads; the tag tells two states that are one tensor apart."""
-            if edge.tag == "carry" and (edge.source, edge.index) in start:
-                return template.belt_state
-            return start.get((edge.source, edge.index))
+        def begins(edge: GraphEdge) -> Part | None:
+            """The part of the step's beginning, x or a previous state, that an edge reads, if it is one."""
+            value = edge.source, edge.index
+            if value == x:
+                return "x", t
+            if value in start:  # the tag tells two states apart that started as one tensor
+                return (template.belt_state if edge.tag == "carry" else start[value]), t - 1
+            return None
 
-        inside = self._between(named, {*start, x})
+        inside = self._between(names, begins, t)
         self.members |= inside
-        box: dict[int, str] = {}  # vertex -> the box it is in
-        reads: dict[int, frozenset[str]] = {}
-        names = {vertex: name for (vertex, _), name in named.items()}
+        box: dict[int, str] = {}
+        reads: dict[int, frozenset[str]] = {}  # the named things that a computation uses
         for vertex in sorted(inside):
-            here: set[str] = set()
+            here: frozenset[str] = frozenset()
             for edge in self.into.get(vertex, ()):
-                if state := previous(edge):
-                    here.add(f"{state}-")
-                elif (edge.source, edge.index) == x:
-                    here.add("x")
-                elif edge.source in names:
-                    here.add(names[edge.source])
+                if begin := begins(edge):
+                    here |= {"x" if begin[0] == "x" else f"{begin[0]}-"}
                 elif edge.source in inside:
-                    here |= reads[edge.source]
-            reads[vertex] = frozenset(here)
-            if vertex in names:
-                name = names[vertex]
-                box[vertex] = template.made_in.get(name, name)
-            else:
-                box[vertex] = self._box(vertex, reads[vertex], t)
+                    here |= {names[edge.source]} if edge.source in names else reads[edge.source]
+            reads[vertex] = here
+            name = names.get(vertex)
+            box[vertex] = self._box(vertex, here, t) if name is None else template.made_in.get(name, name)
             self.parts.setdefault((box[vertex], t), []).append(vertex)
         for name, maker in template.made_in.items():
             self.found[(maker, t), (name, t)] = []
         for vertex in sorted(inside):
             for edge in self.into.get(vertex, ()):
-                source: Part
-                if state := previous(edge):
-                    source = (state, t - 1)
-                elif (edge.source, edge.index) == x:
-                    source = ("x", t)
-                elif edge.source in names:
-                    source = (names[edge.source], t)
-                else:
-                    source = (box[edge.source], t) if edge.source in inside else (WEIGHTS, t)
+                source = begins(edge)
+                if source is None and edge.source in inside:
+                    source = names.get(edge.source, box[edge.source]), t
+                source = source or (WEIGHTS, t)
                 if source != (box[vertex], t):
                     self.found.setdefault((source, (box[vertex], t)), []).append(edge)
 
-    def _between(self, named: Iterable[Value], ends: set[Value]) -> set[int]:
-        """The vertices from the named ones back to the step's inputs and the weights, which are not among them."""
+    def _between(self, names: Iterable[int], begins: Callable[[GraphEdge], Part | None], t: int) -> set[int]:
+        """The vertices from the named ones back to the step's beginning and to the weights, both left out."""
         inside: set[int] = set()
-        waiting = [vertex for vertex, _ in named]
+        waiting = list(names)
         while waiting:
             vertex = waiting.pop()
-            if vertex in inside or vertex in self.parameters or self.graph.vertices[vertex].step is None:
+            if vertex in inside or vertex in self.parameters:
                 continue
+            made = self.graph.vertices[vertex]
+            if made.step is None:  # made once, before the steps: weights, as they are when a wrapper has changed them
+                continue
+            if made.step != t:
+                raise ValueError(
+                    f"step t={t} reads {made.label or made.op} of step t={made.step} ({made.place}), for which the "
+                    f'{self.template.cell} view has no place; draw(..., view="op") draws any graph'
+                )
             inside.add(vertex)
-            waiting += [edge.source for edge in self.into.get(vertex, ()) if (edge.source, edge.index) not in ends]
+            waiting += [edge.source for edge in self.into.get(vertex, ()) if begins(edge) is None]
         return inside
 
     def _box(self, vertex: int, reads: frozenset[str], t: int) -> str:
@@ -203,7 +204,11 @@ class _Finder:
         states = {
             self.value(step.named[name]): (name, step.t) for step in chain.steps for name in self.template.made_in
         }
+        where = {vertex: part for part, vertices in self.parts.items() for vertex in vertices}
         for edge in self.graph.edges:
-            part = states.get((edge.source, edge.index))
-            if part is not None and edge.target not in self.members:
-                self.found.setdefault((part, (OUTSIDE, part[1])), []).append(edge)
+            if edge.source in self.members and edge.target not in self.members:
+                part = states.get((edge.source, edge.index))
+                if part is None:
+                    self.elsewhere[where[edge.source]] = None
+                else:
+                    self.found.setdefault((part, (OUTSIDE, part[1])), []).append(edge)

@@ -90,7 +90,7 @@ def width_of(norm: float) -> float:
     >>> [width_of(norm) for norm in (0.0, 0.03, 0.3, 3.0, 1e9)]
     [0.8, 1.1, 3.6, 6.1, 6.5]
     """
-    if norm <= 0:
+    if not norm > 0:  # NaN as well
         return FINEST
     return min(max(1.1 + 2.5 * math.log10(norm / 0.03), FINEST), THICKEST)
 
@@ -144,7 +144,7 @@ def in_words(count: int) -> str:
     >>> in_words(3), in_words(40)
     ('three', '40')
     """
-    words = "no one two three four five six seven eight nine ten eleven twelve".split()
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     return words[count] if count < len(words) else str(count)
 
 

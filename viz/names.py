@@ -1,0 +1,94 @@
+"""What the vertices of a graph are called, and what hovering over them tells; all of it ready for DOT."""
+
+from __future__ import annotations
+
+import linecache
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import graphviz
+
+import tinygrad_lstm as tg
+from tinygrad_lstm.graph import GraphEdge, Vertex
+from viz.style import letter, printable, subscript
+
+
+class Names:
+    """The names of one graph's vertices, and the few things about a vertex that only its neighbours tell."""
+
+    def __init__(self, graph: tg.Graph) -> None:
+        self.vertices = graph.vertices
+        self._readers = Counter(edge.source for edge in graph.edges)
+        self._lstms = {vertex.scope for vertex in graph.vertices if vertex.label == "c"}
+        made = {vertex.label for vertex in graph.vertices if vertex.step is not None and not is_leaf(vertex)}
+        self._states = {vertex.label for vertex in graph.vertices if vertex.kind == "state" and vertex.label}
+        self._starts: dict[int, int] = {}  # a state before the first step -> its t
+        for edge in graph.edges:
+            vertex, t = graph.vertices[edge.source], graph.vertices[edge.target].step
+            if is_leaf(vertex) and vertex.step is None and t is not None and vertex.label in made:
+                self._starts.setdefault(vertex.id, t - 1)
+
+    def of(self, vertex: Vertex) -> str:
+        """The name of a vertex as the equations write it, e.g. C₂; empty if nobody gave it one."""
+        if not vertex.label:
+            return ""
+        sign = letter(vertex.label, vertex.scope in self._lstms or self.is_start(vertex))
+        t = self._starts.get(vertex.id, vertex.step)
+        return text(sign) + (subscript(t) if t is not None else "")
+
+    def is_start(self, vertex: Vertex) -> bool:
+        """Whether it is a state before the first step: a leaf of the same name as what the steps make."""
+        return vertex.id in self._starts
+
+    def is_state(self, vertex: Vertex) -> bool:
+        """Whether it is a state: before the first step, between two, or after the last."""
+        named_so = vertex.label in self._states and not is_leaf(vertex)
+        return vertex.kind == "state" or named_so or self.is_start(vertex)
+
+    def is_result(self, vertex: Vertex) -> bool:
+        """Whether nothing reads it."""
+        return not self._readers[vertex.id]
+
+    def is_shared(self, vertex: Vertex) -> bool:
+        """Whether it is a leaf that several operations read, as the weights are."""
+        return is_leaf(vertex) and self._readers[vertex.id] > 1
+
+    def told(self, vertex: Vertex) -> str:
+        """A vertex for whoever hovers over it: operation, shape, dtype, scope and the line that made it."""
+        several = len(vertex.shapes)
+        shapes = " and ".join(map(str, vertex.shapes)) if several < 4 else f"{several} x {vertex.shape}"
+        params = ", ".join(f"{name}={value}" for name, value in vertex.params.items())
+        place = vertex.place
+        code = linecache.getline(place.file, place.line).strip()
+        return text(
+            f"{vertex.op}({params})" if params else vertex.op,
+            f"{shapes} {vertex.dtype}",
+            *(["/".join(vertex.scope)] if vertex.scope else []),
+            f"{Path(place.file).name}:{place.line}  {code}".rstrip(),
+        )
+
+    def told_edges(self, edges: Iterable[GraphEdge], most: int = 8) -> str:
+        """Edges for whoever hovers over their line: which input of which operation, what it reads, tag and shape."""
+        lines = [self._told_edge(edge) for edge in edges]
+        return text(*lines[:most], *(["..."] if len(lines) > most else []))
+
+    def _told_edge(self, edge: GraphEdge) -> str:
+        source, target = self.vertices[edge.source], self.vertices[edge.target]
+        output = f"[{edge.index}]" if len(source.shapes) > 1 else ""
+        tag = f", tagged {edge.tag}" if edge.tag else ""
+        return f"{source.op}{output} as {edge.name} of {target.op} {edge.shape}{tag}"
+
+
+def is_leaf(vertex: Vertex) -> bool:
+    """Whether no operation made it."""
+    return vertex.kind in ("input", "parameter", "constant")
+
+
+def text(*lines: str) -> str:
+    r"""Lines of text that DOT takes as they are: whatever is in them, they are neither markup nor escapes.
+
+    >>> print(text('a "name"', r"C:\new"))
+    a "name"\nC:\\new
+    """
+    return "\\n".join(str(graphviz.escape(printable(line))) for line in lines)
