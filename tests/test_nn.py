@@ -22,7 +22,8 @@ class Net(nn.Module):
 
     def forward(self, x: Any) -> tg.Tensor:
         output, _ = self.lstm(self.embedding(x))
-        return self.head(output)
+        logits: tg.Tensor = self.head(output)
+        return logits
 
 
 def test_parameters_are_found_and_named_by_their_attributes() -> None:
@@ -159,8 +160,10 @@ def test_where_weights_cannot_go(tmp_path: Path) -> None:
 
 def test_linear_against_numpy() -> None:
     layer = nn.Linear(3, 2)
+    bias = layer.b
+    assert bias is not None
     x = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
-    np.testing.assert_allclose(layer(x).data, x @ layer.W.data.T + layer.b.data, rtol=1e-6)
+    np.testing.assert_allclose(layer(x).data, x @ layer.W.data.T + bias.data, rtol=1e-6)
 
 
 def test_embedding_gathers_rows_and_scatters_their_gradients() -> None:
@@ -217,7 +220,9 @@ def test_orthogonal_and_glorot_starts() -> None:
     assert np.isclose(cell.W.data.var(), limit**2 / 3, rtol=0.1)
     assert cell.b is not None
     assert cell.b.data.tolist() == [1] * 20 + [0] * 60  # the forget gate starts open
-    assert nn.LSTMCell(3, 2, forget_bias=-2.0).b.data[:2].tolist() == [-2, -2]
+    closed = nn.LSTMCell(3, 2, forget_bias=-2.0).b
+    assert closed is not None
+    assert closed.data[:2].tolist() == [-2, -2]
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:

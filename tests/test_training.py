@@ -17,7 +17,7 @@ from tinygrad_lstm.training import CharModel, Fit, baselines, bits_per_character
 def test_the_default_text_is_real_and_long() -> None:
     text = language_reference()
     assert len(text) > 300_000
-    assert "The \"if\" statement" in text
+    assert 'The "if" statement' in text
 
 
 @pytest.mark.parametrize(

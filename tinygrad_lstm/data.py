@@ -13,7 +13,7 @@ LEAST_CHARACTERS = 2000  # below this there is nothing to train on and nothing l
 
 
 def language_reference() -> str:
-    """The Python language reference that ships inside every Python: about half a million characters of English and code."""
+    """The Python language reference that ships inside every Python: half a million characters of English and code."""
     from pydoc_data.topics import topics  # a large module, for this one use
 
     return "\n\n".join(topics[name] for name in sorted(topics))
@@ -41,7 +41,9 @@ def read_text(path: str | Path) -> str:
         raise TextError(f"{path} is binary, not text: it has NUL bytes")
     text = text.replace("\r\n", "\n")
     if len(text) < LEAST_CHARACTERS:
-        raise TextError(f"{path} has {len(text)} characters, too short to learn from: at least {LEAST_CHARACTERS} are needed")
+        raise TextError(
+            f"{path} has {len(text)} characters, too short to learn from: at least {LEAST_CHARACTERS} are needed"
+        )
     return text
 
 

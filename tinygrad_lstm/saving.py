@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,17 +34,15 @@ def save(obj: HasState | Mapping[str, Any], path: str | Path) -> None:
     if path.suffix != ".npz":
         raise WeightsError(f"weights are saved as .npz, so {path.name} should end in .npz")
     arrays = _flat(obj if isinstance(obj, Mapping) else obj.state_dict())
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except FileNotFoundError:
-        raise WeightsError(f"there is no folder {path.parent} to save {path.name} in") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with open(beside, "wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    except FileNotFoundError:
+        raise WeightsError(f"there is no folder {path.parent} to save {path.name} in") from None
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def load(path: str | Path) -> Nested:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 
 
 def main() -> None:
-    """Run ``tinygrad-lstm``; says what to install where typer or rich is missing."""
-    try:
-        import rich
-        import typer  # noqa: F401  # only to see that both are there
-    except ModuleNotFoundError as error:
-        sys.exit(f"tinygrad-lstm: {error.name} is missing: pip install 'tinygrad-lstm[cli]'")
-    del rich
+    """Run ``tinygrad-lstm``; says what to install where one of its libraries is missing."""
+    for library in ("typer", "rich", "threadpoolctl"):
+        if importlib.util.find_spec(library) is None:
+            sys.exit(f"tinygrad-lstm: {library} is missing: pip install 'tinygrad-lstm[cli]'")
     from tinygrad_lstm.cli.app import app
 
     app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from threadpoolctl import threadpool_limits
 
 import viz
-from viz import plots
 from tinygrad_lstm import saving
 from tinygrad_lstm.cli import demo_page
 from tinygrad_lstm.data import Vocabulary, language_reference, read_text
@@ -22,6 +23,8 @@ from tinygrad_lstm.engine.creation import manual_seed
 from tinygrad_lstm.errors import TinygradError
 from tinygrad_lstm.losses import cross_entropy
 from tinygrad_lstm.training import CharModel, Fit, baselines, sample
+from viz import plots
+from viz.style import ThemeName
 
 HELD_OUT = 0.1  # the share of the text, at its end, that training never sees
 STEPS_DRAWN = 3
@@ -59,7 +62,10 @@ def run(text_file: Path | None, out: Path, quick: bool, seed: int) -> int:
         size = QUICK if quick else FULL
         model = CharModel(len(vocabulary), size.hidden)
         fit = Fit(model, train, held_out, size.updates, batch=min(size.batch, max(1, len(train) // 200)))
-        interrupted = not _train(fit, console)
+        with threadpool_limits(
+            1
+        ):  # products this small gain nothing from a second thread, and lose much on a busy machine
+            interrupted = not _train(fit, console)
         if fit.best is not None:
             model.load_state_dict(fit.best)
         weights = out / "weights.npz"
@@ -73,7 +79,7 @@ def run(text_file: Path | None, out: Path, quick: bool, seed: int) -> int:
         if fit.best is not None:
             bits["LSTM"] = fit.best_bits
         console.print(_table(bits))
-        prompt = text[cut : cut + 20]
+        prompt = _prompt(text[cut:])
         spoken = sample(model, vocabulary, prompt, size.sample)
         console.print(f"\nThe model goes on from {prompt!r}:\n", highlight=False, markup=False)
         console.print(spoken, highlight=False, markup=False)
@@ -84,7 +90,9 @@ def run(text_file: Path | None, out: Path, quick: bool, seed: int) -> int:
         console.print(f"\nWeights, pictures and the page that shows them are in {out}: open {page}", highlight=False)
         return 130 if interrupted else 0
     except (TinygradError, OSError) as error:
-        errors.print(f"error: {' '.join(str(error).split())}", style="red", highlight=False, markup=False, soft_wrap=True)
+        errors.print(
+            f"error: {' '.join(str(error).split())}", style="red", highlight=False, markup=False, soft_wrap=True
+        )
         return 2
 
 
@@ -104,14 +112,24 @@ def _train(fit: Fit, console: Console) -> bool:
                 progress.update(task, completed=update.number, shown=f"{update.bits:.2f} bits per character{held_out}")
         except KeyboardInterrupt:
             progress.stop()
-            kept = f"the best so far, {fit.best_bits:.2f} bits held out" if fit.best is not None else "those of this moment"
+            kept = (
+                f"the best so far, {fit.best_bits:.2f} bits held out"
+                if fit.best is not None
+                else "those of this moment"
+            )
             console.print(f"Stopped. The weights kept are {kept}.", highlight=False)
             return False
     return True
 
 
+def _prompt(held_out: str) -> str:
+    """The beginning of the first line of prose in the held-out text, or of whatever there is."""
+    prose = re.search(r"^[A-Z][a-z]+ [a-z ,]{20}", held_out, re.MULTILINE)
+    return prose.group() if prose else held_out[:20]
+
+
 def _table(bits: Mapping[str, float]) -> Table:
-    table = Table(title="Bits per character on the held-out text")
+    table = Table(title="Held-out text, bits per character", title_justify="left", min_width=40)
     for heading in ("model", "bits", "below bigram"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for name, value in bits.items():
@@ -120,13 +138,15 @@ def _table(bits: Mapping[str, float]) -> Table:
     return table
 
 
-def _draw(model: CharModel, held_out: np.ndarray, fit: Fit, bits: Mapping[str, float], out: Path) -> dict[str, list[Path]]:
+def _draw(
+    model: CharModel, held_out: np.ndarray, fit: Fit, bits: Mapping[str, float], out: Path
+) -> dict[str, list[Path]]:
     """The pictures of one real batch: eight windows of the held-out text; for each, the files that were written."""
     starts = np.linspace(0, len(held_out) - STEPS_DRAWN - 1, 8).astype(int)
     window = starts + np.arange(STEPS_DRAWN + 1)[:, None]
     indices = held_out[window]
     logits, trajectory = model.unroll(indices[:-1])
-    loss = cross_entropy(logits[-1], indices[-1])
+    loss = cross_entropy(logits, indices[-1])
     written: dict[str, list[Path]] = {}
     for theme in ("light", "dark"):
         pictures = {
@@ -147,9 +167,11 @@ def _draw_curve(fit: Fit, bits: Mapping[str, float], out: Path) -> list[Path]:
     if not fit.history or importlib.util.find_spec("matplotlib") is None:
         return []
     lines = {name: value for name, value in bits.items() if name != "LSTM"}
-    written = []
-    for name, theme in (("training_curve.svg", "light"), ("training_curve_dark.svg", "dark"), ("training_curve.png", "light")):
-        axes = plots.training_curve(fit.history, lines, theme=theme)
-        axes.figure.savefig(out / name, dpi=144, facecolor="white" if name.endswith(".png") else "none")
-        written.append(out / name)
-    return written
+    files: dict[str, ThemeName] = {
+        "training_curve.svg": "light", "training_curve_dark.svg": "dark", "training_curve.png": "light",
+    }  # fmt: skip
+    for name, theme in files.items():
+        figure = plots.training_curve(fit.history, lines, theme=theme).get_figure(root=True)
+        assert figure is not None
+        figure.savefig(out / name, dpi=144, facecolor="white" if name.endswith(".png") else "none")
+    return [out / name for name in files]

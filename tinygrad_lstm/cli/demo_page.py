@@ -12,12 +12,14 @@ from tinygrad_lstm.training import CharModel
 CAPTIONS = {
     "gradient_paths": (
         "Where the gradient went",
-        "The loss reads only the last step. Orange: along the cell state, scaled by the forget gate alone. Blue, dashed: "
-        "through gates and hidden state. The width of a line is the logarithm of the gradient that really ran along it.",
+        "The loss reads only the last step. Orange: along the cell state, scaled by the forget gate alone. Blue, "
+        "dashed: through gates and hidden state. The width of a line is the logarithm of the gradient that really ran "
+        "along it.",
     ),
     "unrolled_graph": (
         "The unrolled graph",
-        "Every operation of the same batch, one box for each time step: what backpropagation through time walks back along.",
+        "Every operation of the same batch, one box for each time step: what backpropagation through time walks back "
+        "along.",
     ),
     "training_curve": ("How it learned", "Bits per character, against what a model without memory pays."),
 }
@@ -28,7 +30,8 @@ PAGE = Template("""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>tinygrad_lstm: $name</title>
 <style>
-  :root { color-scheme: light dark; --ink: #1f2933; --soft: #5f6c7b; --paper: #ffffff; --panel: #f6f8fa; --line: #d5dce4; }
+  :root { color-scheme: light dark; --ink: #1f2933; --soft: #5f6c7b; --paper: #ffffff; --panel: #f6f8fa;
+          --line: #d5dce4; }
   @media (prefers-color-scheme: dark) {
     :root { --ink: #e5e9ef; --soft: #9aa7b6; --paper: #111827; --panel: #1a2333; --line: #334155; }
   }
@@ -38,14 +41,14 @@ PAGE = Template("""<!doctype html>
   .soft { color: var(--soft) }
   table { border-collapse: collapse } td, th { padding: .25rem 1rem .25rem 0; text-align: right }
   td:first-child, th:first-child { text-align: left } tr.best { font-weight: bold }
-  pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 1rem; white-space: pre-wrap;
-        overflow-wrap: anywhere }
-  figure { margin: 0; overflow-x: auto } figure img { width: 100%; min-width: 700px; height: auto }
+  pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 1rem;
+        white-space: pre-wrap; overflow-wrap: anywhere }
+  figure { margin: 0; overflow-x: auto } figure img { width: 100%; min-width: 1000px; height: auto }
 </style>
 <h1>A character LSTM on $name</h1>
 <p class="soft">$parameters parameters, trained in $seconds s by backpropagation through the graph alone.</p>
 <h2>Bits per character on text it never saw</h2>
-<table><tr><th>model</th><th>bits</th></tr>$rows</table>
+<table><tr><th>model</th><th>bits</th><th>below bigram</th></tr>$rows</table>
 <h2>What it writes</h2>
 <pre>$spoken</pre>
 $figures
@@ -54,11 +57,17 @@ $figures
 
 
 def html(
-    name: str, model: CharModel, bits: Mapping[str, float], spoken: str, pictures: Mapping[str, Sequence[Path]], seconds: float
+    name: str,
+    model: CharModel,
+    bits: Mapping[str, float],
+    spoken: str,
+    pictures: Mapping[str, Sequence[Path]],
+    seconds: float,
 ) -> str:
     """The page as text; pictures are linked by file name, the dark twin where the reader's screen is dark."""
     rows = "".join(
-        f'<tr{" class=best" if model_name == "LSTM" else ""}><td>{escape(model_name)}</td><td>{value:.2f}</td></tr>'
+        f"<tr{' class=best' if model_name == 'LSTM' else ''}><td>{escape(model_name)}</td><td>{value:.2f}</td>"
+        f"<td>{bits['bigram'] - value:.2f}</td></tr>"
         for model_name, value in bits.items()
     )
     return PAGE.substitute(
@@ -73,7 +82,11 @@ def _figure(kind: str, files: Sequence[Path]) -> str:
     links = ", ".join(f'<a href="{path.name}">{path.name}</a>' for path in files)
     if kind not in drawn:
         return f"<h2>{title}</h2><p>{text}</p><p>Not drawn: Graphviz is missing. Its source: {links}</p>"
-    dark = f'<source srcset="{drawn[kind + "_dark"]}" media="(prefers-color-scheme: dark)">' if kind + "_dark" in drawn else ""
+    dark = (
+        f'<source srcset="{drawn[kind + "_dark"]}" media="(prefers-color-scheme: dark)">'
+        if kind + "_dark" in drawn
+        else ""
+    )
     return (
         f"<h2>{title}</h2><p>{text}</p><figure><picture>{dark}"
         f'<img src="{drawn[kind]}" alt="{escape(title)}"></picture></figure><p class="soft">Files: {links}</p>'

@@ -35,4 +35,4 @@ class Adam(Optimizer):
         v = state["v"] = beta2 * state.get("v", np.zeros_like(g)) + (1 - beta2) * g * g
         m_hat = m / float(1 - beta1**t)
         v_hat = v / float(1 - beta2**t)
-        return self.lr * m_hat / (np.sqrt(v_hat) + self.eps)
+        return np.asarray(self.lr * m_hat / (np.sqrt(v_hat) + self.eps))

@@ -27,10 +27,10 @@ class CharModel(Module):
         return self.head(h), state
 
     def unroll(self, indices: np.ndarray) -> tuple[Tensor, Trajectory]:
-        """Logits, and every step's states and gates, to look at."""
+        """Logits after the last step (B, V), and every step's states and gates, to look at."""
         with self.scope():
             trajectory = self.lstm.unroll(self.embedding(indices))
-            return self.head(trajectory.output), trajectory
+            return self.head(trajectory.steps[-1].h), trajectory
 
 
 def detached(state: State) -> State:
@@ -51,7 +51,7 @@ def bits_per_character(model: CharModel, numbers: np.ndarray, batch: int = 16, s
 
 @no_grad()
 def sample(model: CharModel, vocabulary: Vocabulary, prompt: str, length: int, temperature: float = 0.7) -> str:
-    """The prompt, continued: each next character drawn from the model's own probabilities, sharpened by 1/temperature."""
+    """The prompt, continued: each next character drawn from the model's probabilities, sharpened by 1/temperature."""
     numbers = list(vocabulary.encode(prompt))
     logits, state = model(np.array(numbers)[:, None])
     for _ in range(length):
