@@ -1,0 +1,336 @@
+"""What the graph knows and lets go: scopes, steps, places, labels, tags, arrays, the walk as events."""
+
+from __future__ import annotations
+
+import gc
+import re
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import Tensor
+from tinygrad_lstm.engine.scope import source_line
+from tinygrad_lstm.errors import GradError
+
+
+def leaf(data: Any) -> Tensor:
+    return tg.tensor(np.asarray(data, float), requires_grad=True)
+
+
+def node(tensor: Tensor) -> Any:
+    return tensor.source.node
+
+
+# Where a node was made ----------------------------------------------------------------------------------------------
+
+
+def test_a_node_knows_scope_step_and_the_line_of_the_users_code() -> None:
+    x = leaf(2.0)
+    with tg.scope("lstm"), tg.scope("t=3", step=3), tg.scope("gate"):
+        y = x * x
+    assert node(y).scope.path == ("lstm", "t=3", "gate")
+    assert str(node(y).scope) == "lstm/t=3/gate"
+    assert node(y).step == 3, "inherited from the scope around it"
+    assert node(x).scope is None
+    assert node(x).step is None
+    place = source_line(node(y).place)
+    assert place.file == __file__
+    with open(__file__, encoding="utf-8") as file:
+        line = file.read().splitlines()[place.line - 1]
+    assert line.strip() == "y = x * x"
+    assert line[place.first_column : place.last_column] == "x * x"
+
+
+def test_the_place_is_the_users_line_by_whatever_way_the_op_is_called() -> None:
+    x = leaf([1.0, 2.0])
+    made: list[Any] = [x.sum(), np.tanh(x), tg.exp(x), np.ones(2) @ x, x[0], tg.stack([x, x]), tg.unstack(x)[0], -x]
+    for y in made:
+        assert source_line(node(y).place).file == __file__
+
+
+def test_labels_and_tags_name_values_and_edges() -> None:
+    c = leaf(2.0)
+    h = tg.tag(c, "carry") * 0.5 + c * c
+    tg.label(c=c, h=h)
+    assert node(c).label == "c"
+    assert node(h).label == "h"
+    graph = tg.graph_of(h)
+    assert [edge.tag for edge in graph.edges if edge.source == graph.id_of(c)] == ["carry", None, None]
+    assert node(tg.tag(c, "carry")) is node(c), "no vertex of its own"
+    assert tg.tag(c, "carry").data is c.data
+
+
+def test_outputs_of_one_op_have_labels_of_their_own() -> None:
+    f, i = tg.split(leaf([1.0, 2.0]), 2)
+    tg.label(f=f, i=i)
+    assert tg.graph_of(f * i).vertices[1].labels == ("f", "i")
+
+
+def test_without_recording_labels_leave_no_trace() -> None:
+    x = leaf(1.0)
+    with tg.no_grad():
+        tg.label(y=x)
+    assert node(x).label == ""
+
+
+def test_a_constant_has_a_vertex_a_number_has_none() -> None:
+    x, c = leaf(2.0), tg.tensor(3.0)
+    y = x * c * 4.0 + np.ones(())
+    graph = tg.graph_of(y)
+    assert [(v.op, v.kind) for v in graph.vertices] == [
+        ("parameter", "parameter"), ("constant", "constant"), ("multiply", "op"), ("multiply", "op"), ("add", "op"),
+    ]  # fmt: skip
+    assert [edge.name for edge in graph.edges] == ["a", "b", "a", "a"]
+
+
+# What is kept -------------------------------------------------------------------------------------------------------
+
+
+def dies(tensor: Tensor) -> Any:
+    """A weak reference to the tensor's array."""
+    return weakref.ref(tensor.data)
+
+
+def test_a_constant_keeps_its_place_in_the_graph_but_not_its_array() -> None:
+    x, c = leaf(np.ones(3)), tg.tensor(np.full(3, 2.0))
+    y = x + c
+    array = dies(c)
+    del c
+    assert array() is None
+    assert [v.op for v in tg.graph_of(y).vertices] == ["parameter", "constant", "add"]
+
+
+def test_tanh_lets_its_input_go_and_keeps_its_output() -> None:
+    x = leaf(np.ones(3))
+    h = x * 2.0
+    y = tg.tanh(h)
+    before, after = dies(h), dies(y)
+    z = y + 1.0
+    del h, y
+    assert before() is None
+    assert after() is not None
+    z.sum().backward()
+    assert after() is None, "freed by the walk"
+
+
+@pytest.mark.parametrize(
+    ("op", "kept"),
+    [
+        (lambda a, b: a + b, ()), (lambda a, b: a - b, ()), (lambda a, b: a * b, ("b", "a")),
+        (lambda a, b: a / b, ("b", "y")),
+        (lambda a, b: a @ b, ("a_shape", "b", "a", "b_shape")), (lambda a, b: tg.exp(a), ("y",)),
+        (lambda a, b: tg.sigmoid(a), ("y",)), (lambda a, b: tg.log(a), ("x",)), (lambda a, b: tg.relu(a), ("y",)),
+        (lambda a, b: a.sum(), ("x_shape", "axis", "keepdims")), (lambda a, b: a.reshape(4), ("x_shape",)),
+        (lambda a, b: tg.stack([a, b]), ("axis",)), (lambda a, b: a[0], ("key",)), (lambda a, b: -a, ()),
+    ],
+)  # fmt: skip
+def test_only_what_the_rules_name_is_kept(op: Any, kept: tuple[str, ...]) -> None:
+    y = op(leaf([[1.0, 2.0], [3.0, 4.0]]), leaf(np.eye(2) + 1))
+    assert node(y).plan.keep == kept
+    assert len(node(y).kept) == len(kept)
+
+
+def test_only_what_the_wanted_rules_name_is_kept() -> None:
+    """x · w with x a constant needs x for w, but not w for x."""
+    x, w = tg.tensor(np.ones(3)), leaf(np.ones(3))
+    assert node(x * w).plan.keep == ("a",)
+    assert node(w * x).plan.keep == ("b",)
+    assert node(w * 2.0).plan.keep == ("b",)
+
+
+def test_a_rule_whose_input_needs_no_gradient_never_runs() -> None:
+    calls: list[str] = []
+    product = tg.primitive(lambda a, b: a * b)
+
+    def for_a(g: Any, b: Any) -> Any:
+        calls.append("a")
+        return g * b
+
+    def for_b(g: Any, a: Any) -> Any:
+        calls.append("b")
+        return g * a
+
+    product.defvjp(a=for_a, b=for_b)
+    x, c = leaf(2.0), tg.tensor(3.0)
+    product(x, c).backward()
+    assert calls == ["a"]
+    product(c, x).backward()
+    product(5.0, x).backward()
+    assert calls == ["a", "b", "b"]
+    y = leaf(3.0)
+    tg.grad(product(x, y), y)
+    assert calls == ["a", "b", "b", "b"], "nor does one that leads to no input asked for"
+
+
+def test_a_graph_dies_by_reference_count_alone() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        w = leaf(np.ones((3, 3)))
+        h = tg.tensor(np.ones(3))
+        for t in range(5):
+            with tg.scope(f"t={t}", step=t):
+                h = tg.tanh(h @ w)
+                tg.label(h=h)
+        loss = (h * h).sum()
+        array = dies(h)
+        loss.backward()
+        del h, loss
+        assert array() is None
+        del w
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_deep_graph_needs_no_recursion() -> None:
+    x = leaf(1.0)
+    y = x
+    for _ in range(20_000):
+        y = y * 1.0
+    y.backward()
+    assert x.grad is not None
+    assert x.grad.item() == 1.0
+    del y
+
+
+# Watching the backward pass -----------------------------------------------------------------------------------------
+
+
+def test_through_sees_each_contribution_once_before_it_is_summed() -> None:
+    x = leaf(3.0)
+    y = x * x + x
+    seen: list[tuple[str, str, float]] = []
+
+    def watch(edge: Any, g: Any) -> Any:
+        seen.append((edge.reader.op.name, edge.name, float(g)))
+        return g
+
+    with tg.through(watch):
+        y.backward()
+    assert sorted(seen) == [("add", "a", 1.0), ("add", "b", 1.0), ("multiply", "a", 3.0), ("multiply", "b", 3.0)]
+    assert x.grad is not None
+    assert x.grad.item() == 7.0
+
+
+def test_through_can_cut_and_scale() -> None:
+    x = leaf(3.0)
+    y = tg.tag(x, "carry") * 5 + x * 2
+    with tg.through(lambda edge, g: None if edge.tag == "carry" else g):
+        assert tg.grad(y, x, retain_graph=True)[0] == 2.0
+    with tg.through(lambda edge, g: g * 10 if edge.tag == "carry" else g):
+        assert tg.grad(y, x, retain_graph=True)[0] == 52.0
+    assert tg.grad(y, x)[0] == 7.0, "and is gone afterwards"
+
+
+def test_cutting_every_edge_leaves_no_gradient() -> None:
+    x = leaf(3.0)
+    with tg.through(lambda edge, g: None):
+        (x * x).backward()
+        assert tg.grad(x * x, x, allow_unused=True) == (None,)
+    assert x.grad is None
+
+
+def test_through_hooks_nest_the_innermost_first() -> None:
+    x = leaf(1.0)
+    order: list[str] = []
+
+    def note(name: str, factor: float) -> Any:
+        def watch(edge: Any, g: Any) -> Any:
+            order.append(name)
+            return g * factor
+
+        return watch
+
+    with tg.through(note("outer", 10)), tg.through(note("inner", 2)):
+        (x * 1.0).backward()
+    assert order == ["inner", "outer"]
+    assert x.grad is not None
+    assert x.grad.item() == 20.0
+    with tg.through(note("unseen", 1)), tg.through(lambda edge, g: None):
+        (x * 1.0).backward()
+    assert "unseen" not in order, "what is cut inside does not come out"
+
+
+def test_through_sees_indexed_parts_as_whole_arrays_and_works_recorded() -> None:
+    x = leaf([1.0, 2.0])
+    shapes: list[Any] = []
+
+    def watch(edge: Any, g: Any) -> Any:
+        shapes.append((edge.name, g.shape))
+        return g * 3
+
+    with tg.through(watch):
+        (g,) = tg.grad(x[0], x, create_graph=True)
+        (plain,) = tg.grad(x[0], x)
+    assert g is not None
+    assert plain is not None
+    assert g.tolist() == plain.tolist() == [3.0, 0.0]
+    assert shapes[-1] == ("x", (2,))
+
+
+def test_events_drained_are_backward() -> None:
+    def loss_of(x: Tensor, w: Tensor) -> Tensor:
+        h = tg.tanh(x @ w)
+        parts = tg.split(h, 2, axis=1)
+        return (parts[0] * parts[0] + h[:, :1]).sum()
+
+    data = np.random.default_rng(0).standard_normal((2, 3, 4))
+    x, w = leaf(data[0][:, :3]), leaf(data[1])
+    loss_of(x, w).backward()
+    a, b = leaf(x.data), leaf(w.data)
+    events = list(tg.backward_events(loss_of(a, b)))
+    for ours, theirs in ((a, x), (b, w)):
+        assert ours.grad is not None
+        assert theirs.grad is not None
+        np.testing.assert_array_equal(ours.grad.data, theirs.grad.data)
+    assert [event.node.number for event in events] == sorted((e.node.number for e in events), reverse=True)
+    assert events[0].node.op is not None
+    assert events[0].node.op.name == "sum"
+    assert {event.node for event in events[-2:]} == {node(a), node(b)}
+
+
+def test_an_event_tells_what_came_in_went_out_and_was_freed() -> None:
+    x = leaf(3.0)
+    multiply, end = tg.backward_events(x * x)
+    assert (multiply.node.op.name if multiply.node.op else "", multiply.cotangent) == ("multiply", 1.0)
+    assert [(c.name, c.target, float(c.array)) for c in multiply.contributions] == [
+        ("a", node(x), 3.0),
+        ("b", node(x), 3.0),
+    ]
+    assert set(multiply.freed) == {"a", "b"}
+    assert (end.node, float(end.cotangent), end.contributions, end.freed) == (node(x), 6.0, (), ())
+
+
+def test_contributions_to_a_node_add_up_to_its_cotangent() -> None:
+    x = leaf([0.3, 0.7])
+    h = x * x
+    y = (h * h + tg.tanh(h) + h).sum()
+    inbox: dict[Any, Any] = {}
+    for event in tg.backward_events(y):
+        if event.node in inbox:
+            np.testing.assert_allclose(inbox[event.node], event.cotangent, rtol=1e-14)
+        for c in event.contributions:
+            inbox[c.target] = inbox.get(c.target, 0) + c.array
+
+
+def test_events_left_half_way_leave_grad_alone() -> None:
+    x = leaf(3.0)
+    events = tg.backward_events(x * x * x)
+    next(events)
+    del events
+    assert x.grad is None
+
+
+def test_an_error_names_the_node_in_words() -> None:
+    x = leaf([1.0])
+    with tg.scope("lstm"), tg.scope("t=2", step=2):
+        h = x * x
+        tg.label(h=h)
+    assert re.fullmatch(rf"h \(multiply\) of shape \(1,\), made at {re.escape(__file__)}:\d+ in lstm/t=2", str(node(h)))
+    h.sum().backward()
+    with pytest.raises(GradError, match=r"h \(multiply\) of shape \(1,\)"):
+        h.sum().backward()

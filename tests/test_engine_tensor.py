@@ -1,0 +1,421 @@
+"""What a user may rely on of a Tensor: dtypes, modes, NumPy's protocols, copies, and errors that say what to do."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import Tensor
+from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError, UnsupportedError
+
+
+def leaf(data: Any, dtype: Any = float) -> Tensor:
+    return tg.tensor(np.asarray(data, dtype), requires_grad=True)
+
+
+# dtypes -------------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_and_lists_take_the_default_dtype_arrays_keep_theirs() -> None:
+    assert tg.tensor([1, 2]).dtype == np.float32
+    assert tg.tensor(1.5).dtype == np.float32
+    assert tg.tensor(np.ones(2)).dtype == np.float64
+    assert tg.tensor(np.arange(3)).dtype.kind == "i"
+    assert tg.tensor([True, False]).dtype == bool
+    assert tg.tensor([1, 2], dtype=np.float64).dtype == np.float64
+    tg.set_default_dtype(np.float64)
+    try:
+        assert tg.tensor([1, 2]).dtype == np.float64
+        assert tg.zeros(3).dtype == tg.randn(3).dtype == tg.full((2,), 1).dtype == tg.eye(2).dtype == np.float64
+    finally:
+        tg.set_default_dtype(np.float32)
+    with pytest.raises(DtypeError, match="must be a floating one, not int64"):
+        tg.set_default_dtype(np.int64)
+
+
+def test_a_list_beside_a_tensor_takes_the_default_dtype() -> None:
+    y = tg.tensor([1.0, 2.0]) + [1, 2]
+    assert y.dtype == np.float32
+    assert y.tolist() == [2.0, 4.0]
+
+
+def test_bare_numbers_alone_take_the_default_dtype() -> None:
+    for y in (tg.sigmoid(2.0), tg.softmax([1.0, 2.0]), tg.add(1, 2), tg.abs(-2), tg.softplus(np.float64(1)), tg.exp(1)):
+        assert y.dtype == np.float32
+
+
+def test_arrays_follow_numpys_promotion() -> None:
+    x = leaf([1.0, 2.0], np.float32)
+    y = x * np.array([1.0, 2.0])
+    assert y.dtype == np.float64
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.dtype == np.float32, "a gradient has the dtype of its tensor"
+
+
+@pytest.mark.parametrize(
+    "number", [2, 2.0, np.float64(2), np.float32(2), np.float16(2), np.int64(2), True, np.bool_(True)]
+)
+def test_a_number_never_widens_a_tensor(number: Any) -> None:
+    x = leaf([1.0, 2.0], np.float32)
+    for y in (
+        x * number,
+        number * x,
+        x + number,
+        number + x,
+        x - number,
+        number - x,
+        x / number,
+        number / x,
+        x**number,
+    ):
+        assert isinstance(y, Tensor)
+        assert y.dtype == np.float32
+        (g,) = tg.grad(y.sum(), x)
+        assert g is not None
+        assert g.dtype == np.float32
+
+
+def test_a_cast_hands_the_gradient_back_in_the_first_dtype() -> None:
+    x = leaf([1.0, 2.0], np.float32)
+    (x.astype(np.float64) ** 2).sum().backward()
+    assert x.grad is not None
+    assert x.grad.dtype == np.float32
+    with pytest.raises(DtypeError, match="only a floating dtype can carry a gradient"):
+        x.astype(int)
+
+
+def test_only_floating_tensors_can_require_a_gradient() -> None:
+    with pytest.raises(DtypeError, match="only floating tensors can require a gradient, not int64"):
+        tg.tensor(np.arange(3), requires_grad=True)
+    with pytest.raises(DtypeError, match="only floating tensors"):
+        tg.tensor([True], requires_grad=True)
+
+
+def test_what_is_no_number_is_refused() -> None:
+    for data in ("text", None, [None, 1], {"a": 1}, ["a"]):
+        with pytest.raises(DtypeError, match="numbers are expected"):
+            tg.tensor(data)
+    with pytest.raises(DtypeError, match="multiply takes tensors, arrays and numbers, not str"):
+        tg.tensor(1.0) * "a"
+    with pytest.raises(DtypeError, match="not NoneType"):
+        tg.tensor(1.0) + None
+
+
+# Leaves -------------------------------------------------------------------------------------------------------------
+
+
+def test_tensor_copies_and_data_is_the_array_itself() -> None:
+    array = np.ones(3)
+    x = tg.tensor(array)
+    array[0] = 7
+    assert x.tolist() == [1, 1, 1]
+    assert x.data is x.data
+    x.data[0] = 5
+    assert x.tolist() == [5, 1, 1]
+
+
+def test_a_list_of_tensors_is_refused_with_advice() -> None:
+    with pytest.raises(DtypeError, match=r"tg\.stack or tg\.concatenate"):
+        tg.tensor([leaf(1.0), leaf(2.0)])
+    with pytest.raises(GradError, match=r"tg\.stack"):
+        tg.tensor([[leaf(1.0)], [leaf(2.0)]])
+
+
+def test_assignment_is_refused_with_advice() -> None:
+    x = leaf([1.0, 2.0])
+    with pytest.raises(UnsupportedError, match=r"tg\.stack a list of steps.*tg\.where"):
+        x[0] = 5.0
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_detach_shares_the_array_and_cuts_the_history() -> None:
+    x = leaf([1.0, 2.0])
+    d = (x * 2).detach()
+    assert not d.requires_grad
+    assert d.is_leaf
+    assert x.detach().data is x.data
+    (x * d).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0, 4.0]
+
+
+def test_requires_grad_of_a_computed_tensor_cannot_be_set() -> None:
+    y = leaf(1.0) * 2
+    with pytest.raises(GradError, match=r"detach\(\)"):
+        y.requires_grad = False
+
+
+def test_requires_grad_can_be_turned_on_and_off_on_a_leaf() -> None:
+    x = tg.tensor([1.0])
+    x.requires_grad = True
+    (x * 3).sum().backward()
+    assert x.grad is not None
+    x.requires_grad = False
+    assert not (x * 3).requires_grad
+
+
+def test_item_and_numpy() -> None:
+    x = leaf([[4.0]])
+    assert x.item() == 4.0
+    assert float(x) == 4.0
+    assert int(x) == 4
+    assert x.detach().numpy().tolist() == [[4.0]]
+    with pytest.raises(GradError, match=r"detach\(\)\.numpy\(\)"):
+        x.numpy()
+    with pytest.raises(ShapeError, match=r"item\(\) of a tensor of shape \(2,\)"):
+        tg.tensor([1.0, 2.0]).item()
+
+
+def test_deepcopy_and_pickle_of_a_leaf() -> None:
+    x = leaf([1.0, 2.0])
+    (x * x).sum().backward()
+    y = copy.deepcopy(x)
+    assert y.tolist() == x.tolist()
+    assert y.requires_grad
+    assert y.grad is not None
+    assert y.grad.tolist() == [2.0, 4.0]
+    y.data[0] = 7
+    y.grad.data[0] = 7
+    assert x.tolist() == [1.0, 2.0]
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0, 4.0]
+    z = pickle.loads(pickle.dumps(x))
+    assert z.tolist() == x.tolist()
+    assert z.requires_grad
+    assert z.dtype == x.dtype
+    twice = copy.deepcopy([x, x])
+    assert twice[0] is twice[1]
+
+
+def test_deepcopy_and_pickle_of_a_computed_tensor_are_refused() -> None:
+    y = leaf(1.0) * 2
+    with pytest.raises(GradError, match=r"deepcopy of a computed tensor.*detach\(\)"):
+        copy.deepcopy(y)
+    with pytest.raises(GradError, match=r"pickle of a computed tensor.*detach\(\)"):
+        pickle.dumps(y)
+    assert copy.deepcopy(y.detach()).item() == 2.0
+
+
+def test_comparisons_give_masks_and_tensors_can_be_keys() -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    for mask in (x > 1.5, x >= 2, x == tg.tensor([0.0, 2.0, 3.0]), x != 1):
+        assert isinstance(mask, np.ndarray)
+        assert mask.tolist() == [False, True, True]
+    assert np.isfinite(x).all()
+    assert len({x, x, leaf(1.0)}) == 2
+    assert (x < 2).tolist() == [True, False, False]
+    assert (x <= 2).tolist() == [True, True, False]
+
+
+def test_repr_shows_what_a_learner_prints() -> None:
+    assert repr(tg.tensor([1.0, 2.0])) == "tensor([1., 2.])"
+    assert repr(tg.tensor(1.0, requires_grad=True)) == "tensor(1., requires_grad=True)"
+    assert repr(tg.tensor(1.0, requires_grad=True) * 2) == "tensor(2., op=multiply)"
+    assert repr(tg.tensor(np.array(1.0))) == "tensor(1., dtype=float64)"
+
+
+# Modes --------------------------------------------------------------------------------------------------------------
+
+
+def recording() -> bool:
+    return (leaf(1.0) * 2).requires_grad
+
+
+def test_no_grad_and_enable_grad_as_blocks() -> None:
+    seen = []
+    with tg.no_grad():
+        seen.append(recording())
+        with tg.enable_grad():
+            seen.append(recording())
+        seen.append(recording())
+    assert seen == [False, True, False]
+    assert recording()
+
+
+def test_no_grad_and_enable_grad_as_decorators() -> None:
+    x = leaf(1.0)
+
+    @tg.no_grad()
+    def predict(x: Tensor, factor: float = 2.0) -> Tensor:
+        """Doubles."""
+        return x * factor
+
+    @tg.enable_grad()
+    def train(x: Tensor) -> Tensor:
+        return x * 2
+
+    assert not predict(x, factor=3.0).requires_grad
+    assert predict.__doc__ == "Doubles."
+    with tg.no_grad():
+        assert train(x).requires_grad
+    assert (x * 2).requires_grad
+
+
+def test_an_error_inside_leaves_no_mode_behind() -> None:
+    with pytest.raises(ZeroDivisionError), tg.no_grad(), tg.scope("here"):
+        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), tg.through(lambda edge, g: g):
+        raise ZeroDivisionError
+    assert (leaf(1.0) * 2).requires_grad
+
+
+def test_modes_belong_to_a_thread() -> None:
+    x = leaf(1.0)
+    seen: list[bool] = []
+
+    def other() -> None:
+        seen.append((x * 2).requires_grad)
+        with tg.no_grad(), tg.scope("other"):
+            started.set()
+            done.wait(10)
+            seen.append((x * 2).requires_grad)
+
+    started, done = threading.Event(), threading.Event()
+    with tg.no_grad():
+        thread = threading.Thread(target=other)
+        thread.start()
+        assert started.wait(10)
+    y = x * 2
+    done.set()
+    thread.join(10)
+    assert y.requires_grad
+    assert y.source.node.scope is None
+    assert seen == [True, False]
+
+
+# NumPy's protocols --------------------------------------------------------------------------------------------------
+
+
+def test_numpy_functions_are_recorded() -> None:
+    x, array = leaf([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 2))
+    for y in (
+        np.tanh(x), array @ x, x @ array, array * x, array + x, array - x, array / x, np.concatenate([x, array]),
+        np.stack([array, x]), np.sum(x, axis=0), np.where(array > 0, x, 0), np.maximum(array, x), np.max(x),
+        np.split(x, 2)[0], np.transpose(x), np.reshape(x, -1), np.clip(x, 0, 1), np.mean(x, keepdims=True),
+    ):  # fmt: skip
+        assert isinstance(y, Tensor)
+        (g,) = tg.grad(y.sum(), x)
+        assert g is not None
+    assert np.shape(x) == (2, 2)
+    assert np.ndim(x) == 2
+    assert np.size(x) == 4
+
+
+def test_an_unsupported_numpy_function_is_named() -> None:
+    x = leaf([1.0, 2.0])
+    for call, name in (
+        (lambda: np.median(x), "np.median"), (lambda: np.floor(x), "np.floor"),
+        (lambda: np.add.reduce(x), "np.add.reduce"), (lambda: np.linalg.norm(x), "np.norm"),
+        (lambda: np.tanh(x, where=np.array([True, False])), "np.tanh with options"),
+    ):  # fmt: skip
+        with pytest.raises(UnsupportedError, match=re.escape(name) + " has no derivative here"):
+            call()
+
+
+def test_writing_a_tensor_into_an_array() -> None:
+    array = np.array([5.0, 5.0])
+    array -= tg.tensor(np.array([1.0, 2.0]))
+    assert type(array) is np.ndarray
+    assert array.tolist() == [4.0, 3.0]
+    with pytest.raises(UnsupportedError, match=r"np\.subtract into an array cannot be recorded"):
+        array -= leaf([1.0, 2.0])
+    assert array.tolist() == [4.0, 3.0]
+
+
+def test_a_tensor_that_needs_a_gradient_does_not_become_an_array_by_itself() -> None:
+    x = leaf([1.0, 2.0])
+    for convert in (np.asarray, np.array, lambda x: np.array([x, x]), lambda x: np.zeros((3, 2)).__setitem__(0, x)):
+        with pytest.raises(GradError, match=r"detach\(\)\.numpy\(\)"):
+            convert(x)
+    assert np.asarray(x.detach()).tolist() == [1.0, 2.0]
+    assert np.asarray(tg.tensor([1.0]), dtype=np.float64).dtype == np.float64
+
+
+# Indexing -----------------------------------------------------------------------------------------------------------
+
+KEYS = [
+    pytest.param(key, id=str(key).replace("\n", " "))
+    for key in (
+        0, -1, slice(1, None), np.array([0, 0, 2, 0]), np.array([[0, 1], [1, -3]]), [2, 2],
+        np.array([True, False, True]), np.arange(12).reshape(3, 4) > 5, (slice(None), np.array([1, 1])),
+        (1, slice(0, 2)), (np.array([0, 2]), np.array([3, 3])), (Ellipsis, None, 0), (np.array([True, False, True]), 1),
+        np.repeat([1, 2], 20),
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_indexing_gives_every_pick_its_cotangent(key: Any, rng: np.random.Generator) -> None:
+    data = rng.standard_normal((3, 4))
+    x = leaf(data)
+    y = x[key]
+    v = rng.standard_normal(y.shape)
+    expected = np.zeros((3, 4))
+    np.add.at(expected, key, v)
+    (plain,) = tg.grad(y, x, v, retain_graph=True)
+    (recorded,) = tg.grad(y, x, v, create_graph=True)
+    assert plain is not None
+    assert recorded is not None
+    np.testing.assert_allclose(plain.data, expected)
+    np.testing.assert_allclose(recorded.data, expected)
+    ((x[key] * x[key]).sum() + (x * 2).sum()).backward()
+    assert x.grad is not None
+    twice = np.zeros((3, 4))
+    np.add.at(twice, key, 2 * data[key])
+    np.testing.assert_allclose(x.grad.data, twice + 2)
+
+
+def test_a_tensor_can_be_an_index() -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    indices, mask = tg.tensor(np.array([0, 2])), tg.tensor([True, False, True])
+    assert x[indices].tolist() == x[mask].tolist() == [1.0, 3.0]
+    assert leaf(np.eye(3))[indices, tg.tensor(np.array([0, 2]))].tolist() == [1.0, 1.0]
+
+
+def test_many_looks_at_one_sequence_stay_linear() -> None:
+    """Reading x[t] in a loop adds each row in place: one dense buffer, not one for each step."""
+    x = leaf(np.ones((50, 3)))
+    events = list(tg.backward_events(sum((x[t] * float(t) for t in range(50)), tg.tensor(np.zeros(3))).sum()))
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.data, np.arange(50.0)[:, None] * np.ones(3))
+    sizes = [np.size(getattr(c.array, "values", c.array)) for event in events for c in event.contributions]
+    assert max(sizes) == 3
+
+
+# Errors -------------------------------------------------------------------------------------------------------------
+
+
+def test_shape_errors_name_op_shapes_and_scope_and_leave_no_trace() -> None:
+    W, x = leaf(np.ones((4, 3))), leaf(np.ones((2, 5)))
+    with (
+        pytest.raises(ShapeError, match=r"linear\(x \(2, 5\), W \(4, 3\)\) in lstm/t=3:"),
+        tg.scope("lstm"),
+        tg.scope("t=3", step=3),
+    ):
+        tg.linear(x, W)
+    tg.linear(leaf(np.ones((2, 3))), W).sum().backward()
+    assert W.grad is not None
+
+
+def test_every_error_is_ours_and_also_a_builtin_one() -> None:
+    for error in vars(tg.errors).values():
+        if isinstance(error, type) and issubclass(error, TinygradError) and error is not TinygradError:
+            assert issubclass(error, ValueError | TypeError | RuntimeError | AssertionError)
+            assert error.__doc__
+
+
+def test_iteration_gives_rows() -> None:
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    first, second = x
+    (first * second).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[3.0, 4.0], [1.0, 2.0]]
+    assert len(x) == 2
