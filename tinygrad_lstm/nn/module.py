@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,6 +12,9 @@ from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.scope import place, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import WeightsError
+
+
+M = TypeVar("M", bound="Module")
 
 
 class Parameter(Tensor):
@@ -172,10 +175,10 @@ class Module:
         return f"{type(self).__name__}({own})" + "".join(f"\n  {part}" for part in parts)
 
 
-class ModuleList(Module, Sequence[Module]):
+class ModuleList(Module, Sequence[M]):
     """Modules in order; their parameters are named ``0.W``, ``1.W``, ..."""
 
-    def __init__(self, modules: Sequence[Module] = ()) -> None:
+    def __init__(self, modules: Sequence[M] = ()) -> None:
         for position, module in enumerate(modules):
             setattr(self, str(position), module)
 
@@ -191,7 +194,7 @@ class ModuleList(Module, Sequence[Module]):
         return [part for _, part in self.children()][position]
 
 
-class Sequential(ModuleList):
+class Sequential(ModuleList[Module]):
     """Modules one after the other: each takes what the one before gives."""
 
     def __init__(self, *modules: Module) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from tinygrad_lstm.engine.ops.shapes import stack, swapaxes
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike, to_array
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ShapeError
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from tinygrad_lstm.nn.layers import Dropout
@@ -59,7 +59,7 @@ class Recurrent(Module):
             return self._run(x, state, collect=True)
 
     def _run(self, x: TensorLike, state: State | None, collect: bool) -> Trajectory:
-        x = x if isinstance(x, Tensor) else Tensor(to_array(x))
+        x = x if isinstance(x, Tensor) else Tensor(x)
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             expected = "(B, T, D) or (T, D)" if self.batch_first else "(T, B, D) or (T, D)"
             raise ShapeError(
@@ -88,7 +88,7 @@ class Recurrent(Module):
         names = self.layers[0].states
         parts = state if isinstance(state, tuple | list) else (state,)
         expected = (layers, *x.shape[1:-1], self.hidden_size)
-        parts = [part if isinstance(part, Tensor) else Tensor(to_array(part)) for part in parts]
+        parts = [part if isinstance(part, Tensor) else Tensor(part) for part in parts]
         if len(parts) != len(names) or any(part.shape != expected for part in parts):
             got = ", ".join(str(part.shape) for part in parts)
             raise ShapeError(f"the initial state is ({', '.join(names)}), each of shape {expected}, not {got}")
