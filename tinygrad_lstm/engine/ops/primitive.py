@@ -160,6 +160,7 @@ class Primitive(Generic[P, R]):
         known |= {"saved"} if self.saves else set()
         known |= {"wanted"} if "k" not in first else set()
         if asked[: len(first)] != first or (unknown := set(asked[len(first) :]) - known):
+            self.inputs, self.sequence, self.plain = (), False, 0  # nothing half done: the rule can be written again
             asks = ", ".join(asked)
             what = f"starts with {', '.join(first)}" if asked[: len(first)] != first else f"cannot ask for {unknown}"
             raise TypeError(f"a rule of {self.name} {what}; this one asks for ({asks})")
