@@ -1,0 +1,142 @@
+"""The floors of the architecture: imports only point down. Read from the source, not from what happens to be loaded."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ENGINE = "tinygrad_lstm.engine"
+SPINE = ("scope", "autodiff", "tensor")  # each imports only those before it
+TOP_OF_ENGINE = ("record", "naming", "gradients", "creation")
+LAYERS = ("nn", "optim", "losses", "data")
+READERS = ("paths", "gradcheck", "explain", "graph")
+
+
+def modules(package: str) -> Iterator[tuple[str, Path]]:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and any(
+        isinstance(part, ast.Name | ast.Attribute) and "TYPE_CHECKING" in ast.unparse(part)
+        for part in ast.walk(node.test)
+    )
+
+
+def imports(source: str, module: str = "", is_package: bool = False) -> set[str]:
+    """The modules (or names in them) a source imports, also inside functions, but not for type checkers only."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(source)]
+    while waiting:
+        node = waiting.pop()
+        if is_type_checking(node):
+            assert isinstance(node, ast.If)
+            waiting += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = module.split(".")[: len(module.split(".")) - node.level + is_package]
+                base = ".".join([*parents, *([node.module] if node.module else [])])
+            found.update({base} | {f"{base}.{alias.name}" for alias in node.names})
+        waiting += ast.iter_child_nodes(node)
+    return found
+
+
+IMPORTS = {
+    name: imports(path.read_text(encoding="utf-8"), name, path.name == "__init__.py")
+    for package in ("tinygrad_lstm", "viz", "examples", "benchmarks")
+    for name, path in modules(package)
+}
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def offenders(inside: tuple[str, ...], forbidden: tuple[str, ...], but: tuple[str, ...] = ()) -> list[str]:
+    """Every import, by a module inside, of something forbidden."""
+    return sorted(
+        f"{module} imports {name}"
+        for module, names in IMPORTS.items()
+        if within(module, *inside)
+        for name in names
+        if within(name, *forbidden) and not within(name, *but)
+    )
+
+
+def test_the_reader_of_imports_reads_what_matters() -> None:
+    source = """
+from __future__ import annotations
+import a.b as c
+from d import e
+from . import f
+from ..g import h
+if TYPE_CHECKING:
+    import never
+else:
+    import always
+def inside():
+    import late
+"""
+    assert imports(source, "p.q.r") - {"__future__", "__future__.annotations"} == {
+        "a.b", "d", "d.e", "p.q", "p.q.f", "p.g", "p.g.h", "always", "late",
+    }  # fmt: skip
+    assert imports("from .x import y", "p", is_package=True) == {"p.x", "p.x.y"}
+    assert len(IMPORTS) > 15
+
+
+def test_ops_know_no_tensor_and_no_graph() -> None:
+    assert offenders((f"{ENGINE}.ops",), ("tinygrad_lstm", "viz"), but=(f"{ENGINE}.ops", "tinygrad_lstm.errors")) == []
+    assert offenders(("tinygrad_lstm.errors",), ("tinygrad_lstm", "viz")) == []
+
+
+@pytest.mark.parametrize("k", range(len(SPINE)))
+def test_the_spine_of_the_engine_points_down(k: int) -> None:
+    above = tuple(f"{ENGINE}.{name}" for name in (*SPINE[k + 1 :], *TOP_OF_ENGINE))
+    assert offenders((f"{ENGINE}.{SPINE[k]}",), above) == []
+
+
+def test_the_engine_knows_nothing_above_it() -> None:
+    assert offenders((ENGINE,), ("tinygrad_lstm", "viz"), but=(ENGINE, "tinygrad_lstm.errors")) == []
+    assert offenders(("tinygrad_lstm.graph",), ("tinygrad_lstm", "viz"), but=(ENGINE, "tinygrad_lstm.errors")) == []
+
+
+def test_layers_and_readers_do_not_know_each_other() -> None:
+    layers = tuple(f"tinygrad_lstm.{name}" for name in LAYERS)
+    readers = tuple(f"tinygrad_lstm.{name}" for name in READERS)
+    assert offenders(layers, tuple(name for name in readers if name != "tinygrad_lstm.graph")) == []
+    assert offenders(readers, layers) == []
+
+
+def test_the_library_knows_nothing_of_training_lab_interop_pictures_and_command_line() -> None:
+    above = ("tinygrad_lstm.training", "tinygrad_lstm.lab", "tinygrad_lstm.interop", "tinygrad_lstm.cli", "viz")
+    library = tuple(f"tinygrad_lstm.{name}" for name in (*LAYERS, *READERS))
+    assert offenders(library, above) == []
+
+
+def test_pictures_read_the_public_record_only() -> None:
+    assert offenders(("viz",), (ENGINE, "tinygrad_lstm.cli")) == []
+    private = [f"{m} imports {n}" for m, names in IMPORTS.items() if within(m, "viz") for n in names
+               if n.startswith("tinygrad_lstm.") and any(part.startswith("_") for part in n.split("."))]  # fmt: skip
+    assert private == []
+
+
+def test_nothing_imports_the_command_line() -> None:
+    outside = [m for m in IMPORTS if not within(m, "tinygrad_lstm.cli", "tinygrad_lstm.__main__")]
+    found = [f"{m} imports {n}" for m in outside for n in IMPORTS[m] if within(n, "tinygrad_lstm.cli")]
+    assert found == []
+
+
+def test_only_the_command_line_knows_typer_and_rich() -> None:
+    outside = [m for m in IMPORTS if within(m, "tinygrad_lstm", "viz") and not within(m, "tinygrad_lstm.cli")]
+    found = [f"{m} imports {n}" for m in outside for n in IMPORTS[m] if within(n, "typer", "rich")]
+    assert found == []
