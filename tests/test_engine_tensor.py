@@ -105,6 +105,8 @@ def test_what_is_no_number_is_refused() -> None:
             tg.tensor(data)
     with pytest.raises(DtypeError, match="multiply takes tensors, arrays and numbers, not str"):
         tg.tensor(1.0) * "a"
+    with pytest.raises(DtypeError, match=r"exp\(x \(\)\).*complex"):
+        tg.exp(1j)
     with pytest.raises(DtypeError, match="not NoneType"):
         tg.tensor(1.0) + None
 

@@ -44,9 +44,9 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
             arrays.append(_literal(op, value))
             sources.append(None)
             wanted.append(False)
-    if True not in wanted and not any(isinstance(array, np.ndarray) for array in arrays):
-        arrays = [np.asarray(number, get_default_dtype()) for number in arrays]
     try:
+        if True not in wanted and not any(isinstance(array, np.ndarray) for array in arrays):
+            arrays = [np.asarray(number, get_default_dtype()) for number in arrays]
         y = op.run(arrays, params) if params or not op.plain else op.forward(*arrays)
     except TinygradError:
         raise

@@ -208,11 +208,9 @@ class Tensor:
             raise GradError("backward() of a tensor that depends on nothing that requires a gradient")
         wrap = handle if create_graph else None
         retain = create_graph if retain_graph is None else retain_graph
-        for node, g, _ in backpropagate(
-            [self.source], [seed(self, gradient, create_graph)], retain_graph=retain, wrap=wrap
-        ):
-            if node.op is None or node.retains_grad:
-                accumulate(node, g)
+        walk = backpropagate([self.source], [seed(self, gradient, create_graph)], retain_graph=retain, wrap=wrap)
+        for node, g in [(node, g) for node, g, _ in walk if node.op is None or node.retains_grad]:
+            accumulate(node, g)  # only now: where a rule or a hook fails on the way, every grad is as it was
 
     def retain_grad(self) -> None:
         """Keep ``grad`` of this computed tensor too."""
