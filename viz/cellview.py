@@ -79,7 +79,7 @@ class _CellView:
         caption = f'<FONT POINT-SIZE="14" COLOR="{theme.quiet}"><B>t = {t}</B></FONT>'
         if self.flow and t in self.flow.weights:
             caption += self.small(f"&#160;&#160;&#160;adds ‖∂L/∂W‖ {number(self.flow.weights[t])}", theme.quiet)
-        left_aligned(self.dot, f"caption_{t}", left + 22, template.top - 20, 220, caption)
+        left_aligned(self.dot, f"caption_{t}", left + 22, template.top - 15, 220, caption)
 
     def pill(self, name: str, t: int) -> None:
         """A state, with the norm of its gradient."""
@@ -119,8 +119,9 @@ class _CellView:
         else:
             hue, size = (theme.gate if box.look == "gate" else theme.candidate), GATE
             look = {"penwidth": "1.6", "fillcolor": theme.filled(hue)}
-            name = f"<I><B>{letter(role, self.lstm)}</B></I>{subscript(t)}"
-            text = f'<{name}&#160;<FONT POINT-SIZE="9" COLOR="{theme.spoken(hue)}">{box.note}</FONT>>'
+            name = f"<B>{letter(role, self.lstm)}</B>"
+            name = f"<I>{name}</I>" if role == letter(role, self.lstm) else name  # C̃ upright: slanted, the tilde slips
+            text = f'<{name}{subscript(t)}&#160;<FONT POINT-SIZE="9" COLOR="{theme.spoken(hue)}">{box.note}</FONT>>'
         told = told_part(self.unrolled, role, t)
         node(self.dot, f"{role}_{t}", self.place(role, t), size, text, color=hue, tooltip=told, **look)
 
@@ -145,8 +146,9 @@ class _CellView:
         names = ", ".join(html.escape(name) for name in self.unrolled.parameters.values())
         left, right = 8, self.x(steps + 1) - 16
         said = "one set of weights" + (", used at every step" if steps > 1 else "")
-        if self.flow and steps > 1 and right - left > 700:
-            said += f": ∂L/∂W = Σ<SUB>t</SUB> δ<SUB>t</SUB> x<SUB>t</SUB>ᵀ ({in_words(steps)} arrows add up)"
+        arrows = len(self.flow.weights) if self.flow else 0
+        if arrows > 1 and right - left > 700:
+            said += f": ∂L/∂W = Σ<SUB>t</SUB> δ<SUB>t</SUB> x<SUB>t</SUB>ᵀ ({in_words(arrows)} arrows add up)"
         node(
             self.dot, "weights", ((left + right) / 2, self.template.bottom + BAR_Y), (right - left, BAR_HEIGHT),
             f'<<B>{names}</B>&#160;&#160;&#160;<FONT COLOR="{theme.quiet}">{said}</FONT>>', style="rounded,filled",
@@ -191,8 +193,8 @@ class _CellView:
         width = width_of_text(re.sub("<.*?>", "", text), 10)
         x, top = self.x(split.t + 1) - 28 - max(width, 136) / 2, self.template.top
         look = {"shape": "plaintext", "style": "", "tooltip": SPLIT_TOLD}
-        node(self.dot, "split_bar", (x, top - 14), (140, 8), bar, **look)
-        node(self.dot, "split_text", (x, top - 28), (width, 16), f"<{self.small(text, theme.quiet)}>", **look)
+        node(self.dot, "split_bar", (x, top - 15), (140, 8), bar, **look)
+        node(self.dot, "split_text", (x, top - 32), (width, 15), f"<{self.small(text, theme.quiet)}>", **look)
 
     # Lines
 

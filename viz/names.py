@@ -1,4 +1,4 @@
-"""What the vertices of a graph are called, and what hovering over them tells; all of it ready for DOT."""
+"""What the vertices of a graph are called, what hovering over them tells, and text that is safe in DOT."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ class Names:
     def __init__(self, graph: tg.Graph) -> None:
         self.vertices = graph.vertices
         self._readers = Counter(edge.source for edge in graph.edges)
-        self._lstms = {vertex.scope for vertex in graph.vertices if vertex.label == "c"}
+        self._lstms = {vertex.scope for vertex in graph.vertices if vertex.label == "c" and vertex.step is not None}
         made = {vertex.label for vertex in graph.vertices if vertex.step is not None and not is_leaf(vertex)}
-        self._states = {vertex.label for vertex in graph.vertices if vertex.kind == "state" and vertex.label}
         self._starts: dict[int, int] = {}  # a state before the first step -> its t
         for edge in graph.edges:
             vertex, t = graph.vertices[edge.source], graph.vertices[edge.target].step
-            if is_leaf(vertex) and vertex.step is None and t is not None and vertex.label in made:
+            if vertex.step is None and t is not None and vertex.label in made:
                 self._starts.setdefault(vertex.id, t - 1)
+        states = [vertex for vertex in graph.vertices if vertex.kind == "state" or vertex.id in self._starts]
+        self._states = {vertex.label for vertex in states if vertex.label}
 
     def of(self, vertex: Vertex) -> str:
         """The name of a vertex as the equations write it, e.g. C₂; empty if nobody gave it one."""
@@ -35,15 +36,15 @@ class Names:
             return ""
         sign = letter(vertex.label, vertex.scope in self._lstms or self.is_start(vertex))
         t = self._starts.get(vertex.id, vertex.step)
-        return text(sign) + (subscript(t) if t is not None else "")
+        return sign + (subscript(t) if t is not None else "")
 
     def is_start(self, vertex: Vertex) -> bool:
-        """Whether it is a state before the first step: a leaf of the same name as what the steps make."""
+        """Whether it is a state before the first step: the steps make values of the same name."""
         return vertex.id in self._starts
 
     def is_state(self, vertex: Vertex) -> bool:
         """Whether it is a state: before the first step, between two, or after the last."""
-        named_so = vertex.label in self._states and not is_leaf(vertex)
+        named_so = vertex.label in self._states and vertex.step is not None and not is_leaf(vertex)
         return vertex.kind == "state" or named_so or self.is_start(vertex)
 
     def is_result(self, vertex: Vertex) -> bool:
@@ -86,9 +87,10 @@ def is_leaf(vertex: Vertex) -> bool:
 
 
 def text(*lines: str) -> str:
-    r"""Lines of text that DOT takes as they are: whatever is in them, they are neither markup nor escapes.
+    r"""Lines of text that DOT takes as they are: whatever is in them, it is no markup, entity or escape.
 
-    >>> print(text('a "name"', r"C:\new"))
-    a "name"\nC:\\new
+    >>> print(text("<a> & b", r"C:\new"))
+    <a> &amp; b\nC:\\new
     """
-    return "\\n".join(str(graphviz.escape(printable(line))) for line in lines)
+    escaped = (str(graphviz.escape(printable(line))).replace("&", "&amp;") for line in lines)
+    return graphviz.nohtml("\\n".join(escaped))  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ import graphviz
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.names import Names, text
+from viz.names import Names, is_leaf, text
 from viz.style import FONT, Theme
 
 ScopePath: TypeAlias = tuple[str, ...]
@@ -105,22 +105,29 @@ def _look(vertex: Vertex, names: Names, theme: Theme) -> dict[str, str]:
     name, symbol = names.of(vertex), SYMBOLS.get(vertex.op, vertex.op)
     if names.is_state(vertex):
         hue = theme.carried if vertex.label == "c" else theme.gated
-        label = name if names.is_start(vertex) else f"{name}\\n{text(symbol)}"
+        label = text(name) if is_leaf(vertex) else text(name, symbol)
         return {"label": label, "penwidth": "2", "color": hue, "fillcolor": theme.filled(hue)}
     if vertex.kind == "parameter":
         fill = theme.filled(theme.weights)
-        return {"label": name or "leaf", "shape": "hexagon", "style": "filled", "margin": "0.02",
+        return {"label": text(name or "leaf"), "shape": "hexagon", "style": "filled", "margin": "0.02",
                 "color": theme.weights, "fillcolor": fill}  # fmt: skip
     if vertex.kind == "input":
-        return {"label": name, "shape": "cds", "style": "filled", "color": theme.weights, "fillcolor": theme.panel}
+        return {
+            "label": text(name),
+            "shape": "cds",
+            "style": "filled",
+            "color": theme.weights,
+            "fillcolor": theme.panel,
+        }
     if vertex.kind == "constant":
         return {"label": "constant", "style": "rounded,dashed", "color": theme.weights, "fontcolor": theme.quiet}
-    label = f"{name}\\n{text(symbol)}" if name else text(symbol)
+    label = text(*filter(None, [name, symbol]))
     if names.is_result(vertex):
         return {"label": label, "color": theme.loss, "fillcolor": theme.loss, "fontcolor": theme.on_loss}
     if name:
         hue = {"sigmoid": theme.gate, "tanh": theme.candidate}.get(vertex.op, theme.ink)
-        return {"label": label, "style": "filled", "color": hue, "fillcolor": theme.filled(hue)}
+        fill = theme.paper if hue == theme.ink else theme.filled(hue)
+        return {"label": label, "style": "filled", "color": hue, "fillcolor": fill}
     round_one = {"shape": "circle", "margin": "0", "width": "0.36", "fixedsize": "true"} if len(symbol) == 1 else {}
     return {"label": label, "color": theme.ink, **round_one}
 

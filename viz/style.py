@@ -101,8 +101,8 @@ def width_of(norm: float) -> float:
 def number(x: float) -> str:
     """A number as a caption has it: two decimals where they say something, two digits elsewhere.
 
-    >>> [number(x) for x in (0.7634, 0.00412, 0.0, 312.4, 3.2e-7, 51234.0)]
-    ['0.76', '0.0041', '0', '312', '3.2e−7', '5.1e+4']
+    >>> [number(x) for x in (0.7634, -0.00412, 0.0, 312.4, 3.2e-7, 51234.0)]
+    ['0.76', '−0.0041', '0', '312', '3.2e−7', '5.1e+4']
     """
     size = abs(x)
     if size == 0:
@@ -110,7 +110,8 @@ def number(x: float) -> str:
     if not math.isfinite(x):
         return str(x)
     if 1e-3 <= size < 1e4:
-        return f"{x:.0f}" if size >= 100 else f"{x:.2f}" if size >= 0.0995 else f"{x:.2g}"
+        shown = f"{x:.0f}" if size >= 100 else f"{x:.2f}" if size >= 0.0995 else f"{x:.2g}"
+        return shown.replace("-", "−")
     digits, exponent = f"{x:.1e}".split("e")
     return f"{digits}e{int(exponent):+d}".replace("-", "−")
 
