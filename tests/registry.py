@@ -1,6 +1,7 @@
 """One record for every primitive: what it means in NumPy, where it is smooth, where it bends, what it refuses.
 
-``test_ops.py`` runs the same tests over all records, and fails if a primitive has none. To add an op: add its record.
+``test_ops.py`` and ``test_ops_derivatives.py`` run the same tests over all records, and fail if a primitive has none.
+To add an op: add its record.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ class Record:
     method: Callable[..., Any] | None = None  # the same as a method or operator of Tensor
     numpy: Callable[..., Any] | None = None  # the same called as np.something(tensor)
     order: int = 2  # derivatives that are right
+    keeps_dtype: bool = True  # float32 in, float32 out
+    smooth_at_ties: bool = True  # f(x, x) is no kink
 
 
 # Parts of the domain ------------------------------------------------------------------------------------------------
@@ -181,10 +184,12 @@ RECORDS: tuple[Record, ...] = (
     ),
     binary(
         arithmetic.maximum, lambda a, b: np.where(a > b, a, b), distinct, between, analytic=False, numpy=np.maximum,
+        smooth_at_ties=False,
         kinks=(Kink(Call(np.array([1.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])), ([0.5, 0, 1], [0.5, 1, 0])),),
     ),
     binary(
         arithmetic.minimum, lambda a, b: np.where(a < b, a, b), distinct, between, analytic=False, numpy=np.minimum,
+        smooth_at_ties=False,
         kinks=(Kink(Call(np.array([1.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])), ([0.5, 1, 0], [0.5, 0, 1])),),
     ),
     Record(
@@ -345,7 +350,7 @@ RECORDS: tuple[Record, ...] = (
     Record(
         shapes.cast, lambda x, dtype: x.astype(dtype),
         normal(lambda x: [Call(x(2, 3), np.dtype(np.float64)), Call(x(), np.float64), Call(np.zeros(0), "f8")]),
-        analytic=False, method=lambda x, dtype: x.astype(dtype),
+        analytic=False, keeps_dtype=False, method=lambda x, dtype: x.astype(dtype),
         refused=(Refused(Call(ones(3), np.dtype(int)), DtypeError, r"cast\(x \(3,\).*floating"),),
     ),
     Record(

@@ -1,0 +1,227 @@
+"""Graphs that were used and freed, values that were changed after use, and hooks on the way."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import Tensor
+from tinygrad_lstm.errors import GradError, ShapeError
+
+
+def leaf(data: Any) -> Tensor:
+    return tg.tensor(np.asarray(data, float), requires_grad=True)
+
+
+def grad_of(x: Tensor) -> Any:
+    assert x.grad is not None
+    return x.grad.tolist()
+
+
+# Freed graphs and changed values ------------------------------------------------------------------------------------
+
+
+def test_a_second_backward_names_the_tensor_that_crosses_and_advises_detach_first() -> None:
+    w = leaf(0.5)
+    h = tg.tensor(1.0, dtype=np.float64)
+    with tg.scope("rnn"), tg.scope("t=1", step=1):
+        h = tg.tanh(w * h)
+        tg.label(h=h)
+    h.backward()
+    before = grad_of(w)
+    with pytest.raises(GradError) as caught:
+        (tg.tanh(w * h) * w).backward()
+    message = str(caught.value)
+    assert re.search(r"h \(tanh\) of shape \(\), made at .*test_engine_stale\.py:\d+ in rnn/t=1", message)
+    assert 0 < message.index("detach()") < message.index("retain_graph=True")
+    assert grad_of(w) == before, "nothing half done"
+
+
+def test_retain_graph_keeps_the_graph() -> None:
+    x = leaf(3.0)
+    y = x * x
+    y.backward(retain_graph=True)
+    y.backward()
+    with pytest.raises(GradError, match="already used and freed"):
+        y.backward()
+    assert grad_of(x) == 12.0
+
+
+def test_a_graph_that_kept_nothing_can_be_walked_again() -> None:
+    """x + x keeps no values, so there is nothing to free."""
+    x = leaf(3.0)
+    y = x + x
+    y.backward()
+    y.backward()
+    assert grad_of(x) == 4.0
+
+
+def test_data_changed_after_use_is_refused_naming_leaf_line_and_op() -> None:
+    w, x = leaf([2.0]), leaf([3.0])
+    tg.label(w=w)
+    y = (w * x).sum()
+    w.data -= 0.1
+    with pytest.raises(GradError) as caught:
+        y.backward()
+    assert re.search(
+        r"the data of w \(leaf\) of shape \(1,\), made at .*test_engine_stale\.py:\d+ was changed after multiply of "
+        r"shape \(1,\), made at .*test_engine_stale\.py:\d+ had kept it",
+        str(caught.value),
+    )
+    assert x.grad is None
+    assert w.grad is None
+
+
+def test_data_changed_after_use_is_fine_where_the_op_kept_none_of_it() -> None:
+    w, x = leaf([2.0]), leaf([3.0])
+    y = (tg.tanh(w) + x * 2).sum()
+    w.data = np.array([5.0])  # tanh kept its own output
+    x.data -= 1
+    y.backward()
+    assert grad_of(x) == [2.0]
+    assert grad_of(w) == [pytest.approx(1 - np.tanh(2.0) ** 2)]
+
+
+def test_data_changed_before_use_is_fine() -> None:
+    w = leaf([2.0])
+    w.data -= 1
+    (w * w).sum().backward()
+    assert grad_of(w) == [2.0]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        pytest.param(lambda w: w.reshape(4), id="reshape"), pytest.param(lambda w: w.T, id="transpose"),
+        pytest.param(lambda w: w[0], id="slice"), pytest.param(lambda w: tg.unstack(w)[1], id="unstack"),
+        pytest.param(lambda w: tg.split(w.T, 2)[0], id="split"), pytest.param(lambda w: tg.stack([w, w]), id="a copy"),
+    ],
+)  # fmt: skip
+def test_a_change_is_noticed_through_views_and_only_through_views(view: Any) -> None:
+    w = leaf(np.ones((2, 2)))
+    v = view(w)
+    y = (v * v).sum()
+    w.data -= 0.5
+    if np.shares_memory(v.data, w.data):
+        with pytest.raises(GradError, match="was changed after multiply"):
+            y.backward()
+    else:
+        y.backward()
+
+
+def test_an_output_changed_after_it_was_kept_is_refused() -> None:
+    x = leaf([1.0])
+    y = tg.exp(x)
+    z = y.sum()
+    y.data -= 1
+    with pytest.raises(GradError, match="the data of exp"):
+        z.backward()
+
+
+def test_a_refused_backward_can_be_repeated_after_reading_again() -> None:
+    w = leaf([2.0])
+    stale = (w * w).sum()
+    w.data = w.data + 1
+    with pytest.raises(GradError):
+        stale.backward()
+    (w * w).sum().backward()
+    assert grad_of(w) == [6.0]
+
+
+def test_data_of_another_shape_is_refused_and_dtype_is_kept() -> None:
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(ShapeError, match=r"data of shape \(3,\) for a tensor of shape \(2,\)"):
+        w.data = np.ones(3)
+    w.data = np.ones(2, np.float64)
+    assert w.dtype == np.float32
+
+
+# retain_grad and hooks ----------------------------------------------------------------------------------------------
+
+
+def test_retain_grad_keeps_the_gradient_of_a_computed_tensor() -> None:
+    x = leaf(2.0)
+    h = x * x
+    h.retain_grad()
+    (3 * h).backward(retain_graph=True)
+    assert grad_of(h) == 3.0
+    (3 * h).backward()
+    assert grad_of(h) == 6.0
+    assert (x * x).grad is None
+
+
+def test_retain_grad_of_what_has_none_is_an_error() -> None:
+    with pytest.raises(GradError, match="needs no gradient"):
+        tg.tensor(1.0).retain_grad()
+    with pytest.raises(GradError, match=r"ask tg\.grad\(loss, \[tensor\]\)"):
+        tg.split(leaf([1.0, 2.0]), 2)[0].retain_grad()
+
+
+def test_a_hook_sees_and_changes_the_gradient_of_a_leaf_and_of_a_computed_tensor() -> None:
+    x = leaf([1.0, 2.0])
+    h = x * x
+    seen: list[Any] = []
+    h.register_hook(lambda g: seen.append(g.tolist()))
+    h.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: np.clip(g.data, -30, 30))
+    h.sum().backward()
+    assert seen == [[1.0, 1.0]]
+    assert grad_of(x) == [20.0, 30.0]
+
+
+def test_a_hook_sees_the_whole_gradient_once() -> None:
+    x = leaf(1.0)
+    h = x * 1.0
+    seen: list[float] = []
+    h.register_hook(lambda g: seen.append(g.item()))
+    (h + h * 2 + h * 3).backward()
+    assert seen == [6.0]
+
+
+def test_a_hook_can_be_taken_away() -> None:
+    x = leaf(1.0)
+    remove = x.register_hook(lambda g: g * 0)
+    keep = x.register_hook(lambda g: g + 1)
+    remove()
+    (2 * x).backward()
+    assert grad_of(x) == 3.0
+    keep()
+    remove()
+
+
+def test_a_hook_on_another_handle_of_the_same_value_counts() -> None:
+    x = leaf(1.0)
+    tg.tag(x, "carry").register_hook(lambda g: g * 5)
+    (2 * x).backward()
+    assert grad_of(x) == 10.0
+
+
+def test_hooks_work_under_create_graph() -> None:
+    x = leaf(3.0)
+    x.register_hook(lambda g: g * x)
+    (g,) = tg.grad(x * x, x, create_graph=True)  # 2x · x
+    assert g is not None
+    assert g.item() == 18.0
+
+
+def test_a_hook_of_the_wrong_shape_and_on_a_constant_is_an_error() -> None:
+    x = leaf([1.0, 2.0])
+    x.register_hook(lambda g: np.ones(3))
+    with pytest.raises(ShapeError, match=r"a hook gave a cotangent of shape \(3,\) for leaf of shape \(2,\)"):
+        x.sum().backward()
+    with pytest.raises(GradError, match="register_hook"):
+        tg.tensor(1.0).register_hook(lambda g: None)
+
+
+def test_what_a_hook_returns_is_not_written_into() -> None:
+    x = leaf([1.0, 2.0])
+    mine = np.array([5.0, 6.0])
+    x.register_hook(lambda g: mine)
+    (x + x).sum().backward()
+    x.sum().backward()
+    assert grad_of(x) == [10.0, 12.0]
+    assert mine.tolist() == [5.0, 6.0]
