@@ -81,7 +81,7 @@ def test_recorded_gradient_is_the_plain_one(case: Case) -> None:
 
 @cases(wanted=lambda record: record.order >= 2)
 def test_forward_mode_and_reverse_mode_agree(case: Case) -> None:
-    """v·(J u) = (v·J)·u, where J u comes of a vjp of the vjp; and J u is the slope along u."""
+    """v·(J u) = (v·J)·u, where J u comes of a vjp of the vjp."""
     leaves = case.leaves()
     outputs = case.op(*leaves)
     us = cotangents_of(leaves, seed=2)
