@@ -80,7 +80,7 @@ def leaves_of(layer: Any, trajectory: tg.nn.Trajectory) -> list[tg.Tensor]:
 def test_every_width_is_the_scales_function_of_what_was_delivered(case: Any) -> None:
     layer, trajectory, loss = case
     picture = dot.read(viz.gradient_paths(loss, trajectory).source)
-    found = find(trajectory, -1, [loss])
+    found = find(trajectory, -1, loss)
     parts = delivered(loss, found.graph, leaves_of(layer, trajectory))
     checked = 0
     for line in found.lines:
@@ -289,6 +289,14 @@ def test_a_cell_without_a_template_is_an_error_that_names_the_op_view() -> None:
     squared = tg.nn.LSTM(3, 3, cell=SquaredCell).unroll(x)
     with pytest.raises(ValueError, match=r"no place for the multiply at .*cells.py:\d+ in step t=1, which reads c, o"):
         viz.draw(squared, view="cell")
+    assert "v0" in viz.draw(squared).source
+
+
+def test_a_run_that_was_not_recorded_is_an_error() -> None:
+    with tg.no_grad():
+        trajectory = tg.nn.LSTM(3, 4).unroll(tg.randn(2, 1, 3))
+    with pytest.raises(ValueError, match="nothing was recorded at step t=1"):
+        viz.draw(trajectory)
 
 
 def test_too_many_steps_and_no_such_chain_are_errors() -> None:

@@ -74,6 +74,7 @@ class _CellView:
         with self.dot.subgraph(name=f"cluster_{t}") as panel:
             panel.attr(
                 style="rounded,filled", fillcolor=theme.panel, color=theme.frame, label="", id=f"step_{t}",
+                tooltip=f"t = {t}",
                 bb=f"{left + 8:g},{template.bottom},{left + template.pitch - 16:g},{template.top}",
             )  # fmt: skip
         caption = f'<FONT POINT-SIZE="14" COLOR="{theme.quiet}"><B>t = {t}</B></FONT>'
@@ -147,8 +148,8 @@ class _CellView:
         left, right = 8, self.x(steps + 1) - 16
         said = "one set of weights" + (", used at every step" if steps > 1 else "")
         arrows = len(self.flow.weights) if self.flow else 0
-        if arrows > 1 and right - left > 700:
-            said += f": ∂L/∂W = Σ<SUB>t</SUB> δ<SUB>t</SUB> x<SUB>t</SUB>ᵀ ({in_words(arrows)} arrows add up)"
+        if arrows > 1:
+            said += f": ∂L/∂W is the sum of the {in_words(arrows)} arrows"
         node(
             self.dot, "weights", ((left + right) / 2, self.template.bottom + BAR_Y), (right - left, BAR_HEIGHT),
             f'<<B>{names}</B>&#160;&#160;&#160;<FONT COLOR="{theme.quiet}">{said}</FONT>>', style="rounded,filled",
@@ -185,12 +186,12 @@ class _CellView:
             f'<TD BGCOLOR="{hue}" WIDTH="{width}" HEIGHT="7" FIXEDSIZE="TRUE"></TD>' for hue, width in widths if width
         ]
         bar = f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{"".join(cells)}</TR></TABLE>>'
-        said = ", ".join(
+        said = ",&#160;".join(  # a plain space before bold is lost in browsers
             f'<FONT COLOR="{theme.spoken(hue)}"><B>{percent(part)}</B></FONT> {way}' for hue, part, way in parts
         )
         against = ", against it" if min(split.carried, split.gated) < -0.005 else ""
-        text = f"∂L/∂{sign(self.unrolled, split.state, split.t)}: {said}{against}"
-        width = width_of_text(re.sub("<.*?>", "", text), 10)
+        text = f"∂L/∂{sign(self.unrolled, split.state, split.t)}:&#160;{said}{against}"
+        width = width_of_text(html.unescape(re.sub("<.*?>", "", text)), 10)
         x, top = self.x(split.t + 1) - 28 - max(width, 136) / 2, self.template.top
         look = {"shape": "plaintext", "style": "", "tooltip": SPLIT_TOLD}
         node(self.dot, "split_bar", (x, top - 15), (140, 8), bar, **look)

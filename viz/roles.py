@@ -22,6 +22,10 @@ Part: TypeAlias = tuple[str, int]  # a box and its time step
 WEIGHTS, OUTSIDE = "weights", "loss"  # the parts that are no box of a step
 
 
+class NoCellViewError(ValueError):
+    """A chain that no template fits; the op view draws it."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of the picture and the edges of the graph that it stands for, most often a single one."""
@@ -82,11 +86,11 @@ def template_of(chain: nn.Chain) -> Template | None:
 def unrolled(graph: tg.Graph, chain: nn.Chain) -> Unrolled:
     """Find every part of every step of a chain in the graph.
 
-    Raises ValueError where the cell has no template, or computes something its template has no place for.
+    Raises NoCellViewError where the cell has no template, or computes something its template has no place for.
     """
     template = template_of(chain)
     if template is None:
-        raise ValueError(
+        raise NoCellViewError(
             f"there is no cell view of a {type(chain.cell).__name__}, only of {', '.join(TEMPLATES)}; "
             'draw(..., view="op") draws any graph'
         )
@@ -126,10 +130,12 @@ class _Finder:
         template, t = self.template, step.t
         missing = [name for name in template.letters if name not in step.named]
         if missing:
-            raise ValueError(
+            raise NoCellViewError(
                 f"step t={t} has no {', '.join(missing)}, which the {template.cell} view draws; "
                 'draw(..., view="op") draws any graph'
             )
+        if any(self.graph.vertices[self.graph.id_of(step.named[name])].kind == "constant" for name in template.made_in):
+            raise ValueError(f"nothing was recorded at step t={t}: was it run under no_grad()?")
         names = {self.graph.id_of(step.named[name]): name for name in template.letters if name != "x"}
         start = {self.value(before.named[name]): name for name in template.made_in}
         x = self.value(step.named["x"])
@@ -181,7 +187,7 @@ class _Finder:
             if made.step is None:  # made once, before the steps: weights, as they are when a wrapper has changed them
                 continue
             if made.step != t:
-                raise ValueError(
+                raise NoCellViewError(
                     f"step t={t} reads {made.label or made.op} of step t={made.step} ({made.place}), for which the "
                     f'{self.template.cell} view has no place; draw(..., view="op") draws any graph'
                 )
@@ -193,7 +199,7 @@ class _Finder:
         role = self.template.box_of(reads)
         if role is None:
             found = self.graph.vertices[vertex]
-            raise ValueError(
+            raise NoCellViewError(
                 f"the {self.template.cell} view has no place for the {found.op} at {found.place} in step t={t}, "
                 f'which reads {", ".join(sorted(reads))}; draw(..., view="op") draws any graph'
             )

@@ -39,7 +39,7 @@ class Template:
     belt: tuple[str, ...]  # the boxes along which a state is carried, its pill among them; () if nothing is
     belt_state: str
     gate: str  # what the belt is multiplied by
-    derivative: str  # of the belt's next value by its last; {t} and {p} as above, {s} the state
+    derivative: str  # of the belt's next value by its last
     carried: str  # the legend's word for the belt
     gated: str
     caption: tuple[float, float]  # where the derivative is written: x, and y of the line above
@@ -86,7 +86,7 @@ LSTM = Template(
     belt=("keep", "sum", "c"),
     belt_state="c",
     gate="f",
-    derivative="∂C{t}/∂C{p} = diag(<I>f</I>{t})",
+    derivative="∂C{t}/∂C{p} = diag(f{t})",
     carried="through the cell state: only × f",
     gated="through gates and hidden state: × σ′, tanh′, Uᵀ",
     caption=(80, 316),
@@ -114,7 +114,7 @@ GRU = Template(
     belt=("keep", "sum", "h"),
     belt_state="h",
     gate="z",
-    derivative="carried: diag(<I>z</I>{t})",
+    derivative="carried: diag(z{t})",
     carried="carried from h to h: only × z",
     gated="through gates and candidate: × σ′, tanh′, Uᵀ",
     caption=(80, 316),

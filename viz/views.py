@@ -12,7 +12,7 @@ from viz.describe import in_words_of
 from viz.gradients import flow_of
 from viz.opview import op_view
 from viz.picture import Picture
-from viz.roles import Unrolled, template_of, unrolled
+from viz.roles import NoCellViewError, Unrolled, unrolled
 from viz.style import ThemeName, in_words, theme_named
 
 VIEWS = ("auto", "op", "cell")
@@ -42,11 +42,14 @@ def draw(
     colours = theme_named(theme)
     if view == "cell" and not isinstance(what, nn.Trajectory):
         raise ValueError('the cell view draws a trajectory, layer.unroll(x); view="op" draws any tensor')
-    if isinstance(what, nn.Trajectory) and view != "op":
-        drawable = template_of(what.chains[chain]) is not None and len(what) <= LONGEST
-        if view == "cell" or (drawable and depth is None):
-            found = find(what, chain, [])
-            title = f"{_named(found)}, {in_words(found.last)} time step{'s' * (found.last > 1)}"
+    if isinstance(what, nn.Trajectory) and (view == "cell" or (view == "auto" and depth is None)):
+        try:
+            found = find(what, chain)
+        except NoCellViewError:
+            if view == "cell":
+                raise
+        else:
+            title = f"One {found.template.cell}, {_steps(found)}"
             source = cell_view(found, None, colours, title)
             return Picture(source, title, f"{title}, unrolled.", _count(source))
     graph = tg.graph_of(list(tensors_in(what)))
@@ -65,33 +68,35 @@ def gradient_paths(
     Raises GradError where the graph was freed by an earlier backward, or does not lead to this trajectory.
     """
     colours = theme_named(theme)
-    found = find(trajectory, chain, [loss])
+    found = find(trajectory, chain, loss)
     flow = flow_of(loss, found)
-    steps = f"{in_words(found.last)} time step{'s' * (found.last > 1)}"
-    title = f"Where the gradient of L flows: {_named(found, trajectory)}, {steps}"
-    above = trajectory.chains.index(found.chain) + 2
-    layer = f"layer {above}" if above <= len(trajectory.chains) else ""
+    layers = len(trajectory.chains)
+    number = chain % layers + 1
+    what = f"one {found.template.cell}" if layers == 1 else f"{found.template.cell}, layer {number} of {layers}"
+    title = f"Where the gradient of L flows: {what}, {_steps(found)}"
+    layer = f"layer {number + 1}" if number < layers else ""
     source = cell_view(found, flow, colours, title, layer)
     return Picture(source, title, in_words_of(found, flow), _count(source))
 
 
 def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int = -1) -> str:
     """The story of ``gradient_paths`` in words, with the same numbers."""
-    found = find(trajectory, chain, [loss])
+    found = find(trajectory, chain, loss)
     return in_words_of(found, flow_of(loss, found))
 
 
-def find(trajectory: nn.Trajectory, chain: int, also: list[tg.Tensor]) -> Unrolled:
-    """The parts of one chain of a trajectory, in the graph of all its tensors.
+def find(trajectory: nn.Trajectory, chain: int, *also: tg.Tensor) -> Unrolled:
+    """The parts of one chain of a trajectory, in the graph of all its tensors and of those given beside.
 
-    Raises ValueError where there are too many steps to draw, no such chain, or no template for the cell.
+    Raises ValueError where there is no such chain; NoCellViewError, which is one too, where there is no template for
+    the cell or there are too many steps to draw.
     """
     try:
         one = trajectory.chains[chain]
     except IndexError:
         raise ValueError(f"no chain {chain}: this trajectory has {len(trajectory.chains)}") from None
     if len(one.steps) > LONGEST:
-        raise ValueError(
+        raise NoCellViewError(
             f"{len(one.steps)} steps are too many to read side by side; unroll a shorter window, up to {LONGEST}"
         )
     named = [tensor for step in (one.initial, *one.steps) for tensor in step.named.values()]
@@ -114,11 +119,8 @@ def tensors_in(what: Any) -> Iterator[tg.Tensor]:
         raise TypeError(f"draw takes tensors and trajectories, not {type(what).__name__}")
 
 
-def _named(found: Unrolled, trajectory: nn.Trajectory | None = None) -> str:
-    layers = len(trajectory.chains) if trajectory else 1
-    if trajectory is None or layers == 1:
-        return f"one {found.template.cell}"
-    return f"{found.template.cell}, layer {trajectory.chains.index(found.chain) + 1} of {layers}"
+def _steps(found: Unrolled) -> str:
+    return f"{in_words(found.last)} time step{'s' * (found.last > 1)}"
 
 
 def _inventory(graph: tg.Graph) -> str:
@@ -137,4 +139,5 @@ def _inventory(graph: tg.Graph) -> str:
 
 
 def _count(source: str) -> int:
+    """How many nodes a pinned picture has."""
     return source.count(" pos=")
