@@ -18,6 +18,7 @@ from viz.templates import TEMPLATES, Template
 Value: TypeAlias = tuple[int, int]  # a vertex and which of its outputs
 EdgeKey: TypeAlias = tuple[int, int]  # the reading vertex and which of its inputs
 Part: TypeAlias = tuple[str, int]  # a box and its time step
+Begins: TypeAlias = Callable[[GraphEdge], Part | None]  # what an edge reads of a step's beginning
 
 WEIGHTS, OUTSIDE = "weights", "loss"  # the parts that are no box of a step
 
@@ -150,19 +151,9 @@ class _Finder:
             return None
 
         inside = self._between(names, begins, t)
+        box = self._boxes(inside, names, begins, t)
         self.members |= inside
-        box: dict[int, str] = {}
-        reads: dict[int, frozenset[str]] = {}  # the named things that a computation uses
         for vertex in sorted(inside):
-            here: frozenset[str] = frozenset()
-            for edge in self.into.get(vertex, ()):
-                if begin := begins(edge):
-                    here |= {"x" if begin[0] == "x" else f"{begin[0]}-"}
-                elif edge.source in inside:
-                    here |= {names[edge.source]} if edge.source in names else reads[edge.source]
-            reads[vertex] = here
-            name = names.get(vertex)
-            box[vertex] = self._box(vertex, here, t) if name is None else template.made_in.get(name, name)
             self.parts.setdefault((box[vertex], t), []).append(vertex)
         for name, maker in template.made_in.items():
             self.found[(maker, t), (name, t)] = []
@@ -175,7 +166,25 @@ class _Finder:
                 if source != (box[vertex], t):
                     self.found.setdefault((source, (box[vertex], t)), []).append(edge)
 
-    def _between(self, names: Iterable[int], begins: Callable[[GraphEdge], Part | None], t: int) -> set[int]:
+    def _boxes(self, inside: set[int], names: dict[int, str], begins: Begins, t: int) -> dict[int, str]:
+        """The box of each vertex of a step: by its name, or by the named things that it reads."""
+        box: dict[int, str] = {}
+        reads: dict[int, frozenset[str]] = {}
+        for vertex in sorted(inside):
+            here: frozenset[str] = frozenset()
+            for edge in self.into.get(vertex, ()):
+                if begin := begins(edge):
+                    here |= {"x" if begin[0] == "x" else f"{begin[0]}-"}
+                elif edge.source in inside:
+                    here |= {names[edge.source]} if edge.source in names else reads[edge.source]
+            reads[vertex] = here
+            if vertex in names:
+                box[vertex] = self.template.made_in.get(names[vertex], names[vertex])
+            else:
+                box[vertex] = self._box(vertex, here, t)
+        return box
+
+    def _between(self, names: Iterable[int], begins: Begins, t: int) -> set[int]:
         """The vertices from the named ones back to the step's beginning and to the weights, both left out."""
         inside: set[int] = set()
         waiting = list(names)
