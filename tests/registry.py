@@ -412,7 +412,7 @@ RECORDS: tuple[Record, ...] = (
                 np.array([0, 2, 2, -2]), [1, 1, 1], (np.array([0, 0, 1]), np.array([1, 1, 2])),
                 np.array([[0, 1], [0, 3]]), np.arange(12).reshape(4, 3) % 3 == 0, np.array([True, False, True, False]),
                 (slice(None), [0, 0]), (np.array([0, 0]), slice(1, 3)), (None, np.array([3, 3]), Ellipsis, 1),
-                np.array(2), slice(0, 0), np.array([], int), np.repeat([3, 0, 1], 7), np.tile([[2, -1]], (9, 1)),
+                np.array(2), slice(0, 0), np.array([], int), np.repeat([3, 0, 1], 7), np.tile([[3, -1]], (9, 1)),
                 (0, np.array([True, False, True])), np.zeros((4, 3), bool), (), np.uint8(1),
             )
         ] + [Call(x(), ...), Call(x(), ()), Call(x(0, 3), slice(1)), Call(x(3), np.repeat([0, 2], 9))]),

@@ -245,6 +245,13 @@ def test_gradients_of_two_leaves_share_no_memory() -> None:
         assert not any(np.shares_memory(arrays[i], arrays[j]) for i in range(4) for j in range(i))
 
 
+def test_the_gradient_of_a_computed_tensor_is_the_users_to_write_into() -> None:
+    h, v = leaf([1.0, 2.0]) * 2, np.ones(2)
+    for g in (*tg.grad(h, h, v, retain_graph=True), *tg.grad(h + 1.0, h, v)):
+        assert g is not None
+        assert not np.shares_memory(g.data, v)
+
+
 def test_indexed_and_dense_parts_meet_in_a_value_without_axes() -> None:
     x = leaf(1.0)
     picked = x[()]

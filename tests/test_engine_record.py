@@ -282,7 +282,11 @@ def test_events_drained_are_backward() -> None:
     x, w = leaf(data[0][:, :3]), leaf(data[1])
     loss_of(x, w).backward()
     a, b = leaf(x.data), leaf(w.data)
-    events = list(tg.backward_events(loss_of(a, b)))
+    loss = loss_of(a, b)
+    loss.retain_grad()
+    events = list(tg.backward_events(loss))
+    assert loss.grad is not None
+    assert loss.grad.item() == 1.0
     for ours, theirs in ((a, x), (b, w)):
         assert ours.grad is not None
         assert theirs.grad is not None
