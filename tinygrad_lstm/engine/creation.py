@@ -69,7 +69,7 @@ def arange(
 ) -> Tensor:
     """Evenly spaced numbers, the stop excluded."""
     first, last = (0.0, start) if stop is None else (start, stop)
-    return Tensor(np.arange(first, last, step, dtype or get_default_dtype()), requires_grad)
+    return Tensor(np.arange(first, last, step).astype(dtype or get_default_dtype()), requires_grad)
 
 
 def eye(n: int, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
