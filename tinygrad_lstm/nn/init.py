@@ -19,7 +19,7 @@ def normal(shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
 
 
 def glorot(rows: int, columns: int) -> np.ndarray:
-    """Uniform with variance 2 / (rows + columns), which keeps the scale of values and gradients (Glorot 2010, eq. 16)."""
+    """Uniform with variance 2 / (rows + columns), which keeps values and gradients in scale (Glorot 2010, eq. 16)."""
     return uniform((rows, columns), float(np.sqrt(6 / max(1, rows + columns))))
 
 

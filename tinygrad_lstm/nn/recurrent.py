@@ -21,8 +21,8 @@ class Recurrent(Module):
     ``cell`` makes one layer's cell from its input and hidden size: a class, or ``partial(LSTMCell, forget_bias=2.0)``.
     ``dropout`` acts on what goes from layer to layer.
 
-    Called with x (T, B, D), or (B, T, D) with ``batch_first``, or (T, D); gives ``(output, state)``: output (T, B, H) of
-    the top layer (or (B, T, H)), and h, or (h, c), after the last step, each (layers, B, H).
+    Called with x (T, B, D), or (B, T, D) with ``batch_first``, or (T, D); gives ``(output, state)``: output (T, B, H)
+    of the top layer (or (B, T, H)), and h, or (h, c), after the last step, each (layers, B, H).
     """
 
     default_cell: ClassVar[Callable[..., Cell]]
