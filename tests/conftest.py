@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_lstm.engine.scope import modes
+from tinygrad_lstm.engine.scope import collecting, current_hook, current_scope, grad_enabled
 from tinygrad_lstm.engine.tensor import get_default_dtype
 
 
@@ -16,10 +16,10 @@ def global_state() -> dict[str, Any]:
     """Every mode that a careless test could leave behind."""
     return {
         "default dtype": get_default_dtype(),
-        "grad enabled": modes.grad_enabled,
-        "scope": modes.scope,
-        "collecting": modes.collecting,
-        "through": modes.through,
+        "grad enabled": grad_enabled.get(),
+        "scope": current_scope.get(),
+        "collecting": collecting.get(),
+        "through": current_hook.get(),
         "NumPy error handling": np.geterr(),
     }
 

@@ -30,7 +30,7 @@ def sigma(x: np.ndarray) -> np.ndarray:
 
 
 def test_lstm_is_the_equations_of_the_notes() -> None:
-    """f, i, C̃, C, o, h with the separate matrices W_f, U_f, b_f, ... cut out of the stacked ones (order f, i, o, g)."""
+    """f, i, C̃, C, o, h with the separate matrices W_f, U_f, b_f, ... cut out of the stacked ones (f, i, o, g)."""
     lstm = make(nn.LSTM)
     x = sequence()
     cell = lstm.layers[0]

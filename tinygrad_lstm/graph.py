@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from tinygrad_lstm.engine.autodiff import Node, input_name, topological_order
+from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.scope import SourceLine, source_line
 from tinygrad_lstm.engine.tensor import Tensor
 

@@ -7,7 +7,9 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
-from tinygrad_lstm.engine.autodiff import Node, Source, backpropagate, input_name
+from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.node import Edge, Node, Source
+from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, handle, seed
 from tinygrad_lstm.errors import GradError
 
@@ -41,11 +43,11 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """dL/d(input) for each input, any tensors of the graph, leaving every ``.grad`` alone; always a tuple, as in PyTorch.
+    """dL/d(input) for each input, any tensors of the graph; every ``.grad`` stays as it is. A tuple, as in PyTorch.
 
-    With several outputs L is Σ grad_output · output (a missing grad_output counts as 1 for a single element). Only nodes
-    between inputs and outputs are visited. With ``create_graph`` the results have a graph of their own. An input that
-    no output depends on is a GradError, or None with ``allow_unused``.
+    With several outputs L is Σ grad_output · output (a missing grad_output counts as 1 for a single element). Only
+    nodes between inputs and outputs are visited. With ``create_graph`` the results have a graph of their own. An input
+    that no output depends on is a GradError, or None with ``allow_unused``.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> y = x**3
@@ -72,7 +74,7 @@ def grad(
     targets = {value.source.node for value in inputs}
     retain = create_graph if retain_graph is None else retain_graph
     passes = backpropagate(roots, seeds, targets=targets, retain_graph=retain, wrap=handle if create_graph else None)
-    for node, g, _ in passes:
+    for node, g in passes:
         if node in targets:
             found[node] = g
     return tuple(_result(k, value.source, found, allow_unused) for k, value in enumerate(inputs))
@@ -118,21 +120,27 @@ def backward_events(
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> for event in backward_events(x * x + x):
-    ...     print(event.node.op.name if event.node.op else "leaf", event.cotangent, [c.name for c in event.contributions])
+    ...     name = event.node.op.name if event.node.op else "leaf"
+    ...     print(name, event.cotangent, [c.name for c in event.contributions])
     add 1.0 ['a', 'b']
     multiply 1.0 ['a', 'b']
     leaf 7.0 []
     """
     retain = create_graph if retain_graph is None else retain_graph
     first = seed(loss, gradient, create_graph)
+    contributions: list[Contribution] = []
+    outer = current_hook.get()
+
+    def watch(edge: Edge, g: Any) -> Any:
+        g = g if outer is None else outer(edge, g)
+        if g is not None:
+            contributions.append(Contribution(edge.name, edge.source, g))
+        return g
+
     wrap = handle if create_graph else None
-    for node, g, handed in backpropagate([loss.source], [first], retain_graph=retain, wrap=wrap):
+    for node, g in backpropagate([loss.source], [first], retain_graph=retain, wrap=wrap, hook=watch):
         if node.op is None or node.retains_grad:
             accumulate(node, g)
-        op, plan = node.op, node.plan
-        contributions = tuple(
-            Contribution(input_name(op, k), source.node, array)
-            for k, array in handed
-            if op is not None and (source := node.sources[k]) is not None
-        )
-        yield BackwardEvent(node, g, contributions, plan.keep if plan is not None and not retain else ())
+        freed = node.plan.keep if node.plan is not None and not retain else ()
+        yield BackwardEvent(node, g, tuple(contributions), freed)
+        contributions.clear()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tinygrad_lstm.engine.autodiff import Source
-from tinygrad_lstm.engine.scope import modes
+from tinygrad_lstm.engine.node import make_source
+from tinygrad_lstm.engine.scope import collecting, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, handle
 
 _inside_the_engine = True
@@ -20,15 +20,17 @@ def label(**named: Tensor) -> None:
     >>> y.source.node.label
     'y'
     """
-    if modes.collecting is not None:
-        modes.collecting.update(named)
-    if modes.grad_enabled:
+    names = collecting.get()
+    if names is not None:
+        names.update(named)
+    if grad_enabled.get():
         for name, tensor in named.items():
-            node, index, _ = tensor.source
+            source = tensor._source or tensor.source
+            node = source.node
             if node.labels is None:
-                node.labels = {index: name}
+                node.labels = {source.index: name}
             else:
-                node.labels[index] = name
+                node.labels[source.index] = name
 
 
 def tag(tensor: Tensor, name: str) -> Tensor:
@@ -39,5 +41,5 @@ def tag(tensor: Tensor, name: str) -> Tensor:
     >>> y.source.node.sources[0].tag
     'carry'
     """
-    node, index, _ = tensor.source
-    return handle(tensor.data, Source(node, index, name))
+    source = tensor._source or tensor.source
+    return handle(tensor._data, make_source(source.node, source.index, name))

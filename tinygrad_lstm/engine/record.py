@@ -1,23 +1,24 @@
-"""Running a primitive, and writing down that it ran: forward mode of the whole engine, in one function."""
+"""Running a primitive, and writing down that it ran: forward mode of the whole engine.
+
+``record`` is the whole story. ``record_one`` and ``record_two`` tell it again for one and for two inputs and nothing
+else, as nearly every op of a recurrent cell is called: no lists, no binding, half the time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_lstm.engine.autodiff import Node, Source, input_name
-from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.scope import modes, place
+from tinygrad_lstm.engine.node import input_name, make_node, make_source
+from tinygrad_lstm.engine.ops.primitive import Plan, Primitive
+from tinygrad_lstm.engine.scope import caller, current_scope, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, get_default_dtype, handle
 from tinygrad_lstm.errors import DtypeError, ShapeError, TinygradError
 
 _inside_the_engine = True
-new_source: Callable[[tuple[Node, int, str | None]], Source] = partial(
-    tuple.__new__, Source
-)  # half the time of Source()
+ONE_WANTED = (True,)
 
 
 def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -32,49 +33,88 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     else:
         inputs, params = args, op.defaults
     arrays: list[Any] = []
-    sources: list[Source | None] = []
-    wanted: list[bool] = []
+    mask: list[bool] = []  # which inputs want a gradient
     for value in inputs:
         if isinstance(value, Tensor):
             arrays.append(value._data)
-            source = value._source
-            sources.append(source)
-            wanted.append(source is not None and source[0].requires_grad)
+            mask.append(value._source is not None and value._source.node.requires_grad)
         else:
             arrays.append(_literal(op, value))
-            sources.append(None)
-            wanted.append(False)
+            mask.append(False)
     try:
-        if True not in wanted and not any(isinstance(array, np.ndarray) for array in arrays):
+        if True not in mask and not any(isinstance(array, np.ndarray) for array in arrays):
             arrays = [np.asarray(number, get_default_dtype()) for number in arrays]
-        y = op.run(arrays, params) if params or not op.plain else op.forward(*arrays)
+        y = op.run(arrays, params)
     except TinygradError:
         raise
     except (ValueError, IndexError, TypeError) as error:
         raise _explained(op, arrays, params, error) from error
     y, saved = y if op.saves else (y, None)
-    if op.several:
-        y = tuple(map(np.asarray, y))
-    elif type(y) is not np.ndarray:
-        y = np.asarray(y)
-    if True not in wanted or not modes.grad_enabled:
-        return tuple([handle(part, None) for part in y]) if op.several else handle(y, None)
+    parts = [part if type(part) is np.ndarray else np.asarray(part) for part in (y if op.several else (y,))]
+    if True not in mask or not grad_enabled.get():
+        return tuple([handle(part, None) for part in parts]) if op.several else handle(parts[0], None)
 
-    mask = tuple(wanted)
+    wanted = tuple(mask)
+    plan = op.plans.get(wanted) or op.plan(wanted)
+    kept = _kept(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)
+    sources = tuple([value.source if isinstance(value, Tensor) else None for value in inputs])
+    shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
+    node = make_node(op, sources, shapes, dtypes, caller(2), True, plan, kept, params)
+    outputs = [handle(part, make_source(node, k)) for k, part in enumerate(parts)]
+    return tuple(outputs) if op.several else outputs[0]
+
+
+def record_one(op: Primitive[Any, Any], x: Any) -> Any:
+    """``record`` for one input."""
+    if not isinstance(x, Tensor):
+        return record(op, (x,), {})
+    array, source = x._data, x._source
+    try:
+        y = op.forward(array)
+    except TinygradError:
+        raise
+    except (ValueError, IndexError, TypeError) as error:
+        raise _explained(op, (array,), op.defaults, error) from error
+    if type(y) is not np.ndarray:  # a NumPy scalar
+        y = np.asarray(y)
+    if source is None or not source.node.requires_grad or not grad_enabled.get():
+        return handle(y, None)
+    plan = op.plans.get(ONE_WANTED) or op.plan(ONE_WANTED)
+    kept = plan.pick((array, y)) if plan.pick else _kept(op, plan, (array,), y, op.defaults, None, ONE_WANTED)
+    node = make_node(op, (source,), (y.shape,), (y.dtype,), caller(2), True, plan, kept, op.defaults)
+    return handle(y, make_source(node))
+
+
+def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
+    """``record`` for two inputs."""
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+        return record(op, (a, b), {})
+    left, from_a = a._data, a._source
+    right, from_b = b._data, b._source
+    try:
+        y = op.forward(left, right)
+    except TinygradError:
+        raise
+    except (ValueError, IndexError, TypeError) as error:
+        raise _explained(op, (left, right), op.defaults, error) from error
+    if type(y) is not np.ndarray:  # a NumPy scalar
+        y = np.asarray(y)
+    mask = from_a is not None and from_a.node.requires_grad, from_b is not None and from_b.node.requires_grad
+    if not (mask[0] or mask[1]) or not grad_enabled.get():
+        return handle(y, None)
     plan = op.plans.get(mask) or op.plan(mask)
-    if plan.pick is not None:
-        arrays.append(y)
-        kept = plan.pick(arrays)
-    else:
-        kept = tuple([op.meaning(name, arrays, y, params, saved, mask) for name in plan.keep])
-    if None in sources:  # a literal, or a constant that nobody has recorded before
-        sources = [value.source if isinstance(value, Tensor) else None for value in inputs]
-    if op.several:
-        shapes, dtypes = tuple([part.shape for part in y]), tuple([part.dtype for part in y])
-        node = Node(op, tuple(sources), shapes, dtypes, place(), True, plan, kept, params)
-        return tuple([handle(part, Source(node, k, None)) for k, part in enumerate(y)])
-    node = Node(op, tuple(sources), (y.shape,), (y.dtype,), place(), True, plan, kept, params)
-    return handle(y, new_source((node, 0, None)))
+    kept = plan.pick((left, right, y)) if plan.pick else _kept(op, plan, (left, right), y, op.defaults, None, mask)
+    sources = from_a or a.source, from_b or b.source  # a constant that nobody has recorded before gets its vertex now
+    node = make_node(op, sources, (y.shape,), (y.dtype,), caller(2), True, plan, kept, op.defaults)
+    return handle(y, make_source(node))
+
+
+def _kept(
+    op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Any], y: Any, params: dict[str, Any], saved: Any,
+    mask: tuple[bool, ...],
+) -> tuple[Any, ...]:  # fmt: skip
+    """What the rules of this plan asked for, where it is more than inputs and output."""
+    return tuple([op.meaning(name, arrays, y, params, saved, mask) for name in plan.keep])
 
 
 def _literal(op: Primitive[Any, Any], value: Any) -> Any:
@@ -95,14 +135,17 @@ def _plain_param(op: Primitive[Any, Any], name: str, value: Tensor) -> Any:
     return value._data
 
 
-def _explained(op: Primitive[Any, Any], arrays: list[Any], params: dict[str, Any], error: Exception) -> TinygradError:
+def _explained(
+    op: Primitive[Any, Any], arrays: Sequence[Any], params: dict[str, Any], error: Exception
+) -> TinygradError:
     """The same error, in the caller's words: which op, which shapes, in which module and at which step."""
     shown = ", ".join(f"{input_name(op, k)} {np.shape(array)}" for k, array in enumerate(arrays[:6]))
     shown += f", ... {len(arrays)} in all" if len(arrays) > 6 else ""
     shown += "".join(f", {name}={value!r}" for name, value in params.items() if np.size(value) < 6)
-    where = f" in {modes.scope}" if modes.scope is not None else ""
+    scope = current_scope.get()
+    where = f" in {scope}" if scope is not None else ""
     kind = DtypeError if isinstance(error, TypeError) else ShapeError
     return kind(f"{op.name}({shown}){where}: {error}")
 
 
-Primitive.interpreter = staticmethod(record)
+Primitive.interpreter, Primitive.of_one, Primitive.of_two = record, record_one, record_two

@@ -3,30 +3,27 @@
 The handle is light: the array, and ``source``, the place in the graph its value comes from (None until it needs one).
 Gradient, hooks and history live on the node, so handles come and go while the graph stays.
 
-``x[i] = v`` is refused: the values that backward needs must not change. Look for ``where``, ``index`` or ``stack``.
+What it can do as an array is in ``operators``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine import autodiff
-from tinygrad_lstm.engine.autodiff import Node, Source, backpropagate
-from tinygrad_lstm.engine.ops import arithmetic, indexing, reductions, shapes
-from tinygrad_lstm.engine.ops.arithmetic import absolute, add, divide, multiply, negative, power, subtract
-from tinygrad_lstm.engine.ops.linear import matmul
-from tinygrad_lstm.engine.ops.primitive import Array, Primitive
-from tinygrad_lstm.engine.scope import place
-from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, UnsupportedError
+from tinygrad_lstm.engine.autodiff import backpropagate, last_change
+from tinygrad_lstm.engine.node import Node, Source, counter, make_node, make_source
+from tinygrad_lstm.engine.operators import Operators
+from tinygrad_lstm.engine.operators import TensorLike as TensorLike
+from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.engine.scope import caller
+from tinygrad_lstm.errors import DtypeError, GradError, ShapeError
 
-TensorLike: TypeAlias = Any  # a Tensor, or what NumPy makes an array of
-Axis: TypeAlias = int | tuple[int, ...] | None
 _inside_the_engine = True
-_default_dtype = [np.dtype(np.float32)]
+_default_dtype: list[np.dtype] = [np.dtype(np.float32)]
 
 
 def set_default_dtype(dtype: DTypeLike) -> None:
@@ -59,7 +56,7 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
     return array
 
 
-class Tensor:
+class Tensor(Operators):
     """An n-dimensional array that remembers how it was made.
 
     >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -69,7 +66,6 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_data", "_source")
-    __array_priority__ = 1000.0
 
     def __init__(self, data: TensorLike, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
         self._data: Array = to_array(data, dtype)
@@ -94,7 +90,7 @@ class Tensor:
             raise ShapeError(f"data of shape {array.shape} for a tensor of shape {self._data.shape}")
         self._data = array.astype(self._data.dtype, copy=False)
         if self._source is not None:
-            self._source.node.changed_at = autodiff.last_change[0] = next(autodiff.counter)
+            self._source.node.changed_at = last_change[0] = next(counter)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -162,10 +158,10 @@ class Tensor:
         if value and self._data.dtype.kind not in "fc":
             raise DtypeError(f"only floating tensors can require a gradient, not {self._data.dtype}")
         if value != self.requires_grad:
-            self._source = Source(self._leaf(True), 0, None) if value else None
+            self._source = make_source(self._leaf(True)) if value else None
 
     def _leaf(self, requires_grad: bool) -> Node:
-        return Node(None, (), (self._data.shape,), (self._data.dtype,), place(), requires_grad)
+        return make_node(None, (), (self._data.shape,), (self._data.dtype,), caller(2), requires_grad)
 
     @property
     def source(self) -> Source:
@@ -174,7 +170,7 @@ class Tensor:
         A constant gets its node the first time somebody asks.
         """
         if self._source is None:
-            self._source = Source(self._leaf(False), 0, None)
+            self._source = make_source(self._leaf(False))
         return self._source
 
     @property
@@ -209,7 +205,7 @@ class Tensor:
         wrap = handle if create_graph else None
         retain = create_graph if retain_graph is None else retain_graph
         walk = backpropagate([self.source], [seed(self, gradient, create_graph)], retain_graph=retain, wrap=wrap)
-        for node, g in [(node, g) for node, g, _ in walk if node.op is None or node.retains_grad]:
+        for node, g in [(node, g) for node, g in walk if node.op is None or node.retains_grad]:
             accumulate(node, g)  # only now: where a rule or a hook fails on the way, every grad is as it was
 
     def retain_grad(self) -> None:
@@ -273,188 +269,6 @@ class Tensor:
         if not self.is_leaf:
             raise GradError(f"{what} of a computed tensor would have to take its whole graph along: detach() it first")
 
-    # NumPy's protocols: np.tanh(t), ndarray @ t and np.concatenate([t, u]) come here --------------------------------
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
-        plain = [part._data if isinstance(part, Tensor) else part for part in inputs]
-        if out is not None:  # array -= tensor: the array stays an array, so nothing may need a gradient
-            if any(isinstance(part, Tensor) and part.requires_grad for part in inputs):
-                raise UnsupportedError(
-                    f"np.{ufunc.__name__} into an array cannot be recorded: use the result, not out="
-                )
-            return getattr(ufunc, method)(*plain, out=out, **kwargs)
-        primitive = Primitive.by_numpy.get(ufunc)
-        if method == "__call__" and primitive is not None and not kwargs:
-            return primitive(*inputs)
-        if method == "__call__" and not kwargs and ufunc in _PLAIN:
-            return ufunc(*plain)
-        call = (
-            f"np.{ufunc.__name__}"
-            + ("" if method == "__call__" else f".{method}")
-            + (" with options" if kwargs else "")
-        )
-        raise UnsupportedError(f"{call} has no derivative here; for values alone use tensor.detach().numpy()")
-
-    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        primitive = Primitive.by_numpy.get(function)
-        if primitive is not None:
-            return primitive(*args, **kwargs)
-        if function in (np.shape, np.ndim, np.size):
-            return function(args[0]._data, *args[1:], **kwargs)
-        raise UnsupportedError(
-            f"np.{function.__name__} has no derivative here; for values alone use tensor.detach().numpy(), "
-            f"for a derivative register one with tg.primitive"
-        )
-
-    # Operators: each is the primitive of that name -------------------------------------------------------------------
-
-    def __add__(self, other: TensorLike) -> Tensor:
-        return add(self, other)
-
-    def __radd__(self, other: TensorLike) -> Tensor:
-        return add(other, self)
-
-    def __sub__(self, other: TensorLike) -> Tensor:
-        return subtract(self, other)
-
-    def __rsub__(self, other: TensorLike) -> Tensor:
-        return subtract(other, self)
-
-    def __mul__(self, other: TensorLike) -> Tensor:
-        return multiply(self, other)
-
-    def __rmul__(self, other: TensorLike) -> Tensor:
-        return multiply(other, self)
-
-    def __truediv__(self, other: TensorLike) -> Tensor:
-        return divide(self, other)
-
-    def __rtruediv__(self, other: TensorLike) -> Tensor:
-        return divide(other, self)
-
-    def __pow__(self, other: TensorLike) -> Tensor:
-        return power(self, other)
-
-    def __rpow__(self, other: TensorLike) -> Tensor:
-        return power(other, self)
-
-    def __matmul__(self, other: TensorLike) -> Tensor:
-        return matmul(self, other)
-
-    def __rmatmul__(self, other: TensorLike) -> Tensor:
-        return matmul(other, self)
-
-    def __neg__(self) -> Tensor:
-        return negative(self)
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __abs__(self) -> Tensor:
-        return absolute(self)
-
-    # Comparisons give plain arrays of truth values, for masks
-    def __eq__(self, other: object) -> Array:  # type: ignore[override]  # as in NumPy, not a bool
-        return self._data == (other._data if isinstance(other, Tensor) else other)
-
-    def __ne__(self, other: object) -> Array:  # type: ignore[override]  # as in NumPy, not a bool
-        return self._data != (other._data if isinstance(other, Tensor) else other)
-
-    def __lt__(self, other: TensorLike) -> Array:
-        return self._data < (other._data if isinstance(other, Tensor) else other)
-
-    def __le__(self, other: TensorLike) -> Array:
-        return self._data <= (other._data if isinstance(other, Tensor) else other)
-
-    def __gt__(self, other: TensorLike) -> Array:
-        return self._data > (other._data if isinstance(other, Tensor) else other)
-
-    def __ge__(self, other: TensorLike) -> Array:
-        return self._data >= (other._data if isinstance(other, Tensor) else other)
-
-    __hash__ = object.__hash__
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter(shapes.unstack(self))
-
-    def __getitem__(self, key: Any) -> Tensor:
-        return indexing.index(self, plain_key(key))
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise UnsupportedError(
-            "x[key] = value would change what backward needs. Build the result instead: tg.stack a list of steps, "
-            "tg.where(mask, value, x), or write into x.data outside the graph"
-        )
-
-    # Methods: NumPy's names --------------------------------------------------------------------------------------------
-
-    @property
-    def T(self) -> Tensor:  # noqa: N802  # NumPy's name
-        """The axes reversed."""
-        return shapes.transpose(self)
-
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.sum``."""
-        return reductions.sum(self, axis, keepdims)
-
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.mean``."""
-        return reductions.mean(self, axis, keepdims)
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.max``."""
-        return reductions.max(self, axis, keepdims)
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.min``."""
-        return reductions.min(self, axis, keepdims)
-
-    def argmax(self, axis: int | None = None) -> Array:
-        """Where the largest element is: a plain array of indices."""
-        return self._data.argmax(axis)
-
-    def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
-        """See ``tg.reshape``; the shape as one tuple or as several numbers."""
-        return shapes.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
-        """See ``tg.transpose``; the axes as one tuple or as several numbers."""
-        return shapes.transpose(self, axes[0] if len(axes) == 1 else axes or None)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """See ``tg.swapaxes``."""
-        return shapes.swapaxes(self, axis1, axis2)
-
-    def squeeze(self, axis: Axis = None) -> Tensor:
-        """See ``tg.squeeze``."""
-        return shapes.squeeze(self, axis)
-
-    def clip(self, min: TensorLike = None, max: TensorLike = None) -> Tensor:
-        """See ``tg.clip``."""
-        return arithmetic.clip(self, min, max)
-
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """See ``tg.cast``."""
-        return shapes.cast(self, np.dtype(dtype))
-
-
-_PLAIN = {
-    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isfinite, np.isnan, np.isinf,
-    np.signbit,
-}  # fmt: skip  # ufuncs whose result is a mask: plain arrays in, plain arrays out
-
 
 def handle(data: Array, source: Source | None) -> Tensor:
     """A Tensor on an array that is there already: no copy, no check."""
@@ -462,13 +276,6 @@ def handle(data: Array, source: Source | None) -> Tensor:
     tensor._data = data
     tensor._source = source
     return tensor
-
-
-def plain_key(key: Any) -> Any:
-    """An index with the arrays of any Tensors in it."""
-    if isinstance(key, tuple):
-        return tuple(part._data if isinstance(part, Tensor) else part for part in key)
-    return key._data if isinstance(key, Tensor) else key
 
 
 def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:

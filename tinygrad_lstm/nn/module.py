@@ -13,7 +13,6 @@ from tinygrad_lstm.engine.scope import place, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import WeightsError
 
-
 M = TypeVar("M", bound="Module")
 
 
@@ -55,6 +54,7 @@ class Module:
         raise TypeError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run ``forward`` in a scope of the module's name."""
         with self.scope():
             return self.forward(*args, **kwargs)
 

@@ -6,15 +6,14 @@ t is 1..T wherever a person reads it; ``steps[k]`` is t = k + 1 and ``initial`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tinygrad_lstm.engine.creation import zeros
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.shapes import stack, unstack
-from tinygrad_lstm.engine.scope import modes, scope
+from tinygrad_lstm.engine.scope import collecting, scope
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ShapeError
 from tinygrad_lstm.nn.cells import Cell, State
@@ -81,17 +80,6 @@ class Trajectory:
         return len(self.steps)
 
 
-@contextmanager
-def _collecting(named: dict[str, Tensor] | None) -> Iterator[None]:
-    """Names given to ``label`` inside land in this dict."""
-    outer = modes.collecting
-    modes.collecting = named
-    try:
-        yield
-    finally:
-        modes.collecting = outer
-
-
 def named_state(cell: Cell, state: State) -> dict[str, Tensor]:
     """A cell's state by the names of its parts."""
     return dict(zip(cell.states, state if isinstance(state, tuple) else (state,), strict=True))
@@ -120,13 +108,18 @@ def unroll(cell: Cell, x: Tensor, state: State | None = None, *, collect: bool =
     label(**initial)
     steps: list[Step] = []
     outputs: list[Tensor] = []
-    for t, x_t in enumerate(unstack(x), start=1):
-        named: dict[str, Tensor] = {}
-        with scope(f"t={t}", t), _collecting(named if collect else None):
-            label(x=x_t)
-            state = cell(x_t, state)
-        outputs.append(state[0] if isinstance(state, tuple) else state)
-        if collect:
-            named.update(named_state(cell, state))
-            steps.append(Step(t, named))
+    outer = collecting.get()
+    try:
+        for t, x_t in enumerate(unstack(x), start=1):
+            named: dict[str, Tensor] = {}  # what label() is given in this step
+            collecting.set(named if collect else None)
+            with scope(f"t={t}", t):
+                label(x=x_t)
+                state = cell(x_t, state)
+            outputs.append(state[0] if isinstance(state, tuple) else state)
+            if collect:
+                named.update(named_state(cell, state))
+                steps.append(Step(t, named))
+    finally:
+        collecting.set(outer)
     return Chain(cell, Step(0, initial), tuple(steps), stack(outputs), state)

@@ -22,14 +22,16 @@ and only that is kept for backward:
 So an input may not be called g, gs, y, saved, k or wanted. Rules are written in NumPy. Broadcasting is undone by the
 backward loop, not by the rule.
 
-This floor knows no Tensor and no graph. Who runs a primitive when it is called is decided above: the engine puts its own
-interpreter into ``Primitive.interpreter``, as a tracing system binds its primitives.
+This floor knows no Tensor and no graph. Who runs a primitive when it is called is decided above: the engine puts its
+own interpreter into ``Primitive.interpreter``, as a tracing system binds its primitives.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
 
@@ -61,28 +63,34 @@ class IndexedCotangent(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One rule as the backward loop calls it: ``rule(g, *[kept[n] for n in needs])``."""
+    """The rule for one input as the backward loop calls it: ``rule(g, *[kept[n] for n in needs])``."""
 
     position: int
     rule: Rule
     needs: tuple[int, ...]
 
 
-class Plan(NamedTuple):
+@dataclass(frozen=True, slots=True)  # read at every op: a NamedTuple's fields take twice as long
+class Plan:
     """What to keep, and whom to call, when just these inputs want a gradient.
 
-    ``pick`` takes the kept values out of ``[*inputs, y]``; it is None when some of them are not there.
+    ``pick`` takes the kept values out of ``(*inputs, y)``; it is None when some of them are not there. A joint rule is
+    called first, ``joint(g, *kept)``; the calls then only take their parts of what it gave.
     """
 
     keep: tuple[str, ...]
-    pick: Callable[[list[Any]], tuple[Any, ...]] | None
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
     calls: tuple[Call, ...]
+    joint: Rule | None
+    several: bool  # the rules take a list of cotangents, one for each output
 
 
 class Primitive(Generic[P, R]):
     """A differentiable function of arrays: ``forward`` and its rules. Calling it runs it in the engine."""
 
     interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]
+    of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # the short ways, see ``short``
+    of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
     by_numpy: ClassVar[dict[Any, Primitive[Any, Any]]] = {}
 
@@ -99,7 +107,9 @@ class Primitive(Generic[P, R]):
             p.name: p.default for p in self.signature.parameters.values() if p.default is not inspect.Parameter.empty
         }
         self.sequence = False  # the first parameter is a sequence of inputs
+        self.leading = 0  # how many inputs there are, if they are the first parameters
         self.plain = 0  # called with just this many positional arguments, nothing needs binding
+        self.short = 0  # the same number, if it is 1 or 2 and the op has one output: most calls go a shorter way
         self._rules: dict[str, tuple[Rule, tuple[str, ...]]] = {}  # with the names each asks for, less g, gs and k
         self._joint: tuple[Rule, tuple[str, ...]] | None = None
         self.plans: dict[tuple[bool, ...], Plan] = {}
@@ -112,7 +122,15 @@ class Primitive(Generic[P, R]):
         Primitive.by_name.setdefault(self.name, self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return Primitive.interpreter(self, args, kwargs)  # type: ignore[no-any-return]  # R is the decorator's promise
+        """Run it in the engine: Tensors in, Tensors out."""
+        y: Any
+        if kwargs or len(args) != self.short or not args:
+            y = Primitive.interpreter(self, args, kwargs)
+        elif len(args) == 1:
+            y = Primitive.of_one(self, args[0])
+        else:
+            y = Primitive.of_two(self, args[0], args[1])
+        return y  # type: ignore[no-any-return]  # R is the decorator's promise
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}{self.signature}>"
@@ -131,7 +149,7 @@ class Primitive(Generic[P, R]):
     def defvjp_args(self, rule: Rule) -> None:
         """One rule for every element k of the first parameter, a sequence: ``lambda k, g, ...: dL/d(element k)``."""
         self._open(self.names[:1])
-        self.sequence, self.plain = True, 0
+        self.sequence, self.plain, self.short = True, 0, 0
         self._rules = {self.names[0]: self._checked(rule, "k", "gs" if self.several else "g")}
 
     def defvjp_all(self, rule: Rule, inputs: Sequence[str] | None = None, *, sequence: bool = False) -> None:
@@ -143,15 +161,18 @@ class Primitive(Generic[P, R]):
         required = tuple(name for name in self.names if name not in self.defaults)
         self._open(self.names[:1] if sequence else required if inputs is None else tuple(inputs))
         if sequence:
-            self.sequence, self.plain = True, 0
+            self.sequence, self.plain, self.short = True, 0, 0
         self._joint = self._checked(rule, "gs" if self.several else "g")
 
     def _open(self, inputs: tuple[str, ...]) -> None:
         if self.inputs:
             raise TypeError(f"{self.name} has its derivatives already")
         self.inputs = inputs
-        if self.names[: len(inputs)] == inputs and set(self.names[len(inputs) :]) <= self.defaults.keys():
+        if self.names[: len(inputs)] == inputs:
+            self.leading = len(inputs)
+        if self.leading and set(self.names[len(inputs) :]) <= self.defaults.keys():
             self.plain = len(inputs)
+            self.short = self.plain if self.plain < 3 and not self.several and not self.saves else 0
 
     def _checked(self, rule: Rule, *first: str) -> tuple[Rule, tuple[str, ...]]:
         """Refuse, where it is written, a rule that asks for what will not be there."""
@@ -171,25 +192,24 @@ class Primitive(Generic[P, R]):
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
         """The inputs and the other parameters of a call; a wrong call is Python's own TypeError."""
         names = self.names
-        values = {**self.defaults, **dict(zip(names, args, strict=False)), **kwargs}
-        if (
-            len(args) > len(names)
-            or len(values) != len(names)
-            or (kwargs and not kwargs.keys() <= set(names[len(args) :]))
-        ):
+        first = self.leading if len(args) >= self.leading else 0  # so many inputs need no name
+        given = dict(zip(names[first:], args[first:], strict=False)) | kwargs
+        values = self.defaults | given
+        unclear = len(given) != len(args) - first + len(kwargs) or len(values) != len(names) - first
+        if unclear or not kwargs.keys() <= self.signature.parameters.keys():
             try:
                 self.signature.bind(*args, **kwargs)
             except TypeError as error:
                 raise TypeError(f"{self.name}{self.signature}: {error}") from None
         if self.sequence:
-            return tuple(values.pop(names[0])), values
-        return [values.pop(name) for name in self.inputs], values
+            return tuple(args[0] if first else values.pop(names[0])), values
+        return args[:first] if first else [values.pop(name) for name in self.inputs], values
 
     def run(self, arrays: Sequence[Array], params: Mapping[str, Any]) -> Any:
         """The forward on plain arrays."""
         if self.sequence:
             return self.forward(arrays, **params)
-        if self.plain:
+        if self.leading:
             return self.forward(*arrays, **params)
         return self.forward(**dict(zip(self.inputs, arrays, strict=True)), **params)
 
@@ -203,19 +223,26 @@ class Primitive(Generic[P, R]):
     def _make_plan(self, wanted: tuple[bool, ...]) -> Plan:
         if not self.inputs:
             raise GradError(f"{self.name} has no derivative; give it one with {self.name}.defvjp(...)")
-        if self._joint is not None:
-            rules = [(-1, self._joint)]
-        else:
-            per_input = self.inputs * len(wanted) if self.sequence else self.inputs
-            rules = [(k, self._rules[name]) for k, name in enumerate(per_input) if wanted[k]]
-        keep: dict[str, int] = {}
+        keep: dict[str, int] = {}  # each name with its place among the kept
         calls = []
-        for position, (rule, names) in rules:
+        joint, names = self._joint if self._joint is not None else (None, ())
+        keep.update(zip(names, range(len(names)), strict=True))
+        for k in [k for k, wants in enumerate(wanted) if wants]:
+            if joint is not None:
+                calls.append(Call(k, itemgetter(k), ()))
+                continue
+            rule, names = self._rules[self.inputs[0 if self.sequence else k]]
             needs = tuple([keep.setdefault(name, len(keep)) for name in names])
-            calls.append(Call(position, rule, needs))
-        places = {name: k for k, name in enumerate(self.inputs)} | {"y": -1}
+            calls.append(Call(k, partial(rule, k) if self.sequence else rule, needs))
+        places = {name: k for k, name in enumerate(self.inputs)} | {"y": len(self.inputs)}
         at_hand = not self.sequence and keep.keys() <= places.keys()
-        return Plan(tuple(keep), _picker([places[name] for name in keep]) if at_hand else None, tuple(calls))
+        return Plan(
+            tuple(keep),
+            _picker([places[name] for name in keep]) if at_hand else None,
+            tuple(calls),
+            joint,
+            self.several,
+        )
 
     def meaning(
         self,
@@ -241,10 +268,11 @@ class Primitive(Generic[P, R]):
         return tuple(map(np.shape, values)) if self.sequence else np.shape(values)
 
 
-def _picker(slots: list[int]) -> Callable[[list[Any]], tuple[Any, ...]]:
+def _picker(slots: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """A function that takes these elements out of a tuple; itemgetter gives a tuple for several, and for a slice."""
     if len(slots) > 1:
-        return itemgetter(*slots)  # type: ignore[return-value]  # of several slots it gives a tuple
-    return (lambda values: (values[slots[0]],)) if slots else (lambda values: ())
+        return itemgetter(*slots)  # always a tuple
+    return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))
 
 
 @overload

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -77,23 +79,26 @@ def cast(x: Array, dtype: np.dtype) -> Array:
 cast.defvjp(x=lambda g: g)
 
 
+@lru_cache  # a cell cuts the same way at every step
+def _cuts(length: int, parts: int | tuple[int, ...], before: int) -> list[tuple[slice, ...]]:
+    """The indices of the parts of an axis of this length, with so many axes before it."""
+    if isinstance(parts, int):
+        if parts < 1 or length % parts:
+            raise ValueError(f"an axis of length {length} does not split into {parts} equal parts")
+        ends = [length // parts * (k + 1) for k in range(parts)]
+    else:
+        cuts = [min(max(k + length if k < 0 else k, 0), length) for k in parts]
+        if cuts != sorted(cuts):
+            raise ValueError(f"the positions in an axis of length {length} must ascend")
+        ends = [*cuts, length]
+    return [(slice(None),) * before + (slice(start, end),) for start, end in pairwise([0, *ends])]
+
+
 @primitive_multi(numpy=np.split)
 def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
     """x cut along an axis into equal parts, or before each of the given positions; backward concatenates."""
-    length = x.shape[axis]
-    if isinstance(indices_or_sections, int):
-        if indices_or_sections < 1 or length % indices_or_sections:
-            raise ValueError(f"an axis of length {length} does not split into {indices_or_sections} equal parts")
-        width = length // indices_or_sections
-        starts: Sequence[int] = range(0, length, width) if width else [0] * indices_or_sections
-        ends: Sequence[int] = [start + width for start in starts]
-    else:
-        cuts = [min(max(k + length if k < 0 else k, 0), length) for k in indices_or_sections]
-        if cuts != sorted(cuts):
-            raise ValueError(f"the positions in an axis of length {length} must ascend")
-        starts, ends = [0, *cuts], [*cuts, length]
-    before = (slice(None),) * (axis % x.ndim)
-    return [x[(*before, slice(start, end))] for start, end in zip(starts, ends, strict=True)]
+    parts = indices_or_sections if isinstance(indices_or_sections, int) else tuple(indices_or_sections)
+    return [x[cut] for cut in _cuts(x.shape[axis], parts, axis % x.ndim)]
 
 
 split.defvjp(x=lambda gs, axis: np.concatenate(gs, axis))

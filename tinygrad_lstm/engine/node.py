@@ -1,0 +1,156 @@
+"""The graph: nodes, where their values come from, and the order in which they were made.
+
+A *node* is one run of a primitive, a leaf, or a constant. It knows its sources, and of the arrays only what the rules
+asked to keep; no node points at a Tensor or at its readers, so a graph dies by reference count alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from types import CodeType, FrameType
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.ops.primitive import Plan, Primitive
+from tinygrad_lstm.engine.scope import Place, Scope, current_scope, source_line
+
+Shape: TypeAlias = tuple[int, ...]
+counter = itertools.count(1)  # numbers nodes and changes alike, so that their order in time can be compared
+NO_PARAMS: dict[str, Any] = {}
+_inside_the_engine = True
+
+
+class Node:
+    """One vertex of the graph, made by ``make_node``. ``op`` is None for a leaf or a constant."""
+
+    __slots__ = (  # all of it: making a __dict__ would cost a node as much time again
+        "changed_at", "code", "dtypes", "grad", "hooks", "kept", "labels", "number", "offset", "op", "params", "plan",
+        "requires_grad", "retains_grad", "scope", "shapes", "sources",
+    )  # fmt: skip
+
+    op: Primitive[Any, Any] | None
+    sources: tuple[Source | None, ...]  # one for each input; None for a literal, a bare number or array
+    shapes: tuple[Shape, ...]  # one for each output
+    dtypes: tuple[np.dtype, ...]
+    code: CodeType  # with offset, the place in the user's code
+    offset: int
+    requires_grad: bool
+    plan: Plan | None  # which rules to call
+    kept: tuple[Any, ...]  # and what they asked for
+    params: dict[str, Any]
+    number: int
+    scope: Scope | None
+    labels: dict[int, str] | None  # the names of the outputs
+    grad: Any  # of a leaf, or where retains_grad: a Tensor, put there by ``backward``
+    retains_grad: bool
+    hooks: tuple[Callable[[Any], Any], ...]
+    changed_at: int  # when the data of a leaf was last set, on the counter that numbers nodes
+
+    @property
+    def label(self) -> str:
+        """The name given to its (first) output, or an empty string."""
+        return next(iter(self.labels.values())) if self.labels else ""
+
+    @property
+    def place(self) -> Place:
+        """Where in the user's code it was made."""
+        return self.code, self.offset
+
+    @property
+    def step(self) -> int | None:
+        """The time step it was made in."""
+        return self.scope.step if self.scope else None
+
+    def __str__(self) -> str:
+        """How an error speaks of it: ``h (multiply) of shape (4, 8), made at train.py:41 in lstm/t=35``."""
+        what = self.op.name if self.op else "leaf" if self.requires_grad else "constant"
+        name = f"{self.label} ({what})" if self.label else what
+        shapes = (
+            " and ".join(map(str, self.shapes)) if len(self.shapes) < 4 else f"{len(self.shapes)} x {self.shapes[0]}"
+        )
+        return f"{name} of shape {shapes}, made at {source_line(self.place)}" + (
+            f" in {self.scope}" if self.scope else ""
+        )
+
+
+def make_node(
+    op: Primitive[Any, Any] | None, sources: tuple[Source | None, ...], shapes: tuple[Shape, ...],
+    dtypes: tuple[np.dtype, ...], frame: FrameType, requires_grad: bool = True,
+    plan: Plan | None = None, kept: tuple[Any, ...] = (), params: dict[str, Any] = NO_PARAMS,
+) -> Node:  # fmt: skip
+    """A new node. A function, since a class that has an __init__ takes half as long again; every op makes one."""
+    node = Node()
+    node.op, node.sources, node.params = op, sources, params
+    node.shapes, node.dtypes = shapes, dtypes
+    node.code, node.offset = frame.f_code, frame.f_lasti  # not the frame, which would keep its locals alive
+    node.requires_grad, node.plan, node.kept = requires_grad, plan, kept
+    node.number, node.changed_at = next(counter), 0
+    node.scope = current_scope.get()
+    node.labels = node.grad = None
+    node.retains_grad, node.hooks = False, ()
+    return node
+
+
+class Source:
+    """Where a value comes from: a node, which of its outputs, and the tag that the next reader's edge will bear."""
+
+    __slots__ = ("index", "node", "tag")  # read at every op and every edge: a NamedTuple's fields take twice as long
+
+    node: Node
+    index: int
+    tag: str | None
+
+
+def make_source(node: Node, index: int = 0, tag: str | None = None) -> Source:
+    """A new source: a function for the reason that ``make_node`` is one."""
+    source = Source()
+    source.node, source.index, source.tag = node, index, tag
+    return source
+
+
+class Edge(NamedTuple):
+    """One input of one node, as a hook sees it: ``reader`` reads ``source`` under the name ``name``."""
+
+    reader: Node
+    position: int
+    source: Node
+    index: int  # type: ignore[assignment]  # hides tuple.index, for which nobody asks an edge
+    tag: str | None
+
+    @property
+    def name(self) -> str:
+        """The input's name in its op, e.g. ``x`` or ``W``; ``arrays[2]`` for an element of a sequence."""
+        assert self.reader.op is not None
+        return input_name(self.reader.op, self.position)
+
+
+def input_name(op: Primitive[Any, Any], position: int) -> str:
+    """What the op calls its input number ``position``."""
+    return f"{op.inputs[0]}[{position}]" if op.sequence else op.inputs[position]
+
+
+def topological_order(roots: Sequence[Node], *, all_nodes: bool = False) -> list[Node]:
+    """The nodes that the roots depend on, oldest first: those that need a gradient, or all of them."""
+    seen = set(roots)
+    found = list(seen)
+    for node in found:  # which grows as we go
+        for source in node.sources:
+            if source is not None and source.node not in seen and (source.node.requires_grad or all_nodes):
+                seen.add(source.node)
+                found.append(source.node)
+    found.sort(key=attrgetter("number"))
+    return found
+
+
+def ancestors_of(targets: set[Node], order: Sequence[Node]) -> list[Node]:
+    """Of an order (oldest first), the nodes from which a target can be reached, targets included."""
+    needed = set(targets)
+    kept = []
+    for node in order:
+        if node in needed or any(source is not None and source.node in needed for source in node.sources):
+            needed.add(node)
+            kept.append(node)
+    return kept
