@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +16,9 @@ import pytest
 import tinygrad_lstm as tg
 from tinygrad_lstm.training import CharModel, Fit, Update
 
-pytest.importorskip("typer")
-pytest.importorskip("rich")
+for library in ("typer", "rich", "threadpoolctl"):
+    pytest.importorskip(library)
+from tinygrad_lstm.cli.demo import run  # noqa: E402  # it needs what was just asked for
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,27 +76,93 @@ def test_version() -> None:
     assert command("--version").stdout.split() == ["tinygrad-lstm", tg.__version__]
 
 
-def test_ctrl_c_keeps_the_best_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tinygrad_lstm.cli.demo import run
-
-    fits = []
-    iterate = Fit.__iter__
-
-    def interrupted(self: Fit) -> Iterator[Update]:
-        fits.append(self)
-        self.measure_every = 5
-        for update in iterate(self):
-            yield update
-            if update.number == 12:
-                raise KeyboardInterrupt
-
-    monkeypatch.setattr(Fit, "__iter__", interrupted)
+@pytest.fixture
+def short_text(tmp_path: Path) -> Path:
     text = tmp_path / "text.txt"
     text.write_text("to be or not to be, that is the question. " * 100, "utf-8")
-    assert run(text, tmp_path / "out", True, 0) == 130
-    (fit,) = fits
+    return text
+
+
+def test_ctrl_c_keeps_the_best_weights(tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = run_stopped_by(KeyboardInterrupt(), short_text, tmp_path / "out", monkeypatch, exit_code=130)
     assert fit.best is not None
     weights = tg.load(tmp_path / "out" / "weights.npz")["weights"]
     assert set(weights) == set(fit.best)
     assert all(np.array_equal(weights[name], fit.best[name]) for name in weights)
     assert (tmp_path / "out" / "index.html").exists()
+
+
+def test_a_training_that_breaks_off_keeps_the_best_weights(
+    tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = tg.errors.GradError("the norm of the gradients is nan")
+    fit = run_stopped_by(error, short_text, tmp_path / "out", monkeypatch, exit_code=1)
+    assert fit.best is not None
+    weights = tg.load(tmp_path / "out" / "weights.npz")["weights"]
+    assert all(np.array_equal(weights[name], fit.best[name]) for name in weights)
+    assert "Training broke off: the norm of the gradients is nan" in capsys.readouterr().out
+
+
+def run_stopped_by(error: BaseException, text: Path, out: Path, monkeypatch: pytest.MonkeyPatch, exit_code: int) -> Fit:
+    """Run the demo with a training that is measured every 5 updates and stopped after 12."""
+    fits = []
+    iterate = Fit.__iter__
+
+    def stopped(self: Fit) -> Iterator[Update]:
+        fits.append(self)
+        self.measure_every = 5
+        for update in iterate(self):
+            yield update
+            if update.number == 12:
+                raise error
+
+    monkeypatch.setattr(Fit, "__iter__", stopped)
+    assert run(text, out, True, 0) == exit_code
+    (fit,) = fits
+    return fit
+
+
+def test_a_real_interrupt_of_the_process(tmp_path: Path, short_text: Path) -> None:
+    out = tmp_path / "out"
+    call = [sys.executable, "-m", "tinygrad_lstm", "demo", "--text", str(short_text), "--out", str(out)]
+    process = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (out / "weights.npz").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr
+    assert "Stopped" in stdout + stderr
+    assert "Traceback" not in stderr
+    assert tg.load(out / "weights.npz")["weights"]
+
+
+def test_without_graphviz_the_sources_are_saved_and_said_so_once(
+    tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("viz.render.commands", lambda format: iter(()))
+    out = tmp_path / "out"
+    assert run(short_text, out, True, 0) == 0
+    assert (out / "gradient_paths.gv").exists()
+    assert not list(out.glob("gradient_paths*.png"))
+    page = (out / "index.html").read_text("utf-8")
+    assert page.count('href="gradient_paths.gv"') == 1
+    assert capsys.readouterr().out.count("pip install") <= 2  # once for each picture at most
+
+
+def test_a_folder_that_cannot_be_written_to_is_found_before_training(tmp_path: Path, short_text: Path) -> None:
+    (tmp_path / "out").write_text("a file in the way")
+    done = command("demo", "--text", str(short_text), "--out", str(tmp_path / "out" / "deeper"))
+    assert done.returncode == 2
+    assert "cannot write to the folder" in done.stderr
+    assert "characters" not in done.stdout
+
+
+def test_control_characters_of_a_text_do_not_reach_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("\x1b[2J" * 1000, "utf-8")
+    assert run(text, tmp_path / "out", True, 0) == 0
+    assert "\x1b[2J" not in capsys.readouterr().out
+    assert "\x1b" not in (tmp_path / "out" / "index.html").read_text("utf-8")

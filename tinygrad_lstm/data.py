@@ -79,8 +79,8 @@ class Vocabulary:
 def windows(numbers: np.ndarray, steps: int, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Inputs and targets (T, B), window after window: B streams side by side, each going on where it stopped.
 
-    A target is the character after its input. So the state after one window is the state before the next. What does
-    not fill a whole row of windows is left out; at most the streams are shortened to give one window.
+    A target is the character after its input, so the state after one window is the state before the next. The last
+    window may be shorter; only what does not give every stream one more character is left out.
 
     >>> for x, y in windows(np.arange(9), steps=2, batch=2):
     ...     print(x.T.tolist(), y.T.tolist())
@@ -92,5 +92,5 @@ def windows(numbers: np.ndarray, steps: int, batch: int) -> Iterator[tuple[np.nd
         raise TextError(f"{len(numbers)} characters do not make {batch} streams")
     x = numbers[: length * batch].reshape(batch, length).T
     y = numbers[1 : length * batch + 1].reshape(batch, length).T
-    for start in range(0, max(1, length - steps + 1), steps):
+    for start in range(0, length, steps):
         yield x[start : start + steps], y[start : start + steps]

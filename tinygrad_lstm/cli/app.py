@@ -34,7 +34,7 @@ def demo(
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("demo"),
     quick: Annotated[bool, typer.Option("--quick", help="A few updates only, to see that everything works.")] = False,
-    seed: Annotated[int, typer.Option(help="The random numbers to start from.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The random numbers to start from.")] = 0,
 ) -> None:
     """Train a character LSTM on real text, and draw where its gradient went. Ctrl-C keeps the best weights so far."""
     from tinygrad_lstm.cli.demo import run

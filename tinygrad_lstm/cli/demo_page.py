@@ -56,6 +56,12 @@ $figures
 """)
 
 
+def rows(bits: Mapping[str, float]) -> list[tuple[str, str, str]]:
+    """The table of results: model, bits per character, and for the network how far below the bigram it is."""
+    below = f"{round(bits['bigram'] - bits['LSTM'], 2) + 0.0:.2f}"
+    return [(name, f"{value:.2f}", below if name == "LSTM" else "") for name, value in bits.items()]
+
+
 def html(
     name: str,
     model: CharModel,
@@ -65,13 +71,14 @@ def html(
     seconds: float,
 ) -> str:
     """The page as text; pictures are linked by file name, the dark twin where the reader's screen is dark."""
-    rows = "".join(
-        f"<tr{' class=best' if model_name == 'LSTM' else ''}><td>{escape(model_name)}</td><td>{value:.2f}</td>"
-        f"<td>{bits['bigram'] - value:.2f}</td></tr>"
-        for model_name, value in bits.items()
+    lines = (
+        f"<tr{' class=best' if row[0] == 'LSTM' else ''}>"
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        + "</tr>"
+        for row in rows(bits)
     )
     return PAGE.substitute(
-        name=escape(name), parameters=f"{model.parameter_count():,}", seconds=f"{seconds:.0f}", rows=rows,
+        name=escape(name), parameters=f"{model.parameter_count():,}", seconds=f"{seconds:.0f}", rows="".join(lines),
         spoken=escape(spoken), figures="\n".join(_figure(kind, files) for kind, files in pictures.items()),
     )  # fmt: skip
 
