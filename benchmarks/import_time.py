@@ -1,0 +1,26 @@
+"""What importing costs, against NumPy alone: python benchmarks/import_time.py
+
+Whole processes, in turns, user and system CPU time; the smallest of many, which is the steadiest.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+ROUNDS = 15
+
+
+def cpu_seconds(code: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+if __name__ == "__main__":
+    programs = ["pass", "import numpy", "import tinygrad_lstm", "import tinygrad_lstm, viz"]
+    times = {program: min(cpu_seconds(program) for _ in range(ROUNDS)) for program in programs}
+    for program, seconds in times.items():
+        print(f"{program:<28} {seconds * 1e3:6.0f} ms   x {seconds / times['import numpy']:.2f} of import numpy")

@@ -1,0 +1,131 @@
+"""Long chains, wide graphs, and nothing left behind: counted, never timed."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import textwrap
+import weakref
+
+import numpy as np
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import nn
+
+
+def run_with_a_shallow_stack(program: str) -> str:
+    """What a program prints under a recursion limit of 200, in a process of its own."""
+    head = "import sys\nimport numpy as np\nimport tinygrad_lstm as tg\nfrom tinygrad_lstm import nn\n"
+    code = head + "sys.setrecursionlimit(200)\n" + textwrap.dedent(program)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_recurrent_chain_of_100_000_steps() -> None:
+    """h ← tanh(w h + x), 100,000 times: forward, graph_of, backward and freeing, none of them recursive."""
+    printed = run_with_a_shallow_stack("""
+        w = tg.tensor(0.9, requires_grad=True, dtype=float)
+        h, values = tg.tensor(0.0, dtype=float), []
+        for t in range(100_000):
+            h = tg.tanh(w * h + 0.1)
+        print(len(tg.graph_of(h).vertices))
+        h.backward()
+        y, slope = 0.0, 0.0  # the same recurrence and its derivative by hand
+        for t in range(100_000):
+            y, slope = np.tanh(0.9 * y + 0.1), (1 - np.tanh(0.9 * y + 0.1) ** 2) * (y + 0.9 * slope)
+        print(abs(w.grad.item() - slope) < 1e-9 * abs(slope))
+        del h
+    """)
+    assert printed.split() == ["300002", "True"]
+
+
+def test_an_lstm_of_20_000_steps() -> None:
+    printed = run_with_a_shallow_stack("""
+        lstm = nn.LSTM(1, 2)
+        x = tg.tensor(np.ones((20_000, 1, 1), np.float32), requires_grad=True)
+        output, state = lstm(x)
+        output[-1].sum().backward()
+        print(x.grad.shape, bool(np.isfinite(lstm.layers[0].U.grad.data).all()))
+    """)
+    assert printed.strip() == "(20000, 1, 1) True"
+
+
+def test_one_tensor_used_100_000_times_is_read_once_each() -> None:
+    w = tg.tensor(np.ones(3), requires_grad=True)
+    total = tg.stack([w] * 100_000).sum()
+    events = list(tg.backward_events(total))
+    assert [event.node.op.name if event.node.op else "leaf" for event in events] == ["sum", "stack", "leaf"]
+    assert len(events[1].contributions) == 100_000
+    assert w.grad is not None
+    assert w.grad.tolist() == [100_000] * 3
+
+
+def test_a_training_step_leaves_nothing_for_the_cyclic_collector() -> None:
+    lstm, head = nn.LSTM(3, 4, num_layers=2), nn.Linear(4, 5)
+    adam = tg.optim.Adam([*lstm.parameters(), *head.parameters()])
+    x, targets = tg.randn(6, 2, 3), np.zeros((6, 2), int)
+
+    def step() -> None:
+        output, _ = lstm(x)
+        loss = tg.losses.cross_entropy(head(output), targets)
+        adam.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(lstm.parameters(), 1.0)
+        adam.step()
+
+    step()
+    gc.collect()
+    gc.disable()
+    try:
+        step()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_second_derivatives_and_pictures_of_the_graph_leave_nothing_either() -> None:
+    w = tg.tensor(np.ones((2, 2)), requires_grad=True)
+
+    def step() -> None:
+        (g,) = tg.grad(tg.tanh(w @ w).sum(), w, create_graph=True)
+        tg.graph_of(g)
+        (g * g).sum().backward()
+        w.grad = None
+
+    step()
+    gc.collect()
+    gc.disable()
+    try:
+        step()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_graph_dies_with_its_last_handle() -> None:
+    """Counted on an array that only the graph keeps: it goes at once, without the collector."""
+    gc.disable()
+    try:
+        x = tg.tensor(np.ones(1000), requires_grad=True)
+        y = tg.exp(x)
+        kept = weakref.ref(y.data)
+        z = (y * 2).sum()
+        del y
+        assert kept() is not None  # exp kept its output for backward
+        del z
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_backward_lets_kept_arrays_go_as_it_walks() -> None:
+    x = tg.tensor(np.ones(1000), requires_grad=True)
+    y = tg.exp(x)
+    kept = weakref.ref(y.data)
+    z = (y * 2).sum()
+    del y
+    z.backward()
+    assert kept() is None
+    assert len(tg.graph_of(z).vertices) == 4  # the structure stays, to be looked at
