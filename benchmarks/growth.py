@@ -65,9 +65,8 @@ def growth() -> None:
     for collector in ("off", "on"):
         (gc.disable if collector == "off" else gc.enable)()
         short, long = seconds_per_step(SHORT, 7), seconds_per_step(LONG, 3)
-        print(
-            f"LSTM step, cyclic collector {collector:>3}: {short * 1e6:6.1f} -> {long * 1e6:6.1f} us  x {long / short:.2f}"
-        )
+        change = f"{short * 1e6:6.1f} -> {long * 1e6:6.1f} us  x {long / short:.2f}"
+        print(f"LSTM step, cyclic collector {collector:>3}: {change}")
     gc.enable()
     short, long = peak_bytes_per_step(SHORT), peak_bytes_per_step(LONG)
     print(f"memory of a step at its peak:    {short:6.0f} -> {long:6.0f} bytes  x {long / short:.2f}")
