@@ -69,11 +69,13 @@ def test_outputs_of_one_op_have_labels_of_their_own() -> None:
     assert tg.graph_of(f * i).vertices[1].labels == ("f", "i")
 
 
-def test_without_recording_labels_leave_no_trace() -> None:
+def test_without_recording_only_leaves_are_named() -> None:
     x = leaf(1.0)
     with tg.no_grad():
-        tg.label(y=x)
-    assert node(x).label == ""
+        y = x * 2
+        tg.label(x=x, y=y)
+    assert node(x).label == "x"
+    assert y._source is None
 
 
 def test_a_constant_has_a_vertex_a_number_has_none() -> None:

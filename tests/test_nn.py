@@ -102,11 +102,11 @@ def test_a_crash_while_saving_leaves_the_old_file_whole(tmp_path: Path, monkeypa
     path = tmp_path / "x.npz"
     tg.save({"a": np.ones(3)}, path)
 
-    def crash(file: Any, **_: Any) -> None:
+    def crash(file: Any, *_: Any, **__: Any) -> None:
         file.write(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(np, "savez", crash)
+    monkeypatch.setattr(np.lib.format, "write_array", crash)
     with pytest.raises(OSError, match="disk full"):
         tg.save({"a": np.zeros(3)}, path)
     assert tg.load(path)["a"].tolist() == [1, 1, 1]

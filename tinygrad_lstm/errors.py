@@ -15,6 +15,10 @@ class ShapeError(TinygradError, ValueError):
     """Shapes, axes or indices that do not fit; names the op, the shapes and the scope."""
 
 
+class ArgumentError(TinygradError, ValueError):
+    """A size, a rate or an option outside what is meant, e.g. a negative learning rate."""
+
+
 class DtypeError(TinygradError, TypeError):
     """A dtype or a kind of value that the operation cannot take."""
 

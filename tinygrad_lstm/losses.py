@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.nonlinear import softmax_cross_entropy
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import DtypeError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -28,6 +28,8 @@ def cross_entropy(logits: Tensor, targets: TensorLike, reduction: Reduction = "m
     array = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
     if array.dtype.kind not in "iu":
         raise DtypeError(f"targets are whole numbers, the index of the right class, not {array.dtype}")
+    if not logits.ndim:
+        raise ShapeError("logits (..., V) have an axis of classes, a single number has none")
     if array.shape != logits.shape[:-1]:
         raise ShapeError(f"logits {logits.shape} go with targets {logits.shape[:-1]}, not {array.shape}")
     classes = logits.shape[-1]
@@ -50,5 +52,5 @@ def reduce(losses: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "none":
         return losses
     if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+        raise ArgumentError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
     return losses.mean() if reduction == "mean" else losses.sum()

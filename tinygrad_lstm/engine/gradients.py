@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
@@ -11,7 +11,7 @@ from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node, Source
 from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, handle, seed
-from tinygrad_lstm.errors import GradError
+from tinygrad_lstm.errors import DtypeError, GradError
 
 _inside_the_engine = True
 
@@ -56,8 +56,7 @@ def grad(
     >>> dy.item(), ddy.item()
     (27.0, 18.0)
     """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    outputs, inputs = _tensors(outputs, "outputs"), _tensors(inputs, "inputs")
     if grad_outputs is None or isinstance(grad_outputs, Tensor) or (len(outputs) == 1 and not _is_list(grad_outputs)):
         grad_outputs = [grad_outputs] * len(outputs) if grad_outputs is None else [grad_outputs]
     if len(grad_outputs) != len(outputs):
@@ -78,6 +77,16 @@ def grad(
         if node in targets:
             found[node] = g
     return tuple(_result(k, value.source, found, allow_unused) for k, value in enumerate(inputs))
+
+
+def _tensors(given: Any, what: str) -> list[Tensor]:
+    if isinstance(given, Tensor):
+        return [given]
+    tensors = list(given) if isinstance(given, Iterable) and not isinstance(given, Mapping) else [given]
+    for value in tensors:
+        if not isinstance(value, Tensor):
+            raise DtypeError(f"the {what} of grad are a tensor or a sequence of tensors, not a {type(value).__name__}")
+    return tensors
 
 
 def _is_list(value: TensorLike) -> bool:

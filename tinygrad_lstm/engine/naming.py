@@ -5,6 +5,7 @@ from __future__ import annotations
 from tinygrad_lstm.engine.node import make_source
 from tinygrad_lstm.engine.scope import collecting, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, handle
+from tinygrad_lstm.errors import DtypeError
 
 _inside_the_engine = True
 
@@ -20,17 +21,20 @@ def label(**named: Tensor) -> None:
     >>> y.source.node.label
     'y'
     """
-    names = collecting.get()
-    if names is not None:
-        names.update(named)
-    if grad_enabled.get():
-        for name, tensor in named.items():
+    recording = grad_enabled.get()
+    for name, tensor in named.items():
+        if not isinstance(tensor, Tensor):
+            raise DtypeError(f"label() names tensors, and {name} is a {type(tensor).__name__}")
+        if recording or tensor._source is not None:  # else it has no node that could bear a name
             source = tensor._source or tensor.source
             node = source.node
             if node.labels is None:
                 node.labels = {source.index: name}
             else:
                 node.labels[source.index] = name
+    names = collecting.get()
+    if names is not None:
+        names.update(named)
 
 
 def tag(tensor: Tensor, name: str) -> Tensor:
@@ -41,5 +45,7 @@ def tag(tensor: Tensor, name: str) -> Tensor:
     >>> y.source.node.sources[0].tag
     'carry'
     """
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"tag() is for the edge from a tensor, not from a {type(tensor).__name__}")
     source = tensor._source or tensor.source
     return handle(tensor._data, make_source(source.node, source.index, name))

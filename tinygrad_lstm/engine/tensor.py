@@ -47,13 +47,23 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
             raise DtypeError(
                 "a list of Tensors: put them together with tg.stack or tg.concatenate, which keep the graph"
             )
-        array = np.array(data)
+        array = from_lists(data, None)
         array = array if array.dtype.kind in "bOUS" else array.astype(_default_dtype[0])
     else:
-        array = np.array(data, dtype=dtype)
+        array = from_lists(data, dtype)
     if array.dtype.kind not in "biufc":
         raise DtypeError(f"cannot make a tensor of {type(data).__name__} ({array.dtype}): numbers are expected")
     return array
+
+
+def from_lists(data: TensorLike, dtype: DTypeLike | None) -> Array:
+    """What NumPy makes of it; what NumPy refuses is told in our words."""
+    try:
+        return np.array(data, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        if "inhomogeneous" in str(error):
+            raise ShapeError("nested lists make a tensor when those of one level are all of the same length") from None
+        raise DtypeError(f"cannot make a tensor of {type(data).__name__}: {error}") from None
 
 
 class Tensor(Operators):
@@ -136,6 +146,11 @@ class Tensor(Operators):
             extra += f", op={op.name}" if op else ", requires_grad=True"
         return f"tensor({text}{extra})"
 
+    def __format__(self, spec: str) -> str:
+        if spec and self.size != 1:
+            raise ShapeError(f"the format {spec!r} is for one number, not for a tensor of shape {self.shape}")
+        return format(self.item(), spec) if spec else repr(self)
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         if self.requires_grad:
             raise GradError(
@@ -158,10 +173,17 @@ class Tensor(Operators):
         if value and self._data.dtype.kind not in "fc":
             raise DtypeError(f"only floating tensors can require a gradient, not {self._data.dtype}")
         if value != self.requires_grad:
-            self._source = make_source(self._leaf(True)) if value else None
+            self._source = self._leaf(value)
 
-    def _leaf(self, requires_grad: bool) -> Node:
-        return make_node(None, (), (self._data.shape,), (self._data.dtype,), caller(2), requires_grad)
+    def _leaf(self, requires_grad: bool) -> Source:
+        """A new vertex for this leaf, under the name of the one it has."""
+        node = make_node(None, (), (self._data.shape,), (self._data.dtype,), caller(2), requires_grad)
+        node.labels = self._labels()
+        return make_source(node)
+
+    def _labels(self) -> dict[int, str] | None:
+        labels = self._source.node.labels if self._source is not None else None
+        return labels and dict(labels)
 
     @property
     def source(self) -> Source:
@@ -170,7 +192,7 @@ class Tensor(Operators):
         A constant gets its node the first time somebody asks.
         """
         if self._source is None:
-            self._source = make_source(self._leaf(False))
+            self._source = self._leaf(False)
         return self._source
 
     @property
@@ -254,8 +276,8 @@ class Tensor(Operators):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         self._refuse_if_computed("deepcopy")
         copied = type(self).__new__(type(self))
-        copied._data, copied._source = self._data.copy(), None
-        copied.requires_grad = self.requires_grad
+        copied._data = self._data.copy()
+        copied._source = self._leaf(self.requires_grad) if self._source is not None else None
         if self.grad is not None:
             copied.grad = self.grad.__deepcopy__(memo)
         memo[id(self)] = copied
@@ -263,7 +285,10 @@ class Tensor(Operators):
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._refuse_if_computed("pickle")
-        return Tensor, (self._data, self.requires_grad)
+        return type(self), (self._data, self.requires_grad), self._labels()
+
+    def __setstate__(self, labels: dict[int, str]) -> None:
+        self.source.node.labels = labels
 
     def _refuse_if_computed(self, what: str) -> None:
         if not self.is_leaf:

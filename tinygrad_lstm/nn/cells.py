@@ -15,11 +15,14 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.creation import zeros
 from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import relu, sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split
-from tinygrad_lstm.engine.tensor import Tensor, get_default_dtype
+from tinygrad_lstm.engine.scope import current_scope
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, get_default_dtype
+from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.module import Module, Parameter
 
@@ -30,12 +33,47 @@ class Cell(Module):
     """What a layer needs to know of a cell: its sizes, and the names of its states, the output first.
 
     A cell of your own is a subclass with a ``forward(x, state) -> state``.
+
+    >>> class Sum(Cell):
+    ...     def forward(self, x, h):
+    ...         return h + x
+    >>> Sum(2, 2)([[1.0, 2.0]], [[10.0, 20.0]])
+    tensor([[11., 22.]])
     """
 
     states: ClassVar[tuple[str, ...]] = ("h",)
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
+        if min(input_size, hidden_size) < 1:
+            raise ArgumentError(f"sizes are at least 1, not {input_size} and {hidden_size}")
         self.input_size, self.hidden_size = input_size, hidden_size
+
+    def __call__(self, x: TensorLike, state: State | None = None) -> State:
+        """The next state: x (B, D) or (D,), each part of the state (B, H) or (H,), zero unless given."""
+        with self.scope():
+            x = self.floating(x)
+            return self.forward(x, self.checked_state(state, x.shape[:-1], x.dtype))
+
+    def checked_state(self, state: State | None, leading: tuple[int, ...], dtype: Any) -> State:
+        """The state as h, or the tuple (h, c), of Tensors (*leading, H); zeros for None.
+
+        Raises ShapeError for another number of parts or another shape.
+        """
+        shape, names = (*leading, self.hidden_size), self.states
+        if state is None:
+            parts = tuple(zeros(shape, dtype=dtype) for _ in names)
+        elif isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1):
+            parts = tuple(map(self.floating, state))
+        else:
+            parts = (self.floating(state),)
+        if len(parts) != len(names) or any(part.shape != shape for part in parts):
+            expected = f"the tuple ({', '.join(names)}), each" if len(names) > 1 else f"{names[0]},"
+            got = ("just one tensor of shape " if len(parts) < len(names) else "") + ", ".join(
+                str(p.shape) for p in parts
+            )
+            where = f", in {current_scope.get()}" if current_scope.get() else ""
+            raise ShapeError(f"the state is {expected} of shape {shape}, not {got}{where}")
+        return parts if len(parts) > 1 else parts[0]
 
     def extra_repr(self) -> str:
         """The sizes."""
@@ -61,13 +99,17 @@ class Gates(Cell):
 
 
 class RNNCell(Gates):
-    """h = tanh(W x + U h + b), or with relu (Elman 1990): every step passes through U and the squashing."""
+    """h = tanh(W x + U h + b), or with relu (Elman 1990): every step passes through U and the squashing.
+
+    >>> RNNCell(3, 5)(np.ones((2, 3))).shape
+    (2, 5)
+    """
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: Literal["tanh", "relu"] = "tanh"
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"nonlinearity is 'tanh' or 'relu', not {nonlinearity!r}")
+            raise ArgumentError(f"nonlinearity is 'tanh' or 'relu', not {nonlinearity!r}")
         super().__init__(input_size, hidden_size, 1, bias)
         self.nonlinearity = tanh if nonlinearity == "tanh" else relu
 
@@ -82,6 +124,10 @@ class LSTMCell(Gates):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate by Gers 2000).
 
     The forget gate's bias starts at ``forget_bias`` = 1, so that f starts near 0.7 and a fresh cell remembers.
+
+    >>> h, c = LSTMCell(3, 5)(np.ones((2, 3)))
+    >>> h.shape, c.shape
+    ((2, 5), (2, 5))
     """
 
     states = ("h", "c")
@@ -109,6 +155,9 @@ class GRUCell(Gates):
     """Gated recurrent unit (Cho 2014), reset after the product as in PyTorch: h' = (1 - z) ⊙ n + z ⊙ h.
 
     Gate order r, z, n; ``b_n (H,)`` is the candidate's own bias on the hidden side, inside the reset.
+
+    >>> [(name, p.shape) for name, p in GRUCell(3, 5).named_parameters()]
+    [('W', (15, 3)), ('U', (15, 5)), ('b', (15,)), ('b_n', (5,))]
     """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:

@@ -8,13 +8,20 @@ from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, get_default_dtype
-from tinygrad_lstm.errors import DtypeError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
 from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.module import Module, Parameter
 
 
 class Linear(Module):
-    """y = x Wᵀ + b: x (..., D), W (G, D), b (G,), y (..., G). W starts Glorot-uniform, b at 0."""
+    """y = x Wᵀ + b: x (..., D), W (G, D), b (G,), y (..., G). W starts Glorot-uniform, b at 0.
+
+    >>> layer = Linear(3, 2)
+    >>> layer
+    Linear(3 -> 2, 8 parameters)
+    >>> layer(np.ones((5, 3))).shape
+    (5, 2)
+    """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features, self.out_features = in_features, out_features
@@ -23,7 +30,7 @@ class Linear(Module):
 
     def forward(self, x: TensorLike) -> Tensor:
         """y, for any leading axes of x."""
-        y = linear(x, self.W)
+        y = linear(self.floating(x), self.W)
         return y if self.b is None else y + self.b
 
     def extra_repr(self) -> str:
@@ -32,7 +39,11 @@ class Linear(Module):
 
 
 class Embedding(Module):
-    """A row of the table for each index: indices (...) in 0..V-1, weight (V, D), y (..., D). Starts normal(0, 1)."""
+    """A row of the table for each index: indices (...) in 0..V-1, weight (V, D), y (..., D). Starts normal(0, 1).
+
+    >>> Embedding(10, 4)(np.array([[1, 2, 3], [7, 7, 7]])).shape
+    (2, 3, 4)
+    """
 
     def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
         self.weight = Parameter(init.normal((num_embeddings, embedding_dim)))
@@ -54,19 +65,31 @@ class Embedding(Module):
 
 
 class Dropout(Module):
-    """In training, each element is 0 with probability p and the rest are divided by 1 - p (Srivastava 2014)."""
+    """In training, each element is 0 with probability p and the rest are divided by 1 - p (Srivastava 2014).
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.manual_seed(0)
+    >>> dropout = Dropout(0.5)
+    >>> dropout(tg.ones(6))
+    tensor([2., 0., 0., 0., 2., 2.])
+    >>> dropout.eval()(tg.ones(6))
+    tensor([1., 1., 1., 1., 1., 1.])
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         if not 0 <= p < 1:
-            raise ValueError(f"p is the probability of dropping an element, 0 <= p < 1, not {p}")
+            raise ArgumentError(f"p is the probability of dropping an element, 0 <= p < 1, not {p}")
         self.p = p
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x with a fresh mask, or x itself in evaluation."""
+    def forward(self, x: TensorLike) -> Tensor:
+        """x with a fresh mask, or x itself in evaluation; DtypeError for what is not floating."""
+        y: Tensor = x if isinstance(x, Tensor) else Tensor(x)
+        if y.dtype.kind not in "fc":
+            raise DtypeError(f"dropout scales what it keeps, so it takes floating numbers, not {y.dtype}")
         if not self.training or self.p == 0:
-            return x
-        kept = generator().random(x.shape) >= self.p
-        return x * (kept / (1 - self.p)).astype(x.dtype)
+            return y
+        kept = generator().random(y.shape) >= self.p
+        return y * (kept / (1 - self.p)).astype(y.dtype)
 
     def extra_repr(self) -> str:
         """The probability."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
@@ -10,8 +11,8 @@ from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.scope import place, scope
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, get_default_dtype
+from tinygrad_lstm.errors import DtypeError, WeightsError
 
 M = TypeVar("M", bound="Module")
 
@@ -26,9 +27,6 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter({super().__repr__()})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Parameter, (self.data, self.requires_grad)
 
 
 class Module:
@@ -91,18 +89,16 @@ class Module:
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Every parameter with its dotted name; one that is shared comes once, under its first name."""
-        seen: set[int] = set()
-        for name, parameter in self._all_parameters(prefix):
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
+        return self._named_parameters(prefix, {id(self)})
 
-    def _all_parameters(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
+    def _named_parameters(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Parameter]]:
         for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield prefix + name, value
-            elif isinstance(value, Module):
-                yield from value._all_parameters(f"{prefix}{name}.")
+            if isinstance(value, Parameter | Module) and id(value) not in seen:
+                seen.add(id(value))
+                if isinstance(value, Parameter):
+                    yield prefix + name, value
+                else:
+                    yield from value._named_parameters(f"{prefix}{name}.", seen)
 
     def parameters(self) -> Iterator[Parameter]:
         """Every parameter, each once."""
@@ -131,12 +127,19 @@ class Module:
 
     def astype(self, dtype: DTypeLike) -> Self:
         """All parameters in another floating dtype, without their gradients; returns the module."""
+        if np.dtype(dtype).kind != "f":
+            raise DtypeError(f"parameters are of a floating dtype, not {np.dtype(dtype)}")
         for parameter in self.parameters():
-            wanted, labels = parameter.requires_grad, parameter.source.node.labels
-            parameter._data, parameter._source = parameter.data.astype(dtype), None
-            parameter.requires_grad = wanted
-            parameter.source.node.labels = labels
+            parameter._data = parameter.data.astype(dtype)
+            parameter._source = parameter._leaf(parameter.requires_grad)
         return self
+
+    def floating(self, x: TensorLike) -> Tensor:
+        """x as a Tensor; integers and truth values are taken in the dtype of the module's parameters."""
+        tensor: Tensor = x if isinstance(x, Tensor) else Tensor(x)
+        if tensor.dtype.kind in "fc":
+            return tensor
+        return tensor.astype(next((parameter.dtype for parameter in self.parameters()), get_default_dtype()))
 
     # Weights as arrays ----------------------------------------------------------------------------------------------
 
@@ -147,7 +150,8 @@ class Module:
     def load_state_dict(self, state: Mapping[str, TensorLike]) -> None:
         """Set every parameter from such arrays.
 
-        Raises WeightsError, with all missing, unexpected and mis-shaped names, before anything is changed.
+        Raises WeightsError, with all that is missing, unexpected, mis-shaped or no real number, before anything is
+        changed.
         """
         own = dict(self.named_parameters())
         arrays = {name: value.data if isinstance(value, Tensor) else np.asarray(value) for name, value in state.items()}
@@ -158,10 +162,16 @@ class Module:
             for name in own
             if name in arrays and arrays[name].shape != own[name].shape
         ]
+        complaints += [
+            f"not real numbers: {name} is {array.dtype}"
+            for name, array in arrays.items()
+            if array.dtype.kind not in "biuf"
+        ]
         if complaints:
             raise WeightsError(f"these weights do not fit {type(self).__name__}:\n  " + "\n  ".join(complaints))
+        converted = {name: arrays[name].astype(parameter.dtype) for name, parameter in own.items()}
         for name, parameter in own.items():
-            parameter.data = np.array(arrays[name])
+            parameter.data = converted[name]
 
     # How it looks ---------------------------------------------------------------------------------------------------
 
@@ -169,6 +179,7 @@ class Module:
         """What the module's own line says beside its name, e.g. its sizes."""
         return ""
 
+    @reprlib.recursive_repr("...")
     def __repr__(self) -> str:
         own = ", ".join(filter(None, [self.extra_repr(), f"{self.parameter_count():,} parameters"]))
         parts = [f"({name}): {part!r}".replace("\n", "\n  ") for name, part in self.children()]
@@ -180,6 +191,8 @@ class ModuleList(Module, Sequence[M]):
 
     def __init__(self, modules: Sequence[M] = ()) -> None:
         for position, module in enumerate(modules):
+            if not isinstance(module, Module):
+                raise DtypeError(f"part {position} is a {type(module).__name__}, not a Module")
             setattr(self, str(position), module)
 
     def _rename(self, name: str) -> None:
@@ -195,7 +208,14 @@ class ModuleList(Module, Sequence[M]):
 
 
 class Sequential(ModuleList[Module]):
-    """Modules one after the other: each takes what the one before gives."""
+    """Modules one after the other: each takes what the one before gives.
+
+    >>> from tinygrad_lstm import nn
+    >>> Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
+    Sequential(50 parameters)
+      (0): Embedding(10 rows of 4, 40 parameters)
+      (1): Linear(4 -> 2, 10 parameters)
+    """
 
     def __init__(self, *modules: Module) -> None:
         super().__init__(modules)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 from tinygrad_lstm.engine.ops.shapes import stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ShapeError
+from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.module import Module, ModuleList
@@ -39,14 +40,16 @@ class Recurrent(Module):
         cell: Callable[..., Cell] | None = None,
     ) -> None:
         if min(input_size, hidden_size, num_layers) < 1:
-            raise ValueError(f"sizes and layers are at least 1, not {input_size}, {hidden_size}, {num_layers}")
+            raise ArgumentError(f"sizes and layers are at least 1, not {input_size}, {hidden_size}, {num_layers}")
         if dropout and num_layers == 1:
             warnings.warn("dropout acts between layers, so with one layer it does nothing", stacklevel=2)
         make = cell or type(self).default_cell
+        options = {} if bias else {"bias": False}  # a cell of one's own need not know the word
         widths = [input_size] + [hidden_size] * (num_layers - 1)
-        self.layers = ModuleList([make(width, hidden_size, bias=bias) for width in widths])
+        self.layers = ModuleList([make(width, hidden_size, **options) for width in widths])
         self.dropout = Dropout(dropout)
-        self.input_size, self.hidden_size, self.batch_first = input_size, hidden_size, batch_first
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.batch_first = batch_first
 
     def forward(self, x: TensorLike, state: State | None = None) -> tuple[Tensor, State]:
         """Output and final state."""
@@ -59,7 +62,7 @@ class Recurrent(Module):
             return self._run(x, state, collect=True)
 
     def _run(self, x: TensorLike, state: State | None, collect: bool) -> Trajectory:
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = self.floating(x)
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             expected = "(B, T, D) or (T, D)" if self.batch_first else "(T, B, D) or (T, D)"
             raise ShapeError(
@@ -82,29 +85,34 @@ class Recurrent(Module):
 
     def _starts(self, state: State | None, x: Tensor) -> list[State]:
         """The initial state of each layer."""
-        layers = len(self.layers)
         if state is None:
-            return [None] * layers
-        names = self.layers[0].states
-        parts = state if isinstance(state, tuple | list) else (state,)
-        expected = (layers, *x.shape[1:-1], self.hidden_size)
-        parts = [part if isinstance(part, Tensor) else Tensor(part) for part in parts]
-        if len(parts) != len(names) or any(part.shape != expected for part in parts):
-            got = ", ".join(str(part.shape) for part in parts)
-            raise ShapeError(f"the initial state is ({', '.join(names)}), each of shape {expected}, not {got}")
-        split = [list(part) for part in parts]
-        return [tuple(column) if len(names) > 1 else column[0] for column in zip(*split, strict=True)]
+            return [None] * self.num_layers
+        state = self.layers[0].checked_state(state, (self.num_layers, *x.shape[1:-1]), x.dtype)
+        return list(zip(*state, strict=True)) if isinstance(state, tuple) else list(state)
 
     def extra_repr(self) -> str:
         """The sizes."""
-        depth = f", {len(self.layers)} layers" if len(self.layers) > 1 else ""
+        depth = f", {self.num_layers} layers" if self.num_layers > 1 else ""
         return f"{self.input_size} -> {self.hidden_size}{depth}"
 
 
 class RNN(Recurrent):
-    """Elman RNN layers: h = tanh(W x + U h + b)."""
+    """Elman RNN layers: h = tanh(W x + U h + b), or with relu; the other options are every layer's."""
 
     default_cell = RNNCell
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+        **options: Any,
+    ) -> None:
+        if nonlinearity != "tanh":
+            options["cell"] = partial(options.get("cell") or RNNCell, nonlinearity=nonlinearity)
+        super().__init__(input_size, hidden_size, num_layers, **options)
 
 
 class LSTM(Recurrent):

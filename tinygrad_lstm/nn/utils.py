@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import GradError
+from tinygrad_lstm.errors import ArgumentError, GradError
 
 
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, error_if_nonfinite: bool = False) -> float:
@@ -24,12 +25,15 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, erro
     >>> np.linalg.norm(w.grad.numpy()).round(4)
     np.float32(1.0)
     """
+    if not max_norm >= 0:
+        raise ArgumentError(f"max_norm is the largest norm allowed, at least 0, not {max_norm}")
     with_grad = [p for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
     gradients = [p.grad.data for p in with_grad if p.grad is not None]
-    norm = float(np.sqrt(sum(np.vdot(g, g).real.astype(np.float64) for g in gradients)))
-    if error_if_nonfinite and not np.isfinite(norm):
+    sizes = [np.abs(g).astype(np.float64) for g in gradients]  # in float32 the square of 1e30 is infinite
+    norm = math.sqrt(sum(float(np.vdot(size, size)) for size in sizes))
+    if error_if_nonfinite and not math.isfinite(norm):
         raise GradError(f"the norm of the gradients is {norm}: nothing was clipped")
-    factor = min(1.0, max_norm / (norm + 1e-6)) if norm == norm else norm
+    factor = math.nan if math.isnan(norm) else min(1.0, max_norm / (norm + 1e-6))
     if factor != 1.0:
         for parameter, g in zip(with_grad, gradients, strict=True):
             parameter.grad = Tensor(g * factor)
@@ -38,6 +42,8 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, erro
 
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
     """Hold each element of each gradient within ±clip_value; the direction may change."""
+    if not clip_value >= 0:
+        raise ArgumentError(f"clip_value is the largest size allowed, at least 0, not {clip_value}")
     for parameter in [parameters] if isinstance(parameters, Tensor) else parameters:
         if parameter.grad is not None:
             parameter.grad = Tensor(np.clip(parameter.grad.data, -clip_value, clip_value))

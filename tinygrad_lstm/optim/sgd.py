@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.optim.optimizer import Optimizer
 
 
@@ -24,8 +25,12 @@ class SGD(Optimizer):
     tensor(0.5, requires_grad=True)
     """
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.0) -> None:
+    def __init__(self, parameters: Iterable[Tensor] | Tensor, lr: float, momentum: float = 0.0) -> None:
         super().__init__(parameters, lr)
+        if not 0 <= momentum < 1:
+            raise ArgumentError(
+                f"momentum is the share of the velocity that is kept, 0 <= momentum < 1, not {momentum}"
+            )
         self.momentum = momentum
 
     def update(self, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
