@@ -19,7 +19,7 @@ long, c_of_one = np.zeros((5, 2, 3), np.float32), np.zeros((1, 4), np.float32)
 
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: nn.Sequential(nn.Linear(2, 3), tg.tanh), DtypeError, "part 1 is a Primitive, not a Module"),  # type: ignore[arg-type]
-    (lambda: nn.ModuleList([3]), DtypeError, "part 0 is a int, not a Module"),  # type: ignore[type-var]
+    (lambda: nn.ModuleList([nn.Linear(2, 3), w]), DtypeError, "part 1 is a Tensor, not a Module"),  # type: ignore[list-item]
     (lambda: lstm_cell(x, tg.tensor(h)), ShapeError, r"tuple \(h, c\), each of shape \(2, 4\), not just one tensor"),
     (lambda: lstm_cell(x, (h, c_of_one)), ShapeError, r"not \(2, 4\), \(1, 4\), in lstmcell"),
     (lambda: gru_cell(x, c_of_one), ShapeError, r"the state is h, of shape \(2, 4\), not \(1, 4\), in grucell"),
@@ -43,8 +43,8 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: nn.utils.clip_grad_value_(w, -1.0), ArgumentError, "clip_value"),
     (lambda: tg.losses.cross_entropy(tg.tensor(1.0), np.array(0)), ShapeError, "axis of classes"),
     (lambda: tg.losses.mse_loss(w, w, "avg"), ArgumentError, "reduction"),  # type: ignore[arg-type]
-    (lambda: tg.label(a=3), DtypeError, "a is a int"),  # type: ignore[arg-type]
-    (lambda: tg.tag(3, "a"), DtypeError, "not from a int"),  # type: ignore[arg-type]
+    (lambda: tg.label(a=3), DtypeError, "a is of type int"),  # type: ignore[arg-type]
+    (lambda: tg.tag(3, "a"), DtypeError, "not from a value of type int"),  # type: ignore[arg-type]
     (lambda: tg.tensor([[1], [1, 2]]), ShapeError, "all of the same length"),
     (lambda: tg.tensor([[1], [1, 2]], dtype=np.float64), ShapeError, "all of the same length"),
     (lambda: tg.tensor("abc", dtype=np.float64), DtypeError, "cannot make a tensor of str"),

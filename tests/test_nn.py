@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +253,96 @@ def test_clipping() -> None:
     assert w.grad.tolist() == [np.inf, 1]
     w.grad = None
     assert nn.utils.clip_grad_norm_([w], 1.0) == 0
+
+
+def names(module: nn.Module) -> list[str]:
+    return [parameter.source.node.label for parameter in module.parameters()]
+
+
+def test_names_last() -> None:
+    net = nn.Linear(3, 2)
+    assert names(copy.deepcopy(net)) == names(pickle.loads(pickle.dumps(net))) == ["W", "b"]
+    for parameter in net.parameters():
+        parameter.requires_grad = False
+        parameter.requires_grad = True
+    assert names(net) == ["W", "b"]
+    with tg.no_grad():
+        assert names(nn.Linear(3, 2)) == ["W", "b"]
+
+
+def test_a_copied_name_is_the_copys_own() -> None:
+    net = nn.Linear(3, 2)
+    other = copy.deepcopy(net)
+    tg.label(V=other.W)
+    assert names(net) == ["W", "b"]
+
+
+def test_a_frozen_parameter_in_another_dtype() -> None:
+    net = nn.Linear(3, 2)
+    net.W.requires_grad = False
+    net.astype(np.float64)
+    assert not net.W.requires_grad
+    assert net.W.source.node.dtypes == (np.dtype(np.float64),)
+    assert names(net) == ["W", "b"]
+
+
+def test_a_part_may_point_back() -> None:
+    class Part(nn.Module):
+        def __init__(self, parent: nn.Module) -> None:
+            self.W = nn.Parameter([1.0])
+            self.parent = parent
+
+    class Whole(nn.Module):
+        def __init__(self) -> None:
+            self.part = Part(self)
+
+    whole = Whole()
+    assert [name for name, _ in whole.named_parameters()] == ["part.W"]
+    assert "(parent): ..." in repr(whole)
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        {"file": np.ones(2), "allow_pickle": np.zeros(1)},
+        {"a": {}, "b": {"c": {}, "d": np.ones(1)}},
+        {"a": np.ones(1), "a.npy": np.zeros(2)},
+        {},
+    ],
+)
+def test_every_key_and_every_dict_comes_back(obj: dict[str, Any], tmp_path: Path) -> None:
+    tg.save(obj, tmp_path / "x.npz")
+    np.testing.assert_equal(tg.load(tmp_path / "x.npz"), obj)
+
+
+def test_numpy_reads_what_save_writes_and_the_other_way_round(tmp_path: Path) -> None:
+    tg.save({"a": np.arange(3), "b": {"c": np.eye(2)}}, tmp_path / "ours.npz")
+    with np.load(tmp_path / "ours.npz") as npz:
+        assert npz["b/c"].tolist() == [[1, 0], [0, 1]]
+    np.savez_compressed(tmp_path / "theirs.npz", a=np.arange(3))
+    assert tg.load(tmp_path / "theirs.npz")["a"].tolist() == [0, 1, 2]
+
+
+def test_what_save_cannot_take_is_told_in_the_callers_words(tmp_path: Path) -> None:
+    w = tg.tensor([1.0], requires_grad=True)
+    with pytest.raises(WeightsError, match="a is a list: only arrays"):
+        tg.save({"a": [w, w]}, tmp_path / "x.npz")
+    with pytest.raises(WeightsError, match="not a Tensor"):
+        tg.save(w, tmp_path / "x.npz")  # type: ignore[arg-type]  # the point
+    (tmp_path / "x.npz").mkdir()
+    with pytest.raises(WeightsError, match=r"x\.npz is a folder"):
+        tg.save({"a": w}, tmp_path / "x.npz")
+
+
+def test_integers_are_taken_in_the_dtype_of_the_parameters() -> None:
+    x = np.arange(6).reshape(2, 3)
+    assert nn.Linear(3, 2)(x).dtype == np.float32
+    assert nn.Linear(3, 2).astype(np.float64)(tg.tensor(x)).dtype == np.float64
+    for layer in (nn.RNN, nn.LSTM, nn.GRU):
+        assert layer(3, 2)(x)[0].dtype == np.float32
+    assert nn.unroll(nn.GRUCell(3, 2), x).output.dtype == np.float32
+
+
+def test_dropout_of_an_array_is_a_tensor() -> None:
+    for dropout in (nn.Dropout(), nn.Dropout().eval()):
+        assert isinstance(dropout(np.ones(3, np.float32)), tg.Tensor)

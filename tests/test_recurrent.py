@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -279,3 +280,39 @@ def test_an_error_inside_a_cell_says_where() -> None:
 
     with pytest.raises(ShapeError, match=r"add\(a \(3, 6\), b \(7,\)\) in rnn/t=1/layers\.0"):
         nn.RNN(D, H, cell=Wrong)(sequence())
+
+
+def test_the_smallest_cell_is_one_forward() -> None:
+    class Sum(nn.Cell):
+        def forward(self, x: tg.Tensor, state: tg.Tensor) -> tg.Tensor:
+            return state + x
+
+    x = sequence(0, T, B, H)
+    output, last = nn.RNN(H, H, num_layers=2, cell=Sum)(x)
+    np.testing.assert_allclose(output.data, x.data.cumsum(0).cumsum(0), rtol=1e-12)
+    assert last.shape == (2, B, H)
+
+
+def test_relu_layers() -> None:
+    net = make(nn.RNN, D, H, 2, nonlinearity="relu")
+    cells = [nn.RNNCell(width, H, nonlinearity="relu").astype(np.float64) for width in (D, H)]
+    y = x = sequence()
+    for ours, cell in zip(net.layers, cells, strict=True):
+        cell.load_state_dict(ours.state_dict())
+        y = nn.unroll(cell, y).output
+    np.testing.assert_array_equal(net(x)[0].data, y.data)
+    assert (y.data >= 0).all()
+    assert net.num_layers == 2
+
+
+def test_trajectories_and_chains_are_told_in_a_line() -> None:
+    trajectory = make(nn.GRU, D, H, 2).unroll(sequence())
+    assert repr(trajectory) == "Trajectory(output (5, 3, 6), 2 x Chain(GRUCell, 5 steps of x, r, z, n, h))"
+    assert repr(nn.unroll(nn.RNNCell(D, H), sequence(), collect=False)) == "Chain(RNNCell, steps not kept)"
+
+
+def test_the_state_is_checked_once_not_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    check = Mock(side_effect=nn.Cell.checked_state)
+    monkeypatch.setattr(nn.Cell, "checked_state", lambda *args: check(*args))
+    nn.unroll(nn.LSTMCell(D, H), sequence())
+    assert check.call_count == 1

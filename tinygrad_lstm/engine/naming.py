@@ -24,7 +24,7 @@ def label(**named: Tensor) -> None:
     recording = grad_enabled.get()
     for name, tensor in named.items():
         if not isinstance(tensor, Tensor):
-            raise DtypeError(f"label() names tensors, and {name} is a {type(tensor).__name__}")
+            raise DtypeError(f"label() names tensors, but {name} is of type {type(tensor).__name__}")
         if recording or tensor._source is not None:  # else it has no node that could bear a name
             source = tensor._source or tensor.source
             node = source.node
@@ -46,6 +46,6 @@ def tag(tensor: Tensor, name: str) -> Tensor:
     'carry'
     """
     if not isinstance(tensor, Tensor):
-        raise DtypeError(f"tag() is for the edge from a tensor, not from a {type(tensor).__name__}")
+        raise DtypeError(f"tag() marks the edge from a tensor, not from a value of type {type(tensor).__name__}")
     source = tensor._source or tensor.source
     return handle(tensor._data, make_source(source.node, source.index, name))

@@ -68,11 +68,12 @@ class Cell(Module):
             parts = (self.floating(state),)
         if len(parts) != len(names) or any(part.shape != shape for part in parts):
             expected = f"the tuple ({', '.join(names)}), each" if len(names) > 1 else f"{names[0]},"
-            got = ("just one tensor of shape " if len(parts) < len(names) else "") + ", ".join(
-                str(p.shape) for p in parts
+            got = ", ".join(str(part.shape) for part in parts) or "an empty tuple"
+            got = f"just one tensor of shape {got}" if len(parts) == 1 < len(names) else got
+            scope = current_scope.get()
+            raise ShapeError(
+                f"the state is {expected} of shape {shape}, not {got}" + (f", in {scope}" if scope else "")
             )
-            where = f", in {current_scope.get()}" if current_scope.get() else ""
-            raise ShapeError(f"the state is {expected} of shape {shape}, not {got}{where}")
         return parts if len(parts) > 1 else parts[0]
 
     def extra_repr(self) -> str:
