@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import pickle
@@ -129,6 +130,19 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(WeightsError):
         tg.load(path)
+
+
+def test_a_file_with_one_wrong_byte_is_refused_or_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, a=np.arange(500), b=np.eye(2))
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        broken = bytearray(whole)
+        broken[rng.integers(len(whole))] = rng.integers(256)
+        path.write_bytes(broken)
+        with contextlib.suppress(WeightsError):
+            tg.load(path)
 
 
 def test_a_file_with_a_pickle_in_it_is_refused_and_not_run(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -72,7 +73,7 @@ def load(path: str | Path) -> Nested:
             arrays = {name.removesuffix(".npy"): _read(archive, name) for name in archive.namelist()}
     except FileNotFoundError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, KeyError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise WeightsError(f"{path} is not a whole .npz file of plain arrays ({error})") from error
     return _nested(arrays)
 

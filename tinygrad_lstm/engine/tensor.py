@@ -47,17 +47,17 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
             raise DtypeError(
                 "a list of Tensors: put them together with tg.stack or tg.concatenate, which keep the graph"
             )
-        array = from_lists(data, None)
+        array = numpy_array(data, None)
         array = array if array.dtype.kind in "bOUS" else array.astype(_default_dtype[0])
     else:
-        array = from_lists(data, dtype)
+        array = numpy_array(data, dtype)
     if array.dtype.kind not in "biufc":
         raise DtypeError(f"cannot make a tensor of {type(data).__name__} ({array.dtype}): numbers are expected")
     return array
 
 
-def from_lists(data: TensorLike, dtype: DTypeLike | None) -> Array:
-    """What NumPy makes of it; what NumPy refuses is told in our words."""
+def numpy_array(data: TensorLike, dtype: DTypeLike | None) -> Array:
+    """``np.array``, whose refusals are told in our words."""
     try:
         return np.array(data, dtype=dtype)
     except (TypeError, ValueError) as error:
