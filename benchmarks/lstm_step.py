@@ -1,4 +1,6 @@
-"""The composed LSTM training step, forward and backward through the graph, against the same lines in eager PyTorch.
+"""A composed LSTM training step, forward and backward through the graph, against the same lines in eager PyTorch.
+
+Ours is ``nn.LSTM`` as users call it, which runs the lines of ``LSTMCell``; theirs are those lines, written out in torch.
 
     python benchmarks/lstm_step.py [repetitions]
 
@@ -27,28 +29,23 @@ from tinygrad_lstm import nn
 SIZES = ((50, 1, 16, 32, 60), (50, 16, 32, 64, 40), (50, 64, 128, 256, 10))  # T, B, D, H, repetitions
 
 
-def our_step(sequence: Any, cell: nn.LSTMCell, hidden: int) -> Callable[[], None]:
+def our_step(sequence: Any, lstm: nn.LSTM) -> Callable[[], None]:
     x = tg.tensor(sequence)
-    zero = np.zeros((x.shape[1], hidden), x.dtype)
 
     def step() -> None:
-        cell.zero_grad()
-        h, c = tg.tensor(zero), tg.tensor(zero)
-        outputs = []
-        for x_t in x:
-            h, c = cell(x_t, (h, c))
-            outputs.append(h)
-        tg.stack(outputs).sum().backward()
+        lstm.zero_grad()
+        output, _ = lstm(x)
+        output.sum().backward()
 
     return step
 
 
-def torch_step(sequence: Any, cell: nn.LSTMCell, hidden: int) -> tuple[Callable[[], None], list[Any]]:
+def torch_step(sequence: Any, lstm: nn.LSTM, hidden: int) -> tuple[Callable[[], None], list[Any]]:
     import torch
 
     torch.set_num_threads(1)
     x = torch.tensor(sequence)
-    parameters = [torch.tensor(p.data, requires_grad=True) for p in cell.parameters()]
+    parameters = [torch.tensor(p.data, requires_grad=True) for p in lstm.parameters()]
     W, U, b = parameters
 
     def step() -> None:
@@ -81,11 +78,11 @@ def main() -> None:
     for T, B, D, H, repetitions in SIZES:
         tg.manual_seed(0)
         sequence = tg.randn(T, B, D).data
-        cell = nn.LSTMCell(D, H)
-        ours = our_step(sequence, cell, H)
-        theirs, parameters = torch_step(sequence, cell, H)
+        lstm = nn.LSTM(D, H)
+        ours = our_step(sequence, lstm)
+        theirs, parameters = torch_step(sequence, lstm, H)
         ours(), theirs()  # warm up, and make sure that both compute the same
-        for p, q in zip(cell.parameters(), parameters, strict=True):
+        for p, q in zip(lstm.parameters(), parameters, strict=True):
             assert p.grad is not None
             np.testing.assert_allclose(p.grad.data, q.grad.numpy(), rtol=1e-2, atol=1e-2 * np.abs(p.grad.data).max())
         times = [
