@@ -1,6 +1,6 @@
 """A composed LSTM training step, forward and backward through the graph, against the same lines in eager PyTorch.
 
-Ours is ``nn.LSTM`` as users call it, which runs the lines of ``LSTMCell``; theirs are those lines, written out in torch.
+Ours is ``nn.LSTM`` as users call it, which runs the lines of ``LSTMCell``; theirs are those lines written in torch.
 
     python benchmarks/lstm_step.py [repetitions]
 
