@@ -90,6 +90,34 @@ def test_without_graphviz_the_dot_text_is_saved_with_advice(picture: viz.Picture
         render(picture.source, "svg")
 
 
+@pytest.mark.usefixtures("no_graphviz")
+def test_somebody_elses_gv_is_left_alone(picture: viz.Picture, tmp_path: Path) -> None:
+    other = tmp_path / "graph.gv"
+    other.write_text("digraph mine { a -> b }")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"saved the DOT text as .*graph-2.gv"):
+            assert picture.save(tmp_path / "graph.svg") == tmp_path / "graph-2.gv"
+    assert other.read_text() == "digraph mine { a -> b }"
+    for drawn in (picture, viz.draw(tg.nn.LSTM(2, 3).unroll(tg.randn(1, 1, 2)))):
+        with pytest.warns(UserWarning, match="saved the DOT text as .*graph-2.gv"):
+            drawn.save(tmp_path / "graph.svg")
+
+
+def test_the_suffix_may_be_in_capitals(picture: viz.Picture, tmp_path: Path) -> None:
+    assert picture.save(tmp_path / "GRAPH.SVG").read_bytes().startswith(b"<svg")
+    assert picture.save(tmp_path / "GRAPH.Gv").read_text(encoding="utf-8") == picture.source
+
+
+def test_a_pygraphviz_in_the_users_folder_is_not_imported(
+    picture: viz.Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pygraphviz.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert picture.svg.startswith("<svg")
+
+
 def test_bad_paths_are_errors_in_the_callers_words(picture: viz.Picture, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"cannot save graph.svg: there is no folder .*nowhere; make it first"):
         picture.save(tmp_path / "nowhere" / "graph.svg")
@@ -97,6 +125,11 @@ def test_bad_paths_are_errors_in_the_callers_words(picture: viz.Picture, tmp_pat
         picture.save(tmp_path / "graph.jpeg")
     with pytest.raises(ValueError, match="without a suffix"):
         picture.save(tmp_path / "graph")
+    (tmp_path / "folder.svg").mkdir()
+    for folder in (tmp_path, tmp_path / "folder.svg"):
+        with pytest.raises(IsADirectoryError, match=r"it is a folder; name a file in it, as in .*graph.svg$"):
+            picture.save(folder)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_write_that_fails_leaves_what_was_there(

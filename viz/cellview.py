@@ -179,6 +179,10 @@ class _CellView:
         if self.flow is None or self.flow.split is None:
             return
         theme, split = self.theme, self.flow.split
+        state = sign(self.unrolled, split.state, split.t)
+        if not split.told:
+            self.split_text(f"∂L/∂{state}:&#160;not finite, so no shares")
+            return
         ways = ("came along C", "along h") if self.lstm else ("carried", "through the gates")
         parts = list(zip((theme.carried, theme.gated), (split.carried, split.gated), ways, strict=True))
         widths = [(hue, round(136 * min(max(part, 0), 1))) for hue, part, _ in parts]
@@ -189,13 +193,19 @@ class _CellView:
         said = ",&#160;".join(  # a plain space before bold is lost in browsers
             f'<FONT COLOR="{theme.spoken(hue)}"><B>{percent(part)}</B></FONT> {way}' for hue, part, way in parts
         )
-        against = ", against it" if min(split.carried, split.gated) < -0.005 else ""
-        text = f"∂L/∂{sign(self.unrolled, split.state, split.t)}:&#160;{said}{against}"
-        width = width_of_text(html.unescape(re.sub("<.*?>", "", text)), 10)
-        x, top = self.x(split.t + 1) - 28 - max(width, 136) / 2, self.template.top
+        x = self.split_text(f"∂L/∂{state}:&#160;{said}{', against it' if split.opposed else ''}")
         look = {"shape": "plaintext", "style": "", "tooltip": SPLIT_TOLD}
-        node(self.dot, "split_bar", (x, top - 15), (140, 8), bar, **look)
-        node(self.dot, "split_text", (x, top - 32), (width, 15), f"<{self.small(text, theme.quiet)}>", **look)
+        node(self.dot, "split_bar", (x, self.template.top - 15), (140, 8), bar, **look)
+
+    def split_text(self, text: str) -> float:
+        """What is said of the first state's gradient, at the right of the first panel; returns its middle."""
+        width = width_of_text(html.unescape(re.sub("<.*?>", "", text)), 10)
+        x = self.x(2) - 28 - max(width, 136) / 2
+        node(
+            self.dot, "split_text", (x, self.template.top - 32), (width, 15),
+            f"<{self.small(text, self.theme.quiet)}>", shape="plaintext", style="", tooltip=SPLIT_TOLD,
+        )  # fmt: skip
+        return x
 
     # Lines
 

@@ -15,21 +15,26 @@ def in_words_of(unrolled: Unrolled, flow: Flow) -> str:
     said = [f"The gradient of {loss} in one {template.cell} over {steps}, from the last step to the first."]
     for name in dict.fromkeys([template.belt_state, *template.made_in]):
         norms = [
-            f"{number(flow.states[name, t])} at {letter(name, lstm)}{subscript(t)}"
+            f"{number(flow.states[name, t])} at t = {t}"
             for t in range(unrolled.last, -1, -1)
             if (name, t) in flow.states
         ]
         if norms:
-            said.append(f"Its norm is {', '.join(norms)}.")
+            said.append(f"The norm of ∂L/∂{letter(name, lstm)} is {', '.join(norms)}.")
     if template.belt:
         gates = [getattr(step, template.gate).data.mean() for step in unrolled.chain.steps]
         means = ", ".join(f"{number(float(mean))} at t = {t}" for t, mean in enumerate(gates, start=1))
-        said.append(f"Each step of the belt multiplies it by {template.gate}, on average {means}.")
-    if flow.split is not None:
+        carried = f"∂L/∂{letter(template.belt_state, lstm)}"
+        said.append(f"Each step of the belt multiplies {carried} by {template.gate}, on average {means}.")
+    if flow.split is not None and not flow.split.told:
         sign = letter(flow.split.state, lstm) + subscript(flow.split.t)
-        carried, gated = percent(flow.split.carried), percent(flow.split.gated)
+        said.append(f"∂L/∂{sign} is not finite, so no shares of it can be told.")
+    elif flow.split is not None:
+        sign = letter(flow.split.state, lstm) + subscript(flow.split.t)
+        along, across = percent(flow.split.carried), percent(flow.split.gated)
         way = "along C, from step to step only times f" if lstm else f"from h to h, only times {template.gate}"
-        said.append(f"Of ∂L/∂{sign}, {carried} came {way}; {gated} came through the gates, by way of h.")
+        against = ", against it" if flow.split.opposed else ""
+        said.append(f"Of ∂L/∂{sign}, {along} came {way}; {across} came through the gates, by way of h{against}.")
     if flow.weights:
         adds = ", ".join(f"{number(size)} at t = {t}" for t, size in sorted(flow.weights.items()))
         said.append(f"To ∂L/∂W the steps add parts of norm {adds}.")

@@ -6,6 +6,7 @@ second time here, no ``.grad`` is touched, and the graph stays usable.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Container
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -24,7 +25,7 @@ class Split:
     """How one state's gradient came: the parts of the whole along the belt and through the gates, which sum to 1.
 
     A part is the projection of what came that way on the whole, so it is exact; it is negative where one way works
-    against the other.
+    against the other, and NaN where the gradient is not finite.
     """
 
     state: str
@@ -35,6 +36,16 @@ class Split:
     def gated(self) -> float:
         """What is left for the gates."""
         return 1 - self.carried
+
+    @property
+    def told(self) -> bool:
+        """Whether there are shares to tell: of a gradient that is not finite there are none."""
+        return math.isfinite(self.carried)
+
+    @property
+    def opposed(self) -> bool:
+        """Whether one way works against the other by more than a rounded percentage hides."""
+        return min(self.carried, self.gated) < -0.005
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ def share(part: Array, whole: Array) -> float:
     """
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     length = float((whole * whole).sum())
-    return float((part * whole).sum()) / length if length else 0.0
+    return float((part * whole).sum() / length) if length else 0.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,11 @@ def flow_of(loss: tg.Tensor, unrolled: Unrolled) -> Flow:
 
     Raises GradError where the loss does not depend on the cell, or its graph is gone.
     """
+    with np.errstate(all="ignore"):  # a gradient that exploded is drawn as it is
+        return _flow_of(loss, unrolled)
+
+
+def _flow_of(loss: tg.Tensor, unrolled: Unrolled) -> Flow:
     whole = sweep(loss, unrolled)
     if not whole.states:
         raise tg.errors.GradError("the loss does not depend on this trajectory: was it computed from another run?")

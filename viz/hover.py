@@ -5,6 +5,8 @@ from __future__ import annotations
 import linecache
 from pathlib import Path
 
+import numpy as np
+
 from viz.names import text
 from viz.roles import OUTSIDE, WEIGHTS, Line, Part, Unrolled
 from viz.style import letter, number, subscript
@@ -21,7 +23,9 @@ def told_part(unrolled: Unrolled, role: str, t: int) -> str:
     step = unrolled.chain.steps[t - 1] if t else unrolled.chain.initial
     if role in step.named:
         tensor = step.named[role]
-        mean, low, high = (number(float(value)) for value in (tensor.data.mean(), tensor.data.min(), tensor.data.max()))
+        with np.errstate(all="ignore"):  # of values that are not finite
+            values = tensor.data.mean(), tensor.data.min(), tensor.data.max()
+        mean, low, high = (number(float(value)) for value in values)
         lines.append(f"{sign(unrolled, role, t)} {tensor.shape} {tensor.dtype}: mean {mean}, {low} to {high}")
     source: dict[str, str] = {}  # each line of it once
     for vertex in unrolled.parts.get((unrolled.template.made_in.get(role, role), t), ()):

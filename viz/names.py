@@ -29,6 +29,7 @@ class Names:
                 self._starts.setdefault(vertex.id, t - 1)
         states = [vertex for vertex in graph.vertices if vertex.kind == "state" or vertex.id in self._starts]
         self._states = {vertex.label for vertex in states if vertex.label}
+        self._modules = _modules(graph)
 
     def of(self, vertex: Vertex) -> str:
         """The name of a vertex as the equations write it, e.g. C₂; empty if nobody gave it one."""
@@ -36,6 +37,7 @@ class Names:
             return ""
         sign = letter(vertex.label, vertex.scope in self._lstms or self.is_start(vertex))
         t = self._starts.get(vertex.id, vertex.step)
+        sign = f"{self._modules[vertex.id]} {sign}" if vertex.id in self._modules else sign
         return sign + (subscript(t) if t is not None else "")
 
     def is_start(self, vertex: Vertex) -> bool:
@@ -79,6 +81,27 @@ class Names:
         output = f"[{edge.index}]" if len(source.shapes) > 1 else ""
         tag = f", tagged {edge.tag}" if edge.tag else ""
         return f"{source.op}{output} as {edge.name} of {target.op} {edge.shape}{tag}"
+
+
+def _modules(graph: tg.Graph) -> dict[int, str]:
+    """For parameters that share a name, the module that reads each first: the shortest word that tells them apart."""
+    first: dict[int, Vertex] = {}
+    for edge in graph.edges:
+        first.setdefault(edge.source, graph.vertices[edge.target])
+    same: dict[str, dict[int, tuple[str, ...]]] = {}
+    for vertex in graph.vertices:
+        if vertex.kind == "parameter" and vertex.label and vertex.id in first:
+            reader = first[vertex.id]
+            path = tuple(part for part in reader.scope if part != f"t={reader.step}")
+            same.setdefault(vertex.label, {})[vertex.id] = path
+    found: dict[int, str] = {}
+    for paths in same.values():
+        words = [
+            {vertex: path[k] for vertex, path in paths.items() if path} for k in (0, -1)
+        ] + [{vertex: "/".join(path) for vertex, path in paths.items() if path}]  # fmt: skip
+        if len(paths) > 1:
+            found |= next((few for few in words if len(set(few.values())) == len(paths)), words[-1])
+    return found
 
 
 def is_leaf(vertex: Vertex) -> bool:

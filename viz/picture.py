@@ -10,11 +10,13 @@ import warnings
 from collections.abc import Container
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from viz.render import NoGraphvizError, render
 
+OURS = (b'digraph "graph" {', b"digraph cell {")  # how our texts begin
 SUFFIXES = (".svg", ".png", ".pdf", ".gv", ".dot")
 MANY_NODES = 500  # above this a PNG takes a while, and cairo may scale it down
 
@@ -36,21 +38,29 @@ class Picture:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture in the format of the suffix, whole or not at all; returns the path that was written.
 
-        Where no Graphviz is found the DOT text is saved beside it as ``.gv``, with a warning that says what to install.
+        Where no Graphviz is found the DOT text is saved beside it as ``.gv``, under another name if there is a file of
+        somebody else's, with a warning that names it and says what to install.
 
-        Raises ValueError for another suffix, FileNotFoundError for a folder that is not there.
+        Raises ValueError for another suffix, FileNotFoundError for a folder that is not there, IsADirectoryError for
+        one that is.
         """
         path = Path(path)
-        if path.suffix not in SUFFIXES:
+        suffix = path.suffix.lower()
+        if path.is_dir():
+            raise IsADirectoryError(
+                f"cannot save to {path}: it is a folder; name a file in it, as in {path / 'graph.svg'}"
+            )
+        if suffix not in SUFFIXES:
             raise ValueError(f"a picture is saved as {', '.join(SUFFIXES)}, not {path.suffix or 'without a suffix'!r}")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}; make it first")
-        if path.suffix == ".png" and self.nodes > MANY_NODES:
-            warnings.warn(f"a PNG of {self.nodes} nodes is slow to draw; .svg is quick and stays sharp", stacklevel=2)
+        if suffix == ".png" and self.nodes > MANY_NODES:
+            said = f"a PNG of {self.nodes} nodes is slow to draw, and scaled down where it would be too wide"
+            warnings.warn(f"{said}; .svg is quicker and stays sharp", stacklevel=2)
         try:
-            return write_whole(path, self._bytes(path.suffix))
+            return write_whole(path, self._bytes(suffix))
         except NoGraphvizError as missing:
-            path = path.with_suffix(".gv")
+            path = unused(path.with_suffix(".gv"))
             warnings.warn(f"{missing}; saved the DOT text as {path}", stacklevel=2)
             return write_whole(path, self.source.encode())
 
@@ -90,6 +100,16 @@ def self_describing(svg: str, title: str, description: str) -> str:
         count=1,
         flags=re.DOTALL,
     )
+
+
+def unused(path: Path) -> Path:
+    """This path, or the first numbered one beside it, where no file is, or one that a picture was saved in."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(free for free in chain([path], numbered) if not free.exists() or _is_ours(free))
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_file() and path.read_bytes().startswith(OURS)
 
 
 def write_whole(path: Path, content: bytes) -> Path:

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from tinygrad_lstm.errors import TinygradError
+
 PNG_DPI = 144
 ADVICE = 'no Graphviz found: pip install "tinygrad-lstm[viz]" (or pygraphviz) draws it'
 
@@ -22,7 +24,7 @@ sys.stdout.buffer.write(pygraphviz.AGraph(string=source).draw(prog="dot", format
 """
 
 
-class RenderError(RuntimeError):
+class RenderError(TinygradError, RuntimeError):
     """Graphviz was there and could not draw the picture."""
 
 
@@ -52,7 +54,7 @@ def commands(format: str) -> Iterator[list[str]]:
     if dot := shutil.which("dot"):
         yield [dot, f"-T{format}", *filter(None, [arguments])]
     if importlib.util.find_spec("pygraphviz") is not None:
-        yield [sys.executable, "-c", _CHILD, format, arguments]
+        yield [sys.executable, "-P", "-c", _CHILD, format, arguments]  # -P: no pygraphviz.py of the user's folder
 
 
 def _complaint(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
+from tinygrad_lstm.errors import TinygradError
 from tinygrad_lstm.graph import GraphEdge
 from viz.templates import TEMPLATES, Template
 
@@ -23,8 +24,12 @@ Begins: TypeAlias = Callable[[GraphEdge], Part | None]  # what an edge reads of 
 WEIGHTS, OUTSIDE = "weights", "loss"  # the parts that are no box of a step
 
 
-class NoCellViewError(ValueError):
+class NoCellViewError(TinygradError, ValueError):
     """A chain that no template fits; the op view draws it."""
+
+
+class NothingRecordedError(TinygradError, ValueError):
+    """A trajectory that left no graph to draw."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ class _Finder:
                 'draw(..., view="op") draws any graph'
             )
         if any(self.graph.vertices[self.graph.id_of(step.named[name])].kind == "constant" for name in template.made_in):
-            raise ValueError(f"nothing was recorded at step t={t}: was it run under no_grad()?")
+            raise NothingRecordedError(f"step t={t} was made under no_grad: nothing was recorded to draw")
         names = {self.graph.id_of(step.named[name]): name for name in template.letters if name != "x"}
         start = {self.value(before.named[name]): name for name in template.made_in}
         x = self.value(step.named["x"])

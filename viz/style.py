@@ -87,10 +87,14 @@ WIDTH_FORMULA = "1.1 + 2.5·log₁₀(‖∇‖ / 0.03)"
 def width_of(norm: float) -> float:
     """The line width, in points, for a gradient of this norm: ten times the gradient is 2.5 points more.
 
-    >>> [width_of(norm) for norm in (0.0, 0.03, 0.3, 3.0, 1e9)]
-    [0.8, 1.1, 3.6, 6.1, 6.5]
+    What is not finite is as wide as a line gets.
+
+    >>> [width_of(norm) for norm in (0.0, 0.03, 0.3, 3.0, 1e9, math.nan)]
+    [0.8, 1.1, 3.6, 6.1, 6.5, 6.5]
     """
-    if not norm > 0:  # NaN as well
+    if not math.isfinite(norm):
+        return THICKEST
+    if norm == 0:
         return FINEST
     return min(max(1.1 + 2.5 * math.log10(norm / 0.03), FINEST), THICKEST)
 
@@ -101,19 +105,30 @@ def width_of(norm: float) -> float:
 def number(x: float) -> str:
     """A number as a caption has it: two decimals where they say something, two digits elsewhere.
 
-    >>> [number(x) for x in (0.7634, -0.00412, 0.0, 312.4, 3.2e-7, 51234.0)]
-    ['0.76', '−0.0041', '0', '312', '3.2e−7', '5.1e+4']
+    >>> [number(x) for x in (0.7634, -0.00412, 0.0, 312.4, 3.2e-7, 51234.0, math.nan, -math.inf)]
+    ['0.76', '−0.0041', '0', '312', '3.2e−7', '5.1e+4', 'NaN', '−inf']
     """
     size = abs(x)
     if size == 0:
         return "0"
-    if not math.isfinite(x):
-        return str(x)
+    if math.isnan(x):
+        return "NaN"
+    if math.isinf(x):
+        return "inf" if x > 0 else "−inf"
     if 1e-3 <= size < 1e4:
         shown = f"{x:.0f}" if size >= 100 else f"{x:.2f}" if size >= 0.0995 else f"{x:.2g}"
         return shown.replace("-", "−")
     digits, exponent = f"{x:.1e}".split("e")
     return f"{digits}e{int(exponent):+d}".replace("-", "−")
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """So many of something, in figures.
+
+    >>> counted(1, "vertex", "vertices"), counted(3, "edge")
+    ('1 vertex', '3 edges')
+    """
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
 def percent(part: float) -> str:

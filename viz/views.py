@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+import numpy as np
+
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
+from tinygrad_lstm.errors import DtypeError
 from viz.cellview import cell_view
 from viz.describe import in_words_of
 from viz.gradients import flow_of
 from viz.opview import op_view
 from viz.picture import Picture
-from viz.roles import NoCellViewError, Unrolled, unrolled
-from viz.style import ThemeName, in_words, theme_named
+from viz.roles import NoCellViewError, NothingRecordedError, Unrolled, unrolled
+from viz.style import ThemeName, counted, in_words, theme_named
 
 VIEWS = ("auto", "op", "cell")
+TAKES = "tensors and trajectories, or lists, tuples and dicts of them"
 LONGEST = 12  # more steps side by side are too small to read
 
 
@@ -45,16 +49,21 @@ def draw(
     if isinstance(what, nn.Trajectory) and (view == "cell" or (view == "auto" and depth is None)):
         try:
             found = find(what, chain)
-        except NoCellViewError:
+        except (NoCellViewError, NothingRecordedError):  # of a part of the steps only, perhaps
             if view == "cell":
                 raise
         else:
             title = f"One {found.template.cell}, {_steps(found)}"
             source = cell_view(found, None, colours, title)
             return Picture(source, title, f"{title}, unrolled.", _count(source))
-    graph = tg.graph_of(list(tensors_in(what)))
-    description = _inventory(graph)
-    return Picture(op_view(graph, colours, depth), f"Computation graph: {graph}", description, len(graph.vertices))
+    tensors = list(tensors_in(what))
+    if not tensors:
+        raise ValueError(f"there is nothing to draw in an empty {type(what).__name__}; draw takes {TAKES}")
+    graph = tg.graph_of(tensors)
+    if isinstance(what, nn.Trajectory) and not graph.edges:
+        raise NothingRecordedError("this trajectory was made under no_grad: nothing was recorded to draw")
+    title = f"Computation graph: {_size(graph)}"
+    return Picture(op_view(graph, colours, depth), title, _inventory(graph), len(graph.vertices))
 
 
 def gradient_paths(
@@ -89,8 +98,9 @@ def find(trajectory: nn.Trajectory, chain: int, *also: tg.Tensor) -> Unrolled:
     """The parts of one chain of a trajectory, in the graph of all its tensors and of those given beside.
 
     Raises ValueError where there is no such chain; NoCellViewError, which is one too, where there is no template for
-    the cell or there are too many steps to draw.
+    the cell or there are too many steps to draw; NothingRecordedError where a step was made under no_grad.
     """
+    _check(trajectory, *also)
     try:
         one = trajectory.chains[chain]
     except IndexError:
@@ -99,8 +109,20 @@ def find(trajectory: nn.Trajectory, chain: int, *also: tg.Tensor) -> Unrolled:
         raise NoCellViewError(
             f"{len(one.steps)} steps are too many to read side by side; unroll a shorter window, up to {LONGEST}"
         )
+    if not one.steps or any(not step.h.size for step in one.steps):
+        raise NoCellViewError("no numbers in this trajectory: its batch, or its number of steps, is 0")
     named = [tensor for step in (one.initial, *one.steps) for tensor in step.named.values()]
     return unrolled(tg.graph_of([*also, *named, *one.cell.parameters()]), one)
+
+
+def _check(trajectory: object, *losses: object) -> None:
+    """Raise DtypeError where the arguments are something else, or in the other order."""
+    for loss in losses:
+        if not isinstance(loss, tg.Tensor):
+            order = " (the loss comes first, the trajectory second)" if isinstance(loss, nn.Trajectory) else ""
+            raise DtypeError(f"expected a loss, which is a tensor, not {type(loss).__name__}{order}")
+    if not isinstance(trajectory, nn.Trajectory):
+        raise DtypeError(f"expected a trajectory, which is what layer.unroll(x) gives, not {type(trajectory).__name__}")
 
 
 def tensors_in(what: Any) -> Iterator[tg.Tensor]:
@@ -112,15 +134,21 @@ def tensors_in(what: Any) -> Iterator[tg.Tensor]:
             yield from tensors_in(chain.state)
     elif isinstance(what, Mapping):
         yield from tensors_in(list(what.values()))
-    elif isinstance(what, Iterable) and not isinstance(what, str | bytes):
+    elif isinstance(what, Iterable) and not isinstance(what, str | bytes | np.ndarray):
         for part in what:
             yield from tensors_in(part)
     else:
-        raise TypeError(f"draw takes tensors and trajectories, not {type(what).__name__}")
+        came = "None" if what is None else "a NumPy array" if isinstance(what, np.ndarray) else type(what).__name__
+        raise DtypeError(f"draw takes {TAKES}, not {came}")
 
 
 def _steps(found: Unrolled) -> str:
     return f"{in_words(found.last)} time step{'s' * (found.last > 1)}"
+
+
+def _size(graph: tg.Graph) -> str:
+    vertices, edges = counted(len(graph.vertices), "vertex", "vertices"), counted(len(graph.edges), "edge")
+    return f"graph of {vertices} and {edges}"
 
 
 def _inventory(graph: tg.Graph) -> str:
@@ -132,9 +160,9 @@ def _inventory(graph: tg.Graph) -> str:
         kinds[kind] = kinds.get(kind, 0) + 1
         if kind == "operation":
             ops[vertex.op] = ops.get(vertex.op, 0) + 1
-    parts = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in kinds.items())
+    parts = ", ".join(counted(count, kind) for kind, count in kinds.items())
     done = ", ".join(f"{count} {op}" for op, count in ops.items())
-    text = f"A {graph}: {parts}"
+    text = f"A {_size(graph)}: {parts}"
     return f"{text} ({done})." if done else f"{text}."
 
 
