@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 from typing import Any
 from xml.etree import ElementTree
@@ -86,6 +87,22 @@ def test_the_svg_has_an_id_for_every_node_and_edge_and_widths_as_attributes(kind
         assert kind_of_group == "edge"
         (path,) = group.iter(f"{svg}path")
         assert float(path.get("stroke-width", 1)) == pytest.approx(float(look["penwidth"]), abs=0.01)
+
+
+def test_the_boxes_say_what_this_cell_computes() -> None:
+    class ReluCell(tg.nn.RNNCell):
+        def __init__(self, D: int, H: int, bias: bool = True) -> None:
+            super().__init__(D, H, bias, nonlinearity="relu")
+
+    x = tg.randn(2, 1, 3)
+    plain = tg.nn.RNN(3, 4, cell=ReluCell).unroll(x)
+    picture = viz.gradient_paths(plain.steps[-1].h.sum(), plain)
+    assert dot.read(picture.source)["squash_2"]["label"] == "relu"
+    assert "× relu′, Uᵀ" in picture.source
+    assert "tanh" not in re.sub('tooltip="[^"]*"', "", picture.source)
+    biased, bare = (tg.nn.LSTM(3, 4, bias=bias).unroll(x) for bias in (True, False))
+    assert dot.read(viz.draw(biased).source)["z_2"]["label"] == "Wx₂ + Uh₁ + b"
+    assert dot.read(viz.draw(bare).source)["z_2"]["label"] == "Wx₂ + Uh₁"
 
 
 def test_a_batchless_run_and_a_frozen_layer() -> None:

@@ -8,13 +8,13 @@ import re
 
 from viz.gradients import Flow
 from viz.header import Entry, header
-from viz.hover import sign, told_line, told_part
+from viz.hover import sign, told_line, told_part, words_of
 from viz.pinned import canvas, left_aligned, node, width_of_text
 from viz.roles import OUTSIDE, WEIGHTS, Line, Unrolled
 from viz.style import WIDTH_FORMULA, Theme, in_words, letter, number, percent, subscript, width_of
 from viz.templates import Box
 
-PILL, GATE, PRODUCT, DISC, INPUT = (62, 38), (80, 28), (98, 26), (27, 27), (30, 22)  # sizes in points
+PILL, GATE, PRODUCT, DISC, INPUT = (68, 42), (78, 30), (108, 28), (28, 28), (32, 23)  # sizes in points
 START_X, LOSS_X = -62, 44  # the middle of a state before the first step, and of the loss after the last
 BAR_Y, BAR_HEIGHT = -47, 30  # of the weights, below a template's bottom
 SPLIT_TOLD = "what never crossed from h into a gate, projected on the whole, and the rest: together 100%"
@@ -64,7 +64,7 @@ class _CellView:
 
     def small(self, text: str, colour: str) -> str:
         """Small text as markup."""
-        return f'<FONT POINT-SIZE="10" COLOR="{colour}">{text}</FONT>'
+        return f'<FONT POINT-SIZE="12" COLOR="{colour}">{text}</FONT>'
 
     # Parts of a step
 
@@ -80,7 +80,7 @@ class _CellView:
         caption = f'<FONT POINT-SIZE="14" COLOR="{theme.quiet}"><B>t = {t}</B></FONT>'
         if self.flow and t in self.flow.weights:
             caption += self.small(f"&#160;&#160;&#160;adds ‖∂L/∂W‖ {number(self.flow.weights[t])}", theme.quiet)
-        left_aligned(self.dot, f"caption_{t}", left + 22, template.top - 15, 220, caption)
+        left_aligned(self.dot, f"caption_{t}", left + 22, template.top - 15, 170, caption)
 
     def pill(self, name: str, t: int) -> None:
         """A state, with the norm of its gradient."""
@@ -94,7 +94,7 @@ class _CellView:
             note = "no gradient" if tensor.requires_grad else "constant"
         label = (
             f'<<FONT POINT-SIZE="15"><B>{sign(self.unrolled, name, t)}</B></FONT><BR/>'
-            f'<FONT POINT-SIZE="9" COLOR="{theme.quiet}">{note}</FONT>>'
+            f'<FONT POINT-SIZE="11" COLOR="{theme.quiet}">{note}</FONT>>'
         )
         node(
             self.dot, f"{name}_{t}", self.place(name, t), PILL, label, style="rounded,filled", penwidth="2.2",
@@ -107,13 +107,13 @@ class _CellView:
         if box.look == "state":
             self.pill(role, t)
             return
-        text = box.text.format(t=subscript(t), p=subscript(t - 1)) or sign(self.unrolled, role, t)
+        text = words_of(self.unrolled, role, t) or sign(self.unrolled, role, t)
         if box.look == "op":
             hue = theme.carried if role in self.template.belt else theme.ink
             size = DISC
             look = {"shape": "circle", "penwidth": "1.8", "fontsize": "15" if len(text) == 1 else "8.5"}
         elif box.look == "product":
-            hue, size, look = theme.weights, PRODUCT, {"style": "rounded,filled", "fontsize": "10"}
+            hue, size, look = theme.weights, PRODUCT, {"style": "rounded,filled", "fontsize": "11.5"}
         elif box.look == "input":
             hue, size = theme.weights, INPUT
             look = {"style": "rounded,filled", "fillcolor": theme.filled(hue)}
@@ -122,7 +122,7 @@ class _CellView:
             look = {"penwidth": "1.6", "fillcolor": theme.filled(hue)}
             name = f"<B>{letter(role, self.lstm)}</B>"
             name = f"<I>{name}</I>" if role == letter(role, self.lstm) else name  # C̃ upright: slanted, the tilde slips
-            text = f'<{name}{subscript(t)}&#160;<FONT POINT-SIZE="9" COLOR="{theme.spoken(hue)}">{box.note}</FONT>>'
+            text = f'<{name}{subscript(t)}&#160;<FONT POINT-SIZE="11" COLOR="{theme.spoken(hue)}">{box.note}</FONT>>'
         told = told_part(self.unrolled, role, t)
         node(self.dot, f"{role}_{t}", self.place(role, t), size, text, color=hue, tooltip=told, **look)
 
@@ -199,7 +199,7 @@ class _CellView:
 
     def split_text(self, text: str) -> float:
         """What is said of the first state's gradient, at the right of the first panel; returns its middle."""
-        width = width_of_text(html.unescape(re.sub("<.*?>", "", text)), 10)
+        width = width_of_text(html.unescape(re.sub("<.*?>", "", text)), 11)
         x = self.x(2) - 28 - max(width, 136) / 2
         node(
             self.dot, "split_text", (x, self.template.top - 32), (width, 15),
@@ -260,8 +260,11 @@ class _CellView:
             guide = "Values run left to right, gradients right to left. "
             guide += "A line is as wide as the log of the gradient that went along it."
             ways = [Entry(template.carried, theme.carried, "solid", 4)] if template.belt else []
+            gated = template.gated
+            if not template.belt:  # an RNN's one way is through whatever it squashes with
+                gated = gated.replace("tanh", words_of(self.unrolled, "squash", 1))
             ways += [
-                Entry(template.gated, theme.gated, "dashed", 3),
+                Entry(gated, theme.gated, "dashed", 3),
                 Entry("into the shared weights", theme.weights, "solid", 3),
                 Entry("no gradient", theme.forward, "solid", 1.1, forward=True),
             ]

@@ -48,5 +48,18 @@ def _in_words(unrolled: Unrolled, part: Part) -> str:
     role, t = part
     if role in (OUTSIDE, WEIGHTS):
         return "the loss" if role == OUTSIDE else ", ".join(unrolled.parameters.values())
+    return words_of(unrolled, role, t) or sign(unrolled, role, t)
+
+
+def words_of(unrolled: Unrolled, role: str, t: int) -> str:
+    """What a box of the template says, as it is in this graph: with the operation's own name, and b only if it is read.
+
+    The template's tanh may be a relu, and a cell may have no bias.
+    """
     words = unrolled.template.boxes[role].text
-    return words.format(t=subscript(t), p=subscript(t - 1)) if words else sign(unrolled, role, t)
+    if words == "tanh":
+        words = unrolled.graph.vertices[unrolled.parts[role, t][-1]].op if (role, t) in unrolled.parts else words
+    reads = {edge.source for line in unrolled.lines if line.target == (role, t) for edge in line.edges}
+    if not any(unrolled.parameters.get(source, "").startswith("b") for source in reads):
+        words = words.replace(" + b", "")
+    return words.format(t=subscript(t), p=subscript(t - 1))
