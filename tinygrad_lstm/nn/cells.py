@@ -63,10 +63,10 @@ class Cell(Module):
         if state is None:
             parts = tuple(zeros(shape, dtype=dtype) for _ in names)
         elif isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1):
-            parts = tuple(map(self.floating, state))
+            parts = tuple([self.floating(part) for part in state])
         else:
             parts = (self.floating(state),)
-        if len(parts) != len(names) or any(part.shape != shape for part in parts):
+        if [part.shape for part in parts] != [shape] * len(names):
             expected = f"the tuple ({', '.join(names)}), each" if len(names) > 1 else f"{names[0]},"
             got = ", ".join(str(part.shape) for part in parts) or "an empty tuple"
             got = f"just one tensor of shape {got}" if len(parts) == 1 < len(names) else got
