@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 ATTRIBUTE = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|<.*?>(?= \w+=|$)|\S+)')
 NODE = re.compile(r"^(\w+) \[(.*)\]$")
-EDGE = re.compile(r"^(\w+)(?::\w+)? -> (\w+)(?::\w+)? \[(.*)\]$")
+EDGE = re.compile(r"^(\w+)(?::\w+)* -> (\w+)(?::\w+)* \[(.*)\]$")
 
 
 @dataclass

@@ -14,7 +14,7 @@ from viz.roles import OUTSIDE, WEIGHTS, Line, Unrolled
 from viz.style import WIDTH_FORMULA, Theme, in_words, letter, number, percent, subscript, width_of
 from viz.templates import Box
 
-PILL, GATE, PRODUCT, DISC, INPUT = (68, 42), (78, 30), (108, 28), (28, 28), (32, 23)  # sizes in points
+PILL, GATE, PRODUCT, DISC, INPUT = (68, 42), (78, 30), (108, 48), (28, 28), (32, 23)  # sizes in points
 START_X, LOSS_X = -62, 44  # the middle of a state before the first step, and of the loss after the last
 BAR_Y, BAR_HEIGHT = -47, 30  # of the weights, below a template's bottom
 SPLIT_TOLD = "what never crossed from h into a gate, projected on the whole, and the rest: together 100%"
@@ -113,6 +113,7 @@ class _CellView:
             size = DISC
             look = {"shape": "circle", "penwidth": "1.8", "fontsize": "15" if len(text) == 1 else "8.5"}
         elif box.look == "product":
+            text = self.fan(role, text)
             hue, size, look = theme.weights, PRODUCT, {"style": "rounded,filled", "fontsize": "11.5"}
         elif box.look == "input":
             hue, size = theme.weights, INPUT
@@ -125,6 +126,23 @@ class _CellView:
             text = f'<{name}{subscript(t)}&#160;<FONT POINT-SIZE="11" COLOR="{theme.spoken(hue)}">{box.note}</FONT>>'
         told = told_part(self.unrolled, role, t)
         node(self.dot, f"{role}_{t}", self.place(role, t), size, text, color=hue, tooltip=told, **look)
+
+    def fan(self, role: str, text: str) -> str:
+        """A product's label, with a port at the right for each gate that reads it, so that no two arrows meet."""
+        boxes, height = self.template.boxes, self.template.boxes[role].y
+        gates = [(name, box.y) for name, box in boxes.items() if box.look in ("gate", "candidate")]
+        above = sorted((gate for gate in gates if gate[1] > height), key=lambda gate: gate[1])
+        level = [name for name, y in gates if y == height]
+        below = sorted((gate for gate in gates if gate[1] < height), key=lambda gate: -gate[1])
+        rows = max(len(above), len(below))
+        upper = [""] * (rows - len(above)) + [name for name, _ in reversed(above)]
+        lower = [name for name, _ in below] + [""] * (rows - len(below))
+        ports = [*upper, level[0] if level else "", *lower]
+        named = [f' PORT="{name}"' if name else "" for name in ports]
+        cells = [f'<TD{port} WIDTH="2" HEIGHT="6"></TD>' for port in named]
+        first = f'<TR><TD ROWSPAN="{len(ports)}" WIDTH="104">{text}</TD>{cells[0]}</TR>'
+        rest = "".join(f"<TR>{cell}</TR>" for cell in cells[1:])
+        return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{first}{rest}</TABLE>>'
 
     def derivative(self, t: int) -> None:
         """What the belt is multiplied by at this step, in letters and in numbers."""
@@ -249,7 +267,7 @@ class _CellView:
             "gate",
             "candidate",
         )
-        return (f"{source}_{t}:e", f"{target}_{u}:w") if fans else (f"{source}_{t}", f"{target}_{u}")
+        return (f"{source}_{t}:{target}:e", f"{target}_{u}:w") if fans else (f"{source}_{t}", f"{target}_{u}")
 
     # The header
 

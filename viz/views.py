@@ -75,6 +75,12 @@ def gradient_paths(
     (and direction) to draw, the top one unless said otherwise.
 
     Raises GradError where the graph was freed by an earlier backward, or does not lead to this trajectory.
+
+    >>> tg.manual_seed(0)
+    >>> trajectory = nn.LSTM(2, 3).unroll(tg.randn(2, 1, 2))
+    >>> picture = gradient_paths((trajectory.steps[-1].h ** 2).sum(), trajectory)
+    >>> picture.title
+    'Where the gradient of L flows: one LSTM, two time steps'
     """
     colours = theme_named(theme)
     found = find(trajectory, chain, loss)
@@ -89,7 +95,15 @@ def gradient_paths(
 
 
 def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int = -1) -> str:
-    """The story of ``gradient_paths`` in words, with the same numbers."""
+    """The story of ``gradient_paths`` in words, with the same numbers.
+
+    >>> tg.manual_seed(0)
+    >>> trajectory = nn.LSTM(2, 3).unroll(tg.randn(2, 1, 2))
+    >>> print(describe((trajectory.steps[-1].h ** 2).sum(), trajectory))
+    The gradient of L = ... in one LSTM over two time steps, from the last step to the first. The norm of ∂L/∂C is ...
+    Each step of the belt multiplies ∂L/∂C by f, on average 0.72 at t = 1, 0.71 at t = 2. Of ∂L/∂C₁, 128% came along C,
+    from step to step only times f; −28% came through the gates, by way of h, against it. ...
+    """
     found = find(trajectory, chain, loss)
     return in_words_of(found, flow_of(loss, found))
 
