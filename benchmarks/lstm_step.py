@@ -60,7 +60,7 @@ def torch_step(sequence: Any, lstm: nn.LSTM, hidden: int) -> tuple[Callable[[], 
             c = f * c + i * g
             h = o * torch.tanh(c)
             outputs.append(h)
-        torch.stack(outputs).sum().backward()  # type: ignore[no-untyped-call]  # PyTorch's own
+        torch.stack(outputs).sum().backward()
 
     return step, parameters
 
