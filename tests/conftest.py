@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.scope import collecting, current_hook, current_scope, grad_enabled
-from tinygrad_lstm.engine.tensor import get_default_dtype
 
 
 def global_state() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,6 +22,18 @@ def run_with_a_shallow_stack(program: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def garbage_of(step: Callable[[], None]) -> int:
+    """How many objects a second run of the step leaves for the cyclic collector."""
+    step()
+    gc.collect()
+    gc.disable()
+    try:
+        step()
+        return gc.collect()
+    finally:
+        gc.enable()
 
 
 def test_a_recurrent_chain_of_100_000_steps() -> None:
@@ -75,14 +88,7 @@ def test_a_training_step_leaves_nothing_for_the_cyclic_collector() -> None:
         nn.utils.clip_grad_norm_(lstm.parameters(), 1.0)
         adam.step()
 
-    step()
-    gc.collect()
-    gc.disable()
-    try:
-        step()
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    assert garbage_of(step) == 0
 
 
 def test_second_derivatives_and_pictures_of_the_graph_leave_nothing_either() -> None:
@@ -94,14 +100,7 @@ def test_second_derivatives_and_pictures_of_the_graph_leave_nothing_either() -> 
         (g * g).sum().backward()
         w.grad = None
 
-    step()
-    gc.collect()
-    gc.disable()
-    try:
-        step()
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    assert garbage_of(step) == 0
 
 
 def test_a_graph_dies_with_its_last_handle() -> None:

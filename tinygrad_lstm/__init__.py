@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import tinygrad_lstm.engine.record  # noqa: F401  # it puts the engine under the ops
 from tinygrad_lstm import errors, losses, nn, optim
+from tinygrad_lstm.engine.arrays import get_default_dtype, set_default_dtype
 from tinygrad_lstm.engine.creation import (
     arange,
     eye,
@@ -76,7 +77,7 @@ from tinygrad_lstm.engine.ops.shapes import (
     unstack,
 )
 from tinygrad_lstm.engine.scope import enable_grad, no_grad, scope, through
-from tinygrad_lstm.engine.tensor import Tensor, get_default_dtype, set_default_dtype
+from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.gradcheck import gradcheck, gradgradcheck
 from tinygrad_lstm.graph import Graph, graph_of
 

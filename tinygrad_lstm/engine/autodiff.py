@@ -27,7 +27,8 @@ from tinygrad_lstm.engine.node import (
     topological_order,
 )
 from tinygrad_lstm.engine.ops.indexing import add_at, scatter
-from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, Plan, Primitive
+from tinygrad_lstm.engine.ops.plan import Plan
+from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, Primitive
 from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.errors import GradError, ShapeError
 

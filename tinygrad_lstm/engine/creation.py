@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike, get_default_dtype
+from tinygrad_lstm.engine.arrays import get_default_dtype
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 
 _inside_the_engine = True
 _generator: list[np.random.Generator] = []  # one at most; made at first use, for numpy.random is slow to import

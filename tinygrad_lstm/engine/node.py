@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.ops.primitive import Plan, Primitive
+from tinygrad_lstm.engine.ops.plan import Plan
+from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.scope import Place, Scope, current_scope, source_line
 
 Shape: TypeAlias = tuple[int, ...]

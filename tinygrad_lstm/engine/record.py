@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.node import input_name, make_node, make_source
-from tinygrad_lstm.engine.ops.primitive import Plan, Primitive
+from tinygrad_lstm.engine.ops.plan import Plan
+from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.scope import caller, current_scope, grad_enabled
-from tinygrad_lstm.engine.tensor import Tensor, get_default_dtype, handle
+from tinygrad_lstm.engine.tensor import Tensor, handle
 from tinygrad_lstm.errors import DtypeError, ShapeError, TinygradError
 
 _inside_the_engine = True

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_lstm.engine.arrays import get_default_dtype, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate, last_change
 from tinygrad_lstm.engine.node import Node, Source, counter, make_node, make_source
 from tinygrad_lstm.engine.operators import Operators
@@ -23,47 +24,6 @@ from tinygrad_lstm.engine.scope import caller
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError
 
 _inside_the_engine = True
-_default_dtype: list[np.dtype] = [np.dtype(np.float32)]
-
-
-def set_default_dtype(dtype: DTypeLike) -> None:
-    """The dtype that Python numbers and lists become: float32 unless set to another floating dtype."""
-    if np.dtype(dtype).kind != "f":
-        raise DtypeError(f"the default dtype must be a floating one, not {np.dtype(dtype)}")
-    _default_dtype[0] = np.dtype(dtype)
-
-
-def get_default_dtype() -> np.dtype:
-    """The dtype that Python numbers and lists become."""
-    return _default_dtype[0]
-
-
-def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
-    """A fresh array: arrays keep their dtype, numbers and lists take the default one (truth values stay bool)."""
-    if isinstance(data, Tensor):
-        data = data._data
-    if dtype is None and not isinstance(data, np.ndarray | np.generic):
-        if isinstance(data, list | tuple) and any(isinstance(part, Tensor) for part in data):
-            raise DtypeError(
-                "a list of Tensors: put them together with tg.stack or tg.concatenate, which keep the graph"
-            )
-        array = numpy_array(data, None)
-        array = array if array.dtype.kind in "bOUS" else array.astype(_default_dtype[0])
-    else:
-        array = numpy_array(data, dtype)
-    if array.dtype.kind not in "biufc":
-        raise DtypeError(f"cannot make a tensor of {type(data).__name__} ({array.dtype}): numbers are expected")
-    return array
-
-
-def numpy_array(data: TensorLike, dtype: DTypeLike | None) -> Array:
-    """``np.array``, whose refusals are told in our words."""
-    try:
-        return np.array(data, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        if "inhomogeneous" in str(error):
-            raise ShapeError("nested lists make a tensor when those of one level are all of the same length") from None
-        raise DtypeError(f"cannot make a tensor of {type(data).__name__}: {error}") from None
 
 
 class Tensor(Operators):
@@ -140,7 +100,7 @@ class Tensor(Operators):
 
     def __repr__(self) -> str:
         text = np.array2string(self._data, separator=", ", prefix="tensor(", threshold=200)
-        extra = "" if self.dtype in (_default_dtype[0], np.bool_) else f", dtype={self.dtype}"
+        extra = "" if self.dtype in (get_default_dtype(), np.bool_) else f", dtype={self.dtype}"
         if self._source is not None and self.requires_grad:
             op = self._source.node.op
             extra += f", op={op.name}" if op else ", requires_grad=True"

@@ -15,13 +15,14 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.creation import zeros
 from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import relu, sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split
 from tinygrad_lstm.engine.scope import current_scope
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike, get_default_dtype
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.module import Module, Parameter

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.creation import generator
-from tinygrad_lstm.engine.tensor import get_default_dtype
 
 
 def uniform(shape: tuple[int, ...], bound: float) -> np.ndarray:

@@ -9,9 +9,10 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.scope import place, scope
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike, get_default_dtype
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import DtypeError, WeightsError
 
 M = TypeVar("M", bound="Module")

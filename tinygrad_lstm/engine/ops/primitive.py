@@ -30,20 +30,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
 
+from tinygrad_lstm.engine.ops.plan import Call, Plan, Rule, picker
 from tinygrad_lstm.errors import GradError
 
 if TYPE_CHECKING:  # for the type of a call only; nothing here uses it
     from tinygrad_lstm.engine.tensor import Tensor
 
 Array: TypeAlias = Any  # an ndarray in the forward; in a rule also a Tensor (create_graph=True)
-Rule: TypeAlias = Callable[..., Any]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -60,29 +59,6 @@ class IndexedCotangent(NamedTuple):
 
     where: Any
     values: Array
-
-
-class Call(NamedTuple):
-    """The rule for one input as the backward loop calls it: ``rule(g, *[kept[n] for n in needs])``."""
-
-    position: int
-    rule: Rule
-    needs: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)  # read at every op: a NamedTuple's fields take twice as long
-class Plan:
-    """What to keep, and whom to call, when just these inputs want a gradient.
-
-    ``pick`` takes the kept values out of ``(*inputs, y)``; it is None when some of them are not there. A joint rule is
-    called first, ``joint(g, *kept)``; the calls then only take their parts of what it gave.
-    """
-
-    keep: tuple[str, ...]
-    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
-    calls: tuple[Call, ...]
-    joint: Rule | None
-    several: bool  # the rules take a list of cotangents, one for each output
 
 
 class Primitive(Generic[P, R]):
@@ -238,7 +214,7 @@ class Primitive(Generic[P, R]):
         at_hand = not self.sequence and keep.keys() <= places.keys()
         return Plan(
             tuple(keep),
-            _picker([places[name] for name in keep]) if at_hand else None,
+            picker([places[name] for name in keep]) if at_hand else None,
             tuple(calls),
             joint,
             self.several,
@@ -266,13 +242,6 @@ class Primitive(Generic[P, R]):
         if not name.endswith("_shape"):
             return values
         return tuple(map(np.shape, values)) if self.sequence else np.shape(values)
-
-
-def _picker(slots: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """A function that takes these elements out of a tuple; itemgetter gives a tuple for several, and for a slice."""
-    if len(slots) > 1:
-        return itemgetter(*slots)  # always a tuple
-    return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))
 
 
 @overload
