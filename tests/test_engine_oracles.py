@@ -121,6 +121,7 @@ def test_random_graphs_agree_with_the_naive_engine(program: list[tuple[str, int,
             np.testing.assert_allclose(found_data, expected, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.oracle
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(program=PROGRAM, seed=st.integers(0, 2**32 - 1))
 def test_random_graphs_agree_with_torch_to_second_order(program: list[tuple[str, int, int]], seed: int) -> None:
@@ -166,6 +167,7 @@ def test_grad_of_grad_of_rnn_steps_by_differences(rng: np.random.Generator) -> N
     assert gradgradcheck(lambda *args: rnn(tg.tanh, *args), leaves)
 
 
+@pytest.mark.oracle
 def test_a_gradient_penalty_of_rnn_steps_agrees_with_torch(rng: np.random.Generator) -> None:
     """Train on ‖∂L/∂x‖²: a backward pass through a backward pass."""
     torch = pytest.importorskip("torch")
