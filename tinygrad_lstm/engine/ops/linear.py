@@ -42,7 +42,12 @@ def linear(x: Array, W: Array) -> Array:
 
     ∂L/∂X = G W and ∂L/∂W = Gᵀ X, the sum of outer products over all leading axes.
     """
-    return x @ W.T
+    return _product(x, W.T)
+
+
+def _product(a: Array, b: Array) -> Array:
+    """a @ b. Of two matrices it is also a.dot(b), which NumPy does in half the time where a is one row."""
+    return a.dot(b) if a.ndim == 2 else a @ b
 
 
 def _rows(x: Array) -> Array:
@@ -51,6 +56,6 @@ def _rows(x: Array) -> Array:
 
 
 linear.defvjp(
-    x=lambda g, W: g @ W,
-    W=lambda g, x: _rows(g).T.dot(_rows(x)),  # of matrices dot is @, which NumPy does slowly where x is one row
+    x=lambda g, W: _product(g, W),
+    W=lambda g, x: _product(_rows(g).T, _rows(x)),
 )

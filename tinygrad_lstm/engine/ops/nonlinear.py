@@ -79,7 +79,7 @@ def sigmoid(x: Array) -> Array:
     return y
 
 
-sigmoid.defvjp(x=lambda g, y: g * (y * (1 - y)))
+sigmoid.defvjp(x=lambda g, y: g * (y * (_SATURATED.get(y.dtype, (40.0, 1.0))[1] - y)))
 
 
 @primitive
