@@ -9,14 +9,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from tinygrad_lstm.engine.ops.plan import Plan
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.scope import Place, Scope, current_scope, source_line
+from tinygrad_lstm.engine.scope import Place, Scope, caller, current_scope, source_line
 
 Shape: TypeAlias = tuple[int, ...]
 counter = itertools.count(1)  # numbers nodes and changes alike, so that their order in time can be compared
@@ -40,7 +40,7 @@ class Node:
     offset: int
     requires_grad: bool
     plan: Plan | None  # which rules to call
-    kept: tuple[Any, ...]  # and what they asked for
+    kept: Any  # and what they asked for, a tuple; None once a backward pass has used it
     params: dict[str, Any]
     number: int
     scope: Scope | None
@@ -79,10 +79,11 @@ class Node:
 
 def make_node(
     op: Primitive[Any, Any] | None, sources: tuple[Source | None, ...], shapes: tuple[Shape, ...],
-    dtypes: tuple[np.dtype, ...], frame: FrameType, requires_grad: bool = True,
-    plan: Plan | None = None, kept: tuple[Any, ...] = (), params: dict[str, Any] = NO_PARAMS,
+    dtypes: tuple[np.dtype, ...], plan: Plan | None = None, kept: tuple[Any, ...] = (),
+    params: dict[str, Any] = NO_PARAMS, requires_grad: bool = True,
 ) -> Node:  # fmt: skip
     """A new node. A function, since a class that has an __init__ takes half as long again; every op makes one."""
+    frame = caller(3)  # over make_node, who makes the node, and the operator or Primitive.__call__
     node = Node()
     node.op, node.sources, node.params = op, sources, params
     node.shapes, node.dtypes = shapes, dtypes
@@ -139,9 +140,11 @@ def topological_order(roots: Sequence[Node], *, all_nodes: bool = False) -> list
     found = list(seen)
     for node in found:  # which grows as we go
         for source in node.sources:
-            if source is not None and source.node not in seen and (source.node.requires_grad or all_nodes):
-                seen.add(source.node)
-                found.append(source.node)
+            if source is not None:
+                earlier = source.node
+                if earlier not in seen and (earlier.requires_grad or all_nodes):
+                    seen.add(earlier)
+                    found.append(earlier)
     found.sort(key=attrgetter("number"))
     return found
 

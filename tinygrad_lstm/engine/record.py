@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
-from tinygrad_lstm.engine.node import input_name, make_node, make_source
+from tinygrad_lstm.engine.node import input_name, make_node
 from tinygrad_lstm.engine.ops.plan import Plan
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.scope import caller, current_scope, grad_enabled
-from tinygrad_lstm.engine.tensor import Tensor, handle
+from tinygrad_lstm.engine.scope import current_scope, grad_enabled
+from tinygrad_lstm.engine.tensor import Tensor, handle, output
 from tinygrad_lstm.errors import DtypeError, ShapeError, TinygradError
 
 _inside_the_engine = True
 ONE_WANTED = (True,)
+PLAIN = frozenset({int, bool, float, str, tuple, type(None)})  # parameters of these types go to the forward as they are
 
 
 def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -28,12 +29,10 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     if kwargs or not args or len(args) != op.plain:
         inputs, params = op.bind(args, kwargs)
         for name, value in params.items():
-            if isinstance(value, Tensor):
+            if type(value) not in PLAIN:
                 params[name] = _plain_param(op, name, value)
-            elif isinstance(value, np.generic):
-                params[name] = value.item()
     else:
-        inputs, params = args, op.defaults
+        inputs, params = args, op.options
     arrays: list[Any] = []
     mask: list[bool] = []  # which inputs want a gradient
     for value in inputs:
@@ -52,7 +51,7 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     except (ValueError, IndexError, TypeError) as error:
         raise _explained(op, arrays, params, error) from error
     y, saved = y if op.saves else (y, None)
-    parts = [part if type(part) is np.ndarray else np.asarray(part) for part in (y if op.several else (y,))]
+    parts = [part if type(part) is np.ndarray else np.asarray(part) for part in (y if op.several else [y])]
     if True not in mask or not grad_enabled.get():
         return tuple([handle(part, None) for part in parts]) if op.several else handle(parts[0], None)
 
@@ -61,8 +60,8 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     kept = _kept(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)
     sources = tuple([value.source if isinstance(value, Tensor) else None for value in inputs])
     shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
-    node = make_node(op, sources, shapes, dtypes, caller(2), True, plan, kept, params)
-    outputs = [handle(part, make_source(node, k)) for k, part in enumerate(parts)]
+    node = make_node(op, sources, shapes, dtypes, plan, kept, params)
+    outputs = [output(part, node, k) for k, part in enumerate(parts)]
     return tuple(outputs) if op.several else outputs[0]
 
 
@@ -76,15 +75,15 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
     except TinygradError:
         raise
     except (ValueError, IndexError, TypeError) as error:
-        raise _explained(op, (array,), op.defaults, error) from error
+        raise _explained(op, (array,), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
     if source is None or not source.node.requires_grad or not grad_enabled.get():
         return handle(y, None)
     plan = op.plans.get(ONE_WANTED) or op.plan(ONE_WANTED)
-    kept = plan.pick((array, y)) if plan.pick else _kept(op, plan, (array,), y, op.defaults, None, ONE_WANTED)
-    node = make_node(op, (source,), (y.shape,), (y.dtype,), caller(2), True, plan, kept, op.defaults)
-    return handle(y, make_source(node))
+    kept = plan.pick((array, y)) if plan.pick else _kept(op, plan, (array,), y, op.options, None, ONE_WANTED)
+    node = make_node(op, (source,), (y.shape,), (y.dtype,), plan, kept, op.options)
+    return output(y, node)
 
 
 def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
@@ -98,17 +97,17 @@ def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
     except TinygradError:
         raise
     except (ValueError, IndexError, TypeError) as error:
-        raise _explained(op, (left, right), op.defaults, error) from error
+        raise _explained(op, (left, right), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
     mask = from_a is not None and from_a.node.requires_grad, from_b is not None and from_b.node.requires_grad
     if not (mask[0] or mask[1]) or not grad_enabled.get():
         return handle(y, None)
     plan = op.plans.get(mask) or op.plan(mask)
-    kept = plan.pick((left, right, y)) if plan.pick else _kept(op, plan, (left, right), y, op.defaults, None, mask)
+    kept = plan.pick((left, right, y)) if plan.pick else _kept(op, plan, (left, right), y, op.options, None, mask)
     sources = from_a or a.source, from_b or b.source  # a constant that nobody has recorded before gets its vertex now
-    node = make_node(op, sources, (y.shape,), (y.dtype,), caller(2), True, plan, kept, op.defaults)
-    return handle(y, make_source(node))
+    node = make_node(op, sources, (y.shape,), (y.dtype,), plan, kept, op.options)
+    return output(y, node)
 
 
 def _kept(
@@ -130,11 +129,13 @@ def _literal(op: Primitive[Any, Any], value: Any) -> Any:
     return np.asarray(value, dtype=get_default_dtype())
 
 
-def _plain_param(op: Primitive[Any, Any], name: str, value: Tensor) -> Any:
-    """The array of a parameter that is not differentiated, so it must be of a tensor that needs no gradient."""
-    if value.requires_grad:
-        raise DtypeError(f"{op.name} has no derivative for {name}: detach() it, if it is meant as a constant")
-    return value._data
+def _plain_param(op: Primitive[Any, Any], name: str, value: Any) -> Any:
+    """A parameter as the forward takes it: of a tensor, which may not need a gradient, the array."""
+    if isinstance(value, Tensor):
+        if value.requires_grad:
+            raise DtypeError(f"{op.name} has no derivative for {name}: detach() it, if it is meant as a constant")
+        return value._data
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _explained(

@@ -49,9 +49,7 @@ class Scope:
 # two, and a context variable is read in a third of the time of a threading.local's attribute.
 grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)
-collecting: ContextVar[dict[str, Any] | None] = ContextVar(
-    "collecting", default=None
-)  # names given to label() land here
+collecting: ContextVar[dict[str, Any] | None] = ContextVar("collecting", default=None)  # where label() leaves names
 current_hook: ContextVar[Callable[[Any, Any], Any] | None] = ContextVar("current_hook", default=None)  # see through()
 
 

@@ -20,7 +20,6 @@ from tinygrad_lstm.engine.node import Node, Source, counter, make_node, make_sou
 from tinygrad_lstm.engine.operators import Operators
 from tinygrad_lstm.engine.operators import TensorLike as TensorLike
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.engine.scope import caller
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError
 
 _inside_the_engine = True
@@ -137,7 +136,7 @@ class Tensor(Operators):
 
     def _leaf(self, requires_grad: bool) -> Source:
         """A new vertex for this leaf, under the name of the one it has."""
-        node = make_node(None, (), (self._data.shape,), (self._data.dtype,), caller(2), requires_grad)
+        node = make_node(None, (), (self._data.shape,), (self._data.dtype,), requires_grad=requires_grad)
         node.labels = self._labels()
         return make_source(node)
 
@@ -260,6 +259,14 @@ def handle(data: Array, source: Source | None) -> Tensor:
     tensor = object.__new__(Tensor)
     tensor._data = data
     tensor._source = source
+    return tensor
+
+
+def output(data: Array, node: Node, index: int = 0) -> Tensor:
+    """A handle on an output of a node just made: ``handle(data, make_source(node, index))`` in one go."""
+    tensor, source = object.__new__(Tensor), Source()
+    source.node, source.index, source.tag = node, index, None
+    tensor._data, tensor._source = data, source
     return tensor
 
 

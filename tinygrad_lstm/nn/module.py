@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.naming import label
-from tinygrad_lstm.engine.scope import place, scope
+from tinygrad_lstm.engine.scope import Scope, current_scope, place, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import DtypeError, WeightsError
 
@@ -54,8 +54,12 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward`` in a scope of the module's name."""
-        with self.scope():
+        outer = current_scope.get()  # ``with self.scope():`` written out: a cell is called at every step
+        current_scope.set(Scope(self._name or type(self).__name__.lower(), outer, None, place()))
+        try:
             return self.forward(*args, **kwargs)
+        finally:
+            current_scope.set(outer)
 
     def scope(self) -> scope:
         """The scope that a call of this module opens: its name, and where it was called from."""

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 Rule: TypeAlias = Callable[..., Any]
-
-
-class Call(NamedTuple):
-    """The rule for one input as the backward loop calls it: ``rule(g, *[kept[n] for n in needs])``."""
-
-    position: int
-    rule: Rule
-    needs: tuple[int, ...]
+Call: TypeAlias = tuple[int, Rule, tuple[int, ...]]  # for input k: the rule, called rule(g, *[kept[n] for n in needs])
 
 
 @dataclass(frozen=True, slots=True)  # read at every op: a NamedTuple's fields take twice as long

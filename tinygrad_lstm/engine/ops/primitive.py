@@ -78,14 +78,10 @@ class Primitive(Generic[P, R]):
         self.signature = self.__signature__ = inspect.signature(forward)
         self.several, self.saves = several, saves
         self.names = tuple(self.signature.parameters)
-        self.inputs: tuple[str, ...] = ()  # the differentiable ones; a door sets them
         self.defaults = {
             p.name: p.default for p in self.signature.parameters.values() if p.default is not inspect.Parameter.empty
         }
-        self.sequence = False  # the first parameter is a sequence of inputs
-        self.leading = 0  # how many inputs there are, if they are the first parameters
-        self.plain = 0  # called with just this many positional arguments, nothing needs binding
-        self.short = 0  # the same number, if it is 1 or 2 and the op has one output: most calls go a shorter way
+        self._close()
         self._rules: dict[str, tuple[Rule, tuple[str, ...]]] = {}  # with the names each asks for, less g, gs and k
         self._joint: tuple[Rule, tuple[str, ...]] | None = None
         self.plans: dict[tuple[bool, ...], Plan] = {}
@@ -140,13 +136,24 @@ class Primitive(Generic[P, R]):
             self.sequence, self.plain, self.short = True, 0, 0
         self._joint = self._checked(rule, "gs" if self.several else "g")
 
+    def _close(self) -> None:
+        self.inputs: tuple[str, ...] = ()  # the differentiable parameters; a door sets them
+        self.options = self.defaults  # the other parameters that need not be given
+        self.sequence = False  # the first parameter is a sequence of inputs
+        self.leading = 0  # how many inputs there are, if they are the first parameters
+        self.plain = 0  # called with just this many positional arguments, nothing needs binding
+        self.short = 0  # the same number, if it is 1 or 2 and the op has one output: most calls go a shorter way
+        self._others = frozenset(self.names)  # the names of all but the leading inputs
+
     def _open(self, inputs: tuple[str, ...]) -> None:
         if self.inputs:
             raise TypeError(f"{self.name} has its derivatives already")
         self.inputs = inputs
+        self.options = {name: value for name, value in self.defaults.items() if name not in inputs}
         if self.names[: len(inputs)] == inputs:
             self.leading = len(inputs)
-        if self.leading and set(self.names[len(inputs) :]) <= self.defaults.keys():
+            self._others = frozenset(self.names[len(inputs) :])
+        if self.leading and self._others == self.options.keys():
             self.plain = len(inputs)
             self.short = self.plain if self.plain < 3 and not self.several and not self.saves else 0
 
@@ -157,7 +164,7 @@ class Primitive(Generic[P, R]):
         known |= {"saved"} if self.saves else set()
         known |= {"wanted"} if "k" not in first else set()
         if asked[: len(first)] != first or (unknown := set(asked[len(first) :]) - known):
-            self.inputs, self.sequence, self.plain = (), False, 0  # nothing half done: the rule can be written again
+            self._close()  # nothing half done: the rule can be written again
             asks = ", ".join(asked)
             what = f"starts with {', '.join(first)}" if asked[: len(first)] != first else f"cannot ask for {unknown}"
             raise TypeError(f"a rule of {self.name} {what}; this one asks for ({asks})")
@@ -170,9 +177,9 @@ class Primitive(Generic[P, R]):
         names = self.names
         first = self.leading if len(args) >= self.leading else 0  # so many inputs need no name
         given = dict(zip(names[first:], args[first:], strict=False)) | kwargs
-        values = self.defaults | given
-        unclear = len(given) != len(args) - first + len(kwargs) or len(values) != len(names) - first
-        if unclear or not kwargs.keys() <= self.signature.parameters.keys():
+        values = (self.options if first else self.defaults) | given
+        expected = self._others if first else self.signature.parameters.keys()
+        if len(given) != len(args) - first + len(kwargs) or values.keys() != expected:
             try:
                 self.signature.bind(*args, **kwargs)
             except TypeError as error:
@@ -200,16 +207,16 @@ class Primitive(Generic[P, R]):
         if not self.inputs:
             raise GradError(f"{self.name} has no derivative; give it one with {self.name}.defvjp(...)")
         keep: dict[str, int] = {}  # each name with its place among the kept
-        calls = []
+        calls: list[Call] = []
         joint, names = self._joint if self._joint is not None else (None, ())
         keep.update(zip(names, range(len(names)), strict=True))
         for k in [k for k, wants in enumerate(wanted) if wants]:
             if joint is not None:
-                calls.append(Call(k, itemgetter(k), ()))
+                calls.append((k, itemgetter(k), ()))
                 continue
             rule, names = self._rules[self.inputs[0 if self.sequence else k]]
             needs = tuple([keep.setdefault(name, len(keep)) for name in names])
-            calls.append(Call(k, partial(rule, k) if self.sequence else rule, needs))
+            calls.append((k, partial(rule, k) if self.sequence else rule, needs))
         places = {name: k for k, name in enumerate(self.inputs)} | {"y": len(self.inputs)}
         at_hand = not self.sequence and keep.keys() <= places.keys()
         return Plan(
