@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,7 +34,8 @@ from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.errors import GradError, ShapeError
 
 last_change = [0]  # the number of the last change to any leaf's data
-FREED: tuple[Any, ...] = ("freed",)  # stands in for what a node kept, once a backward pass has used it
+FREED = None  # stands in for what a node kept, once a backward pass has used it
+what_it_kept = attrgetter("kept")
 Hook: TypeAlias = Callable[[Edge, Any], Any]
 Wrap: TypeAlias = Callable[[Array, Source], Any]  # an array and where it comes from -> a Tensor
 _inside_the_engine = True
@@ -67,18 +69,18 @@ def backpropagate(
     for root, seed in zip(roots, seeds, strict=True):
         if root.node in visited:
             hand_on(pending, owned, root.node, root.index, seed, recorded)
-    while order:
-        node = order.pop()
+    for node in reversed(order):
         g = pending.pop(node, None)
         if g is None:  # every path to it was cut
             continue
         if len(node.shapes) > 1:
             g = [zeros_like_output(node, k) if c is None else c for k, c in enumerate(g)]
-        for watch in node.hooks:
-            changed = watch(g)
-            if changed is not None:
-                g = changed
-                owned.discard(node)
+        if node.hooks:
+            for watch in node.hooks:
+                changed = watch(g)
+                if changed is not None:
+                    g = changed
+                    owned.discard(node)
         plan = node.plan
         if plan is None:
             if not recorded and node not in owned:
@@ -91,8 +93,7 @@ def backpropagate(
         if plan.joint is not None:
             given = plan.joint(given, *kept)
         for position, rule, needs in plan.calls:
-            came_from = sources[position]
-            assert came_from is not None  # it wants a gradient
+            came_from: Source = sources[position]  # type: ignore[assignment]  # it wants a gradient, so it is not None
             source, index = came_from.node, came_from.index
             if source not in visited:
                 continue
@@ -183,10 +184,8 @@ def unbroadcast(c: Any, shape: Shape, node: Node, position: int) -> Any:
     """Undo broadcasting: sum c over the axes along which the input was repeated."""
     extra = len(c.shape) - len(shape)
     if extra == 1 and c.shape[1:] == shape:  # a bias: by far the commonest
-        return c.sum(axis=0)
-    if extra >= 0 and math.prod(c.shape) == math.prod(
-        shape
-    ):  # nothing was repeated, there are only new axes of length 1
+        return c.reshape(shape) if c.shape[0] == 1 else c.sum(axis=0)
+    if extra >= 0 and math.prod(c.shape) == math.prod(shape):  # only new axes of length 1: nothing was repeated
         return c.reshape(shape)
     stretched = (
         tuple(k + extra for k, n in enumerate(shape) if n == 1 and c.shape[k + extra] != 1) if extra >= 0 else ()
@@ -208,14 +207,17 @@ def dense(c: IndexedCotangent, shape: Shape, recorded: bool) -> Any:
 
 def refuse_if_stale(order: Sequence[Node]) -> None:
     """Raise GradError where a backward pass would use what is gone, or what is no longer what forward saw."""
-    for node in reversed(order):
-        if node.kept is FREED:
-            raise GradError(
-                f"backward reached a graph that an earlier backward has already used and freed, through {node}. "
-                "If that value is carried from one step of training to the next, detach() it there, which cuts the "
-                "history; to go through the same graph twice on purpose, say retain_graph=True the first time"
-            )
-        if node.number < last_change[0] and node.plan is not None and node.op is not None:
+    if FREED in map(what_it_kept, order):  # in one go, for nearly always there is none
+        node = next(node for node in reversed(order) if node.kept is FREED)
+        raise GradError(
+            f"backward reached a graph that an earlier backward has already used and freed, through {node}. "
+            "If that value is carried from one step of training to the next, detach() it there, which cuts the "
+            "history; to go through the same graph twice on purpose, say retain_graph=True the first time"
+        )
+    for node in order:
+        if node.number > last_change[0]:  # and so is every node after it
+            break
+        if node.plan is not None and node.op is not None:
             _refuse_if_changed(node, node.op, node.plan)
 
 
