@@ -123,6 +123,7 @@ def run_stopped_by(error: BaseException, text: Path, out: Path, monkeypatch: pyt
 
 
 def test_a_real_interrupt_of_the_process(tmp_path: Path, short_text: Path) -> None:
+    short_text.write_text(short_text.read_text("utf-8") * 20, "utf-8")  # long enough to be still training when stopped
     out = tmp_path / "out"
     call = [sys.executable, "-m", "tinygrad_lstm", "demo", "--text", str(short_text), "--out", str(out)]
     process = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
