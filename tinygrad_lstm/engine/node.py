@@ -140,11 +140,9 @@ def topological_order(roots: Sequence[Node], *, all_nodes: bool = False) -> list
     found = list(seen)
     for node in found:  # which grows as we go
         for source in node.sources:
-            if source is not None:
-                earlier = source.node
-                if earlier not in seen and (earlier.requires_grad or all_nodes):
-                    seen.add(earlier)
-                    found.append(earlier)
+            if source is not None and (earlier := source.node) not in seen and (earlier.requires_grad or all_nodes):
+                seen.add(earlier)
+                found.append(earlier)
     found.sort(key=attrgetter("number"))
     return found
 

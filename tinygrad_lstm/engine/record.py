@@ -115,7 +115,9 @@ def _kept(
     mask: tuple[bool, ...],
 ) -> tuple[Any, ...]:  # fmt: skip
     """What the rules of this plan asked for, where it is more than inputs and output."""
-    return tuple([op.meaning(name, arrays, y, params, saved, mask) for name in plan.keep])
+    return tuple(
+        [params[name] if name in params else op.meaning(name, arrays, y, params, saved, mask) for name in plan.keep]
+    )
 
 
 def _literal(op: Primitive[Any, Any], value: Any) -> Any:

@@ -243,8 +243,6 @@ class Primitive(Generic[P, R]):
             return y
         if name == "saved":
             return saved
-        if name in params:
-            return params[name]
         values = tuple(arrays) if self.sequence else arrays[self.inputs.index(name.removesuffix("_shape"))]
         if not name.endswith("_shape"):
             return values
