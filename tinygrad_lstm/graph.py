@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal, TypeAlias
+
+import numpy as np
 
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.scope import SourceLine, source_line
@@ -112,7 +115,7 @@ def _vertex(node: Node, number: int, handed_on: bool) -> Vertex:
         labels=names,
         shape=node.shapes[0],
         shapes=node.shapes,
-        dtype=str(node.dtypes[0]),
+        dtype=_name(node.dtypes[0]),
         scope=node.scope.path if node.scope is not None else (),
         step=node.step,
         kind=kind,
@@ -120,6 +123,11 @@ def _vertex(node: Node, number: int, handed_on: bool) -> Vertex:
         requires_grad=node.requires_grad,
         place=source_line(node.place),
     )
+
+
+@cache  # NumPy takes as long to name a dtype as we take for all the rest of a vertex
+def _name(dtype: np.dtype) -> str:
+    return str(dtype)
 
 
 def _kind(node: Node, handed_on: bool) -> Kind:

@@ -7,6 +7,7 @@ knows the path of names it was made under. Modes are per thread: one thread's ``
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -182,10 +183,10 @@ class SourceLine(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
+@functools.lru_cache(maxsize=4096)  # a loop makes all its nodes at a few places
 def source_line(place: Place) -> SourceLine:
     """File, line and columns of a place: looked up only when somebody asks."""
     code, offset = place
-    for number, (line, _, first, last) in enumerate(code.co_positions()):
-        if number == offset // 2:
-            return SourceLine(code.co_filename, line or code.co_firstlineno, first, last)
+    for line, _, first, last in itertools.islice(code.co_positions(), offset // 2, None):
+        return SourceLine(code.co_filename, line or code.co_firstlineno, first, last)
     return SourceLine(code.co_filename, code.co_firstlineno, None, None)
