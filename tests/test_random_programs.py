@@ -8,7 +8,7 @@ PyTorch.)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import pytest
@@ -28,8 +28,10 @@ MANY = 40  # elements: no value grows beyond this
 class Ours:
     """The library's own spelling of what both have."""
 
-    unary = {name: getattr(tg, name) for name in ("tanh", "sigmoid", "softplus", "relu", "negative", "absolute")}
-    binary = {name: getattr(tg, name) for name in ("add", "subtract", "multiply", "maximum", "minimum")}
+    unary: ClassVar = {
+        name: getattr(tg, name) for name in ("tanh", "sigmoid", "softplus", "relu", "negative", "absolute")
+    }
+    binary: ClassVar = {name: getattr(tg, name) for name in ("add", "subtract", "multiply", "maximum", "minimum")}
     softmax, log_softmax, logsumexp = tg.softmax, tg.log_softmax, tg.logsumexp
     concatenate, stack, where, matmul, linear = tg.concatenate, tg.stack, tg.where, tg.matmul, tg.linear
 
