@@ -1,6 +1,9 @@
-"""Making tensors, and the one random generator that all of them come from."""
+"""Making tensors, and the random generator that all of them come from."""
 
 from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -9,19 +12,29 @@ from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 
 _inside_the_engine = True
-_generator: list[np.random.Generator] = []  # one at most; made at first use, for numpy.random is slow to import
+_everybodys: list[np.random.Generator] = []  # one at most; made at first use, for numpy.random is slow to import
+_of_this_thread: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)
 
 
 def manual_seed(seed: int) -> None:
-    """Start the package's random numbers anew, so that what follows can be repeated."""
-    _generator[:] = [np.random.default_rng(seed)]
+    """Start the package's random numbers anew, so that what follows can be repeated.
+
+    Called in a thread of its own, it gives that thread numbers of its own: trained at once or one after the other,
+    models draw the same.
+    """
+    if threading.current_thread() is threading.main_thread():
+        _everybodys[:] = [np.random.default_rng(seed)]
+    else:
+        _of_this_thread.set(np.random.default_rng(seed))
 
 
 def generator() -> np.random.Generator:
     """The generator that initial weights, dropout and random tensors draw from."""
-    if not _generator:
-        _generator.append(np.random.default_rng())
-    return _generator[0]
+    if (own := _of_this_thread.get()) is not None:
+        return own
+    if not _everybodys:
+        _everybodys.append(np.random.default_rng())
+    return _everybodys[0]
 
 
 def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
