@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # then pictures fall back to dot, or to their source, and everything else works.
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cli,dev]" "matplotlib>=3.8"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cli,io,dev]" "matplotlib>=3.8"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: "pygraphviz>=2.0.4" \
 	  || echo "no pygraphviz for this machine: pictures need dot on PATH, or are saved as .gv"
 	touch $@

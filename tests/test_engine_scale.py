@@ -8,11 +8,14 @@ import sys
 import textwrap
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
+from tinygrad_lstm.engine.node import Edge
 
 
 def run_with_a_shallow_stack(program: str) -> str:
@@ -73,6 +76,47 @@ def test_one_tensor_used_100_000_times_is_read_once_each() -> None:
     assert len(events[1].contributions) == 100_000
     assert w.grad is not None
     assert w.grad.tolist() == [100_000] * 3
+
+
+def test_one_tensor_read_by_100_000_ops_is_linear_too() -> None:
+    """Each edge is walked once; the buffer in which they meet is made once, and added into in place."""
+    w = tg.tensor(np.ones(3), requires_grad=True)
+    h = tg.tensor(np.zeros(3))
+    for _ in range(100_000):
+        h = h + w
+    edges, buffers = 0, set()
+
+    def count(edge: Edge, g: Any) -> Any:
+        nonlocal edges
+        edges += 1
+        return g
+
+    with tg.through(count):
+        for event in tg.backward_events(h, np.ones(3)):
+            buffers |= {id(event.cotangent)} if event.node is w.source.node else set()
+    assert (edges, len(buffers)) == (199_999, 1)
+    assert w.grad is not None
+    assert w.grad.tolist() == [100_000] * 3
+
+
+@pytest.mark.large
+def test_a_million_nodes_and_the_dot_text_of_a_hundred_thousand() -> None:
+    printed = run_with_a_shallow_stack("""
+        import viz
+        x = tg.tensor(1.0, requires_grad=True, dtype=float)
+        h = x
+        for _ in range(1_000_000):
+            h = h * x
+        print(len(tg.graph_of(h).vertices))
+        h.backward()
+        print(x.grad.item())
+        h = x
+        for _ in range(50_000):
+            h = tg.tanh(h * x)
+        text = viz.draw(h).source
+        print(text.count(" -> "))
+    """)
+    assert printed.split() == ["1000001", "1000001.0", "150000"]
 
 
 def test_a_training_step_leaves_nothing_for_the_cyclic_collector() -> None:
