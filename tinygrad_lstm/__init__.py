@@ -12,8 +12,10 @@ Unrelated to the project called tinygrad.
 
 from typing import TYPE_CHECKING, Any
 
+from numpy import all, any, argmax, argmin, argsort, count_nonzero  # plain results: NumPy's own take Tensors
+
 import tinygrad_lstm.engine.record  # noqa: F401  # it puts the engine under the ops
-from tinygrad_lstm import errors, losses, nn, optim
+from tinygrad_lstm import errors, func, losses, nn, optim
 from tinygrad_lstm.engine.arrays import get_default_dtype, set_default_dtype
 from tinygrad_lstm.engine.creation import (
     arange,
@@ -44,9 +46,12 @@ from tinygrad_lstm.engine.ops.arithmetic import (
     subtract,
     where,
 )
-from tinygrad_lstm.engine.ops.indexing import embedding, index, scatter
+from tinygrad_lstm.engine.ops.contractions import contract, dot, einsum, inner, outer, tensordot, vdot
+from tinygrad_lstm.engine.ops.diagonals import diag, diagonal, trace, tril, triu
+from tinygrad_lstm.engine.ops.indexing import embedding, index, index_put, scatter
 from tinygrad_lstm.engine.ops.linear import linear, matmul
 from tinygrad_lstm.engine.ops.nonlinear import (
+    erf,
     exp,
     expm1,
     log,
@@ -61,20 +66,77 @@ from tinygrad_lstm.engine.ops.nonlinear import (
     sqrt,
     tanh,
 )
+from tinygrad_lstm.engine.ops.norms import norm
+from tinygrad_lstm.engine.ops.picking import index_add, sort, take, take_along_axis
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive, primitive, primitive_multi
-from tinygrad_lstm.engine.ops.reductions import max, mean, min, sum
+from tinygrad_lstm.engine.ops.products import cumprod, prod
+from tinygrad_lstm.engine.ops.rearranging import (
+    array_split,
+    atleast_1d,
+    atleast_2d,
+    column_stack,
+    flip,
+    hstack,
+    moveaxis,
+    pad,
+    ravel,
+    repeat,
+    tile,
+    vstack,
+)
+from tinygrad_lstm.engine.ops.reductions import cumsum, max, mean, min, std, sum, var
 from tinygrad_lstm.engine.ops.shapes import (
     broadcast_to,
     cast,
     concatenate,
     expand_dims,
     reshape,
+    roll,
     split,
     squeeze,
     stack,
     swapaxes,
     transpose,
     unstack,
+)
+from tinygrad_lstm.engine.ops.ufuncs import (
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    cbrt,
+    ceil,
+    copysign,
+    cos,
+    cosh,
+    deg2rad,
+    exp2,
+    floor,
+    floor_divide,
+    fmax,
+    fmin,
+    fmod,
+    heaviside,
+    hypot,
+    log2,
+    log10,
+    logaddexp,
+    logaddexp2,
+    positive,
+    rad2deg,
+    reciprocal,
+    remainder,
+    rint,
+    round,
+    sign,
+    sin,
+    sinh,
+    square,
+    tan,
+    trunc,
 )
 from tinygrad_lstm.engine.scope import enable_grad, no_grad, scope, through
 from tinygrad_lstm.engine.tensor import Tensor
@@ -97,13 +159,20 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "abs", "absolute", "add", "arange", "backward_events", "broadcast_to", "cast", "clip", "concatenate", "divide",
-    "embedding", "enable_grad", "errors", "exp", "expand_dims", "expm1", "eye", "full", "generator",
-    "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "Graph", "graph_of", "index", "IndexedCotangent",
-    "label", "linear", "load", "log", "log1p", "log_softmax", "logsumexp", "losses", "manual_seed", "matmul", "max",
-    "maximum", "mean", "min", "minimum", "multiply", "negative", "nn", "no_grad", "ones", "ones_like", "optim",
-    "power", "Primitive", "primitive", "primitive_multi", "rand", "randn", "relu", "reshape", "save", "scatter",
-    "scope", "set_default_dtype", "sigmoid", "softmax", "softmax_cross_entropy", "softplus", "split", "sqrt",
-    "squeeze", "stack", "subtract", "sum", "swapaxes", "tag", "tanh", "Tensor", "tensor", "through", "transpose",
-    "unstack", "where", "zeros", "zeros_like",
+    "abs", "absolute", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
+    "arctanh", "argmax", "argmin", "argsort", "array_split", "atleast_1d", "atleast_2d", "backward_events",
+    "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "concatenate", "contract", "copysign", "cos",
+    "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "diag", "diagonal", "divide", "dot", "einsum", "embedding",
+    "enable_grad", "erf", "errors", "exp", "exp2", "expand_dims", "expm1", "eye", "flip", "floor", "floor_divide",
+    "fmax", "fmin", "fmod", "full", "func", "generator", "get_default_dtype", "grad", "gradcheck", "gradgradcheck",
+    "Graph", "graph_of", "heaviside", "hstack", "hypot", "index", "index_add", "index_put", "IndexedCotangent", "inner",
+    "label", "linear", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logsumexp",
+    "losses", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative",
+    "nn", "no_grad", "norm", "ones", "ones_like", "optim", "outer", "pad", "positive", "power", "Primitive",
+    "primitive", "primitive_multi", "prod", "rad2deg", "rand", "randn", "ravel", "reciprocal", "relu", "remainder",
+    "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype", "sigmoid", "sign",
+    "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor",
+    "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack", "var", "vdot", "vstack",
+    "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -1,0 +1,187 @@
+"""Memory for time: forget what a part of the graph computed, and compute it again when backward comes by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.creation import generator
+from tinygrad_lstm.engine.node import Edge, Node, Source, counter
+from tinygrad_lstm.engine.operators import plain
+from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
+from tinygrad_lstm.engine.scope import Scope, collecting, current_hook, current_scope, enable_grad, grad_enabled
+from tinygrad_lstm.engine.tensor import Tensor, handle
+from tinygrad_lstm.errors import GradError
+from tinygrad_lstm.func.structures import mapped, rebuilt, values_of
+
+Key: TypeAlias = tuple[Node, int]  # of a value: its node, and which of the outputs
+_inside_the_engine = True
+
+
+def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
+    """f(*args), of which backward keeps only what went in: it runs f again for the rest (Chen et al. 2016).
+
+    Values and gradients are those of the plain call, second derivatives too, also for tensors that f reads from
+    elsewhere, as a module reads its parameters. The second run draws the same numbers from ``tg.generator()``, so that
+    dropout drops the same elements. T steps in √T checkpoints of √T steps keep about 2√T steps at a time instead of T.
+
+    f must do the same both times: backward raises GradError where it does not, e.g. as it reads a loop's variable that
+    has moved on, or draws from ``np.random``. Give it as arguments what changes from call to call: where f reads an
+    earlier result from elsewhere, the way back is searched through all of that result's history.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> y = checkpoint(lambda x: tg.exp(tg.tanh(x)).sum(), x)
+    >>> [vertex.op for vertex in tg.graph_of(y).vertices]
+    ['parameter', 'checkpoint']
+    >>> tg.grad(y, x), tg.grad(tg.exp(tg.tanh(x)).sum(), x)
+    ((tensor([0.8994..., 0.1852...]),), (tensor([0.8994..., 0.1852...]),))
+    """
+    if not grad_enabled.get():
+        return f(*args)
+    random, start = generator().bit_generator.state, next(counter)
+    result = f(*args)  # recorded, to see what it reads; the record dies as we return
+    values = values_of(result)
+    made = [k for k, y in enumerate(values) if (key := key_of(y)) is not None and key[0].number > start]
+    read = read_from_outside([values[k].source.node for k in made], start)
+    if not read:
+        return result
+    places: dict[Key | None, int] = {key: k for k, key in enumerate(read)}
+    arrays = [ELSEWHERE] * len(read)
+
+    def taken_out(x: Any) -> Any:
+        k = places.get(key_of(x))
+        if k is None:
+            return x
+        arrays[k] = x.data
+        return Blank(k)
+
+    blanks = mapped(taken_out, args)
+    segment = Segment(f, blanks, list(read), made, [values[k].data for k in made], random, current_scope.get())
+    xs = [handle(array, source) for array, source in zip(arrays, read.values(), strict=True)]
+    for k, y in zip(made, recomputed(xs, segment), strict=True):
+        values[k] = y
+    return rebuilt(result, values)
+
+
+ELSEWHERE = np.zeros(0)  # for the array of a tensor that f finds by itself
+
+
+@dataclass(frozen=True)
+class Blank:
+    """Stands in the arguments for a tensor that backward will hand us."""
+
+    position: int
+
+
+@dataclass
+class Segment:
+    """One call of ``checkpoint``: all it takes to make it again."""
+
+    f: Callable[..., Any]
+    args: Any
+    read: list[Key]  # what it depends on
+    made: list[int]  # which of the returned values do so
+    values: list[Array]  # of these
+    random: Any
+    scope: Scope | None
+
+    def __repr__(self) -> str:
+        return getattr(self.f, "__name__", type(self.f).__name__)
+
+    def again(self, xs: Sequence[Tensor]) -> list[Tensor]:
+        """The values once more, of these inputs, under the names and the random numbers of the first time."""
+        bits = generator().bit_generator
+        args = mapped(lambda x: xs[x.position] if isinstance(x, Blank) else x, self.args)
+        now, outer, names = bits.state, current_scope.get(), collecting.get()
+        bits.state = self.random
+        current_scope.set(self.scope)
+        collecting.set(None)
+        try:
+            with enable_grad():
+                values = values_of(self.f(*args))
+        finally:
+            bits.state = now
+            current_scope.set(outer)
+            collecting.set(names)
+        return [values[k] for k in self.made if k < len(values)]
+
+
+def hand_over(xs: Sequence[Array], f: Segment) -> list[Array]:
+    """The values of the first run, which are the node's from here on, to keep and to let go."""
+    values, f.values = f.values, []
+    return values
+
+
+def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment) -> list[Any]:
+    """Run f again and send the cotangents back through it, as far as what it read; there they are collected."""
+    recorded = any(isinstance(part, Tensor) for part in (*gs, *xs))  # create_graph
+    tensors = [x if isinstance(x, Tensor) else leaf(x) for x in xs]
+    places = {key: k for k, key in enumerate(f.read)} | {key_of(x): k for k, x in enumerate(tensors)}
+    start, outer = next(counter), current_hook.get()
+    values = f.again(tensors)
+    if not same(values, y):
+        raise GradError(
+            f"{f!r} gave something else when backward ran it again. It must do the same both times: give it as "
+            "arguments what changes (a loop's variable has moved on by then), and draw from tg.generator()"
+        )
+    collected: list[Any] = [None] * len(xs)
+
+    def collect(edge: Edge, c: Any) -> Any:
+        c = c if outer is None else outer(edge, c)
+        if c is None or edge.source.number > start:
+            return c
+        k = places[edge.source, edge.index]
+        collected[k] = c if collected[k] is None else collected[k] + c
+        return None  # from here on it is the outer pass's
+
+    seeds = [handle(g, None) if recorded and not isinstance(g, Tensor) else g for g in gs]
+    wrap = handle if recorded else None
+    for _ in backpropagate([y.source for y in values], seeds, retain_graph=recorded, wrap=wrap, hook=collect):
+        pass
+    return collected
+
+
+hand_over.__name__ = "checkpoint"  # as pictures and errors call it
+recomputed = primitive_multi(hand_over)
+recomputed.defvjp_all(pull_back, sequence=True)
+
+
+def read_from_outside(nodes: Iterable[Node], start: int) -> dict[Key, Source]:
+    """Where these nodes, made after ``start``, read what was there before."""
+    inside = list(dict.fromkeys(nodes))
+    seen, read = set(inside), dict[Key, Source]()
+    for node in inside:  # which grows as we go
+        for source in node.sources:
+            if source is None or not source.node.requires_grad:
+                continue
+            if source.node.number <= start:
+                read.setdefault((source.node, source.index), source)
+            elif source.node not in seen:
+                seen.add(source.node)
+                inside.append(source.node)
+    return read
+
+
+def key_of(x: Any) -> Key | None:
+    """The key of a tensor that needs a gradient."""
+    return (x.source.node, x.source.index) if isinstance(x, Tensor) and x.requires_grad else None
+
+
+def leaf(x: Array) -> Tensor:
+    """A tensor on this array, without a history to walk through."""
+    tensor = handle(x, None)
+    tensor.requires_grad = True
+    return tensor
+
+
+def same(values: Sequence[Any], first: Sequence[Any]) -> bool:
+    """Whether the second run gave the first one's values; exact is too much to ask of products in many threads."""
+    return len(values) == len(first) and all(
+        np.shape(a) == b.shape and np.allclose(plain(a), plain(b), rtol=1e-3, atol=1e-5, equal_nan=True)
+        for a, b in zip(values, first, strict=True)
+    )
