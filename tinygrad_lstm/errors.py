@@ -39,5 +39,9 @@ class WeightsError(TinygradError, ValueError):
     """A weights file or a state_dict that does not fit."""
 
 
+class MissingExtraError(TinygradError, ImportError):
+    """A package that only an extra brings is not there; says what to install."""
+
+
 class TextError(TinygradError, ValueError):
     """A text that cannot be used: missing, empty, binary, too short, or with unknown characters."""
