@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor
-from tinygrad_lstm.errors import GradError, ShapeError
+from tinygrad_lstm.errors import DtypeError, GradError, ShapeError
 
 
 def leaf(data: Any) -> Tensor:
@@ -39,6 +39,88 @@ def test_a_second_backward_names_the_tensor_that_crosses_and_advises_detach_firs
     assert re.search(r"h \(tanh\) of shape \(\), made at .*test_engine_stale\.py:\d+ in rnn/t=1", message)
     assert 0 < message.index("detach()") < message.index("retain_graph=True")
     assert grad_of(w) == before, "nothing half done"
+
+
+def test_what_crosses_is_named_even_where_it_kept_nothing_itself() -> None:
+    """c = f·c + i·g is a sum, which has nothing to be freed; yet it is c that the new graph reads."""
+    w = leaf([0.5])
+    with tg.scope("lstm"), tg.scope("t=35", step=35):
+        c = w * w + w * 2
+        tg.label(c=c)
+    (c * w).sum().backward()
+    with pytest.raises(GradError, match=r"through c \(add\) of shape \(1,\), made at .*:\d+ in lstm/t=35\. If"):
+        (c + w).sum().backward()
+    with pytest.raises(GradError, match=r"through c \(add\)"):
+        (tg.tanh(w + c) * w).sum().backward()
+
+
+def test_a_second_backward_of_the_same_loss_names_that_loss() -> None:
+    w = leaf([0.5])
+    loss = (w * w).sum() ** 2
+    tg.label(loss=loss)
+    loss.backward()
+    with pytest.raises(GradError, match=r"through loss \(power\)"):
+        loss.backward()
+
+
+def test_detach_leaves_a_constant_of_the_same_name_that_says_where_and_holds_no_history() -> None:
+    x = leaf([1.0])
+    h = tg.exp(x)
+    tg.label(h=h)
+    y = h.detach() * x
+    vertex = tg.graph_of(y).vertices[1]
+    assert (vertex.kind, vertex.label, vertex.params) == ("input", "h", {"detached": True})
+    assert vertex.place.file == __file__
+    assert len(tg.graph_of(y).vertices) == 3, "the old graph is not reached"
+    assert x.detach().detach().source.node.params == {}, "nothing is cut the second time"
+
+
+# Rules that fail ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "error", "what"),
+    [
+        (lambda g, x: g @ np.ones((7, 7)), ShapeError, "failed: .*mismatch"),
+        (lambda g, x: g[9], ShapeError, "failed: index 9 is out of bounds"),
+        (lambda g, x: g + "a", DtypeError, "failed: "),
+        (lambda g, x: 3.0, DtypeError, "failed: 'float' object has no attribute 'shape'"),
+        (lambda g, x: np.ones(5), ShapeError, r"gave a cotangent of shape \(5,\), but the input has shape \(2,\)"),
+    ],
+)
+def test_a_rule_that_fails_names_op_input_and_the_forward_line(rule: Any, error: Any, what: str) -> None:
+    @tg.primitive
+    def cube(x: Any) -> Any:
+        return x**3
+
+    cube.defvjp(x=rule)
+    with tg.scope("net"), tg.scope("t=3", step=3):
+        y = cube(leaf([1.0, 2.0]))
+    with pytest.raises(
+        error,
+        match=rf"the rule of cube for x {what}.*in backward of cube of shape \(2,\), made at .*stale.* in net/t=3",
+    ):
+        y.sum().backward()
+
+
+def test_a_joint_rule_that_fails_names_op_and_line() -> None:
+    @tg.primitive
+    def product(a: Any, b: Any) -> Any:
+        return a * b
+
+    product.defvjp_all(lambda g, a, b: 1 / "a")  # type: ignore[operator]  # on purpose
+    with pytest.raises(DtypeError, match="the rule of product failed: .*in backward of product of shape"):
+        product(leaf([1.0]), leaf([2.0])).sum().backward()
+
+
+def test_a_bare_number_or_array_is_kept_by_name_for_whoever_tells_the_graph() -> None:
+    x = leaf([1.0, 2.0])
+    mask = np.array([0.0, 1.0])
+    assert (x + 3.0).source.node.params == {"b": 3.0}
+    assert (2 - x).source.node.params == {"a": 2}
+    assert (x * mask).source.node.params["b"] is mask
+    assert tg.stack([x, mask]).source.node.params["arrays[1]"] is mask
+    assert tg.add(x, x).source.node.params == {}
 
 
 def test_retain_graph_keeps_the_graph() -> None:

@@ -23,6 +23,7 @@ from tinygrad_lstm.engine.node import (
     Shape,
     Source,
     ancestors_of,
+    counter,
     input_name,
     make_source,
     topological_order,
@@ -31,11 +32,12 @@ from tinygrad_lstm.engine.ops.indexing import add_at, scatter
 from tinygrad_lstm.engine.ops.plan import Plan
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, Primitive
 from tinygrad_lstm.engine.scope import current_hook
-from tinygrad_lstm.errors import GradError, ShapeError
+from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError
 
 last_change = [0]  # the number of the last change to any leaf's data
-FREED = None  # stands in for what a node kept, once a backward pass has used it
 what_it_kept = attrgetter("kept")
+number_of = attrgetter("number")
+FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError)  # of a rule, and told in our words
 Hook: TypeAlias = Callable[[Edge, Any], Any]
 Wrap: TypeAlias = Callable[[Array, Source], Any]  # an array and where it comes from -> a Tensor
 _inside_the_engine = True
@@ -62,6 +64,7 @@ def backpropagate(
     if targets is not None:
         order = ancestors_of(targets, order)
     refuse_if_stale(order)
+    this_pass = next(counter)
     visited = set(order)
     pending: dict[Node, Any] = {}  # dL/dy so far, for the nodes whose turn is still to come
     owned: set[Node] = set()  # those whose buffer was made here: nobody else holds it, so it may be added to in place
@@ -91,28 +94,35 @@ def backpropagate(
         kept = node.kept if wrap is None else wrapped(node, wrap)
         given = [g] if plan.several and len(node.shapes) == 1 else g  # a split into one part is still a split
         if plan.joint is not None:
-            given = plan.joint(given, *kept)
+            try:
+                given = plan.joint(given, *kept)
+            except FAILURES as error:
+                raise _explained(node, None, error) from error
         for position, rule, needs in plan.calls:
             came_from: Source = sources[position]  # type: ignore[assignment]  # it wants a gradient, so it is not None
             source, index = came_from.node, came_from.index
             if source not in visited:
                 continue
-            if len(needs) == 1:  # nearly every rule: spelled out, since a call with * takes twice as long
-                c = rule(given, kept[needs[0]])
-            else:
-                c = rule(given, *[kept[n] for n in needs]) if needs else rule(given)
-            if c is None:
-                continue
+            try:
+                if len(needs) == 1:  # nearly every rule: spelled out, since a call with * takes twice as long
+                    c = rule(given, kept[needs[0]])
+                else:
+                    c = rule(given, *[kept[n] for n in needs]) if needs else rule(given)
+                if c is None:
+                    continue
+                fits = type(c) is IndexedCotangent or c.shape == source.shapes[index]
+            except FAILURES as error:
+                raise _explained(node, position, error) from error
             if type(c) is IndexedCotangent:
                 if recorded or hook is not None or len(source.shapes) > 1:
                     c = dense(c, source.shapes[index], recorded)
             else:
-                if c.shape != source.shapes[index]:
+                if not fits:
                     c = unbroadcast(c, source.shapes[index], node, position)
                 if c.dtype is not source.dtypes[index] and c.dtype.kind != "c":
                     c = c.astype(source.dtypes[index])
             if hook is not None:
-                c = hook(Edge(node, position, source, index, came_from.tag), c)
+                c = hook(Edge(node, position, source, index, came_from.tag, g), c)
                 if c is None:
                     continue
             if source in pending or len(source.shapes) > 1 or type(c) is IndexedCotangent:
@@ -120,7 +130,7 @@ def backpropagate(
             else:
                 pending[source] = c  # as it came, and never written to: it may be somebody else's array
         if not retain_graph and node.kept:
-            node.kept = FREED
+            node.kept = this_pass
         yield node, g
 
 
@@ -192,12 +202,23 @@ def unbroadcast(c: Any, shape: Shape, node: Node, position: int) -> Any:
     )
     total = c.sum(axis=(*range(extra), *stretched)) if extra >= 0 else c
     if total.size != math.prod(shape) or extra < 0:
-        assert node.op is not None
-        raise ShapeError(
-            f"the rule of {node.op.name} for {input_name(node.op, position)} gave a cotangent of shape {c.shape}, "
-            f"but the input has shape {shape}"
-        )
+        gave = f"gave a cotangent of shape {c.shape}, but the input has shape {shape}"
+        raise ShapeError(f"{_rule_of(node, position)} {gave}; in backward of {node}")
     return total.reshape(shape)
+
+
+def _rule_of(node: Node, position: int | None) -> str:
+    assert node.op is not None
+    return f"the rule of {node.op.name}" + (f" for {input_name(node.op, position)}" if position is not None else "")
+
+
+def _explained(node: Node, position: int | None, error: Exception) -> TinygradError:
+    """The error of a rule, with the op, its input, and the line of the forward pass."""
+    if isinstance(error, TinygradError):
+        kind: type[TinygradError] = type(error)
+    else:
+        kind = DtypeError if isinstance(error, TypeError | AttributeError) else ShapeError
+    return kind(f"{_rule_of(node, position)} failed: {error}; in backward of {node}")
 
 
 def dense(c: IndexedCotangent, shape: Shape, recorded: bool) -> Any:
@@ -207,18 +228,35 @@ def dense(c: IndexedCotangent, shape: Shape, recorded: bool) -> Any:
 
 def refuse_if_stale(order: Sequence[Node]) -> None:
     """Raise GradError where a backward pass would use what is gone, or what is no longer what forward saw."""
-    if FREED in map(what_it_kept, order):  # in one go, for nearly always there is none
-        node = next(node for node in reversed(order) if node.kept is FREED)
+    if int in map(type, map(what_it_kept, order)):  # in one go, for nearly always there is none
         raise GradError(
-            f"backward reached a graph that an earlier backward has already used and freed, through {node}. "
-            "If that value is carried from one step of training to the next, detach() it there, which cuts the "
-            "history; to go through the same graph twice on purpose, say retain_graph=True the first time"
+            "backward reached a graph that an earlier backward has already used and freed, through "
+            f"{_crossing(order)}. If that value is carried from one step of training to the next, detach() it there, "
+            "which cuts the history; to go through the same graph twice on purpose, say retain_graph=True the first "
+            "time"
         )
     for node in order:
         if node.number > last_change[0]:  # and so is every node after it
             break
         if node.plan is not None and node.op is not None:
             _refuse_if_changed(node, node.op, node.plan)
+
+
+def _crossing(order: Sequence[Node]) -> Node:
+    """The newest node of the freed graph that a node made after it was freed reads; else the newest of that graph.
+
+    A node that kept nothing, as a sum does, has nothing to be freed: it goes by what it reads.
+    """
+    freed: set[Node] = set()
+    crossing: set[Node] = set()
+    freed_by = max(node.kept for node in order if type(node.kept) is int)
+    for node in order:
+        read = [source.node for source in node.sources if source is not None and source.node in freed]
+        if node.number > freed_by:
+            crossing.update(read)
+        elif type(node.kept) is int or (read and not node.kept):
+            freed.add(node)
+    return max(crossing or freed, key=number_of)
 
 
 def _refuse_if_changed(node: Node, op: Primitive[Any, Any], plan: Plan) -> None:

@@ -40,7 +40,7 @@ class Node:
     offset: int
     requires_grad: bool
     plan: Plan | None  # which rules to call
-    kept: Any  # and what they asked for, a tuple; None once a backward pass has used it
+    kept: Any  # and what they asked for, a tuple; once a backward pass has used it, the number of that pass
     params: dict[str, Any]
     number: int
     scope: Scope | None
@@ -121,6 +121,7 @@ class Edge(NamedTuple):
     source: Node
     index: int  # type: ignore[assignment]  # hides tuple.index, for which nobody asks an edge
     tag: str | None
+    cotangent: Any  # what came to the reader, of which it hands on a part
 
     @property
     def name(self) -> str:

@@ -59,6 +59,8 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     plan = op.plans.get(wanted) or op.plan(wanted)
     kept = _kept(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)
     sources = tuple([value.source if isinstance(value, Tensor) else None for value in inputs])
+    if None in sources:  # the literals, by the names of their inputs: whoever tells the graph wants them
+        params = params | {input_name(op, k): arrays[k] for k, source in enumerate(sources) if source is None}
     shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
     node = make_node(op, sources, shapes, dtypes, plan, kept, params)
     outputs = [output(part, node, k) for k, part in enumerate(parts)]

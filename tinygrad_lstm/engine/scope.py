@@ -52,6 +52,8 @@ grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)
 collecting: ContextVar[dict[str, Any] | None] = ContextVar("collecting", default=None)  # where label() leaves names
 current_hook: ContextVar[Callable[[Any, Any], Any] | None] = ContextVar("current_hook", default=None)  # see through()
+# called with each tensor that a backward pass starts from, and its cotangent: see detect_anomaly
+at_start: ContextVar[Callable[[Any, Any], None] | None] = ContextVar("at_start", default=None)
 
 
 class scope:  # noqa: N801  # read as a statement: with scope("name"):
@@ -183,10 +185,14 @@ class SourceLine(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
-@functools.lru_cache(maxsize=4096)  # a loop makes all its nodes at a few places
 def source_line(place: Place) -> SourceLine:
     """File, line and columns of a place: looked up only when somebody asks."""
     code, offset = place
+    return _source_line(code, offset, code.co_filename)  # the same function in two files is equal code
+
+
+@functools.lru_cache(maxsize=4096)  # a loop makes all its nodes at a few places
+def _source_line(code: CodeType, offset: int, file: str) -> SourceLine:
     for line, _, first, last in itertools.islice(code.co_positions(), offset // 2, None):
-        return SourceLine(code.co_filename, line or code.co_firstlineno, first, last)
-    return SourceLine(code.co_filename, code.co_firstlineno, None, None)
+        return SourceLine(file, line or code.co_firstlineno, first, last)
+    return SourceLine(file, code.co_firstlineno, None, None)

@@ -16,10 +16,11 @@ from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import get_default_dtype, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate, last_change
-from tinygrad_lstm.engine.node import Node, Source, counter, make_node, make_source
+from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, counter, make_node, make_source
 from tinygrad_lstm.engine.operators import Operators
 from tinygrad_lstm.engine.operators import TensorLike as TensorLike
 from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.engine.scope import at_start
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError
 
 _inside_the_engine = True
@@ -134,15 +135,15 @@ class Tensor(Operators):
         if value != self.requires_grad:
             self._source = self._leaf(value)
 
-    def _leaf(self, requires_grad: bool) -> Source:
+    def _leaf(self, requires_grad: bool, params: dict[str, Any] = NO_PARAMS) -> Source:
         """A new vertex for this leaf, under the name of the one it has."""
-        node = make_node(None, (), (self._data.shape,), (self._data.dtype,), requires_grad=requires_grad)
+        node = make_node(None, (), (self.shape,), (self.dtype,), params=params, requires_grad=requires_grad)
         node.labels = self._labels()
         return make_source(node)
 
     def _labels(self) -> dict[int, str] | None:
         labels = self._source.node.labels if self._source is not None else None
-        return labels and dict(labels)
+        return {0: labels[self._source.index]} if labels and self._source.index in labels else None
 
     @property
     def source(self) -> Source:
@@ -229,8 +230,8 @@ class Tensor(Operators):
         return node
 
     def detach(self) -> Tensor:
-        """The same array without its history: no gradient passes."""
-        return handle(self._data, None)
+        """The same array without its history: no gradient passes. The graph shows a constant made here, so named."""
+        return handle(self._data, self._leaf(False, {"detached": True}) if self.requires_grad else None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         self._refuse_if_computed("deepcopy")
@@ -282,8 +283,9 @@ def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
     array = gradient._data if isinstance(gradient, Tensor) else np.asarray(gradient)
     if array.shape != tensor.shape:
         raise ShapeError(f"a cotangent of shape {array.shape} for an output of shape {tensor.shape}")
-    if array.dtype.kind != "c":
-        array = array.astype(tensor.dtype, copy=False)
+    array = array if array.dtype.kind == "c" else array.astype(tensor.dtype, copy=False)
+    if (check := at_start.get()) is not None:
+        check(tensor, array)
     if not recorded:
         return array
     return gradient if isinstance(gradient, Tensor) and array is gradient._data else handle(array, None)
