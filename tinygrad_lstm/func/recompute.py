@@ -68,6 +68,10 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     return rebuilt(result, values)
 
 
+CHANGED = (
+    "{} gave something else when backward ran it again. It must do the same both times: give it as arguments what "
+    "changes (a loop's variable has moved on by then), and draw from tg.generator()"
+)
 ELSEWHERE = np.zeros(0)  # for the array of a tensor that f finds by itself
 
 
@@ -121,21 +125,21 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
     """Run f again and send the cotangents back through it, as far as what it read; there they are collected."""
     recorded = any(isinstance(part, Tensor) for part in (*gs, *xs))  # create_graph
     tensors = [x if isinstance(x, Tensor) else leaf(x) for x in xs]
-    places = {key: k for k, key in enumerate(f.read)} | {key_of(x): k for k, x in enumerate(tensors)}
+    places: dict[Key | None, int] = {key: k for k, key in enumerate(f.read)}
+    places |= {key_of(x): k for k, x in enumerate(tensors)}
     start, outer = next(counter), current_hook.get()
     values = f.again(tensors)
     if not same(values, y):
-        raise GradError(
-            f"{f!r} gave something else when backward ran it again. It must do the same both times: give it as "
-            "arguments what changes (a loop's variable has moved on by then), and draw from tg.generator()"
-        )
+        raise GradError(CHANGED.format(f))
     collected: list[Any] = [None] * len(xs)
 
     def collect(edge: Edge, c: Any) -> Any:
         c = c if outer is None else outer(edge, c)
         if c is None or edge.source.number > start:
             return c
-        k = places[edge.source, edge.index]
+        k = places.get((edge.source, edge.index))
+        if k is None:
+            raise GradError(CHANGED.format(f))
         collected[k] = c if collected[k] is None else collected[k] + c
         return None  # from here on it is the outer pass's
 
