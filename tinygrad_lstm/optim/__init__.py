@@ -1,7 +1,10 @@
-"""Optimisers: each is its update rule."""
+"""Optimisers: each is its update rule. Their learning rates in time: ``lr_scheduler``."""
 
-from tinygrad_lstm.optim.adam import Adam
+from tinygrad_lstm.optim import lr_scheduler
+from tinygrad_lstm.optim.adagrad import Adagrad
+from tinygrad_lstm.optim.adam import Adam, AdamW
 from tinygrad_lstm.optim.optimizer import Optimizer
+from tinygrad_lstm.optim.rmsprop import RMSprop
 from tinygrad_lstm.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+__all__ = ["Adagrad", "Adam", "AdamW", "lr_scheduler", "Optimizer", "RMSprop", "SGD"]

@@ -1,77 +1,191 @@
-"""What every optimiser shares: its parameters, and the loop over those that have a gradient."""
+"""What every optimiser shares: groups of parameters with their options, and the loop over those with a gradient."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from copy import deepcopy
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, WeightsError
+from tinygrad_lstm.optim.options import checked
+
+Params: TypeAlias = Tensor | Iterable[Tensor | tuple[str, Tensor] | Mapping[str, Any]]
+State: TypeAlias = dict[str, Any]  # of one parameter: arrays of its shape, and numbers
 
 
 class Optimizer:
-    """Changes parameters by their gradients: a subclass writes ``update``, one parameter at a time.
+    """Changes parameters by their gradients: a subclass gives its options' defaults and its equations, ``update``.
 
-    An array that must last from step to step (a momentum) is kept in ``self.state``, one dict for each parameter.
+    Parameters are tensors, (name, tensor) pairs, or groups of them with options of their own, as in PyTorch:
+    ``[{"params": net.head.parameters(), "lr": 0.1}, {"params": net.rnn.parameters()}]``. ``param_groups`` has one dict
+    for each; what is written there (a new ``"lr"``) holds from the next step on.
+
+    A parameter whose gradient is None stays as it is, and so does its state. An infinite or NaN gradient is taken as it
+    comes, as in PyTorch, and mostly makes its parameter NaN for good; to refuse it, call
+    ``nn.utils.clip_grad_norm_(parameters, max_norm, error_if_nonfinite=True)`` before the step.
+
+    A new optimiser, with a learning rate of its own for one of two parameters:
+
+    >>> class SignSGD(Optimizer):
+    ...     def __init__(self, params, lr=0.25):
+    ...         super().__init__(params, lr=lr)
+    ...     def update(self, p, g, state, *, lr):
+    ...         return p - lr * np.sign(g)
+    >>> u, w = Tensor([1.0, 1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
+    >>> (5 * u.sum() - w.sum()).backward()
+    >>> SignSGD([{"params": [u]}, {"params": [w], "lr": 0.5}]).step()
+    >>> u, w
+    (tensor([0.75, 0.75], requires_grad=True), tensor([1.5], requires_grad=True))
     """
 
-    def __init__(self, parameters: Iterable[Tensor] | Tensor, lr: float) -> None:
-        self.parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-        if not self.parameters:
-            raise ArgumentError("an optimiser needs at least one parameter")
-        for k, parameter in enumerate(self.parameters):
-            if not isinstance(parameter, Tensor) or not parameter.requires_grad or not parameter.is_leaf:
+    def __init__(self, params: Params, **defaults: Any) -> None:
+        self.defaults: dict[str, Any] = {"maximize": False} | defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: list[State] = []  # one for each parameter, in the order of the groups
+        groups = _listed(params)
+        grouped = bool(groups) and all(isinstance(group, Mapping) for group in groups)
+        for group in groups if grouped else [{"params": groups}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """More parameters, ``group["params"]``; options that the group does not give are the optimiser's.
+
+        Raises ArgumentError for an option that is unknown or out of its domain, and for a parameter that is not a real
+        leaf that requires a gradient, or that the optimiser has already.
+        """
+        if "params" not in group:
+            raise ArgumentError(f"a group is a dict that has its parameters under 'params', not {dict(group)!r}")
+        options = self._checked(self.defaults | _options(group))
+        parameters = [member[1] if isinstance(member, tuple) and len(member) == 2 else member
+                      for member in _listed(group["params"])]  # fmt: skip
+        if not parameters:
+            raise ArgumentError(
+                "an optimiser needs at least one parameter in each group (a generator, such as module.parameters(), "
+                "gives them only once: to use them twice, make a list)"
+            )
+        for k, parameter in enumerate(parameters):
+            if not (isinstance(parameter, Tensor) and parameter.requires_grad and parameter.is_leaf):
                 raise ArgumentError(
                     "an optimiser takes leaves that require a gradient, e.g. module.parameters(): "
                     f"number {k} is {parameter!r}"
                 )
-        if len(set(self.parameters)) < len(self.parameters):
+            if parameter.dtype.kind != "f":
+                raise ArgumentError(f"an optimiser takes real parameters: number {k} is {parameter.dtype}")
+        together = self.parameters + parameters
+        if len(set(together)) < len(together):
             raise ArgumentError("a parameter is given twice, and would be changed twice in each step")
-        if not 0 <= lr < math.inf:
-            raise ArgumentError(f"the learning rate is a number from 0, not {lr}")
-        self.lr = lr
-        self.state: list[dict[str, np.ndarray]] = [{} for _ in self.parameters]
+        self.param_groups.append({"params": parameters, **options})
+        self.state += [{} for _ in parameters]
 
-    def step(self) -> None:
-        """One update of every parameter that has a gradient."""
-        for parameter, state in zip(self.parameters, self.state, strict=True):
-            if parameter.grad is not None:
-                parameter.data = parameter.data - self.update(parameter.grad.data, state)
+    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of a group, if each is known and in its domain."""
+        unknown = [str(name) for name in options if name not in self.defaults and name != "initial_lr"]
+        if unknown:
+            raise ArgumentError(
+                f"{type(self).__name__} has no option {', '.join(unknown)}: it has {', '.join(self.defaults)}"
+            )
+        return {name: checked(name, value) for name, value in options.items()}
 
-    def update(self, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
-        """What to subtract from a parameter whose gradient is g."""
-        raise TypeError(f"{type(self).__name__} has no update")
+    @property
+    def parameters(self) -> list[Tensor]:
+        """The parameters of all groups."""
+        return [parameter for group in self.param_groups for parameter in group["params"]]
 
-    def state_dict(self) -> dict[str, Any]:
-        """What the next steps depend on beside parameters and gradients, as ``tg.save`` takes it."""
-        state = {str(k): {name: array.copy() for name, array in own.items()} for k, own in enumerate(self.state)}
-        return {"optimizer": type(self).__name__, "lr": self.lr, "state": state}
+    @property
+    def lr(self) -> float:
+        """The learning rate, where all groups have the same; setting it sets that of every group."""
+        rates = {float(group["lr"]) for group in self.param_groups}
+        if len(rates) > 1:
+            raise ArgumentError(f"the groups have different learning rates, {sorted(rates)}: ask param_groups[k]['lr']")
+        return rates.pop()
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from such a state as if there had been no interruption.
+    @lr.setter
+    def lr(self, value: float) -> None:
+        for group in self.param_groups:
+            group["lr"] = checked("lr", value)
 
-        Raises WeightsError for the state of another optimiser or of other parameters, before anything is changed.
-        """
-        if {"optimizer", "lr", "state"} - set(state):
-            raise WeightsError(f"the state of an optimiser has optimizer, lr and state, not {', '.join(state)}")
-        if str(state["optimizer"]) != type(self).__name__:
-            raise WeightsError(f"this is the state of {state['optimizer']}, not of {type(self).__name__}")
-        if set(state["state"]) != {str(k) for k in range(len(self.parameters))}:
-            raise WeightsError(f"a state of {len(state['state'])} parameters for {len(self.parameters)}")
-        loaded = [
-            {name: np.array(array) for name, array in state["state"][str(k)].items()}
-            for k in range(len(self.parameters))
-        ]
-        for k, (own, parameter) in enumerate(zip(loaded, self.parameters, strict=True)):
-            for name, array in own.items():
-                if array.shape not in ((), parameter.shape):  # a count, or one number for each of the parameter's
-                    raise WeightsError(f"{name} of parameter {k} is {array.shape}, should be {parameter.shape}")
-        self.lr, self.state = float(state["lr"]), loaded
+    # A step ---------------------------------------------------------------------------------------------------------
 
     def zero_grad(self) -> None:
         """Forget the gradients of its parameters."""
         for parameter in self.parameters:
             parameter.grad = None
+
+    def step(self) -> None:
+        """One update of every parameter that has a gradient; with ``maximize`` uphill, else downhill."""
+        states = iter(self.state)
+        for group in self.param_groups:
+            options = {name: group[name] for name in self.defaults if name != "maximize"}
+            for parameter, state in zip(group["params"], states, strict=False):  # the states go on in the next group
+                if parameter.grad is not None:
+                    g = parameter.grad.data
+                    parameter.data = self.update(parameter.data, -g if group["maximize"] else g, state, **options)
+
+    def update(self, *args: Any, **options: Any) -> Array:
+        """The new p, from p, its gradient g, its state (a dict of its own, to write into) and the group's options."""
+        raise TypeError(f"{type(self).__name__} has no update")
+
+    # Going on later -------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of all the next steps depend on beside parameters and gradients, as ``tg.save`` takes it.
+
+        ``state`` has the arrays by the parameter's number, ``param_groups`` the options and each group's numbers.
+        """
+        numbers = iter(range(len(self.state)))
+        groups = [_options(group) | {"params": [next(numbers) for _ in group["params"]]} for group in self.param_groups]
+        return {
+            "optimizer": type(self).__name__,
+            "param_groups": groups,
+            "state": deepcopy({k: own for k, own in enumerate(self.state) if own}),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from such a state as if there had been no interruption.
+
+        Raises WeightsError for the state of another optimiser or of other parameters, before anything is changed.
+        """
+        if not isinstance(state_dict, Mapping) or {"optimizer", "param_groups", "state"} - set(state_dict):
+            raise WeightsError("the state of an optimiser is a dict with optimizer, param_groups and state")
+        if state_dict["optimizer"] != type(self).__name__:
+            raise WeightsError(f"this is the state of {state_dict['optimizer']}, not of {type(self).__name__}")
+        groups, states = state_dict["param_groups"], state_dict["state"]
+        theirs, ours = ([len(group["params"]) for group in some] for some in (groups, self.param_groups))
+        if theirs != ours:
+            raise WeightsError(f"a state of groups of {theirs} parameters for groups of {ours}")
+        for group in groups:
+            if missing := set(self.defaults) - set(group):
+                raise WeightsError(f"the state has no {', '.join(sorted(missing))}")
+        try:
+            options = [self._checked(_options(group)) for group in groups]
+        except ArgumentError as error:
+            raise WeightsError(f"the state does not fit: {error}") from None
+        if extra := set(states) - set(range(len(self.state))):
+            raise WeightsError(f"the state is of parameters {sorted(extra, key=str)} too, which are not here")
+        for k, parameter in enumerate(self.parameters):
+            for name, array in states.get(k, {}).items():
+                if np.shape(array) not in ((), parameter.shape):  # a count, or one number for each of the parameter's
+                    raise WeightsError(f"{name} of parameter {k} is {np.shape(array)}, should be {parameter.shape}")
+        for own, group in zip(self.param_groups, options, strict=True):
+            own.update(group)
+        self.state = [deepcopy(dict(states.get(k, {}))) for k in range(len(self.state))]
+
+
+def _options(group: Mapping[str, Any]) -> dict[str, Any]:
+    """What a group says beside its parameters."""
+    return {name: value for name, value in group.items() if name != "params"}
+
+
+def _listed(params: Any) -> list[Any]:
+    """The members of an iterable; a tensor by itself is one."""
+    if isinstance(params, Tensor):
+        return [params]
+    if not isinstance(params, Iterable) or isinstance(params, set | frozenset):
+        raise ArgumentError(
+            f"parameters are given in a fixed order, e.g. as module.parameters(), not as a {type(params).__name__}"
+        )
+    return list(params)
