@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -28,6 +28,13 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter({super().__repr__()})"
+
+
+class IncompatibleKeys(NamedTuple):
+    """The names of weights and of parameters that have no counterpart, from ``load_state_dict``."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class Module:
@@ -152,31 +159,37 @@ class Module:
         """A copy of every parameter's array by its dotted name."""
         return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
 
-    def load_state_dict(self, state: Mapping[str, TensorLike]) -> None:
-        """Set every parameter from such arrays.
+    def load_state_dict(self, state_dict: Mapping[str, TensorLike], strict: bool = True) -> IncompatibleKeys:
+        """Set every parameter from such arrays; without ``strict``, those that are there.
 
-        Raises WeightsError, with all that is missing, unexpected, mis-shaped or no real number, before anything is
-        changed.
+        Raises WeightsError, with all that is mis-shaped, no real number and (if ``strict``) missing or unexpected,
+        before anything is changed.
         """
+        if not isinstance(state_dict, Mapping):
+            raise WeightsError(f"weights are a dict of arrays by name, not a {type(state_dict).__name__}")
         own = dict(self.named_parameters())
-        arrays = {name: value.data if isinstance(value, Tensor) else np.asarray(value) for name, value in state.items()}
-        complaints = [f"missing: {name} {own[name].shape}" for name in own if name not in arrays]
-        complaints += [f"unexpected: {name} {arrays[name].shape}" for name in arrays if name not in own]
-        complaints += [
-            f"mis-shaped: {name} is {arrays[name].shape}, should be {own[name].shape}"
-            for name in own
-            if name in arrays and arrays[name].shape != own[name].shape
-        ]
-        complaints += [
-            f"not real numbers: {name} is {array.dtype}"
-            for name, array in arrays.items()
-            if array.dtype.kind not in "biuf"
-        ]
+        arrays = {
+            name: np.asarray(value.data if isinstance(value, Tensor) else value) for name, value in state_dict.items()
+        }
+        keys = IncompatibleKeys(
+            [name for name in own if name not in arrays], [name for name in arrays if name not in own]
+        )
+        pairs = [(name, arrays[name], parameter) for name, parameter in own.items() if name in arrays]
+        complaints: list[str] = []
+        if strict:
+            complaints += [f"missing: {name} {own[name].shape}" for name in keys.missing_keys]
+            complaints += [f"unexpected: {name} {arrays[name].shape}" for name in keys.unexpected_keys]
+        for name, array, parameter in pairs:
+            if array.shape != parameter.shape:
+                complaints.append(f"mis-shaped: {name} is {array.shape}, should be {parameter.shape}")
+            if array.dtype.kind not in "biuf":
+                complaints.append(f"not real numbers: {name} is {array.dtype}")
         if complaints:
             raise WeightsError(f"these weights do not fit {type(self).__name__}:\n  " + "\n  ".join(complaints))
-        converted = {name: arrays[name].astype(parameter.dtype) for name, parameter in own.items()}
-        for name, parameter in own.items():
-            parameter.data = converted[name]
+        converted = [array.astype(parameter.dtype) for _, array, parameter in pairs]
+        for (_, _, parameter), array in zip(pairs, converted, strict=True):
+            parameter.data = array
+        return keys
 
     # How it looks ---------------------------------------------------------------------------------------------------
 
