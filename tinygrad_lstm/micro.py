@@ -1,0 +1,121 @@
+"""Chapter zero: the whole idea with plain numbers.
+
+Reverse mode, in a paragraph. Every operation makes a new value, and it is easy to say how fast that value moves when
+one of the numbers it was made from moves: z = a·b moves b times as fast as a. Call that a *slope*, and write it down
+while you compute. To learn how fast the end result L moves with every number before it, walk back from L, starting with
+∂L/∂L = 1. A value that knows its own ∂L/∂z gives each number it was made from ∂L/∂z times the slope: that is the chain
+rule. A number that was used several times is given several parts, and they add up: ∂L/∂x = Σ ∂L/∂z · ∂z/∂x over all
+values z made from x. It must wait for all its parts before it hands anything on, so the walk goes from the newest value
+to the oldest: what was made from x is always newer than x. One walk back costs about as much as the way there, however
+many numbers there are. This is all that ``tinygrad_lstm.engine`` does, with arrays.
+
+>>> x, w, b = Value(2.0), Value(-3.0), Value(7.0)
+>>> y = (w * x + b).tanh()
+>>> y.backward()
+>>> x, w, b
+(Value(2.0, grad=-1.259...), Value(-3.0, grad=0.839...), Value(7.0, grad=0.419...))
+"""
+
+from __future__ import annotations
+
+import math
+
+
+class Value:
+    """A number that remembers what it was made from, and with which slopes."""
+
+    made = 0
+
+    def __init__(self, data: float, sources: tuple[tuple[Value, float], ...] = ()) -> None:
+        self.data, self.grad, self.sources = data, 0.0, sources
+        Value.made += 1
+        self.number = Value.made  # the newer, the larger
+
+    def backward(self) -> None:
+        """Add ∂self/∂value to the ``grad`` of every value that self was made from; a second call adds once more."""
+        found = [self]
+        seen = {self}
+        for value in found:  # which grows as we go
+            for source, _ in value.sources:
+                if source not in seen:
+                    seen.add(source)
+                    found.append(source)
+        arrived = {self: 1.0}  # of this walk only: what an earlier one left in grad must not be handed on again
+        for value in sorted(found, key=lambda value: value.number, reverse=True):
+            g = arrived.pop(value)
+            value.grad += g
+            for source, slope in value.sources:
+                arrived[source] = arrived.get(source, 0.0) + g * slope
+
+    # Operations: the new number, and its slope by each of the old ones
+
+    def __add__(self, other: Value | float) -> Value:
+        other = value_of(other)
+        return Value(self.data + other.data, ((self, 1.0), (other, 1.0)))
+
+    def __mul__(self, other: Value | float) -> Value:
+        other = value_of(other)
+        return Value(self.data * other.data, ((self, other.data), (other, self.data)))
+
+    def __pow__(self, n: Value | float) -> Value:
+        if isinstance(n, Value):
+            return (self.log() * n).exp()
+        return Value(self.data**n, ((self, n * self.data ** (n - 1) if n else 0.0),))
+
+    def exp(self) -> Value:
+        """eˣ, its own slope."""
+        y = math.exp(self.data)
+        return Value(y, ((self, y),))
+
+    def log(self) -> Value:
+        """The natural logarithm."""
+        return Value(math.log(self.data), ((self, 1 / self.data),))
+
+    def tanh(self) -> Value:
+        """The squashing function of recurrent networks."""
+        y = math.tanh(self.data)
+        return Value(y, ((self, 1 - y * y),))
+
+    def relu(self) -> Value:
+        """x where it is positive, else 0; at the kink the slope is 0."""
+        return Value(max(self.data, 0.0), ((self, float(self.data > 0)),))
+
+    def maximum(self, other: Value | float) -> Value:
+        """The larger of the two; where they tie, each has half the slope."""
+        other = value_of(other)
+        share = 0.5 if self.data == other.data else float(self.data > other.data)
+        return Value(max(self.data, other.data), ((self, share), (other, 1 - share)))
+
+    # The rest is made of these
+
+    def __neg__(self) -> Value:
+        return self * -1.0
+
+    def __sub__(self, other: Value | float) -> Value:
+        return self + -other
+
+    def __truediv__(self, other: Value | float) -> Value:
+        return self * value_of(other) ** -1
+
+    def sigmoid(self) -> Value:
+        """σ(x) = 1 / (1 + e⁻ˣ), which is a tanh of half the width, moved up."""
+        return ((self / 2).tanh() + 1) / 2
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __rsub__(self, other: float) -> Value:
+        return -self + other
+
+    def __rtruediv__(self, other: float) -> Value:
+        return self**-1 * other
+
+    def __rpow__(self, other: float) -> Value:
+        return value_of(other) ** self
+
+    def __repr__(self) -> str:
+        return f"Value({self.data}, grad={self.grad})"
+
+
+def value_of(x: Value | float) -> Value:
+    """A number as a Value, whose grad nobody will read."""
+    return x if isinstance(x, Value) else Value(x)
