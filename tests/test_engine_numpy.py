@@ -39,12 +39,51 @@ def test_numpy_functions_are_recorded() -> None:
 def test_an_unsupported_numpy_function_is_named() -> None:
     x = leaf([1.0, 2.0])
     for call, name in (
-        (lambda: np.median(x), "np.median"), (lambda: np.floor(x), "np.floor"),
-        (lambda: np.add.reduce(x), "np.add.reduce"), (lambda: np.linalg.norm(x), "np.norm"),
+        (lambda: np.median(x), "np.median"), (lambda: np.nextafter(x, x), "np.nextafter"),
+        (lambda: np.linalg.inv(x), "np.linalg.inv"),
         (lambda: np.tanh(x, where=np.array([True, False])), "np.tanh with options"),
     ):  # fmt: skip
-        with pytest.raises(UnsupportedError, match=re.escape(name) + " has no derivative here"):
+        with pytest.raises(UnsupportedError, match=re.escape(name) + " has no derivative here; for values alone") as e:
             call()
+        assert isinstance(e.value, TypeError)
+
+
+def test_an_unsupported_numpy_function_says_what_to_use_instead() -> None:
+    x = leaf([1.0, 2.0])
+    for call, name, instead in (
+        (lambda: np.add.reduce(x), "np.add.reduce", "tg.sum"), (lambda: np.put(x, 0, 1.0), "np.put", "tg.index_put"),
+        (lambda: np.multiply.outer(x, x), "np.multiply.outer", "tg.outer"),
+        (lambda: np.put_along_axis(x, np.array([0]), 1.0, 0), "np.put_along_axis", "tg.index_put"),
+        (lambda: np.add.at(x, 0, 1.0), "np.add.at", "tg.index_add"), (lambda: np.copyto(x, 0), "np.copyto", "tg.index"),
+        (lambda: np.maximum.accumulate(x), "np.maximum.accumulate", "tensor.detach"),
+    ):  # fmt: skip
+        with pytest.raises(UnsupportedError, match=f"{re.escape(name)} has no derivative here; .*{re.escape(instead)}"):
+            call()
+    for mode in ("mean", "linear_ramp", "nonsense"):
+        with pytest.raises(UnsupportedError, match=f"pad with mode='{mode}' has no derivative here: use 'constant' or"):
+            np.pad(x, 1, mode=mode)
+    for order in (2, -2, 1, "nuc"):
+        with pytest.raises(UnsupportedError, match=r"norm of a matrix with ord=.* takes the elements of a matrix"):
+            np.linalg.norm(leaf(np.eye(2)), order)
+    assert np.linalg.norm(leaf(np.eye(2))).item() == tg.norm(np.eye(2)).item() == 2**0.5
+    assert np.linalg.norm(leaf([[3.0, -4.0]]), np.inf, axis=1).tolist() == [4.0]
+
+
+def test_what_has_no_derivative_is_a_plain_array() -> None:
+    """Masks, places, counts, and arrays that take only their shape from the tensor."""
+    x = leaf([[3.0, 0.0], [1.0, 2.0]])
+    for plain, want in (
+        (np.argmax(x, axis=1), [0, 1]), (x.argmin(), 1), (tg.argsort(x, axis=1), [[1, 0], [0, 1]]),
+        (x.argsort(0), [[1, 0], [0, 1]]), (np.any(x > 2), True), (x.all(axis=0), [True, False]), (np.all(x), False),
+        (x.any(), True), (np.count_nonzero(x), 3), (np.nonzero(x)[0], [0, 1, 1]), (x.nonzero()[1], [0, 0, 1]),
+        (np.zeros_like(x), [[0, 0], [0, 0]]), (np.full_like(x, 7), [[7, 7], [7, 7]]), (np.isnan(x).sum(), 0),
+        (np.isclose(x, 3.0), [[True, False], [False, False]]), (np.less(x, 1)[0, 1], True),
+        (np.logical_and(x, x > 1), [[True, False], [False, True]]), (np.argwhere(x == 0), [[0, 1]]),
+        (np.result_type(x, np.float32), np.float64), (x == 3, [[True, False], [False, False]]),
+    ):  # fmt: skip
+        assert not isinstance(plain, Tensor)
+        np.testing.assert_array_equal(plain, want)
+    assert np.zeros_like(tg.zeros(2)).dtype == np.float32
 
 
 def test_writing_a_tensor_into_an_array() -> None:

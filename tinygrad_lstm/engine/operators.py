@@ -1,88 +1,36 @@
-"""What a Tensor can do as an array: operators, comparisons, methods, and NumPy's protocols.
+"""What Python's own signs do to a Tensor: + and @, comparisons, x[i].
 
-Everything here is a primitive under another name. ``x[i] = v`` is refused: the values that backward needs must not
-change. Look for ``where``, ``index`` or ``stack``.
+Each is a primitive under another name. ``x[i] = v`` is refused: the values that backward needs must not change. Look
+for ``index_put``, ``where`` or ``stack``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-from numpy.typing import DTypeLike
-
-from tinygrad_lstm.engine.ops import arithmetic, indexing, reductions, shapes
+from tinygrad_lstm.engine.methods import Methods
+from tinygrad_lstm.engine.numpy_protocol import TensorLike as TensorLike
+from tinygrad_lstm.engine.numpy_protocol import plain as plain
+from tinygrad_lstm.engine.numpy_protocol import plain_key
 from tinygrad_lstm.engine.ops.arithmetic import absolute, add, divide, multiply, negative, power, subtract
+from tinygrad_lstm.engine.ops.indexing import index
 from tinygrad_lstm.engine.ops.linear import matmul
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
+from tinygrad_lstm.engine.ops.shapes import unstack
+from tinygrad_lstm.engine.ops.ufuncs import floor_divide, remainder
 from tinygrad_lstm.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from tinygrad_lstm.engine.tensor import Tensor
 
-TensorLike: TypeAlias = Any  # a Tensor, or what NumPy makes an array of
-Axis: TypeAlias = int | tuple[int, ...] | None
 _inside_the_engine = True
 
 
-_PLAIN = {
-    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isfinite, np.isnan, np.isinf,
-    np.signbit,
-}  # fmt: skip  # ufuncs whose result is a mask: plain arrays in, plain arrays out
-
-
-def plain(value: Any) -> Any:
-    """The array of a Tensor; anything else as it is."""
-    return value._data if isinstance(value, Operators) else value
-
-
-def plain_key(key: Any) -> Any:
-    """An index with the arrays of any Tensors in it."""
-    return tuple(map(plain, key)) if isinstance(key, tuple) else plain(key)
-
-
-class Operators:
+class Operators(Methods):
     """The array side of a Tensor; the rest of it is in ``tensor``."""
 
     __slots__ = ()
-    __array_priority__ = 1000.0
-    _data: Array
-
-    # NumPy's protocols: np.tanh(t), ndarray @ t and np.concatenate([t, u]) come here ---------------------------------
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
-        arrays = [plain(part) for part in inputs]
-        if out is not None:  # array -= tensor: the array stays an array, so nothing may need a gradient
-            if any(getattr(part, "requires_grad", False) for part in inputs):
-                raise UnsupportedError(
-                    f"np.{ufunc.__name__} into an array cannot be recorded: use the result, not out="
-                )
-            return getattr(ufunc, method)(*arrays, out=out, **kwargs)
-        primitive = Primitive.by_numpy.get(ufunc)
-        if method == "__call__" and primitive is not None and not kwargs:
-            return primitive(*inputs)
-        if method == "__call__" and not kwargs and ufunc in _PLAIN:
-            return ufunc(*arrays)
-        call = (
-            f"np.{ufunc.__name__}"
-            + ("" if method == "__call__" else f".{method}")
-            + (" with options" if kwargs else "")
-        )
-        raise UnsupportedError(f"{call} has no derivative here; for values alone use tensor.detach().numpy()")
-
-    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        primitive = Primitive.by_numpy.get(function)
-        if primitive is not None:
-            return primitive(*args, **kwargs)
-        if function in (np.shape, np.ndim, np.size):
-            return function(args[0]._data, *args[1:], **kwargs)
-        raise UnsupportedError(
-            f"np.{function.__name__} has no derivative here; for values alone use tensor.detach().numpy(), "
-            f"for a derivative register one with tg.primitive"
-        )
-
-    # Operators: each is the primitive of that name -------------------------------------------------------------------
 
     def __add__(self, other: TensorLike) -> Tensor:
         return Primitive.of_two(add, self, other)
@@ -113,6 +61,18 @@ class Operators:
 
     def __rpow__(self, other: TensorLike) -> Tensor:
         return Primitive.of_two(power, other, self)
+
+    def __mod__(self, other: TensorLike) -> Tensor:
+        return remainder(self, other)
+
+    def __rmod__(self, other: TensorLike) -> Tensor:
+        return remainder(other, self)
+
+    def __floordiv__(self, other: TensorLike) -> Tensor:
+        return floor_divide(self, other)
+
+    def __rfloordiv__(self, other: TensorLike) -> Tensor:
+        return floor_divide(other, self)
 
     def __matmul__(self, other: TensorLike) -> Tensor:
         return Primitive.of_two(matmul, self, other)
@@ -163,70 +123,13 @@ class Operators:
         return len(self._data)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return iter(shapes.unstack(self))
+        return iter(unstack(self))
 
     def __getitem__(self, key: Any) -> Tensor:
-        return indexing.index(self, plain_key(key))
+        return index(self, plain_key(key))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise UnsupportedError(
-            "x[key] = value would change what backward needs. Build the result instead: tg.stack a list of steps, "
-            "tg.where(mask, value, x), or write into x.data outside the graph"
+            "x[key] = value would change what backward may need. Make the changed tensor instead: "
+            "x = tg.index_put(x, key, value); or build it at once: tg.stack a list of steps, tg.where(mask, value, x)"
         )
-
-    # Methods: NumPy's names ------------------------------------------------------------------------------------------
-
-    @property
-    def T(self) -> Tensor:  # noqa: N802  # NumPy's name
-        """The axes reversed."""
-        return shapes.transpose(self)
-
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.sum``."""
-        return reductions.sum(self, axis, keepdims)
-
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.mean``."""
-        return reductions.mean(self, axis, keepdims)
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.max``."""
-        return reductions.max(self, axis, keepdims)
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.min``."""
-        return reductions.min(self, axis, keepdims)
-
-    def argmax(self, axis: int | None = None) -> Array:
-        """Where the largest element is: a plain array of indices."""
-        return self._data.argmax(axis)
-
-    def dot(self, other: TensorLike) -> Tensor:
-        """The product with a vector or matrix, of vectors and matrices: see ``tg.matmul``."""
-        return matmul(self, other)
-
-    def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
-        """See ``tg.reshape``; the shape as one tuple or as several numbers."""
-        wanted: Any = shape[0] if len(shape) == 1 else shape
-        return shapes.reshape(self, wanted)
-
-    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
-        """See ``tg.transpose``; the axes as one tuple or as several numbers."""
-        wanted: Any = axes[0] if len(axes) == 1 else axes or None
-        return shapes.transpose(self, wanted)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """See ``tg.swapaxes``."""
-        return shapes.swapaxes(self, axis1, axis2)
-
-    def squeeze(self, axis: Axis = None) -> Tensor:
-        """See ``tg.squeeze``."""
-        return shapes.squeeze(self, axis)
-
-    def clip(self, min: TensorLike = None, max: TensorLike = None) -> Tensor:
-        """See ``tg.clip``."""
-        return arithmetic.clip(self, min, max)
-
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """See ``tg.cast``."""
-        return shapes.cast(self, np.dtype(dtype))

@@ -80,7 +80,7 @@ power.defvjp(
 )
 
 
-@primitive(numpy=np.absolute)
+@primitive(numpy=(np.absolute, np.fabs))
 def absolute(x: Array) -> Array:
     """|x|, with slope 0 at the kink x = 0, the middle of its two sides."""
     return np.absolute(x)

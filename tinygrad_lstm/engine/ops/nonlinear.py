@@ -5,6 +5,8 @@ Most keep only their output y, from which the slope can be read: tanh' = 1 - y²
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array, primitive
@@ -81,6 +83,21 @@ def sigmoid(x: Array) -> Array:
 
 
 sigmoid.defvjp(x=lambda g, y: g * (y * (_SATURATED.get(y.dtype, (40.0, 1.0))[1] - y)))
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+@primitive
+def erf(x: Array) -> Array:
+    """The error function 2/√π ∫₀ˣ e^(-t²) dt in (-1, 1), with slope 2/√π e^(-x²).
+
+    Exact, by Python's own ``math.erf``, element by element: some ten times the price of tanh.
+    """
+    return np.asarray(_erf(x), np.result_type(x, np.float16))  # a whole number becomes a float
+
+
+erf.defvjp(x=lambda g, x: g * np.exp(-x * x) * (2 / math.sqrt(math.pi)))
 
 
 @primitive

@@ -68,7 +68,7 @@ class Primitive(Generic[P, R]):
     of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # the short ways, see ``short``
     of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
-    by_numpy: ClassVar[dict[Any, Primitive[Any, Any]]] = {}
+    by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also composites
 
     def __init__(self, forward: Callable[P, Any], *, numpy: Any, several: bool, saves: bool) -> None:
         self.forward: Callable[..., Any] = forward

@@ -15,7 +15,7 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 Shape: TypeAlias = tuple[int, ...]
 
 
-def _restore(g: Array, shape: Shape, axis: Axis, keepdims: bool) -> Array:
+def restore(g: Array, shape: Shape, axis: Axis, keepdims: bool) -> Array:
     """g with its reduced axes back, each of length 1."""
     if keepdims or not shape:
         return g
@@ -37,7 +37,7 @@ def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return np.sum(x, axis=axis, keepdims=keepdims)
 
 
-sum.defvjp(x=lambda g, x_shape, axis, keepdims: np.broadcast_to(_restore(g, x_shape, axis, keepdims), x_shape))
+sum.defvjp(x=lambda g, x_shape, axis, keepdims: np.broadcast_to(restore(g, x_shape, axis, keepdims), x_shape))
 
 
 @primitive(numpy=np.mean)
@@ -48,16 +48,16 @@ def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 mean.defvjp(
     x=lambda g, x_shape, axis, keepdims: np.broadcast_to(
-        _restore(g, x_shape, axis, keepdims) / (_count(x_shape, axis) or 1), x_shape
+        restore(g, x_shape, axis, keepdims) / (_count(x_shape, axis) or 1), x_shape
     )
 )
 
 
-def _extremum_vjp(g: Array, x: Array, y: Array, axis: Axis, keepdims: bool) -> Array:
+def extremum_vjp(g: Array, x: Array, y: Array, axis: Axis, keepdims: bool) -> Array:
     """The elements that reach the extremum share its cotangent evenly, so that it is neither lost nor doubled."""
-    reached = x == _restore(y, x.shape, axis, keepdims)
+    reached = x == restore(y, x.shape, axis, keepdims)
     ties = reached.sum(axis=axis, keepdims=True)
-    return np.where(reached, _restore(g, x.shape, axis, keepdims), 0) / ties.astype(x.dtype)
+    return np.where(reached, restore(g, x.shape, axis, keepdims), 0) / ties.astype(x.dtype)
 
 
 @primitive(numpy=(np.max, np.amax))
@@ -66,7 +66,7 @@ def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-max.defvjp(x=_extremum_vjp)
+max.defvjp(x=extremum_vjp)
 
 
 @primitive(numpy=(np.min, np.amin))
@@ -75,4 +75,51 @@ def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
-min.defvjp(x=_extremum_vjp)
+min.defvjp(x=extremum_vjp)
+
+
+@primitive(numpy=np.cumsum)
+def cumsum(x: Array, axis: int | None = None) -> Array:
+    """yᵢ = x₀ + x₁ + ... + xᵢ along an axis (None: of all elements in row order); backward sums from the other end."""
+    return np.cumsum(x, axis)
+
+
+cumsum.defvjp(
+    x=lambda g, x_shape, axis: np.reshape(np.flip(np.cumsum(np.flip(g, axis), axis), axis), x_shape),
+)
+
+
+def _deviation(x: Array, axis: Axis) -> Array:
+    return x - np.mean(x, axis=axis, keepdims=True)
+
+
+@primitive(numpy=np.var)
+def var(x: Array, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Array:
+    """y = Σ (x - mean)² / (n - ddof), with slope 2 (x - mean) / (n - ddof). As in NumPy, ddof is 0 if not given."""
+    return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
+
+
+var.defvjp(
+    x=lambda g, x, axis, ddof, keepdims: (
+        restore(g, x.shape, axis, keepdims) * _deviation(x, axis) * 2 / (_count(x.shape, axis) - ddof)
+    )
+)
+
+
+def nonzero(y: Array) -> Array:
+    """y, but 1 where it is 0: so that 0/y is 0, a slope at the kink."""
+    return np.where(y == 0, 1, y)
+
+
+@primitive(numpy=np.std)
+def std(x: Array, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Array:
+    """y = √var, with slope (x - mean) / ((n - ddof) y): 0 at the kink, where all x are equal."""
+    return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
+
+
+def _std_vjp(g: Array, x: Array, y: Array, axis: Axis, ddof: float, keepdims: bool) -> Array:
+    g, y = (restore(part, x.shape, axis, keepdims) for part in (g, y))
+    return g * _deviation(x, axis) / (nonzero(y) * (_count(x.shape, axis) - ddof))
+
+
+std.defvjp(x=_std_vjp)

@@ -68,6 +68,15 @@ def broadcast_to(x: Array, shape: int | Shape) -> Array:
 broadcast_to.defvjp(x=lambda g: g)
 
 
+@primitive(numpy=np.roll)
+def roll(x: Array, shift: int | Shape, axis: int | Shape | None = None) -> Array:
+    """x moved along an axis (None: in row order); what falls off the end comes in at the start. Backward rolls back."""
+    return np.roll(x, shift, axis)
+
+
+roll.defvjp(x=lambda g, shift, axis: np.roll(g, np.negative(shift), axis))
+
+
 @primitive
 def cast(x: Array, dtype: np.dtype) -> Array:
     """x in another floating dtype; the backward loop hands the cotangent back in x's own."""

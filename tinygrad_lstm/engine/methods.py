@@ -1,0 +1,164 @@
+"""The methods that NumPy's arrays have: each is the function of that name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol, TensorLike
+from tinygrad_lstm.engine.ops import (
+    arithmetic,
+    contractions,
+    diagonals,
+    picking,
+    products,
+    rearranging,
+    reductions,
+    shapes,
+    ufuncs,
+)
+from tinygrad_lstm.engine.ops.primitive import Array
+
+if TYPE_CHECKING:
+    from tinygrad_lstm.engine.tensor import Tensor
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+_inside_the_engine = True
+
+
+class Methods(NumpyProtocol):
+    """What can be said as ``tensor.something(...)``."""
+
+    __slots__ = ()
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802  # NumPy's name
+        """The axes reversed."""
+        return shapes.transpose(self)
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """See ``tg.sum``."""
+        return reductions.sum(self, axis, keepdims)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """See ``tg.mean``."""
+        return reductions.mean(self, axis, keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """See ``tg.max``."""
+        return reductions.max(self, axis, keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """See ``tg.min``."""
+        return reductions.min(self, axis, keepdims)
+
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """See ``tg.prod``."""
+        return products.prod(self, axis, keepdims)
+
+    def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """See ``tg.var``."""
+        return reductions.var(self, axis, ddof, keepdims)
+
+    def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """See ``tg.std``."""
+        return reductions.std(self, axis, ddof, keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        """See ``tg.cumsum``."""
+        return reductions.cumsum(self, axis)
+
+    def cumprod(self, axis: int | None = None) -> Tensor:
+        """See ``tg.cumprod``."""
+        return products.cumprod(self, axis)
+
+    # Places and truth values have no derivative: plain arrays
+
+    def argmax(self, axis: int | None = None) -> Array:
+        """Where the largest element is."""
+        return self._data.argmax(axis)
+
+    def argmin(self, axis: int | None = None) -> Array:
+        """Where the smallest element is."""
+        return self._data.argmin(axis)
+
+    def argsort(self, axis: int | None = -1) -> Array:
+        """Where each element of the sorted tensor is."""
+        return self._data.argsort(axis, kind="stable")
+
+    def nonzero(self) -> tuple[Array, ...]:
+        """Where the elements are that are not 0."""
+        return self._data.nonzero()  # type: ignore[no-any-return]  # Array is Any
+
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Array:
+        """Whether some element is not 0."""
+        return self._data.any(axis, keepdims=keepdims)
+
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Array:
+        """Whether no element is 0."""
+        return self._data.all(axis, keepdims=keepdims)
+
+    def dot(self, other: TensorLike) -> Tensor:
+        """See ``tg.dot``."""
+        return contractions.dot(self, other)
+
+    def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
+        """See ``tg.reshape``; the shape as one tuple or as several numbers."""
+        wanted: Any = shape[0] if len(shape) == 1 else shape
+        return shapes.reshape(self, wanted)
+
+    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
+        """See ``tg.transpose``; the axes as one tuple or as several numbers."""
+        wanted: Any = axes[0] if len(axes) == 1 else axes or None
+        return shapes.transpose(self, wanted)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """See ``tg.swapaxes``."""
+        return shapes.swapaxes(self, axis1, axis2)
+
+    def squeeze(self, axis: Axis = None) -> Tensor:
+        """See ``tg.squeeze``."""
+        return shapes.squeeze(self, axis)
+
+    def clip(self, min: TensorLike = None, max: TensorLike = None) -> Tensor:
+        """See ``tg.clip``."""
+        return arithmetic.clip(self, min, max)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """See ``tg.cast``."""
+        return shapes.cast(self, np.dtype(dtype))
+
+    def sort(self, axis: int | None = -1) -> Tensor:
+        """The sorted elements, as a new tensor: unlike an array, a tensor is never changed in place."""
+        return picking.sort(self, axis)
+
+    def take(self, indices: TensorLike, axis: int | None = None) -> Tensor:
+        """See ``tg.take``."""
+        return picking.take(self, indices, axis)
+
+    def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
+        """See ``tg.repeat``."""
+        return rearranging.repeat(self, repeats, axis)
+
+    def ravel(self) -> Tensor:
+        """See ``tg.ravel``."""
+        return rearranging.ravel(self)
+
+    def flatten(self) -> Tensor:
+        """See ``tg.ravel``."""
+        return rearranging.ravel(self)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """See ``tg.diagonal``."""
+        return diagonals.diagonal(self, offset, axis1, axis2)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """See ``tg.trace``."""
+        return diagonals.trace(self, offset, axis1, axis2)
+
+    def round(self, decimals: int = 0) -> Tensor:
+        """See ``tg.round``."""
+        return ufuncs.round(self, decimals)

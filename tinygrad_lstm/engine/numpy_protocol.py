@@ -1,0 +1,84 @@
+"""NumPy's functions on Tensors: np.tanh(t), ndarray @ t and np.concatenate([t, u]) come here.
+
+A function with a derivative is the primitive, or the composite, registered for it. One whose answer has none (a mask,
+a place, a count, zeros of the same shape) gives a plain array. Any other is refused, by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.ops.primitive import Array, Primitive
+from tinygrad_lstm.errors import UnsupportedError
+
+TensorLike: TypeAlias = Any  # a Tensor, or what NumPy makes an array of
+_inside_the_engine = True
+
+PLAIN = {
+    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isfinite, np.isnan, np.isinf,
+    np.signbit, np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.isclose, np.allclose, np.array_equal,
+    np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere, np.argmax, np.argmin, np.argsort,
+    np.searchsorted, np.shape, np.ndim, np.size, np.result_type, np.zeros_like, np.ones_like, np.full_like,
+    np.empty_like,
+}  # fmt: skip  # plain arrays in, plain arrays out
+
+INSTEAD = {
+    "np.add.reduce": "tg.sum", "np.multiply.reduce": "tg.prod", "np.maximum.reduce": "tg.max",
+    "np.minimum.reduce": "tg.min", "np.logaddexp.reduce": "tg.logsumexp", "np.add.accumulate": "tg.cumsum",
+    "np.multiply.accumulate": "tg.cumprod", "np.multiply.outer": "tg.outer", "np.add.at": "tg.index_add",
+    "np.put": "tg.index_put", "np.put_along_axis": "tg.index_put", "np.copyto": "tg.index_put",
+    "np.place": "tg.where", "np.putmask": "tg.where", "np.select": "tg.where", "np.copy": "the tensor itself",
+}  # fmt: skip
+
+
+def plain(value: Any) -> Any:
+    """The array of a Tensor; anything else as it is."""
+    return value._data if isinstance(value, NumpyProtocol) else value
+
+
+def plain_key(key: Any) -> Any:
+    """An index with the arrays of any Tensors in it."""
+    return tuple(map(plain, key)) if isinstance(key, tuple) else plain(key)
+
+
+def _refused(call: str) -> UnsupportedError:
+    instead = f"use {INSTEAD[call]}; " if call in INSTEAD else ""
+    return UnsupportedError(
+        f"{call} has no derivative here; {instead}for values alone use tensor.detach().numpy(), "
+        f"for a derivative register one with tg.primitive"
+    )
+
+
+class NumpyProtocol:
+    """A Tensor, as NumPy sees it."""
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+    _data: Array
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        arrays = [plain(part) for part in inputs]
+        if out is not None:  # array -= tensor: the array stays an array, so nothing may need a gradient
+            if any(getattr(part, "requires_grad", False) for part in inputs):
+                raise UnsupportedError(
+                    f"np.{ufunc.__name__} into an array cannot be recorded: use the result, not out="
+                )
+            return getattr(ufunc, method)(*arrays, out=out, **kwargs)
+        function = Primitive.by_numpy.get(ufunc)
+        if method == "__call__" and not kwargs:
+            if function is not None:
+                return function(*inputs)
+            if ufunc in PLAIN:
+                return ufunc(*arrays)
+        how = f".{method}" if method != "__call__" else " with options" if kwargs else ""
+        raise _refused(f"np.{ufunc.__name__}{how}")
+
+    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        recorded = Primitive.by_numpy.get(function)
+        if recorded is not None:
+            return recorded(*args, **kwargs)
+        if function in PLAIN:
+            return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
+        raise _refused(f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1))
