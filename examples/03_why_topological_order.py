@@ -1,0 +1,139 @@
+"""Why backward needs an order: the same graph walked twice, once handing on too early.
+
+    a = 3·x,  b = a·a,  L = a + b          ∂L/∂a = 1 + 2a,  ∂L/∂x = 3 (1 + 2a)
+
+L reads a twice, directly and through b, so a gets parts of its gradient at different times. A walk that goes on from a
+as soon as the first part is there sends x too little: the rest finds the door closed. (To open it again and hand on all
+that is there sends x too much. To hand on each part by itself is right, but it walks every path, and n such diamonds in
+a row have 3ⁿ of them.) In a topological order a value comes after everything that reads it: it waits until its gradient
+is whole, and goes on once. The newest value first is such an order, for what reads a value was made after it.
+
+Run it with:  python examples/03_why_topological_order.py
+"""
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+import graphviz
+
+import viz
+from tinygrad_lstm.micro import Value
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--out", type=Path, default=Path("out"), help="where the picture goes (default: out/)")
+parser.add_argument("--quick", action="store_true", help="as it is: this takes a moment only")
+arguments = parser.parse_args()
+arguments.out.mkdir(parents=True, exist_ok=True)
+
+x = Value(2.0)
+a = 3 * x
+b = a * a
+L = a + b
+formulas = {x: "x", a: "a = 3·x", b: "b = a·a", L: "L = a + b"}
+L.backward()  # the truth, to compare with
+
+
+class Part(NamedTuple):
+    """What a value hands to one of those it was made from."""
+
+    taker: Value
+    amount: float
+    late: bool  # the taker has had its turn
+
+
+class Turn(NamedTuple):
+    """A value's turn: the gradient that it has by then, and what it makes of it."""
+
+    value: Value
+    gradient: float
+    parts: list[Part]
+
+
+def depth_first() -> list[Value]:
+    """Every value as soon as it is met, and then what it was made from."""
+    order: list[Value] = []
+    waiting = [L]
+    while waiting:
+        value = waiting.pop()
+        if value in formulas and value not in order:  # the number 3 is a value too, but nobody asks for its gradient
+            order.append(value)
+            waiting += [source for source, _ in reversed(value.sources)]
+    return order
+
+
+def newest_first() -> list[Value]:
+    """A topological order."""
+    return sorted(formulas, key=lambda value: value.number, reverse=True)
+
+
+def walk(order: list[Value]) -> list[Turn]:
+    """Backward in this order: in its turn, each value hands on what it has."""
+    arrived = {L: 1.0}
+    turns: list[Turn] = []
+    for value in order:
+        gradient, gone = arrived[value], [turn.value for turn in turns]
+        parts = [Part(taker, gradient * slope, taker in gone) for taker, slope in value.sources if taker in formulas]
+        for part in parts:
+            arrived[part.taker] = arrived.get(part.taker, 0.0) + part.amount
+        turns.append(Turn(value, gradient, parts))
+    return turns
+
+
+def name(value: Value) -> str:
+    """The letter before the equals sign."""
+    return formulas[value][0]
+
+
+def told(turns: list[Turn]) -> str:
+    """A walk as a table."""
+    lines = ["turn  value  its gradient  hands on"]
+    for number, (value, gradient, parts) in enumerate(turns, start=1):
+        whole = "" if gradient == value.grad else f", not {value.grad:g}"
+        given = ", ".join(f"{part.amount:g} to {name(part.taker)}{' (too late)' * part.late}" for part in parts)
+        lines.append(f"{number:>4}  {name(value):<5}  {f'{gradient:g}{whole}':<12}  {given or '-'}")
+    return "\n".join(lines)
+
+
+def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
+    """A row for each walk: gradients go from right to left. What is wrong is orange, what comes too late is dashed."""
+    ink, quiet, right, wrong = "#1F2933", "#5F6C7B", "#0072B2", "#D55E00"
+    dot = graphviz.Digraph("graph")
+    dot.attr(
+        "graph", rankdir="LR", bgcolor="white", fontname="Helvetica,Arial,sans-serif", nodesep="0.5", ranksep="0.9"
+    )
+    dot.attr("node", shape="box", style="rounded,filled", fillcolor="white", penwidth="2", width="2.3")
+    dot.attr("edge", dir="back", penwidth="2", arrowsize="0.8")
+    for kind in ("node", "edge"):
+        dot.attr(kind, fontname="Helvetica,Arial,sans-serif", fontsize="13", fontcolor=ink)
+    for key, (title, turns) in enumerate(reversed(walks.items())):  # dot puts the first row at the bottom
+        with dot.subgraph(name=f"cluster_{key}") as row:
+            row.attr(
+                label=title, labeljust="l", fontsize="15", fontcolor=ink, color="#D5DCE4", style="rounded", margin="16"
+            )
+            for number, (value, gradient, parts) in enumerate(turns, start=1):
+                hue, said = (right, "") if gradient == value.grad else (wrong, f", not {value.grad:g}")
+                row.node(
+                    f"{name(value)}{key}", color=hue, label=f"<{formulas[value]} = {value.data:g}<br/>"
+                    f"<font color='{hue}'><b>∂L/∂{name(value)} = {gradient:g}{said}</b></font><br/>"
+                    f"<font color='{quiet}' point-size='11'>turn {number}</font>>",
+                )  # fmt: skip
+                for part in parts:
+                    hue = wrong if part.late or gradient != value.grad else right
+                    row.edge(
+                        f"{name(part.taker)}{key}", f"{name(value)}{key}", color=hue, fontcolor=hue,
+                        style="dashed" if part.late else "solid", label=f"{part.amount:g}{', too late' * part.late}",
+                    )  # fmt: skip
+    description = "\n\n".join(f"{title}\n\n{told(turns)}" for title, turns in walks.items())
+    return viz.Picture(dot.source, "Why backward goes in topological order", description)
+
+
+picture = draw(
+    {
+        "Depth first: a goes on before all parts of its gradient are there": walk(depth_first()),
+        "In topological order, the newest value first": walk(newest_first()),
+    }
+)
+print(f"{', '.join(formulas.values())} at x = {x.data:g}\n\n{picture}\n")
+assert x.grad == 3 * (1 + 2 * a.data)  # by hand
+print(f"Drawn in {picture.save(arguments.out / 'why_topological_order.svg')}")
