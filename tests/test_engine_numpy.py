@@ -49,7 +49,7 @@ def test_an_unsupported_numpy_function_is_named() -> None:
 
 
 def test_an_unsupported_numpy_function_says_what_to_use_instead() -> None:
-    x = leaf([1.0, 2.0])
+    x: Any = leaf([1.0, 2.0])
     for call, name, instead in (
         (lambda: np.add.reduce(x), "np.add.reduce", "tg.sum"), (lambda: np.put(x, 0, 1.0), "np.put", "tg.index_put"),
         (lambda: np.multiply.outer(x, x), "np.multiply.outer", "tg.outer"),
@@ -59,6 +59,7 @@ def test_an_unsupported_numpy_function_says_what_to_use_instead() -> None:
     ):  # fmt: skip
         with pytest.raises(UnsupportedError, match=f"{re.escape(name)} has no derivative here; .*{re.escape(instead)}"):
             call()
+    mode: Any
     for mode in ("mean", "linear_ramp", "nonsense"):
         with pytest.raises(UnsupportedError, match=f"pad with mode='{mode}' has no derivative here: use 'constant' or"):
             np.pad(x, 1, mode=mode)

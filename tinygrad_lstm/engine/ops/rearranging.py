@@ -92,6 +92,8 @@ def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0)
     """As ``split``, but into parts of nearly equal length: the first ones have one more."""
     cuts = indices_or_sections
     if isinstance(cuts, int):
+        if cuts < 1:
+            raise ValueError("into 1 part at least")
         each, more = divmod(np.shape(x)[axis], cuts)
         cuts = np.cumsum([each + 1] * more + [each] * (cuts - more))[:-1].tolist()
     return split(x, cuts, axis)
