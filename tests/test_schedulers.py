@@ -1,0 +1,219 @@
+"""Learning rates in time: PyTorch's, going on from a state, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lstm as tg
+from tinygrad_lstm.errors import ArgumentError, WeightsError
+from tinygrad_lstm.optim import SGD, Adam, Optimizer, lr_scheduler
+from tinygrad_lstm.optim.lr_scheduler import LambdaLR, LinearLR, LRScheduler, ReduceLROnPlateau, SequentialLR, StepLR
+
+Make = Callable[[Any, Any], Any]  # of a module of schedulers, ours or PyTorch's, and an optimiser
+SCHEDULES: dict[str, Make] = {
+    "stair": lambda module, sgd: module.StepLR(sgd, 7),
+    "stair of one": lambda module, sgd: module.StepLR(sgd, step_size=1, gamma=0.9),
+    "exponential": lambda module, sgd: module.ExponentialLR(sgd, 0.93),
+    "cosine": lambda module, sgd: module.CosineAnnealingLR(sgd, 59),
+    "cosine, down and up": lambda module, sgd: module.CosineAnnealingLR(sgd, T_max=13, eta_min=0.02),
+    "linear": lambda module, sgd: module.LinearLR(sgd),
+    "warm-up": lambda module, sgd: module.LinearLR(sgd, start_factor=0.01, total_iters=20),
+    "cool-down": lambda module, sgd: module.LinearLR(sgd, start_factor=1.0, end_factor=0.0, total_iters=50),
+    "own": lambda module, sgd: module.LambdaLR(sgd, lambda t: 1 / math.sqrt(1 + t)),
+    "own for each": lambda module, sgd: module.LambdaLR(sgd, [lambda t: 0.95**t, lambda t: 1 + t]),
+    "warm-up, then cosine": lambda module, sgd: module.SequentialLR(
+        sgd, [module.LinearLR(sgd, 0.1, total_iters=10), module.CosineAnnealingLR(sgd, 50)], milestones=[10]
+    ),
+    "three": lambda module, sgd: module.SequentialLR(
+        sgd,
+        [module.LinearLR(sgd, 0.5, total_iters=4), module.StepLR(sgd, 3), module.ExponentialLR(sgd, 0.9)],
+        milestones=[6, 20],
+    ),
+}
+PLATEAUS: list[dict[str, Any]] = [
+    {"patience": 3},
+    {"mode": "max", "factor": 0.5, "patience": 2},
+    {"threshold": 0.1, "threshold_mode": "abs", "patience": 1, "factor": 0.8},
+    {"mode": "max", "threshold": 0.05, "threshold_mode": "abs", "patience": 0, "factor": 0.9},
+    {"threshold": 0.2, "patience": 1, "cooldown": 4, "factor": 0.7},
+    {"patience": 0, "factor": 0.5, "min_lr": 0.01},
+    {"patience": 0, "factor": 0.5, "min_lr": [0.1, 0.001]},
+    {"patience": 0, "factor": 0.9, "eps": 1e-2},
+]
+
+
+def two_groups(module: Any, tensor: Callable[[], Any]) -> Any:
+    return module.SGD([{"params": [tensor()]}, {"params": [tensor()], "lr": 0.25}], lr=1.5)
+
+
+def ours() -> SGD:
+    sgd: SGD = two_groups(tg.optim, lambda: tg.tensor([1.0], requires_grad=True))
+    return sgd
+
+
+def rates(optimizer: Any) -> list[float]:
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:Detected call of")  # PyTorch: a step of the schedule before one of the optimiser
+@pytest.mark.parametrize("make", SCHEDULES.values(), ids=list(SCHEDULES))
+def test_sixty_rates_are_those_of_pytorch(make: Make) -> None:
+    torch = pytest.importorskip("torch")
+    mine, other = ours(), two_groups(torch.optim, lambda: torch.ones(1, requires_grad=True))
+    scheduler, theirs = make(lr_scheduler, mine), make(torch.optim.lr_scheduler, other)
+    for t in range(60):
+        np.testing.assert_allclose(rates(mine), rates(other), rtol=1e-12, atol=1e-12, err_msg=f"t = {t}")
+        assert scheduler.get_last_lr() == scheduler.rates(t) == rates(mine)
+        mine.step()
+        scheduler.step()
+        theirs.step()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("options", PLATEAUS, ids=str)
+def test_plateaus_are_those_of_pytorch(options: dict[str, Any]) -> None:
+    torch = pytest.importorskip("torch")
+    mine, other = ours(), two_groups(torch.optim, lambda: torch.ones(1, requires_grad=True))
+    scheduler = ReduceLROnPlateau(mine, **options)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(other, **options)
+    rng = np.random.default_rng(0)
+    for k in range(60):
+        metric = math.nan if k == 30 else 3 * 0.95**k + 0.3 * rng.normal()
+        scheduler.step(metric)
+        theirs.step(metric)
+        np.testing.assert_allclose(rates(mine), rates(other), rtol=1e-12, err_msg=f"step {k}")
+    assert rates(mine)[0] < 1.5
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_goes_on_from_a_file(name: str, suffix: str, tmp_path: Path) -> None:
+    """Even where the new one was made with another learning rate: what counts is in the file."""
+    if suffix == ".safetensors":
+        pytest.importorskip("safetensors")
+    whole, sgd = ours(), ours()
+    uninterrupted, first = SCHEDULES[name](lr_scheduler, whole), SCHEDULES[name](lr_scheduler, sgd)
+    for _ in range(11):
+        first.step()
+        uninterrupted.step()
+    tg.save({"sgd": sgd, "schedule": first}, tmp_path / f"x{suffix}")
+
+    saved, resumed = tg.load(tmp_path / f"x{suffix}"), ours()
+    resumed.lr = 7.0
+    second = SCHEDULES[name](lr_scheduler, resumed)
+    second.load_state_dict(saved["schedule"])
+    resumed.load_state_dict(saved["sgd"])
+    for _ in range(30):
+        assert rates(resumed) == rates(whole)
+        second.step()
+        uninterrupted.step()
+
+
+def test_a_plateau_goes_on_from_a_file(tmp_path: Path) -> None:
+    metrics = np.random.default_rng(1).normal(size=40).tolist()
+    whole, first, resumed = ours(), ours(), ours()
+    options: dict[str, Any] = {"patience": 2, "cooldown": 3, "factor": 0.9, "min_lr": [0.1, 0.2]}
+    uninterrupted, begun = ReduceLROnPlateau(whole, **options), ReduceLROnPlateau(first, **options)
+    for metric in metrics[:17]:
+        uninterrupted.step(metric)
+        begun.step(metric)
+    tg.save({"sgd": first, "plateau": begun}, tmp_path / "x.npz")
+    saved, second = tg.load(tmp_path / "x.npz"), ReduceLROnPlateau(resumed)
+    second.load_state_dict(saved["plateau"])
+    resumed.load_state_dict(saved["sgd"])
+    for metric in metrics[17:]:
+        uninterrupted.step(metric)
+        second.step(metric)
+        assert rates(resumed) == rates(whole)
+    assert rates(whole) < [1.5, 0.25]
+
+
+def test_a_second_schedule_begins_with_the_first_learning_rate() -> None:
+    sgd = ours()
+    LinearLR(sgd, 0.5)
+    assert rates(sgd) == [0.75, 0.125]
+    assert StepLR(sgd, 3).base_lrs == [1.5, 0.25]
+    assert rates(sgd) == [1.5, 0.25]
+
+
+def test_a_tensor_is_a_metric() -> None:
+    plateau = ReduceLROnPlateau(ours())
+    plateau.step(tg.tensor(3.0))
+    assert plateau.best == 3.0
+
+
+def test_two_schedulers_at_once_are_noticed() -> None:
+    sgd = ours()
+    first, second = StepLR(sgd, 1), StepLR(sgd, 1)
+    first.step()
+    with pytest.raises(ArgumentError, match=r"are \[0.15.*but StepLR set \[1.5, 0.25\].*SequentialLR"):
+        second.step()
+    assert rates(sgd)[0] == pytest.approx(0.15)
+    first.step()
+
+
+def test_a_group_added_later_is_noticed() -> None:
+    sgd = ours()
+    scheduler = StepLR(sgd, 1)
+    sgd.add_param_group({"params": [tg.tensor([1.0], requires_grad=True)]})
+    with pytest.raises(ArgumentError, match="added a group"):
+        scheduler.step()
+
+
+def test_a_state_of_another_kind_is_refused() -> None:
+    sgd = ours()
+    stair, linear = StepLR(sgd, 3), LinearLR(sgd)
+    for wrong in (linear.state_dict(), {}, {"scheduler": "StepLR"}, stair.state_dict() | {"more": 1}):
+        with pytest.raises(WeightsError, match="no state of StepLR"):
+            stair.load_state_dict(wrong)
+    both = SequentialLR(sgd, [stair, linear], [3])
+    with pytest.raises(WeightsError, match="1 schedulers for 2"):
+        both.load_state_dict(SequentialLR(sgd, [stair], []).state_dict())
+
+
+def build(make: Callable[[Optimizer], Any]) -> Callable[[], Any]:
+    return lambda: make(ours())
+
+
+other = Adam(tg.tensor([1.0], requires_grad=True))
+WRONG: list[tuple[Callable[[], Any], str]] = [
+    (lambda: StepLR([0.1], 3), "takes an optimiser, not a list"),  # type: ignore[arg-type]
+    (build(lambda sgd: StepLR(sgd, 0)), "step_size is a number of steps, at least 1, not 0"),
+    (build(lambda sgd: lr_scheduler.CosineAnnealingLR(sgd, 0)), "T_max"),
+    (build(lambda sgd: LinearLR(sgd, total_iters=0)), "total_iters"),
+    (build(lambda sgd: LinearLR(sgd, 0.0)), "factors are from 0 to 1, the first above 0, not 0.0 and 1.0"),
+    (build(lambda sgd: LambdaLR(sgd, [lambda t: t])), "1 functions for 2 groups"),
+    (build(lambda sgd: SequentialLR(sgd, [StepLR(sgd, 1)], [3])), "1 schedulers need"),
+    (build(lambda sgd: SequentialLR(sgd, [], [])), "0 schedulers need"),
+    (build(lambda sgd: SequentialLR(sgd, [StepLR(other, 1)], [])), "of this optimiser"),
+    (build(lambda sgd: SequentialLR(sgd, [ReduceLROnPlateau(sgd)], [])), "by formula"),  # type: ignore[list-item]
+    (build(lambda sgd: SequentialLR(sgd, [StepLR(sgd, k) for k in (1, 2, 3)], [5, 3])), "rising"),
+    (build(lambda sgd: ReduceLROnPlateau(sgd, "low")), "mode is min or max"),  # type: ignore[arg-type]
+    (build(lambda sgd: ReduceLROnPlateau(sgd, threshold_mode="x")), "rel or abs"),  # type: ignore[arg-type]
+    (build(lambda sgd: ReduceLROnPlateau(sgd, factor=1.0)), "0 <= factor < 1"),
+    (build(lambda sgd: ReduceLROnPlateau(sgd, min_lr=[0.1])), "1 values of min_lr for 2 groups"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), WRONG)
+def test_it_is_told_in_the_callers_words(call: Callable[[], Any], words: str) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        call()
+
+
+def test_a_schedule_of_ones_own() -> None:
+    class Quick(LRScheduler):
+        def rate(self, t: int, lr0: float) -> float:
+            return float(lr0 / 2**t)
+
+    sgd = ours()
+    quick = Quick(sgd)
+    quick.step()
+    assert rates(sgd) == [0.75, 0.125]

@@ -1,0 +1,92 @@
+"""A nested value as flat arrays and a structure of plain JSON that says how they hang together, and back.
+
+``{"step": 3, "m": (x, None)}`` has the arrays ``{"m/0": x}`` and the structure
+``{"dict": [["step", 3], ["m", {"tuple": [{"array": "m/0"}, null]}]]}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import WeightsError
+
+Arrays: TypeAlias = dict[str, np.ndarray]  # by path
+
+
+def take_apart(value: Any, path: str, arrays: Arrays) -> Any:
+    """The structure of a value; its arrays go into ``arrays``, each under its path."""
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if type(value) is complex:
+        return {"complex": [value.real, value.imag]}
+    if isinstance(value, Mapping):
+        return {"dict": [[key, take_apart(part, _below(path, key), arrays)] for key, part in value.items()]}
+    if isinstance(value, list | tuple):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [take_apart(part, _below(path, k), arrays) for k, part in enumerate(value)]}
+    if hasattr(value, "state_dict"):
+        return take_apart(value.state_dict(), path, arrays)
+    array = np.asarray(value.data if isinstance(value, Tensor) else value)
+    if array.dtype.kind not in "biufcSUmM" or isinstance(value, bytes):
+        raise WeightsError(f"{path} is a {type(value).__name__}: only arrays, numbers and text can be saved")
+    if path in arrays:
+        raise WeightsError(f"two keys would both be {path} in the file, one a word and one a number")
+    arrays[path] = array
+    return {"array": path}
+
+
+def _below(path: str, key: Any) -> str:
+    """The path of what is under a key."""
+    if isinstance(key, bool) or not isinstance(key, str | int) or not _is_name(str(key)):
+        raise WeightsError(f"keys are whole numbers, or words without a slash, not {key!r}")
+    return f"{path}/{key}" if path else str(key)
+
+
+def _is_name(word: str) -> bool:
+    """Whether a path may have this between its slashes, also where somebody unpacks the file into folders."""
+    return word.isprintable() and "/" not in word and word not in ("", ".", "..")
+
+
+def put_together(structure: Any, arrays: Arrays) -> dict[Any, Any]:
+    """The dict that was taken apart; WeightsError if it is none, or has not just these arrays."""
+    left = dict(arrays)
+    whole = _put_together(structure, left)
+    if left or not isinstance(whole, dict):
+        raise WeightsError(f"its structure is no dict of {', '.join(left) or 'arrays'}")
+    return whole
+
+
+def _put_together(structure: Any, arrays: Arrays) -> Any:
+    if not isinstance(structure, dict):
+        return structure
+    ((kind, parts),) = structure.items()
+    if kind == "array":
+        return arrays.pop(parts)
+    if kind == "complex":
+        return complex(*parts)
+    if kind == "dict":
+        return {key: _put_together(part, arrays) for key, part in parts}
+    values = [_put_together(part, arrays) for part in parts]
+    return {"list": values, "tuple": tuple(values)}[kind]
+
+
+def nested(arrays: Arrays) -> dict[str, Any]:
+    """{"a/b": x, "c": y} -> {"a": {"b": x}, "c": y}, for arrays without a structure."""
+    whole: dict[str, Any] = {}
+    for path, array in arrays.items():
+        *folders, name = path.split("/")
+        if not all(map(_is_name, (*folders, name))):
+            raise WeightsError(f"{path!r} is no name of an array")
+        inside = whole
+        for folder in folders:
+            inside = inside.setdefault(folder, {})
+            if not isinstance(inside, dict):
+                raise WeightsError(f"{folder} is an array, and {path} is inside of it")
+        if name in inside:
+            raise WeightsError(f"{path} is an array, and there are arrays inside of it")
+        inside[name] = array
+    return whole
