@@ -143,7 +143,8 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.gradcheck import gradcheck, gradgradcheck
 from tinygrad_lstm.graph import Graph, graph_of
 
-if TYPE_CHECKING:  # loaded at first use, below: files need slow imports
+if TYPE_CHECKING:  # loaded at first use, below: files need slow imports, and few programs ask for explanations
+    from tinygrad_lstm.explain.program import program
     from tinygrad_lstm.saving import load, save
 
 abs = absolute
@@ -155,6 +156,10 @@ def __getattr__(name: str) -> Any:
         from tinygrad_lstm import saving
 
         return getattr(saving, name)
+    if name in ("program",):
+        from tinygrad_lstm import explain
+
+        return getattr(explain, name)
     raise AttributeError(f"module 'tinygrad_lstm' has no attribute {name!r}")
 
 
@@ -169,7 +174,7 @@ __all__ = [
     "label", "linear", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logsumexp",
     "losses", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative",
     "nn", "no_grad", "norm", "ones", "ones_like", "optim", "outer", "pad", "positive", "power", "Primitive",
-    "primitive", "primitive_multi", "prod", "rad2deg", "rand", "randn", "ravel", "reciprocal", "relu", "remainder",
+    "primitive", "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "relu", "remainder",
     "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype", "sigmoid", "sign",
     "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square", "squeeze",
     "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor",

@@ -1,0 +1,4 @@
+"""Reports about one graph: what went wrong, why a gradient is what it is, and backward written out."""
+
+from tinygrad_lstm.explain.program import Program as Program
+from tinygrad_lstm.explain.program import program as program

@@ -1,0 +1,187 @@
+"""The text of functions, so that a program can be written which needs nothing of this package.
+
+A primitive is a NumPy function with its derivatives beside it, and each has a text in a source file: that text *is* the
+program. A lambda, or a def of one ``return``, is written where it is called; any other function goes to the top of the
+program, with the functions and constants that it uses in turn.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import copy
+import inspect
+import re
+import sys
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
+from tinygrad_lstm.errors import UnsupportedError
+from tinygrad_lstm.explain.source import definition, module_level
+
+Function: TypeAlias = Callable[..., Any]
+SIGNS = {"add": ast.Add, "subtract": ast.Sub, "multiply": ast.Mult, "true_divide": ast.Div, "matmul": ast.MatMult}
+OWN_NAMES = (ast.comprehension, ast.Lambda, ast.NamedExpr)  # these bind names, with which an argument's could clash
+
+
+class Prelude:
+    """What stands above the program: imports, constants and functions, each once and before its first use."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self.imports: dict[str, str] = {"np": "import numpy as np"}
+        self.texts: dict[str, str] = {}
+        self._taken = taken | {"np"}
+        self._names: dict[Any, str] = {}
+        self._templates: dict[Function, str] = {}
+
+    def __str__(self) -> str:
+        return "\n".join(self.imports.values()) + "\n" + "".join(f"\n\n{text}\n" for text in self.texts.values())
+
+    def call(self, function: Function, name: str, arguments: Mapping[str, str]) -> str:
+        """The function of these arguments, each a piece of text that needs no brackets, as an expression."""
+        if function not in self._templates:
+            self._templates[function] = self._template(function, name)
+        text = re.sub("\0(.*?)\0", lambda found: arguments[found[1]], self._templates[function])
+        return re.sub(r"(?<=[=,(]| )\((-\d+)\)(?=[,)])", r"\1", text)  # where a number needs no brackets after all
+
+    def _template(self, function: Function, name: str) -> str:
+        """Such an expression with ``\\0x\\0`` in the place of each parameter x."""
+        found, parameters = definition(function), inspect.signature(function).parameters
+        value = None if found is None else _one_expression(found)
+        if value is not None and not any(isinstance(node, OWN_NAMES) for node in ast.walk(value)):
+            return ast.unparse(_with_sign(self._resolved(value, function, {x: f"\0{x}\0" for x in parameters})))
+        called = self._function(function, name)
+        listed = (
+            f"\0{x}\0" if p.default is p.empty and p.kind is not p.KEYWORD_ONLY else f"{x}=\0{x}\0"
+            for x, p in parameters.items()
+        )
+        return f"{called}({', '.join(listed)})"
+
+    def _function(self, function: Function, name: str) -> str:
+        """Write the function above the program; returns its name there."""
+        function = inspect.unwrap(function)
+        if function not in self._names:
+            found = definition(function)
+            if found is None:
+                raise UnsupportedError(
+                    f"{name} cannot be written as a program: the source of {function!r} is not known"
+                )
+            called = self._names[function] = self._free(name)
+            body: list[ast.stmt] = (
+                [ast.Return(found.body)] if isinstance(found, ast.Lambda) else _without_docstring(found.body)
+            )
+            plain = ast.FunctionDef(called, copy.deepcopy(found.args), copy.deepcopy(body), [], lineno=0, col_offset=0)
+            for part in ast.walk(plain):
+                if isinstance(part, ast.arg):
+                    part.annotation = None
+            self.texts[called] = ast.unparse(ast.fix_missing_locations(self._resolved(plain, function, {})))
+        return self._names[function]
+
+    def _free(self, name: str) -> str:
+        free, k = name, 1
+        while free in self._taken:
+            free, k = f"{name}_{k}", k + 1
+        self._taken.add(free)
+        return free
+
+    def _resolved(self, tree: Any, function: Function, names: dict[str, str]) -> Any:
+        """A copy of the tree in which every global name is one that the program knows."""
+        own = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+        own |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+        closure = inspect.getclosurevars(inspect.unwrap(function)).nonlocals
+        known = {**function.__globals__, **closure} if isinstance(function, types.FunctionType) else closure
+        tree = copy.deepcopy(tree)
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Name) or node.id in own:
+                continue
+            if node.id in names:
+                node.id = names[node.id]
+            elif node.id in known:
+                node.id = self._global(node.id, known[node.id], function)
+            elif not hasattr(builtins, node.id):
+                raise UnsupportedError(f"{function.__name__} cannot be written as a program: what is {node.id}?")
+        return tree
+
+    def _global(self, name: str, value: Any, function: Function) -> str:
+        """How the program writes a value that a function knows by this name."""
+        if value is IndexedCotangent:
+            return ""  # what is left of the call is the pair (where, values)
+        if isinstance(value, types.ModuleType):
+            self.imports[name] = f"import {value.__name__}" + (f" as {name}" if name != value.__name__ else "")
+            return name
+        if isinstance(value, Primitive):
+            return self._function(value.forward, name)
+        if isinstance(inspect.unwrap(value), types.FunctionType) and definition(value) is not None:
+            return self._function(value, name)
+        if value is None or isinstance(value, bool | int | float | str):
+            return repr(value)
+        module, own = getattr(value, "__module__", None) or "", getattr(value, "__name__", "")
+        if own and getattr(sys.modules.get(module), own, None) is value:
+            if module.split(".")[0] == "numpy":
+                return f"np.{own}"
+            self.imports[module] = f"import {module}"
+            return f"{module}.{own}"
+        constant = module_level(function, name)
+        if constant is None:
+            raise UnsupportedError(f"{function.__name__} cannot be written as a program: it uses {name}, {value!r:.60}")
+        if (name, id(value)) not in self._names:
+            called = self._names[name, id(value)] = self._free(name)
+            self.texts[called] = f"{called} = {ast.unparse(self._resolved(constant, function, {}))}"
+        return self._names[name, id(value)]
+
+
+def _one_expression(found: ast.Lambda | ast.FunctionDef) -> ast.expr | None:
+    if isinstance(found, ast.Lambda):
+        return found.body
+    body = _without_docstring(found.body)
+    return body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0]
+    is_text = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
+    return body[1:] if is_text else body
+
+
+def _with_sign(tree: ast.expr) -> ast.expr:
+    """``np.add(a, b)`` as ``a + b``: as one would write it."""
+    if not isinstance(tree, ast.Call) or len(tree.args) != 2 or tree.keywords:
+        return tree
+    sign = SIGNS.get(ast.unparse(tree.func).removeprefix("np."))
+    return tree if sign is None else ast.BinOp(tree.args[0], sign(), tree.args[1])
+
+
+def atom(value: Any) -> str | None:
+    """A plain value as text that needs no brackets; None for what is better handed in, e.g. a large array."""
+    if isinstance(value, np.ndarray):
+        if not value.size:
+            return f"np.zeros({value.shape}, {str(value.dtype)!r})"
+        return f"np.array({value.tolist()!r}, {str(value.dtype)!r})" if _is_small(value) else None
+    if isinstance(value, np.generic):
+        return f"np.{type(value).__name__}({value.item()!r})" if np.isfinite(value) else None
+    if isinstance(value, np.dtype):
+        return repr(str(value))
+    if isinstance(value, type):
+        return f"np.{value.__name__}" if issubclass(value, np.generic) else value.__name__
+    if isinstance(value, slice):
+        return f"slice({', '.join(str(atom(part)) for part in (value.start, value.stop, value.step))})"
+    if isinstance(value, tuple | list):
+        parts = [atom(part) for part in value]
+        text = ", ".join(map(str, parts)) + ("," if len(parts) == 1 and isinstance(value, tuple) else "")
+        return None if None in parts else f"({text})" if isinstance(value, tuple) else f"[{text}]"
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"float('{value}')"
+    if value is None or value is Ellipsis or isinstance(value, bool | int | float | complex | str):
+        text = "..." if value is Ellipsis else repr(value)
+        return f"({text})" if text.startswith("-") else text
+    return None
+
+
+def _is_small(array: Any) -> bool:
+    return array.size <= 16 and array.dtype.kind in "biuf" and bool(np.isfinite(array).all())

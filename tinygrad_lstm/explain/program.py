@@ -1,0 +1,294 @@
+"""A recorded graph as a straight-line NumPy program: forward, then backward, one plain assignment after the other.
+
+Every line is the text of an op's forward or of its rule, with the values' names put in; what the backward loop adds
+(sums over broadcast axes, contributions added up) is written out too. So the program needs nothing of this package,
+and is a second witness for the engine.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.node import Node, input_name, topological_order
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.scope import source_line
+from tinygrad_lstm.engine.tensor import Tensor, seed
+from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError, UnsupportedError
+from tinygrad_lstm.explain.prelude import Prelude, atom
+
+
+class Program:
+    """The text of a program, ``source``, and what it takes: ``inputs``, each with its shape and what it is.
+
+    ``given`` holds those that the graph itself knows: large literal arrays, masks, indices.
+    """
+
+    def __init__(self, source: str, inputs: dict[str, str], given: dict[str, Any]) -> None:
+        self.source, self.inputs, self.given = source, inputs, given
+
+    def __str__(self) -> str:
+        return self.source
+
+    def run(self, **arrays: Any) -> tuple[Any, dict[str, Any]]:
+        """Execute it: the loss, and dL/d(leaf) by the leaf's name.
+
+        Raises ArgumentError where an input is missing or unknown.
+        """
+        values = self.given | {k: v.data if isinstance(v, Tensor) else np.asarray(v) for k, v in arrays.items()}
+        missing, unknown = self.inputs.keys() - values.keys(), values.keys() - self.inputs.keys()
+        if missing or unknown:
+            wrong = [f"missing: {', '.join(sorted(missing))}"] if missing else []
+            wrong += [f"unknown: {', '.join(sorted(unknown))}"] if unknown else []
+            raise ArgumentError(f"the program takes {', '.join(self.inputs)}; {'; '.join(wrong)}")
+        namespace: dict[str, Any] = {}
+        exec(compile(self.source, "<program>", "exec"), namespace)  # our own text
+        return namespace["program"](**values)  # type: ignore[no-any-return]  # (loss, gradients)
+
+
+def program(loss: Tensor) -> Program:
+    """The recorded forward of a loss and its backward as a NumPy program, a function of leaves and constants.
+
+    The graph stays, and no ``grad`` is touched. Names are the labels, with the time step: ``f_3 = sigmoid(v12)``; dL/dW
+    is ``dW``.
+
+    Raises GradError for a loss that needs no gradient, a freed graph, or a tensor with a hook, which would have to be
+    in the program; UnsupportedError for an op or a rule whose source is not known.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> with tg.scope("toy"):
+    ...     y = x * x + x
+    >>> tg.label(x=x, y=y)
+    >>> print(program(y))  # doctest: +ELLIPSIS
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def program(
+        x,  # () float32, leaf
+    ):
+        # toy
+        v1 = x * x  # ...
+        y = v1 + x  # ...
+    <BLANKLINE>
+        # backward: dv is dL/dv
+        dy = np.ones_like(y)
+        # toy
+        dv1 = dy  # ...
+        dx = dy  # ...
+        dx = dx + dv1 * x  # ...
+        dx = dx + dv1 * x  # ...
+        return y, {'x': dx}
+    <BLANKLINE>
+    >>> loss, gradients = program(y).run(x=3.0)
+    >>> float(loss), float(gradients["x"])
+    (12.0, 7.0)
+    """
+    if not isinstance(loss, Tensor):
+        raise DtypeError(f"program() writes the graph of a tensor, not of a {type(loss).__name__}")
+    if not loss.requires_grad:
+        raise GradError("program() of a tensor that depends on nothing that requires a gradient")
+    return _Writer(loss).program()
+
+
+class _Writer:
+    """Goes through the graph once forward and once backward, and writes a line for what happens."""
+
+    def __init__(self, loss: Tensor) -> None:
+        self.loss = loss
+        self.order = topological_order([loss.source.node], all_nodes=True)
+        self.names: dict[Node, str] = {}
+        self.taken = set(keyword.kwlist) | {"np", "program"}
+        self.uses: dict[str, int] = {}
+        for number, node in enumerate(self.order):
+            kind = "v" if node.op is not None else "p" if node.requires_grad else "k"
+            step = f"_{node.step}" if node.step is not None and node.label else ""
+            alone = len(node.shapes) == 1 and node.label
+            self.names[node] = self.free(f"{node.label}{step}" if alone else f"{kind}{number}")
+        self.prelude = Prelude(self.taken)
+        self.inputs: dict[str, str] = {}
+        self.given: dict[str, Any] = {}
+        self.literals: dict[int, str] = {}  # of an array that is handed in, by id: the nodes hold it
+        self.lines: list[str] = []
+        self.under = ""  # the scope of the line before
+        self.summed: set[str] = set()  # cotangents with something in them
+        self.owned: set[str] = set()  # those made by the program, so that it may write into them
+
+    def free(self, name: str) -> str:
+        """A name that nobody has, and neither does its cotangent."""
+        name = re.sub(r"\W", "_", name)
+        name = name if name.isidentifier() else f"_{name}"
+        free, k = name, self.uses.get(name, 1)
+        while free in self.taken or f"d{free}" in self.taken:
+            k += 1
+            free = f"{name}__{k}"
+        self.uses[name] = k
+        self.taken |= {free, f"d{free}"}
+        return free
+
+    def program(self) -> Program:
+        for node in self.order:
+            if node.hooks:
+                raise UnsupportedError(f"a hook cannot be written as a program: take it away from {node}")
+            if node.op is None:
+                kind = "leaf" if node.requires_grad else "constant"
+                self.inputs[self.names[node]] = f"{node.shapes[0]} {node.dtypes[0]}, {kind}"
+            else:
+                self.forward(node)
+        loss, gradients = self.output(self.loss.source.node, self.loss.source.index), self.backward()
+        self.inputs |= {name: f"{np.shape(value)}, a literal of the graph" for name, value in self.given.items()}
+        head = [f"    {name},  # {told}" for name, told in self.inputs.items()]
+        returned = ", ".join(f"{name!r}: {d}" for name, d in gradients.items())
+        body = ["def program(", *head, "):", *self.lines, f"    return {loss}, {{{returned}}}"]
+        return Program(f"{self.prelude}\n\n" + "\n".join(body) + "\n", self.inputs, self.given)
+
+    def write(self, node: Node, line: str) -> None:
+        """One line, with the scope above it where it changes and the line of the user's code beside it."""
+        scope = str(node.scope or "")
+        if scope != self.under:
+            self.lines.append(f"    # {scope or 'outside'}")
+            self.under = scope
+        place = source_line(node.place)
+        self.lines.append(f"    {line}  # {Path(place.file).name}:{place.line}")
+
+    # What stands for a value ------------------------------------------------------------------------------------------
+
+    def output(self, node: Node, index: int) -> str:
+        return self.names[node] if len(node.shapes) == 1 and not _several(node) else f"{self.names[node]}[{index}]"
+
+    def literal(self, node: Node, name: str, value: Any) -> str:
+        """A bare value: as text, or by name if it is large, as an input of the program."""
+        text = atom(value)
+        if text is not None:
+            return text
+        if id(value) not in self.literals:
+            assert node.op is not None
+            self.literals[id(value)] = self.free(f"{node.op.name}_{name}")
+            self.given[self.literals[id(value)]] = value
+        return self.literals[id(value)]
+
+    def input(self, node: Node, position: int) -> str:
+        assert node.op is not None
+        source, name = node.sources[position], input_name(node.op, position)
+        return self.output(source.node, source.index) if source else self.literal(node, name, node.params[name])
+
+    def parameters(self, node: Node) -> dict[str, str]:
+        """The inputs and options of a node's op by name, and what else a rule may ask for."""
+        op, count = node.op, len(node.sources)
+        assert op is not None
+        found = {name: self.literal(node, name, value) for name, value in node.params.items() if name in op.names}
+        inputs = [self.input(node, position) for position in range(count)]
+        sources = zip(node.sources, range(count), strict=True)
+        shapes = [str(s.node.shapes[s.index] if s else np.shape(node.params[input_name(op, k)])) for s, k in sources]
+        if op.sequence:
+            found |= {op.names[0]: f"[{', '.join(inputs)}]", f"{op.names[0]}_shape": f"[{', '.join(shapes)}]"}
+        else:
+            found |= dict(zip(op.inputs, inputs, strict=True))
+            found |= {f"{name}_shape": shape for name, shape in zip(op.inputs, shapes, strict=True)}
+        wanted = tuple(source is not None and source.node.requires_grad for source in node.sources)
+        return found | {"y": self.names[node], "saved": f"{self.names[node]}_saved", "wanted": str(wanted)}
+
+    # Forward ----------------------------------------------------------------------------------------------------------
+
+    def forward(self, node: Node) -> None:
+        assert node.op is not None
+        name = self.names[node]
+        called = self.prelude.call(node.op.forward, node.op.name, self.parameters(node))
+        self.write(node, f"{name}, {name}_saved = {called}" if node.op.saves else f"{name} = {called}")
+
+    # Backward ---------------------------------------------------------------------------------------------------------
+
+    def backward(self) -> dict[str, str]:
+        """Write the backward pass; returns dL/d(leaf) by the leaf's name."""
+        root = self.loss.source
+        walk = backpropagate([root], [seed(self.loss, None, False)], retain_graph=True, hook=lambda edge, c: c)
+        self.lines += ["", "    # backward: dv is dL/dv"]
+        self.under = ""
+        first = self.cotangent(root.node, root.index)
+        self.lines.append(f"    {first} = np.ones_like({self.output(root.node, root.index)})")
+        self.summed.add(first)
+        gradients = {}
+        for node, g in walk:
+            if node.plan is None:
+                gradients[self.names[node]] = f"d{self.names[node]}"
+            else:
+                self.rules(node, g)
+        return gradients
+
+    def cotangent(self, node: Node, index: int) -> str:
+        return f"d{self.names[node]}_{index}" if _several(node) else f"d{self.names[node]}"
+
+    def rules(self, node: Node, g: Any) -> None:
+        """Write what a node hands on. Its rules are called once more, to see which shapes they give."""
+        plan, op = node.plan, node.op
+        assert plan is not None
+        assert op is not None
+        came = [self.cotangent(node, k) for k in range(len(node.shapes))]
+        zeros = [f"np.zeros({shape}, {str(dtype)!r})" for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
+        came = [d if d in self.summed else zero for d, zero in zip(came, zeros, strict=True)]
+        given = [g] if plan.several and len(node.shapes) == 1 else g
+        known = self.parameters(node)
+        known["gs" if plan.several else "g"] = f"[{', '.join(came)}]" if plan.several else came[0]
+        if plan.joint is not None:
+            given = plan.joint(given, *node.kept)
+            parts = f"d{self.names[node]}_parts"
+            self.write(node, f"{parts} = {self.prelude.call(plan.joint, f'{op.name}_vjp', known)}")
+        for position, rule, needs in plan.calls:
+            c = rule(given, *[node.kept[n] for n in needs])
+            if c is None:
+                continue
+            if plan.joint is not None:
+                text = f"{parts}[{position}]"
+            elif isinstance(rule, partial):  # of an op of many inputs: the rule for any of them, and which
+                text = self.prelude.call(rule.func, f"{op.name}_vjp", known | {"k": str(position)})
+            else:
+                text = self.prelude.call(rule, f"{op.name}_vjp_{op.inputs[position]}", known)
+            self.hand_on(node, position, text, c)
+
+    def hand_on(self, node: Node, position: int, text: str, c: Any) -> None:
+        """Write one contribution: its sum over broadcast axes, and that it is added to those before it."""
+        source = node.sources[position]
+        assert source is not None
+        shape, dtype = source.node.shapes[source.index], source.node.dtypes[source.index]
+        d = self.cotangent(source.node, source.index)
+        if type(c) is IndexedCotangent:
+            if d not in self.owned:
+                fresh = f"np.zeros({shape}, {str(dtype)!r})" if d not in self.summed else f"np.array({d})"
+                self.write(node, f"{d} = {fresh}")
+            self.owned.add(d)
+            self.summed.add(d)
+            self.write(node, f"np.add.at({d}, {text[1:-1] if text.startswith('(') else '*' + text})")
+            return
+        if c.shape != shape:
+            text = _unbroadcast(text, c.shape, shape)
+        if c.dtype != dtype:
+            text = f"np.asarray({text}).astype({str(dtype)!r})"
+        self.write(node, f"{d} = {d} + {_bracketed(text)}" if d in self.summed else f"{d} = {text}")
+        self.owned.discard(d)
+        self.summed.add(d)
+
+
+def _several(node: Node) -> bool:
+    return node.op is not None and node.op.several
+
+
+def _bracketed(text: str) -> str:
+    """The text as a summand."""
+    tree = ast.parse(text, mode="eval").body
+    is_sum = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)
+    return f"({text})" if is_sum or isinstance(tree, ast.IfExp | ast.Compare | ast.BoolOp) else text
+
+
+def _unbroadcast(text: str, wide: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """The text of a sum over the axes along which an input of this shape was repeated."""
+    extra = len(wide) - len(shape)
+    axes = [*range(extra), *(k + extra for k, n in enumerate(shape) if n == 1 and wide[k + extra] != 1)]
+    total = f"np.sum({text}, axis={tuple(axes)})" if axes else text
+    return total if len(axes) == extra and axes else f"np.reshape({total}, {shape})"
