@@ -1,16 +1,30 @@
 """Modules: cells that read as their equations, and the layers that unroll and stack them.
 
-Read in this order: module, init, layers, cells, unroll, recurrent.
+Read in this order: module, init, layers, cells, lstm_variants, gru_variants, unroll, packing, recurrent,
+wrappers.
 """
 
 from tinygrad_lstm.nn import functional, init, utils
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
-from tinygrad_lstm.nn.layers import Dropout, Embedding, Linear
+from tinygrad_lstm.nn.gru_variants import LayerNormGRUCell, MGUCell, ResetBeforeGRUCell
+from tinygrad_lstm.nn.layers import Dropout, Embedding, LayerNorm, Linear
+from tinygrad_lstm.nn.lstm_variants import (
+    CoupledLSTMCell,
+    LayerNormLSTMCell,
+    PeepholeLSTMCell,
+    ProjectedLSTMCell,
+    SeparateLSTMCell,
+)
 from tinygrad_lstm.nn.module import Module, ModuleList, Parameter, Sequential
-from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN
+from tinygrad_lstm.nn.packing import PackedSequence
+from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN, Recurrent
 from tinygrad_lstm.nn.unroll import Chain, Step, Trajectory, unroll
+from tinygrad_lstm.nn.wrappers import LockedDropout, RecurrentDropout, Residual, WeightDrop, Zoneout
 
 __all__ = [
-    "GRU", "LSTM", "RNN", "Cell", "Chain", "Dropout", "Embedding", "GRUCell", "Gates", "LSTMCell", "Linear", "Module",
-    "ModuleList", "Parameter", "RNNCell", "Sequential", "Step", "Trajectory", "functional", "init", "unroll", "utils",
+    "GRU", "LSTM", "RNN", "Cell", "Chain", "CoupledLSTMCell", "Dropout", "Embedding", "GRUCell", "Gates", "LSTMCell",
+    "LayerNorm", "LayerNormGRUCell", "LayerNormLSTMCell", "Linear", "LockedDropout", "MGUCell", "Module", "ModuleList",
+    "PackedSequence", "Parameter", "PeepholeLSTMCell", "ProjectedLSTMCell", "RNNCell", "Recurrent", "RecurrentDropout",
+    "ResetBeforeGRUCell", "Residual", "SeparateLSTMCell", "Sequential", "Step", "Trajectory", "WeightDrop", "Zoneout",
+    "functional", "init", "unroll", "utils",
 ]  # fmt: skip

@@ -43,11 +43,17 @@ class Cell(Module):
     """
 
     states: ClassVar[tuple[str, ...]] = ("h",)
+    carried: ClassVar[tuple[str, ...]] = ()  # those that go on into their own next value, scaled only
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         if min(input_size, hidden_size) < 1:
             raise ArgumentError(f"sizes are at least 1, not {input_size} and {hidden_size}")
         self.input_size, self.hidden_size = input_size, hidden_size
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """The width of each state: H, unless a cell says otherwise."""
+        return (self.hidden_size,) * len(self.states)
 
     def __call__(self, x: TensorLike, state: State | None = None) -> State:
         """The next state: x (B, D) or (D,), each part of the state (B, H) or (H,), zero unless given."""
@@ -55,25 +61,30 @@ class Cell(Module):
             x = self.floating(x)
             return self.forward(x, self.checked_state(state, x.shape[:-1], x.dtype))
 
+    def begin(self) -> None:
+        """A new sequence begins: ``unroll`` says so. Wrappers draw here what stays the same over all its steps."""
+
     def checked_state(self, state: State | None, leading: tuple[int, ...], dtype: Any) -> State:
         """The state as h, or the tuple (h, c), of Tensors (*leading, H); zeros for None.
 
         Raises ShapeError for another number of parts or another shape.
         """
-        shape, names = (*leading, self.hidden_size), self.states
+        shapes, names = [(*leading, size) for size in self.state_sizes], self.states
         if state is None:
-            parts = tuple(zeros(shape, dtype=dtype) for _ in names)
+            parts = tuple(zeros(shape, dtype=dtype) for shape in shapes)
         elif isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1):
             parts = tuple([self.floating(part) for part in state])
         else:
             parts = (self.floating(state),)
-        if [part.shape for part in parts] != [shape] * len(names):
-            expected = f"the tuple ({', '.join(names)}), each" if len(names) > 1 else f"{names[0]},"
+        if [part.shape for part in parts] != shapes:
+            expected = f"the tuple ({', '.join(names)})" if len(names) > 1 else names[0]
+            wanted = ", ".join(map(str, shapes)) if len(set(shapes)) > 1 else f"{shapes[0]}"
+            expected += ", each" if len(names) > len(set(shapes)) else ","
             got = ", ".join(str(part.shape) for part in parts) or "an empty tuple"
             got = f"just one tensor of shape {got}" if len(parts) == 1 < len(names) else got
             scope = current_scope.get()
             raise ShapeError(
-                f"the state is {expected} of shape {shape}, not {got}" + (f", in {scope}" if scope else "")
+                f"the state is {expected} of shape {wanted}, not {got}" + (f", in {scope}" if scope else "")
             )
         return parts if len(parts) > 1 else parts[0]
 
@@ -132,7 +143,7 @@ class LSTMCell(Gates):
     ((2, 5), (2, 5))
     """
 
-    states = ("h", "c")
+    states, carried = ("h", "c"), ("c",)
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
         super().__init__(input_size, hidden_size, 4, bias)
@@ -161,6 +172,8 @@ class GRUCell(Gates):
     >>> [(name, p.shape) for name, p in GRUCell(3, 5).named_parameters()]
     [('W', (15, 3)), ('U', (15, 5)), ('b', (15,)), ('b_n', (5,))]
     """
+
+    carried = ("h",)
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size, 3, bias)

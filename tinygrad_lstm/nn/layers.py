@@ -1,13 +1,15 @@
-"""The layers that have no memory: Linear, Embedding, Dropout."""
+"""The layers that have no memory: Linear, Embedding, LayerNorm, Dropout."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
+from tinygrad_lstm.engine.ops.nonlinear import sqrt
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
 from tinygrad_lstm.nn import init
@@ -65,6 +67,37 @@ class Embedding(Module):
         return f"{self.weight.shape[0]} rows of {self.weight.shape[1]}"
 
 
+class LayerNorm(Module):
+    """y = w ⊙ (x - mean) / √(variance + eps) + b, over the last axis, row by row (Ba 2016). w starts at 1, b at 0.
+
+    >>> y = LayerNorm(4)(np.array([[1.0, 2.0, 3.0, 6.0]]))
+    >>> y.data.round(2).tolist()
+    [[-1.07, -0.53, 0.0, 1.6]]
+    """
+
+    def __init__(self, features: int, eps: float = 1e-5, bias: bool = True) -> None:
+        self.w = Parameter(np.ones(features, get_default_dtype()))
+        self.b = Parameter(np.zeros(features, get_default_dtype())) if bias else None
+        self.features, self.eps = features, eps
+
+    def forward(self, x: TensorLike) -> Tensor:
+        """y, for any leading axes of x."""
+        x = self.floating(x)
+        centred = x - x.mean(axis=-1, keepdims=True)
+        variance = (centred * centred).mean(axis=-1, keepdims=True)
+        y: Tensor = self.w * centred / sqrt(variance + self.eps)
+        return y if self.b is None else y + self.b
+
+    def extra_repr(self) -> str:
+        """The width."""
+        return f"{self.features}"
+
+
+def keep_mask(shape: tuple[int, ...], p: float, dtype: DTypeLike) -> np.ndarray:
+    """0 with probability p, else 1 / (1 - p), so that the mean stays."""
+    return np.asarray((generator().random(shape) >= p) / (1 - p), dtype)
+
+
 class Dropout(Module):
     """In training, each element is 0 with probability p and the rest are divided by 1 - p (Srivastava 2014).
 
@@ -89,8 +122,11 @@ class Dropout(Module):
             raise DtypeError(f"dropout scales what it keeps, so it takes floating numbers, not {y.dtype}")
         if not self.training or self.p == 0:
             return y
-        kept = generator().random(y.shape) >= self.p
-        return y * (kept / (1 - self.p)).astype(y.dtype)
+        return y * self.mask(y)
+
+    def mask(self, x: Tensor) -> np.ndarray:
+        """A mask of its own for every element."""
+        return keep_mask(x.shape, self.p, x.dtype)
 
     def extra_repr(self) -> str:
         """The probability."""

@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU layers: cells unrolled over time, stacked in depth, with PyTorch's shapes."""
+"""RNN, LSTM and GRU layers: cells unrolled over time, stacked in depth, in one or both directions, PyTorch's shapes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-from tinygrad_lstm.engine.ops.shapes import stack, swapaxes
+import numpy as np
+
+from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from tinygrad_lstm.nn.layers import Dropout
+from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
 from tinygrad_lstm.nn.module import Module, ModuleList
-from tinygrad_lstm.nn.unroll import Chain, Trajectory, unroll
+from tinygrad_lstm.nn.packing import PackedSequence, lengths_to_mask, pack_padded_sequence, pad_packed_sequence
+from tinygrad_lstm.nn.unroll import Chain, Outside, Trajectory, parts_of, unroll
 
 
 class Recurrent(Module):
     """Any cell over time and in layers: layer k reads the outputs of layer k - 1.
 
     ``cell`` makes one layer's cell from its input and hidden size: a class, or ``partial(LSTMCell, forget_bias=2.0)``.
-    ``dropout`` acts on what goes from layer to layer.
+    ``dropout`` acts on what goes from layer to layer: a probability, or a module, e.g. ``LockedDropout(0.3)``.
+    ``bidirectional``: each layer has a second cell that runs from T to 1, and their outputs are put side by side
+    (True or "concatenate") or added ("sum"). ``reverse``: the only cell of each layer runs from T to 1.
 
-    Called with x (T, B, D), or (B, T, D) with ``batch_first``, or (T, D); gives ``(output, state)``: output (T, B, H)
-    of the top layer (or (B, T, H)), and h, or (h, c), after the last step, each (layers, B, H).
+    Called with x (T, B, D), or (B, T, D) with ``batch_first``, or (T, D), or a PackedSequence; gives ``(output,
+    state)``: output (T, B, H) of the top layer, 2H wide if concatenated, and h, or (h, c), after the last step, each
+    (layers * directions, B, H), layer by layer, forward before reverse. ``lengths`` (B,) or ``mask`` (T, B), in the
+    layout of x, tell which steps of each row count; what the output is in the others ``outside`` tells, see ``unroll``.
     """
 
     default_cell: ClassVar[Callable[..., Cell]]
@@ -36,32 +44,54 @@ class Recurrent(Module):
         *,
         bias: bool = True,
         batch_first: bool = False,
-        dropout: float = 0.0,
+        dropout: float | Module = 0.0,
+        bidirectional: bool | Literal["concatenate", "sum"] = False,
         cell: Callable[..., Cell] | None = None,
+        reverse: bool = False,
     ) -> None:
         if min(input_size, hidden_size, num_layers) < 1:
             raise ArgumentError(f"sizes and layers are at least 1, not {input_size}, {hidden_size}, {num_layers}")
+        if bidirectional not in (False, True, "concatenate", "sum"):
+            raise ArgumentError(f"bidirectional is True, False, 'concatenate' or 'sum', not {bidirectional!r}")
+        if bidirectional and reverse:
+            raise ArgumentError("both directions run already: reverse is for layers of one direction")
         if dropout and num_layers == 1:
             warnings.warn("dropout acts between layers, so with one layer it does nothing", stacklevel=2)
         make = cell or type(self).default_cell
         options = {} if bias else {"bias": False}  # a cell of one's own need not know the word
-        widths = [input_size] + [hidden_size] * (num_layers - 1)
-        self.layers = ModuleList([make(width, hidden_size, **options) for width in widths])
-        self.dropout = Dropout(dropout)
+        self.directions = (True,) if reverse else (False, True) if bidirectional else (False,)  # is it reversed?
+        self.merge = "sum" if bidirectional == "sum" else "concatenate"
+        cells: list[Cell] = []
+        width = input_size
+        for _ in range(num_layers):
+            cells += [make(width, hidden_size, **options) for _ in self.directions]
+            width = cells[-1].state_sizes[0] * (len(self.directions) if self.merge == "concatenate" else 1)
+        self.layers = ModuleList(cells)
+        self.dropout = dropout if isinstance(dropout, Module) else Dropout(dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first = batch_first
 
-    def forward(self, x: TensorLike, state: State | None = None) -> tuple[Tensor, State]:
-        """Output and final state."""
-        trajectory = self._run(x, state, collect=False)
+    def forward(
+        self, x: TensorLike | PackedSequence, state: State | None = None, *, lengths: TensorLike = None,
+        mask: TensorLike = None, outside: Outside = "zero",
+    ) -> tuple[Any, State]:  # fmt: skip
+        """Output and final state; of a PackedSequence, the output is one too."""
+        if isinstance(x, PackedSequence):
+            return self._packed(x, state)
+        trajectory = self._run(x, state, lengths, mask, outside, collect=False)
         return trajectory.output, trajectory.state
 
-    def unroll(self, x: TensorLike, state: State | None = None) -> Trajectory:
+    def unroll(
+        self, x: TensorLike, state: State | None = None, *, lengths: TensorLike = None, mask: TensorLike = None,
+        outside: Outside = "zero",
+    ) -> Trajectory:  # fmt: skip
         """The same run, with every step's states and gates as tensors of the graph."""
         with self.scope():
-            return self._run(x, state, collect=True)
+            return self._run(x, state, lengths, mask, outside, collect=True)
 
-    def _run(self, x: TensorLike, state: State | None, collect: bool) -> Trajectory:
+    def _run(
+        self, x: TensorLike, state: State | None, lengths: TensorLike, mask: TensorLike, outside: Outside, collect: bool
+    ) -> Trajectory:
         x = self.floating(x)
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             expected = "(B, T, D) or (T, D)" if self.batch_first else "(T, B, D) or (T, D)"
@@ -70,30 +100,56 @@ class Recurrent(Module):
             )
         batch_first = self.batch_first and x.ndim == 3
         y = swapaxes(x, 0, 1) if batch_first else x
+        if lengths is not None and mask is not None:
+            raise ArgumentError("lengths or mask, not both: each says which steps count")
+        if lengths is not None:
+            mask = lengths_to_mask(lengths, y.shape[:-1])
+        elif mask is not None and batch_first:
+            mask = np.swapaxes(mask.data if isinstance(mask, Tensor) else np.asarray(mask), 0, -1)
+        starts = iter(self._starts(state, y))
+        cells = iter(self.layers)
         chains: list[Chain] = []
-        for k, (cell, start) in enumerate(zip(self.layers, self._starts(state, y), strict=True)):
+        for k in range(self.num_layers):
             if k:
                 y = self.dropout(y)
-            chains.append(unroll(cell, y, start, collect=collect))
-            y = chains[-1].output
-        last = [chain.state for chain in chains]
-        if isinstance(last[0], tuple):
-            final: State = tuple(stack(parts) for parts in zip(*last, strict=True))
-        else:
-            final = stack(last)
-        return Trajectory(tuple(chains), swapaxes(y, 0, 1) if batch_first else y, final)
+            layer = [
+                unroll(next(cells), y, next(starts), mask=mask, outside=outside, reverse=reverse, collect=collect)
+                for reverse in self.directions
+            ]
+            chains += layer
+            y = self._merged([chain.output for chain in layer])
+        final = tuple([stack(parts) for parts in zip(*[parts_of(chain.state) for chain in chains], strict=True)])
+        output = swapaxes(y, 0, 1) if batch_first else y
+        return Trajectory(tuple(chains), output, final if len(final) > 1 else final[0])
+
+    def _merged(self, outputs: list[Tensor]) -> Tensor:
+        """One output of the directions'."""
+        if len(outputs) == 1:
+            return outputs[0]
+        return outputs[0] + outputs[1] if self.merge == "sum" else concatenate(outputs, axis=-1)
+
+    def _packed(self, packed: PackedSequence, state: State | None) -> tuple[PackedSequence, State]:
+        """Padded, run with the lengths, and packed again."""
+        x, lengths = pad_packed_sequence(packed)
+        trajectory = self._run(x if not self.batch_first else swapaxes(x, 0, 1), state, lengths, None, "zero", False)
+        output = pack_padded_sequence(
+            trajectory.output, lengths, batch_first=self.batch_first, enforce_sorted=packed.sorted_indices is None
+        )
+        return output, trajectory.state
 
     def _starts(self, state: State | None, x: Tensor) -> list[State]:
-        """The initial state of each layer."""
+        """The initial state of each cell."""
+        count = len(self.layers)
         if state is None:
-            return [None] * self.num_layers
-        state = self.layers[0].checked_state(state, (self.num_layers, *x.shape[1:-1]), x.dtype)
+            return [None] * count
+        state = self.layers[0].checked_state(state, (count, *x.shape[1:-1]), x.dtype)
         return list(zip(*state, strict=True)) if isinstance(state, tuple) else list(state)
 
     def extra_repr(self) -> str:
         """The sizes."""
         depth = f", {self.num_layers} layers" if self.num_layers > 1 else ""
-        return f"{self.input_size} -> {self.hidden_size}{depth}"
+        ways = ", both directions" if len(self.directions) > 1 else ", reverse" if self.directions[0] else ""
+        return f"{self.input_size} -> {self.hidden_size}{depth}{ways}"
 
 
 class RNN(Recurrent):
@@ -116,7 +172,7 @@ class RNN(Recurrent):
 
 
 class LSTM(Recurrent):
-    """LSTM layers.
+    """LSTM layers; with ``proj_size`` P the hidden states are projected to that width (see ``ProjectedLSTMCell``).
 
     >>> import tinygrad_lstm as tg
     >>> lstm = LSTM(8, 16, num_layers=2)
@@ -129,9 +185,19 @@ class LSTM(Recurrent):
     >>> output, (h, c) = lstm(tg.zeros(5, 3, 8))
     >>> output.shape, h.shape, c.shape
     ((5, 3, 16), (2, 3, 16), (2, 3, 16))
+    >>> output, (h, c) = LSTM(8, 16, bidirectional=True, proj_size=4)(tg.zeros(5, 3, 8), lengths=[5, 2, 3])
+    >>> output.shape, h.shape, c.shape
+    ((5, 3, 8), (2, 3, 4), (2, 3, 16))
     """
 
     default_cell = LSTMCell
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, *, proj_size: int = 0, **options: Any
+    ) -> None:
+        if proj_size:
+            options["cell"] = partial(options.get("cell") or ProjectedLSTMCell, proj_size=proj_size)
+        super().__init__(input_size, hidden_size, num_layers, **options)
 
 
 class GRU(Recurrent):

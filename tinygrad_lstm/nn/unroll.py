@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
-from tinygrad_lstm.engine.naming import label
+import numpy as np
+
+from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.ops.arithmetic import where
 from tinygrad_lstm.engine.ops.shapes import stack, unstack
 from tinygrad_lstm.engine.scope import collecting, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ShapeError
+from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.cells import Cell, State
+
+Outside: TypeAlias = Literal["zero", "repeat", "raw"]  # what the output is where the mask is off
+OUTSIDE = get_args(Outside)
 
 
 class Step:
@@ -93,17 +100,47 @@ class Trajectory:
         return len(self.steps)
 
 
+def parts_of(state: State) -> tuple[Tensor, ...]:
+    """h alone, or (h, c), as a tuple."""
+    return state if isinstance(state, tuple) else (state,)
+
+
 def named_state(cell: Cell, state: State) -> dict[str, Tensor]:
     """A cell's state by the names of its parts."""
-    return dict(zip(cell.states, state if isinstance(state, tuple) else (state,), strict=True))
+    return dict(zip(cell.states, parts_of(state), strict=True))
 
 
-def unroll(cell: Cell, x: TensorLike, state: State | None = None, *, collect: bool = True) -> Chain:
+def held(mask: np.ndarray, new: State, old: State) -> State:
+    """The new state in the rows where the mask is on; the others carry their old state on."""
+    rows = np.expand_dims(mask, -1)
+    parts = tuple([where(rows, n, tag(o, "carry")) for n, o in zip(parts_of(new), parts_of(old), strict=True)])
+    return parts if isinstance(new, tuple) else parts[0]
+
+
+def checked_mask(mask: TensorLike | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The mask as an array of truth values, one for each step and row; None if it is on everywhere."""
+    if mask is None:
+        return None
+    array = mask.data if isinstance(mask, Tensor) else np.asarray(mask)
+    if array.dtype != bool or array.shape != shape:
+        raise ShapeError(f"a mask holds a bool for each step and row, {shape}, not {array.dtype} {array.shape}")
+    return None if array.all() else array
+
+
+def unroll(
+    cell: Cell, x: TensorLike, state: State | None = None, *, mask: TensorLike | None = None,
+    outside: Outside = "zero", reverse: bool = False, collect: bool = True,
+) -> Chain:  # fmt: skip
     """Run the cell over a sequence: x (T, B, D), or (T, D) for one sequence; the state starts at zero unless given.
 
-    With ``collect=False`` only output and final state are kept, not the gates of every step.
+    ``mask`` (T, B) or (T,), bool: where it is off, a row's state is carried on as it is, whatever x holds there; the
+    output is then 0 (``outside="zero"``, as in packed sequences and ONNX), the carried h ("repeat", as in Keras), or
+    what the cell makes of an input of 0 ("raw"). With ``reverse`` time runs from T to 1, so that of a masked sequence
+    only the valid part is reversed; output and steps stay at the positions of the inputs. With ``collect=False`` only
+    output and final state are kept, not the gates of every step.
 
-    Raises ShapeError for an empty sequence, an input of another width than the cell's, or a state that does not fit.
+    Raises ShapeError for an empty sequence, an input of another width than the cell's, a state or a mask that does
+    not fit.
 
     >>> import numpy as np
     >>> from tinygrad_lstm import nn
@@ -115,24 +152,44 @@ def unroll(cell: Cell, x: TensorLike, state: State | None = None, *, collect: bo
         raise ShapeError(f"a sequence of at least one step is needed, (T, B, D) or (T, D), not {x.shape}")
     if x.shape[-1] != cell.input_size:
         raise ShapeError(f"inputs of width {x.shape[-1]} for a {type(cell).__name__} that takes {cell.input_size}")
+    if outside not in OUTSIDE:
+        raise ArgumentError(f"outside is one of {', '.join(map(repr, OUTSIDE))}, not {outside!r}")
+    on = checked_mask(mask, x.shape[:-1])
+    if on is not None:
+        x = where(np.expand_dims(on, -1), x, 0)  # so that no NaN in the padding can meet a zero gradient
     state = cell.checked_state(state, x.shape[1:-1], x.dtype)
     initial = named_state(cell, state)
     label(**initial)
+    cell.begin()
     steps: list[Step] = []
     outputs: list[Tensor] = []
+    inputs = list(enumerate(unstack(x), start=1))
     outer = collecting.get()
     try:
-        for t, x_t in enumerate(unstack(x), start=1):
+        for t, x_t in reversed(inputs) if reverse else inputs:
             named: dict[str, Tensor] = {}  # what label() is given in this step
             collecting.set(named if collect else None)
             with scope(f"t={t}", t):
                 label(x=x_t)
                 with cell.scope():  # not cell(x_t, state): state and input are checked already
-                    state = cell.forward(x_t, state)
-            outputs.append(state[0] if isinstance(state, tuple) else state)
+                    after = cell.forward(x_t, state)
+                h = parts_of(after)[0]
+                if on is not None and not on[t - 1].all():
+                    state = held(on[t - 1], after, state)
+                    label(**named_state(cell, state))
+                    if outside == "zero":
+                        h = where(np.expand_dims(on[t - 1], -1), h, 0)
+                    elif outside == "repeat":
+                        h = parts_of(state)[0]
+                else:
+                    state = after
+            outputs.append(h)
             if collect:
                 named.update(named_state(cell, state))
                 steps.append(Step(t, named))
     finally:
         collecting.set(outer)
+    if reverse:
+        steps.reverse()
+        outputs.reverse()
     return Chain(cell, Step(0, initial), tuple(steps), stack(outputs), state)

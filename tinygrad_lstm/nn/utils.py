@@ -1,4 +1,4 @@
-"""Keeping gradients within bounds, between backward and the optimiser's step."""
+"""Keeping gradients within bounds, between backward and the optimiser's step; and batches of different lengths."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import numpy as np
 
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, GradError
+from tinygrad_lstm.nn.packing import PackedSequence, pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+__all__ = [
+    "PackedSequence", "clip_grad_norm_", "clip_grad_value_", "pack_padded_sequence", "pad_packed_sequence",
+    "pad_sequence",
+]  # fmt: skip
 
 
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, error_if_nonfinite: bool = False) -> float:

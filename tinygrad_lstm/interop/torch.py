@@ -1,0 +1,134 @@
+"""The weights of torch.nn.RNN, LSTM and GRU, by the names and in the order of a PyTorch ``state_dict``.
+
+    ours      W (nH, D)       U (nH, H)       b (nH,)                one bias; LSTM gates f, i, o, g
+    PyTorch   weight_ih_l{k}  weight_hh_l{k}  bias_ih_l{k} + bias_hh_l{k}    two;     i, f, g, o
+
+The reverse direction's names end in ``_reverse``; a projection is ``weight_hr_l{k}``. RNN and GRU gates have the same
+order in both; a GRU's b_n is the last third of bias_hh. PyTorch itself is not needed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm import saving
+from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
+from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
+from tinygrad_lstm.nn.recurrent import Recurrent
+
+Array: TypeAlias = np.ndarray
+
+
+class Layout(NamedTuple):
+    """Where PyTorch's k-th block of gates stands among ours."""
+
+    blocks: tuple[int, ...]
+
+    def theirs(self, stacked: Array) -> Array:
+        """Our blocks in PyTorch's order."""
+        parts = np.split(stacked, len(self.blocks))
+        return np.concatenate([parts[k] for k in self.blocks])
+
+    def ours(self, stacked: Array) -> Array:
+        """PyTorch's blocks in our order."""
+        parts = np.split(stacked, len(self.blocks))
+        return np.concatenate([parts[self.blocks.index(k)] for k in range(len(self.blocks))])
+
+
+LAYOUTS: dict[type[Cell], Layout] = {
+    RNNCell: Layout((0,)),
+    LSTMCell: Layout((1, 0, 3, 2)),  # i, f, g, o
+    ProjectedLSTMCell: Layout((1, 0, 3, 2)),
+    GRUCell: Layout((0, 1, 2)),  # r, z, n
+}
+
+
+def state_dict(layer: Recurrent) -> dict[str, Array]:
+    """The layer's weights as the ``state_dict`` of PyTorch's layer of the same sizes.
+
+    Our one bias goes into bias_ih, and bias_hh is 0 but for a GRU's b_n.
+
+    >>> from tinygrad_lstm import nn
+    >>> {name: array.shape for name, array in state_dict(nn.LSTM(3, 5)).items()}
+    {'weight_ih_l0': (20, 3), 'weight_hh_l0': (20, 5), 'bias_ih_l0': (20,), 'bias_hh_l0': (20,)}
+    """
+    state: dict[str, Array] = {}
+    for suffix, cell, layout in _cells(layer):
+        state[f"weight_ih{suffix}"] = layout.theirs(cell.W.data)
+        state[f"weight_hh{suffix}"] = layout.theirs(cell.U.data)
+        if cell.b is not None:
+            state[f"bias_ih{suffix}"] = layout.theirs(cell.b.data)
+            inner = state[f"bias_hh{suffix}"] = np.zeros_like(cell.b.data)
+            if isinstance(cell, GRUCell) and cell.b_n is not None:
+                inner[2 * cell.hidden_size :] = cell.b_n.data
+        if isinstance(cell, ProjectedLSTMCell):
+            state[f"weight_hr{suffix}"] = cell.W_h.data.copy()
+    return state
+
+
+def load_state_dict(layer: Recurrent, state: Mapping[str, Any], prefix: str = "") -> None:
+    """Set the layer's weights from those of a PyTorch layer, given as arrays or as PyTorch tensors.
+
+    ``prefix`` picks one layer out of a whole model: "encoder.lstm." for example. The two biases are added, exactly.
+
+    Raises WeightsError, before anything is changed, with all that is missing, unexpected or mis-shaped.
+    """
+    given = {name.removeprefix(prefix): _array(value) for name, value in state.items() if name.startswith(prefix)}
+    wanted = {name: array.shape for name, array in state_dict(layer).items()}
+    complaints = [f"missing: {prefix}{name} {shape}" for name, shape in wanted.items() if name not in given]
+    complaints += [f"unexpected: {prefix}{name} {array.shape}" for name, array in given.items() if name not in wanted]
+    complaints += [
+        f"mis-shaped: {prefix}{name} is {given[name].shape}, should be {shape}"
+        for name, shape in wanted.items()
+        if name in given and given[name].shape != shape
+    ]
+    if complaints:
+        raise WeightsError(
+            f"these PyTorch weights do not fit {layer.extra_repr()}:\n  " + "\n  ".join(sorted(complaints))
+        )
+    for suffix, cell, layout in _cells(layer):
+        cell.W.data = layout.ours(given[f"weight_ih{suffix}"])
+        cell.U.data = layout.ours(given[f"weight_hh{suffix}"])
+        if cell.b is not None:
+            outer, inner = given[f"bias_ih{suffix}"], given[f"bias_hh{suffix}"].copy()
+            if isinstance(cell, GRUCell) and cell.b_n is not None:
+                cell.b_n.data = inner[2 * cell.hidden_size :].copy()
+                inner[2 * cell.hidden_size :] = 0  # inside the reset, so it cannot be added to the outer one
+            cell.b.data = layout.ours(outer + inner)
+        if isinstance(cell, ProjectedLSTMCell):
+            cell.W_h.data = given[f"weight_hr{suffix}"]
+
+
+def save(layer: Recurrent, path: str | Path) -> None:
+    """Write the weights to a ``.safetensors`` file that ``torch_layer.load_state_dict(load_file(path))`` takes."""
+    saving.save(state_dict(layer), path)
+
+
+def load(layer: Recurrent, path: str | Path, prefix: str = "") -> None:
+    """Set the layer's weights from a ``.safetensors`` file of a PyTorch ``state_dict``."""
+    load_state_dict(layer, saving.load(path), prefix)
+
+
+def _cells(layer: Recurrent) -> list[tuple[str, Gates, Layout]]:
+    """PyTorch's suffix, the cell and the order of its gates, for every cell of the layer."""
+    if not isinstance(layer, Recurrent):
+        raise WeightsError(f"PyTorch has weights for RNN, LSTM and GRU layers, not for a {type(layer).__name__}")
+    if layer.directions == (True,) or layer.merge == "sum":
+        raise WeightsError("PyTorch has no layer that runs in reverse only, or whose directions are summed")
+    found = []
+    for k, cell in enumerate(layer.layers):
+        layout = LAYOUTS.get(type(cell))
+        if layout is None or not isinstance(cell, Gates):
+            raise WeightsError(f"PyTorch has no {type(cell).__name__}; it has {', '.join(c.__name__ for c in LAYOUTS)}")
+        depth, reverse = divmod(k, len(layer.directions))
+        found.append((f"_l{depth}" + ("_reverse" if reverse else ""), cell, layout))
+    return found
+
+
+def _array(value: Any) -> Array:
+    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)

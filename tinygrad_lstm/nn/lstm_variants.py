@@ -1,0 +1,232 @@
+"""The LSTM's siblings: each is the LSTM with the one or two lines changed that are its lesson.
+
+Letters as in ``cells``; beside them
+
+    p_f, p_i, p_o (H,)   peepholes        P        width of a projected hidden state
+    W_h (P, H)           projection       W_f, U_f, b_f, ...  the weights of one gate
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from tinygrad_lstm.engine.arrays import get_default_dtype
+from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.ops.linear import linear
+from tinygrad_lstm.engine.ops.nonlinear import sigmoid, tanh
+from tinygrad_lstm.engine.ops.shapes import split
+from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.nn import init
+from tinygrad_lstm.nn.cells import Cell, Gates, LSTMCell
+from tinygrad_lstm.nn.layers import LayerNorm
+from tinygrad_lstm.nn.module import Parameter
+
+
+class SeparateLSTMCell(Cell):
+    """The LSTM as the textbook writes it: matrices of its own for every gate.
+
+    The same function as ``LSTMCell``, which stacks them: ``SeparateLSTMCell.of(cell)`` and ``.combined()`` convert.
+
+    >>> cell = SeparateLSTMCell(3, 5)
+    >>> [name for name, _ in cell.named_parameters()]
+    ['W_f', 'U_f', 'b_f', 'W_i', 'U_i', 'b_i', 'W_c', 'U_c', 'b_c', 'W_o', 'U_o', 'b_o']
+    >>> x = np.ones((2, 3))
+    >>> np.allclose(cell(x)[0].data, cell.combined()(x)[0].data)
+    True
+    """
+
+    states, carried = ("h", "c"), ("c",)
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
+        super().__init__(input_size, hidden_size)
+        dtype = get_default_dtype()
+        for gate in "fico":
+            setattr(self, f"W_{gate}", Parameter(init.glorot(hidden_size, input_size)))
+            setattr(self, f"U_{gate}", Parameter(init.orthogonal(hidden_size)))
+            start = np.full(hidden_size, forget_bias if gate == "f" else 0.0, dtype)
+            setattr(self, f"b_{gate}", Parameter(start) if bias else None)
+
+    W_f: Parameter
+    W_i: Parameter
+    W_c: Parameter
+    W_o: Parameter
+    U_f: Parameter
+    U_i: Parameter
+    U_c: Parameter
+    U_o: Parameter
+    b_f: Parameter | None
+    b_i: Parameter | None
+    b_c: Parameter | None
+    b_o: Parameter | None
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The next (h, c)."""
+        h, c = state
+
+        def gate(W: Parameter, U: Parameter, b: Parameter | None) -> Tensor:
+            z = linear(x, W) + linear(h, U)
+            return z if b is None else z + b
+
+        f = sigmoid(gate(self.W_f, self.U_f, self.b_f))  # what to forget
+        i = sigmoid(gate(self.W_i, self.U_i, self.b_i))  # what to write
+        g = tanh(gate(self.W_c, self.U_c, self.b_c))  # what could be written
+        o = sigmoid(gate(self.W_o, self.U_o, self.b_o))  # what to show
+        c = f * tag(c, "carry") + i * g  # the conveyor belt
+        h = o * tanh(c)
+        label(f=f, i=i, g=g, c=c, o=o, h=h)
+        return h, c
+
+    @classmethod
+    def of(cls, cell: LSTMCell) -> Self:
+        """The same cell with its matrices taken apart."""
+        separate = cls(cell.input_size, cell.hidden_size, bias=cell.b is not None)
+        stacked = {"W": cell.W, "U": cell.U} | ({"b": cell.b} if cell.b is not None else {})
+        blocks = {name: np.split(p.data, 4) for name, p in stacked.items()}
+        return separate._loaded({f"{name}_{gate}": parts[k] for name, parts in blocks.items()
+                                 for k, gate in enumerate("fioc")})  # fmt: skip
+
+    def combined(self) -> LSTMCell:
+        """The same cell with its matrices stacked in the order f, i, o, g."""
+        cell = LSTMCell(self.input_size, self.hidden_size, bias=self.b_f is not None)
+        own = {name: p.data for name, p in self.named_parameters()}
+        stacked = {name: np.concatenate([own[f"{name}_{gate}"] for gate in "fioc"])
+                   for name, _ in cell.named_parameters()}  # fmt: skip
+        cell.astype(self.W_f.dtype).load_state_dict(stacked)
+        return cell
+
+    def _loaded(self, arrays: dict[str, np.ndarray]) -> Self:
+        self.astype(next(iter(arrays.values())).dtype).load_state_dict(arrays)
+        return self
+
+
+class PeepholeLSTMCell(LSTMCell):
+    """The gates also see the cell state, f and i the old one, o the new (Gers & Schmidhuber 2000).
+
+    f = σ(... + p_f ⊙ c), i = σ(... + p_i ⊙ c), o = σ(... + p_o ⊙ c'). The peepholes start at 0: a plain LSTM.
+
+    >>> PeepholeLSTMCell(3, 5)
+    PeepholeLSTMCell(3 -> 5, 195 parameters)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
+        super().__init__(input_size, hidden_size, bias, forget_bias)
+        self.p_f, self.p_i, self.p_o = (Parameter(np.zeros(hidden_size, get_default_dtype())) for _ in range(3))
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The next (h, c)."""
+        h, c = state
+        f, i, o, g = split(self.preactivation(x, h), 4, axis=-1)
+        f = sigmoid(f + self.p_f * tag(c, "peephole"))
+        i = sigmoid(i + self.p_i * tag(c, "peephole"))
+        g = tanh(g)
+        c = f * tag(c, "carry") + i * g
+        o = sigmoid(o + self.p_o * c)  # the new c
+        h = o * tanh(c)
+        label(f=f, i=i, g=g, c=c, o=o, h=h)
+        return h, c
+
+
+class CoupledLSTMCell(Gates):
+    """What is written takes the place of what is forgotten: i = 1 - f (Greff 2015, CIFG). Gate order f, o, g.
+
+    >>> CoupledLSTMCell(3, 5).W.shape
+    (15, 3)
+    """
+
+    states, carried = ("h", "c"), ("c",)
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
+        super().__init__(input_size, hidden_size, 3, bias)
+        if self.b is not None:
+            self.b.data[:hidden_size] = forget_bias
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The next (h, c)."""
+        h, c = state
+        f, o, g = split(self.preactivation(x, h), 3, axis=-1)
+        f = sigmoid(f)
+        i = 1 - f
+        g = tanh(g)
+        c = f * tag(c, "carry") + i * g
+        o = sigmoid(o)
+        h = o * tanh(c)
+        label(f=f, i=i, g=g, c=c, o=o, h=h)
+        return h, c
+
+
+class ProjectedLSTMCell(LSTMCell):
+    """h = W_h (o ⊙ tanh c), narrower than c, so that U is (4H, P): LSTMP (Sak 2014), PyTorch's ``proj_size``.
+
+    >>> h, c = ProjectedLSTMCell(3, 5, proj_size=2)(np.ones((4, 3)))
+    >>> h.shape, c.shape
+    ((4, 2), (4, 5))
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0, *, proj_size: int
+    ) -> None:
+        if not 1 <= proj_size < hidden_size:
+            raise ArgumentError(f"proj_size is at least 1 and below the hidden size {hidden_size}, not {proj_size}")
+        super().__init__(input_size, hidden_size, bias, forget_bias)
+        self.proj_size = proj_size
+        self.U = Parameter(np.concatenate([init.glorot(hidden_size, proj_size) for _ in range(4)]))
+        self.W_h = Parameter(init.glorot(proj_size, hidden_size))
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """P for h, H for c."""
+        return self.proj_size, self.hidden_size
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The next (h, c)."""
+        h, c = state
+        f, i, o, g = split(self.preactivation(x, h), 4, axis=-1)
+        f = sigmoid(f)
+        i = sigmoid(i)
+        g = tanh(g)
+        c = f * tag(c, "carry") + i * g
+        o = sigmoid(o)
+        h = linear(o * tanh(c), self.W_h)  # the projection
+        label(f=f, i=i, g=g, c=c, o=o, h=h)
+        return h, c
+
+
+class LayerNormLSTMCell(LSTMCell):
+    """Both products and the belt's reading are normalised: LN(W x) + LN(U h) + b, h = o ⊙ tanh LN(c).
+
+    Ba 2016, equations 20 to 22; each LN has gains of its own and, but for that of c, no bias beside b. The belt itself
+    is left alone: c goes on as it is.
+
+    >>> LayerNormLSTMCell(3, 5)
+    LayerNormLSTMCell(3 -> 5, 230 parameters)
+      (norm_x): LayerNorm(20, 20 parameters)
+      (norm_h): LayerNorm(20, 20 parameters)
+      (norm_c): LayerNorm(5, 10 parameters)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
+        super().__init__(input_size, hidden_size, bias, forget_bias)
+        self.norm_x = LayerNorm(4 * hidden_size, bias=False)
+        self.norm_h = LayerNorm(4 * hidden_size, bias=False)
+        self.norm_c = LayerNorm(hidden_size)
+
+    def preactivation(self, x: Tensor, h: Tensor) -> Tensor:
+        """LN(W x) + LN(U h) + b."""
+        z: Tensor = self.norm_x(linear(x, self.W)) + self.norm_h(linear(h, self.U))
+        return z if self.b is None else z + self.b
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The next (h, c)."""
+        h, c = state
+        f, i, o, g = split(self.preactivation(x, h), 4, axis=-1)
+        f = sigmoid(f)
+        i = sigmoid(i)
+        g = tanh(g)
+        c = f * tag(c, "carry") + i * g
+        o = sigmoid(o)
+        h = o * tanh(self.norm_c(c))  # only what is read of the belt is normalised
+        label(f=f, i=i, g=g, c=c, o=o, h=h)
+        return h, c

@@ -1,0 +1,206 @@
+"""Regularisers and shortcuts as wrappers: around a cell, or around a layer. What they draw, they draw in training only.
+
+A wrapped cell is a cell, so it goes wherever one goes: ``nn.LSTM(8, 16, cell=lambda D, H: Zoneout(LSTMCell(D, H)))``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lstm.engine.creation import generator
+from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike
+from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.nn.cells import Cell, State
+from tinygrad_lstm.nn.layers import Dropout, keep_mask
+from tinygrad_lstm.nn.module import Module, Parameter
+from tinygrad_lstm.nn.unroll import parts_of
+
+
+def probability(p: float) -> float:
+    """p, if it is one, and below 1 so that something is left."""
+    if not 0 <= p < 1:
+        raise ArgumentError(f"a probability of dropping is 0 <= p < 1, not {p}")
+    return p
+
+
+class CellWrapper(Cell):
+    """A cell around a cell, with its sizes and states."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__(cell.input_size, cell.hidden_size)
+        self.cell = cell
+
+    @property
+    def states(self) -> tuple[str, ...]:  # type: ignore[override]  # the wrapped cell's, so not the class's
+        """The names of the wrapped cell's states."""
+        return self.cell.states
+
+    @property
+    def carried(self) -> tuple[str, ...]:  # type: ignore[override]  # likewise
+        """The names of those that the wrapped cell carries."""
+        return self.cell.carried
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """The widths of the wrapped cell's states."""
+        return self.cell.state_sizes
+
+    def begin(self) -> None:
+        """A new sequence begins."""
+        self.cell.begin()
+
+    def forward(self, x: Tensor, state: State) -> State:
+        """The wrapped cell's next state."""
+        return self.cell.forward(x, state)
+
+
+class Zoneout(CellWrapper):
+    """Now and then a unit sleeps: its state stays as it was, each with its own probability (Krueger 2017).
+
+    s' = d ⊙ s + (1 - d) ⊙ cell(s), d Bernoulli(p) in training, d = p in evaluation. ``Zoneout(cell, c=0.5, h=0.05)``
+    are the paper's; each state of the cell can be named.
+
+    >>> from tinygrad_lstm import nn
+    >>> h, c = Zoneout(nn.LSTMCell(3, 5), h=0.05, c=0.5)(np.ones((2, 3)))
+    >>> c.shape
+    (2, 5)
+    """
+
+    def __init__(self, cell: Cell, **p: float) -> None:
+        super().__init__(cell)
+        if unknown := set(p) - set(cell.states):
+            raise ArgumentError(f"{type(cell).__name__} has no state {', '.join(sorted(unknown))}: {cell.states}")
+        self.p = {name: float(p.get(name, 0.0)) for name in cell.states}
+        if not all(0 <= one <= 1 for one in self.p.values()):
+            raise ArgumentError(f"a probability of staying is 0 <= p <= 1, not {self.p}")
+
+    def forward(self, x: Tensor, state: State) -> State:
+        """The next state, parts of it asleep."""
+        named: dict[str, Tensor] = {}
+        for name, new, old in zip(self.states, parts_of(self.cell.forward(x, state)), parts_of(state), strict=True):
+            p = self.p[name]
+            asleep: Any = (generator().random(old.shape) < p).astype(old.dtype) if self.training else p
+            named[name] = asleep * tag(old, "carry") + (1 - asleep) * new if p else new
+        label(**named)
+        after = tuple(named.values())
+        return after if len(after) > 1 else after[0]
+
+    def extra_repr(self) -> str:
+        """Sizes and probabilities."""
+        return f"{super().extra_repr()}, {', '.join(f'{name}={p}' for name, p in self.p.items())}"
+
+
+class RecurrentDropout(CellWrapper):
+    """The gates see h through one mask, the same at every step of a sequence (Gal & Ghahramani 2016).
+
+    For cells whose h goes into the gates only, as an RNN's or LSTM's; a GRU also carries h, which must not be dropped.
+
+    >>> from tinygrad_lstm import nn
+    >>> RecurrentDropout(nn.LSTMCell(3, 5), 0.25)
+    RecurrentDropout(3 -> 5, p=0.25, 180 parameters)
+      (cell): LSTMCell(3 -> 5, 180 parameters)
+    """
+
+    def __init__(self, cell: Cell, p: float = 0.5) -> None:
+        super().__init__(cell)
+        if "h" in cell.carried:
+            raise ArgumentError(f"{type(cell).__name__} carries h itself, so dropping it would forget, not regularise")
+        self.p = probability(p)
+        self.mask: np.ndarray | None = None
+
+    def begin(self) -> None:
+        """A new mask for a new sequence."""
+        super().begin()
+        self.mask = None
+
+    def forward(self, x: Tensor, state: State) -> State:
+        """The next state."""
+        h, *others = parts_of(state)
+        if self.training and self.p:
+            if self.mask is None or self.mask.shape != h.shape:
+                self.mask = keep_mask(h.shape, self.p, h.dtype)
+            h = h * self.mask
+        return self.cell.forward(x, (h, *others) if others else h)
+
+    def extra_repr(self) -> str:
+        """Sizes and probability."""
+        return f"{super().extra_repr()}, p={self.p}"
+
+
+class WeightDrop(CellWrapper):
+    """Whole connections are dropped: a mask on U, drawn once for each sequence (Wan 2013; Merity 2018).
+
+    ``names`` are the parameters of the cell to drop from.
+
+    >>> from tinygrad_lstm import nn
+    >>> WeightDrop(nn.GRUCell(3, 5), 0.5).names
+    ('U',)
+    """
+
+    def __init__(self, cell: Cell, p: float = 0.5, names: tuple[str, ...] = ("U",)) -> None:
+        super().__init__(cell)
+        if missing := [name for name in names if not isinstance(getattr(cell, name, None), Parameter)]:
+            raise ArgumentError(f"{type(cell).__name__} has no parameter {', '.join(missing)} to drop from")
+        self.p, self.names = probability(p), names
+        self.dropped: dict[str, Tensor] | None = None
+
+    def begin(self) -> None:
+        """New masks for a new sequence."""
+        super().begin()
+        self.dropped = None
+
+    def forward(self, x: Tensor, state: State) -> State:
+        """The next state, by the dropped weights."""
+        if not self.training or not self.p:
+            return self.cell.forward(x, state)
+        whole = {name: getattr(self.cell, name) for name in self.names}
+        if self.dropped is None:
+            self.dropped = {name: w * keep_mask(w.shape, self.p, w.dtype) for name, w in whole.items()}
+        try:
+            vars(self.cell).update(self.dropped)
+            return self.cell.forward(x, state)
+        finally:
+            vars(self.cell).update(whole)
+
+    def extra_repr(self) -> str:
+        """Sizes and probability."""
+        return f"{super().extra_repr()}, p={self.p}"
+
+
+class LockedDropout(Dropout):
+    """Dropout with the same mask at every time step: x (T, B, D), mask (1, B, D) (Gal & Ghahramani 2016).
+
+    Between the layers of a stack: ``nn.LSTM(8, 16, 2, dropout=LockedDropout(0.3))``.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.manual_seed(0)
+    >>> LockedDropout(0.5)(tg.ones(2, 1, 6)).tolist()
+    [[[2.0, 0.0, 0.0, 0.0, 2.0, 2.0]], [[2.0, 0.0, 0.0, 0.0, 2.0, 2.0]]]
+    """
+
+    def mask(self, x: Tensor) -> np.ndarray:
+        """One mask for all steps."""
+        return keep_mask((1, *x.shape[1:]), self.p, x.dtype)
+
+
+class Residual(Module):
+    """x + layer(x): the gradient has a way around every layer (He 2015). For a layer, or for a recurrent one.
+
+    >>> import tinygrad_lstm as tg
+    >>> from tinygrad_lstm import nn
+    >>> output, state = Residual(nn.GRU(4, 4))(tg.zeros(5, 2, 4))
+    >>> output.shape
+    (5, 2, 4)
+    """
+
+    def __init__(self, layer: Module) -> None:
+        self.layer = layer
+
+    def forward(self, x: TensorLike, *args: Any, **kwargs: Any) -> Any:
+        """The sum; of a recurrent layer, (the sum, state)."""
+        x = self.floating(x)
+        y = self.layer(x, *args, **kwargs)
+        return (x + y[0], *y[1:]) if isinstance(y, tuple) else x + y
