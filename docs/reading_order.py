@@ -1,0 +1,98 @@
+"""Write docs/reading-order.md anew: python docs/reading_order.py
+
+The order is the list below: every file needs only files before it, and tests/test_docs.py holds that. What a file holds
+is the first line of its docstring, and its lines are counted. A new file needs its name here, and one run.
+"""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "reading-order.md"
+
+CHAPTERS = {
+    "The whole idea, with plain numbers": ["tinygrad_lstm/micro.py"],
+    "An op and its derivatives": [
+        "tinygrad_lstm/errors.py",
+        "tinygrad_lstm/engine/ops/{plan,primitive,arithmetic,linear,nonlinear,reductions,shapes,indexing}.py",
+    ],
+    "More ops, to look things up in": [
+        "tinygrad_lstm/engine/ops/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
+    ],
+    "The engine": [
+        "tinygrad_lstm/engine/{scope,node,autodiff,numpy_protocol,methods,operators,arrays,tensor,record}.py",
+        "tinygrad_lstm/engine/{gradients,creation,naming}.py",
+    ],
+    "What falls out of it": [
+        "tinygrad_lstm/{graph,gradcheck}.py",
+        "tinygrad_lstm/func/{structures,transforms,recompute}.py",
+    ],
+    "Seeing what backward does": ["tinygrad_lstm/explain/{source,prelude,program}.py"],
+    "Networks": [
+        "tinygrad_lstm/nn/{init,module,layers,cells,unroll}.py",
+        "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,recurrent,wrappers,utils}.py",
+        "tinygrad_lstm/losses.py",
+        "tinygrad_lstm/nn/functional.py",
+    ],
+    "Learning": [
+        "tinygrad_lstm/optim/{options,optimizer,sgd,adagrad,rmsprop,adam,lr_scheduler}.py",
+        "tinygrad_lstm/data.py",
+        "tinygrad_lstm/training/{baselines,char_model,fit}.py",
+    ],
+    "Weights in files": [
+        "tinygrad_lstm/saving/{structure,npz,safetensors,__init__}.py",
+        "tinygrad_lstm/interop/torch.py",
+    ],
+    "Pictures": [
+        "viz/{style,render,picture,names,pinned,places,opview}.py",
+        "viz/{templates,roles,gradients,hover,header,cellview,describe,views,plots}.py",
+    ],
+    "The command line": ["tinygrad_lstm/cli/{demo_page,demo,app,__init__}.py"],
+}
+
+HEAD = """# The code in reading order
+
+Every file needs only the files before it. Whoever has read the first, *An op and its derivatives* and *The engine*
+knows how reverse mode works here; the rest falls out of that. A file is one idea, and says it in its first line.
+"""
+FOOT = """
+The other `__init__.py` files only say what a package exports. This page is written by `python docs/reading_order.py`.
+"""
+
+
+def files(names: list[str]) -> list[Path]:
+    """The paths that names such as ``a/{b,c}.py`` stand for."""
+    paths = []
+    for name in names:
+        before, brace, rest = name.partition("{")
+        inside, _, after = rest.partition("}")
+        paths += [ROOT / (before + part + after) for part in inside.split(",")] if brace else [ROOT / name]
+    return paths
+
+
+def idea(path: Path) -> str:
+    """The first line of a file's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0].replace("|", "\\|")
+
+
+def lines(path: Path) -> int:
+    """How many lines a file has."""
+    return len(path.read_text("utf-8").splitlines())
+
+
+def page() -> str:
+    """The page as it should be."""
+    text = HEAD
+    for number, (title, names) in enumerate(CHAPTERS.items()):
+        paths = files(names)
+        text += f"\n## {number}. {title} ({sum(map(lines, paths)):,} lines)\n\n"
+        text += "| file | lines | what it holds |\n|---|---:|---|\n"
+        for path in paths:
+            name = path.relative_to(ROOT).as_posix()
+            text += f"| [`{name.removeprefix('tinygrad_lstm/')}`](../{name}) | {lines(path)} | {idea(path)} |\n"
+    return text + FOOT
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(ROOT)}")
