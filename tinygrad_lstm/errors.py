@@ -27,6 +27,10 @@ class GradError(TinygradError, RuntimeError):
     """A gradient that cannot be computed: freed graph, changed value, no path."""
 
 
+class AnomalyError(GradError):
+    """The first NaN or inf, told by ``detect_anomaly`` where it was made."""
+
+
 class GradcheckError(TinygradError, AssertionError):
     """A gradient that finite differences do not confirm."""
 
