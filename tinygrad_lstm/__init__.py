@@ -144,7 +144,7 @@ from tinygrad_lstm.gradcheck import gradcheck, gradgradcheck
 from tinygrad_lstm.graph import Graph, graph_of
 
 if TYPE_CHECKING:  # loaded at first use, below: files need slow imports, and few programs ask for explanations
-    from tinygrad_lstm.explain.program import program
+    from tinygrad_lstm.explain import detect_anomaly, program
     from tinygrad_lstm.saving import load, save
 
 abs = absolute
@@ -156,7 +156,7 @@ def __getattr__(name: str) -> Any:
         from tinygrad_lstm import saving
 
         return getattr(saving, name)
-    if name in ("program",):
+    if name in ("detect_anomaly", "program"):
         from tinygrad_lstm import explain
 
         return getattr(explain, name)
@@ -167,17 +167,17 @@ __all__ = [
     "abs", "absolute", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
     "arctanh", "argmax", "argmin", "argsort", "array_split", "atleast_1d", "atleast_2d", "backward_events",
     "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "concatenate", "contract", "copysign", "cos",
-    "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "diag", "diagonal", "divide", "dot", "einsum", "embedding",
-    "enable_grad", "erf", "errors", "exp", "exp2", "expand_dims", "expm1", "eye", "flip", "floor", "floor_divide",
-    "fmax", "fmin", "fmod", "full", "func", "generator", "get_default_dtype", "grad", "gradcheck", "gradgradcheck",
-    "Graph", "graph_of", "heaviside", "hstack", "hypot", "index", "index_add", "index_put", "IndexedCotangent", "inner",
-    "label", "linear", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logsumexp",
-    "losses", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative",
-    "nn", "no_grad", "norm", "ones", "ones_like", "optim", "outer", "pad", "positive", "power", "Primitive",
-    "primitive", "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "relu", "remainder",
-    "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype", "sigmoid", "sign",
-    "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square", "squeeze",
-    "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor",
-    "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack", "var", "vdot", "vstack",
-    "where", "zeros", "zeros_like",
+    "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "detect_anomaly", "diag", "diagonal", "divide", "dot",
+    "einsum", "embedding", "enable_grad", "erf", "errors", "exp", "exp2", "expand_dims", "expm1", "eye", "flip",
+    "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "func", "generator", "get_default_dtype", "grad",
+    "gradcheck", "gradgradcheck", "Graph", "graph_of", "heaviside", "hstack", "hypot", "index", "index_add",
+    "index_put", "IndexedCotangent", "inner", "label", "linear", "load", "log", "log10", "log1p", "log2", "log_softmax",
+    "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad", "norm", "ones", "ones_like", "optim", "outer",
+    "pad", "positive", "power", "Primitive", "primitive", "primitive_multi", "prod", "program", "rad2deg", "rand",
+    "randn", "ravel", "reciprocal", "relu", "remainder", "repeat", "reshape", "rint", "roll", "round", "save",
+    "scatter", "scope", "set_default_dtype", "sigmoid", "sign", "sin", "sinh", "softmax", "softmax_cross_entropy",
+    "softplus", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag",
+    "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "through", "tile", "trace", "transpose",
+    "tril", "triu", "trunc", "unstack", "var", "vdot", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

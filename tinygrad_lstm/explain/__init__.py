@@ -1,4 +1,5 @@
 """Reports about one graph: what went wrong, why a gradient is what it is, and backward written out."""
 
+from tinygrad_lstm.explain.anomaly import detect_anomaly as detect_anomaly
 from tinygrad_lstm.explain.program import Program as Program
 from tinygrad_lstm.explain.program import program as program

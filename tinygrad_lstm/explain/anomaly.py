@@ -1,0 +1,205 @@
+"""Stopping where the first NaN or inf is made, forward or backward, and saying all that is known of the place.
+
+While a thread is in the mode, its ops are run by an interpreter that looks at what comes out, as a hook looks at each
+contribution of a backward pass before it is summed. When nobody is in the mode, the engine is as it was.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from tinygrad_lstm.engine.autodiff import VIEWS
+from tinygrad_lstm.engine.node import Edge, Node, input_name
+from tinygrad_lstm.engine.ops.primitive import Primitive
+from tinygrad_lstm.engine.scope import Scope, at_start, caller, current_scope, through
+from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import AnomalyError
+from tinygrad_lstm.explain.source import assigned_name, caller_of, underlined
+from tinygrad_lstm.explain.values import first_not_finite, is_finite, kept, plain, told
+
+P = ParamSpec("P")
+R = TypeVar("R")
+watching: ContextVar[bool] = ContextVar("watching", default=False)  # whether this thread is in the mode
+_lock = threading.Lock()
+_inside: list[tuple[Any, Any, Any]] = []  # the engine's interpreters, once for each mode that is on in any thread
+_inside_the_engine = True  # frames of this file stand between an operator and the record
+
+
+class detect_anomaly:  # noqa: N801  # PyTorch's name
+    """A block, or a function (``@detect_anomaly()``), in which the first NaN or inf is an error where it is made.
+
+    Forward: an op whose output has a NaN, or an inf that none of its inputs has. So a mask of -inf may be used, but
+    log(0) is told, and so is the first op that reckons with a given NaN. Backward: a loss that is not finite, and
+    the first derivative that is not. The AnomalyError names op, label, step, scope, shapes, least and largest numbers,
+    and the line, with the part of it that ran. NumPy's own warnings are silent inside. Everything costs more in the
+    block, and nothing outside.
+
+    Raises AnomalyError.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.tensor([1.0, 0.0], requires_grad=True)
+    >>> with detect_anomaly(), tg.scope("toy"), tg.scope("t=7", step=7):
+    ...     f = tg.log(x)
+    Traceback (most recent call last):
+    tinygrad_lstm.errors.AnomalyError: log gave inf of finite numbers, at step 7, in toy/t=7
+      x (leaf): (2,): 0 to 1
+      gave: (2,): 0, 1 inf
+      ...
+    """
+
+    def __init__(self) -> None:
+        self._entered: list[ExitStack] = []
+
+    def __enter__(self) -> None:
+        modes = ExitStack()
+        self._entered.append(modes)
+        modes.enter_context(np.errstate(divide="ignore", invalid="ignore", over="ignore"))
+        _install()
+        modes.callback(_uninstall)
+        if not watching.get():
+            watching.set(True)
+            at_start.set(_check_start)
+            modes.callback(at_start.set, None)
+            modes.callback(watching.set, False)
+            modes.enter_context(through(_check_contribution))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered.pop().close()
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """The function, with every call of it in the mode."""
+
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            with detect_anomaly():
+                return function(*args, **kwargs)
+
+        return run
+
+
+def _install() -> None:
+    """Put the checking interpreter around the engine's own, unless another block has done so."""
+    with _lock:
+        _inside.append(_inside[0] if _inside else (Primitive.interpreter, Primitive.of_one, Primitive.of_two))
+        if len(_inside) == 1:
+            every, one, two = _inside[0]
+            Primitive.interpreter = lambda op, args, kwargs: _checked(op, args, kwargs, every(op, args, kwargs))
+            Primitive.of_one = lambda op, x: _checked(op, (x,), {}, one(op, x))
+            Primitive.of_two = lambda op, a, b: _checked(op, (a, b), {}, two(op, a, b))
+
+
+def _uninstall() -> None:
+    with _lock:
+        engine = _inside.pop()
+        if not _inside:
+            Primitive.interpreter, Primitive.of_one, Primitive.of_two = engine
+
+
+# Forward ------------------------------------------------------------------------------------------------------------
+
+
+def _checked(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], y: Any) -> Any:
+    """y, what the op gave, if it may pass."""
+    if watching.get():
+        for part in y if op.several else (y,):
+            if not is_finite(part._data):
+                _refuse_new(op, op.bind(args, kwargs)[0], part)
+    return y
+
+
+def _refuse_new(op: Primitive[Any, Any], inputs: Sequence[Any], y: Tensor) -> None:
+    """Raise, unless the op only hands on what it was given."""
+    has_nan = bool(np.isnan(y._data).any())
+    spoilt = [value for value in inputs if not is_finite(value)]
+    nans = [k for k, value in enumerate(inputs) if plain(value).dtype.kind in "fc" and np.isnan(plain(value)).any()]
+    if spoilt and (not has_nan or (nans and op.name in VIEWS)):
+        return  # it hands on what it was given, or shows it in another shape: the first to reckon with it is told
+    frame = caller(0)
+    place, scope = (frame.f_code, frame.f_lasti), current_scope.get()
+    if nans:
+        what = f"{_named(op, nans[0], inputs[nans[0]])} held NaN before {op.name} read it"
+    else:
+        what = f"{op.name} gave {'NaN' if has_nan else 'inf'} of {'inf' if spoilt else 'finite numbers'}"
+    lines = [what + _where(assigned_name(place), scope)]
+    lines += [f"{_named(op, k, value)}: {told(value)}" for k, value in enumerate(inputs[:8])]
+    raise AnomalyError(_report([*lines, f"gave: {told(y._data)}", underlined(place)], scope))
+
+
+def _where(name: str, scope: Scope | None) -> str:
+    step = f", at step {scope.step}" if scope is not None and scope.step is not None else ""
+    return (f", for {name}" if name else "") + step + (f", in {scope}" if scope is not None else "")
+
+
+def _named(op: Primitive[Any, Any], position: int, value: Any) -> str:
+    """An input by its name in the op, and by its label if it has one."""
+    node = value._source.node if isinstance(value, Tensor) and value._source is not None else None
+    kind = "literal" if not isinstance(value, Tensor) else "constant" if node is None or not node.requires_grad else ""
+    kind = kind or ("leaf" if node is not None and node.op is None else "computed")
+    return f"{input_name(op, position)} ({(node.label + ', ') if node is not None and node.label else ''}{kind})"
+
+
+def _report(lines: list[str], scope: Scope | None) -> str:
+    called = caller_of(scope)
+    lines = [*lines, f"called from {called}"] if called is not None else lines
+    return "\n".join(lines).replace("\n", "\n  ")
+
+
+# Backward -----------------------------------------------------------------------------------------------------------
+
+
+def _check_start(tensor: Tensor, cotangent: Any) -> None:
+    """Refuse to start from a NaN or an inf to which a gradient is asked for."""
+    if not is_finite(cotangent):
+        raise AnomalyError(f"backward was given a cotangent that is not finite: {told(cotangent)}")
+    spoilt = ~np.isfinite(tensor._data) & (cotangent != 0)
+    if spoilt.any():
+        node = tensor.source.node
+        lines = [f"backward starts from a value that is not finite: {node}", told(tensor._data)]
+        raise AnomalyError(_report([*lines, *_origin(node)], node.scope))
+
+
+def _check_contribution(edge: Edge, c: Any) -> Any:
+    """c, if it may pass: all that came before it did, so a first one that is not finite was made right here."""
+    if is_finite(c):
+        return c
+    node, g = edge.reader, edge.cotangent
+    assert node.op is not None
+    values = [value for value in kept(node) if plain(value.array).dtype.kind in "fc"]
+    what = "NaN" if np.isnan(plain(c)).any() else "inf"
+    cotangents = g if isinstance(g, list) else [g]
+    lines = [f"the derivative of {node.op.name} for its input {edge.name} is {what}"]
+    origin: list[str] = []
+    if not all(map(is_finite, cotangents)):
+        by = "a hook changed it" if node.hooks else "what came to it was finite, but its sum is not"
+        lines[0] += f": {by}"
+    elif not all(is_finite(value.array) for value in values):
+        lines[0] += ": what the forward pass kept for it was not finite"
+        origin = _origin(node)
+    else:
+        lines[0] += ", though all that it was made of is finite"
+    lines[0] += _where(node.label or assigned_name(node.place), node.scope)
+    lines += [f"backward of {node}"]
+    lines += [f"g: {told(part)}" for part in cotangents[:4]]
+    lines += [
+        f"{name}{f' ({vertex.label})' if vertex and vertex.label else ''}: {told(a)}" for name, vertex, a in values[:8]
+    ]
+    raise AnomalyError(_report([*lines, f"gave: {told(c)}", underlined(node.place), *origin], node.scope))
+
+
+def _origin(node: Node) -> list[str]:
+    """Where the first value that is not finite was made, as far as it was kept."""
+    found = first_not_finite(node)
+    if found is None:
+        return ["no value that the graph kept shows where it was made: run the forward pass in detect_anomaly() too"]
+    first, array = found
+    return [f"the first that the graph shows is {first}", told(array), underlined(first.place)]

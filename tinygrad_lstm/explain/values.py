@@ -1,0 +1,76 @@
+"""What can still be seen of a graph's values: nodes hold no arrays but those that their rules asked to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_lstm.engine.node import Node, input_name, topological_order
+from tinygrad_lstm.engine.tensor import Tensor
+
+
+class Kept(NamedTuple):
+    """A value that a node kept for its rules, under the name the rules give it."""
+
+    name: str
+    vertex: Node | None  # whose value it is; None for a literal or a parameter
+    array: Any
+
+
+def kept(node: Node) -> Iterator[Kept]:
+    """The arrays that a node kept, with whose they are; nothing of a freed node."""
+    if node.op is None or node.plan is None or type(node.kept) is not tuple:
+        return
+    for name, value in zip(node.plan.keep, node.kept, strict=True):
+        if name == "y":
+            yield from (Kept(name, node, part) for part in (value if node.op.several else [value]))
+        elif name in node.op.inputs and not node.op.sequence:
+            source = node.sources[node.op.inputs.index(name)]
+            yield Kept(name, source.node if source else None, value)
+        elif name in node.op.inputs:
+            for k, (source, part) in enumerate(zip(node.sources, value, strict=True)):
+                yield Kept(input_name(node.op, k), source.node if source else None, part)
+
+
+def first_not_finite(root: Node) -> tuple[Node, Any] | None:
+    """Of all that the nodes below a root kept, the value made first that holds NaN or inf, and whose it is."""
+    found: dict[Node, Any] = {}
+    for node in topological_order([root], all_nodes=True):
+        for _, vertex, array in kept(node):
+            if vertex is not None and not is_finite(array):
+                found.setdefault(vertex, array)
+    first = min(found, key=lambda node: (node.op is not None, node.number), default=None)
+    return None if first is None else (first, found[first])
+
+
+def plain(value: Any) -> Any:
+    """A Tensor or a number as an array."""
+    return value.data if isinstance(value, Tensor) else np.asarray(value)
+
+
+def is_finite(value: Any) -> bool:
+    """Whether an array holds neither NaN nor inf (integers never do)."""
+    array = plain(value)
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
+
+
+def told(value: Any) -> str:
+    """An array in a few words.
+
+    >>> print(told(np.array([0.5, np.nan, 2.0])))
+    (3,): 0.5 to 2, 1 NaN
+    """
+    array = plain(value)
+    sizes = np.abs(array) if array.dtype.kind == "c" else array
+    finite = sizes[np.isfinite(sizes)]
+    low, high = (finite.min(), finite.max()) if finite.size else ("", "")
+    seen = [f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"] if finite.size else []
+    seen += [f"{count} {name}" for name, count in counts(array).items() if count]
+    return f"{array.shape}: {', '.join(seen) or 'empty'}"
+
+
+def counts(array: Any) -> dict[str, int]:
+    """How many elements are NaN, and how many infinite."""
+    return {"NaN": int(np.isnan(array).sum()), "inf": int(np.isinf(array).sum())}
