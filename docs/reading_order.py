@@ -25,7 +25,7 @@ CHAPTERS = {
     ],
     "What falls out of it": [
         "tinygrad_lstm/{graph,gradcheck}.py",
-        "tinygrad_lstm/func/{structures,transforms,recompute}.py",
+        "tinygrad_lstm/func/{structures,run,transforms,recompute}.py",
     ],
     "Seeing what backward does": ["tinygrad_lstm/explain/{source,prelude,program}.py"],
     "Networks": [

@@ -110,6 +110,16 @@ def test_the_engine_knows_nothing_above_it() -> None:
     assert offenders(("tinygrad_lstm.graph",), ("tinygrad_lstm", "viz"), but=(ENGINE, "tinygrad_lstm.errors")) == []
 
 
+def test_transforms_of_functions_stand_on_the_engine_alone() -> None:
+    allowed = (ENGINE, "tinygrad_lstm.errors", "tinygrad_lstm.func")
+    assert offenders(("tinygrad_lstm.func",), ("tinygrad_lstm", "viz"), but=allowed) == []
+
+
+def test_chapter_zero_stands_alone() -> None:
+    assert offenders(("tinygrad_lstm.micro",), ("tinygrad_lstm", "viz")) == []
+    assert offenders(("tinygrad_lstm", "viz"), ("tinygrad_lstm.micro",)) == []
+
+
 def test_layers_and_readers_do_not_know_each_other() -> None:
     layers = tuple(f"tinygrad_lstm.{name}" for name in LAYERS)
     readers = tuple(f"tinygrad_lstm.{name}" for name in READERS)
