@@ -27,9 +27,9 @@ CHAPTERS = {
         "tinygrad_lstm/{graph,gradcheck}.py",
         "tinygrad_lstm/func/{structures,run,transforms,recompute}.py",
     ],
-    "Seeing what backward does": ["tinygrad_lstm/explain/{source,prelude,program}.py"],
+    "Seeing what backward does": ["tinygrad_lstm/explain/{source,values,prelude,program,formulas,anomaly}.py"],
     "Networks": [
-        "tinygrad_lstm/nn/{init,module,layers,cells,unroll}.py",
+        "tinygrad_lstm/nn/{init,module,layers,cells,unroll,fused}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,recurrent,wrappers,utils}.py",
         "tinygrad_lstm/losses.py",
         "tinygrad_lstm/nn/functional.py",
