@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol, TensorLike
 from tinygrad_lstm.engine.ops import (
@@ -22,7 +21,9 @@ from tinygrad_lstm.engine.ops import (
 )
 from tinygrad_lstm.engine.ops.primitive import Array
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for types only: numpy.typing is slow to import
+    from numpy.typing import DTypeLike
+
     from tinygrad_lstm.engine.tensor import Tensor
 
 Axis: TypeAlias = int | tuple[int, ...] | None

@@ -30,6 +30,8 @@ INSTEAD = {
     "np.multiply.accumulate": "tg.cumprod", "np.multiply.outer": "tg.outer", "np.add.at": "tg.index_add",
     "np.put": "tg.index_put", "np.put_along_axis": "tg.index_put", "np.copyto": "tg.index_put",
     "np.place": "tg.where", "np.putmask": "tg.where", "np.select": "tg.where", "np.copy": "the tensor itself",
+    "np.median": "tg.sort", "np.ptp": "tg.max and tg.min", "np.average": "tg.mean", "np.append": "tg.concatenate",
+    "np.diff": "x[1:] - x[:-1]", "np.divmod": "tg.floor_divide and tg.remainder", "np.float_power": "tg.power",
 }  # fmt: skip
 
 

@@ -101,7 +101,7 @@ def tensordot(a: Any, b: Any, axes: int | tuple[Axes, Axes] = 2) -> Tensor:
     if isinstance(axes, int):
         of_a, of_b = list(range(n - axes, n)), list(range(axes))
     else:
-        of_a, of_b = ([given] if isinstance(given, int) else list(given) for given in axes)
+        of_a, of_b = (np.atleast_1d(given).tolist() for given in axes)
     if [np.shape(a)[k] for k in of_a] != [np.shape(b)[k] for k in of_b]:
         raise ValueError("the paired axes differ in length")
     left, right = list(ascii_letters[:n]), list(ascii_letters[n : n + m])

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.composite import composite
 from tinygrad_lstm.engine.ops.primitive import Array, primitive
-from tinygrad_lstm.engine.ops.reductions import Axis, extremum_vjp, nonzero, restore
+from tinygrad_lstm.engine.ops.reductions import Axis, extremum_vjp, off_zero, restore
 from tinygrad_lstm.errors import ArgumentError, UnsupportedError
 
 if TYPE_CHECKING:  # for types only
@@ -34,9 +34,9 @@ def _norm_vjp(g: Array, x: Array, y: Array, ord: float, axis: Axis, keepdims: bo
         return np.sign(x) * extremum_vjp(g, np.absolute(x), y, axis, keepdims)
     g, y = (restore(part, x.shape, axis, keepdims) for part in (g, y))
     if ord == 2:
-        return g * x / nonzero(y)
-    size = nonzero(np.absolute(x)) if ord < 2 else np.absolute(x)  # |x|ᵖ⁻² is infinite at x = 0, but x is 0
-    return g * x * size ** (ord - 2) / nonzero(y) ** (ord - 1)
+        return g * x / off_zero(y)
+    size = off_zero(np.absolute(x)) if ord < 2 else np.absolute(x)  # |x|ᵖ⁻² is infinite at x = 0, but x is 0
+    return g * x * size ** (ord - 2) / off_zero(y) ** (ord - 1)
 
 
 norm.defvjp(x=_norm_vjp)

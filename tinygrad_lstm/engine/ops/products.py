@@ -8,14 +8,15 @@ from tinygrad_lstm.engine.ops.primitive import Array, primitive
 from tinygrad_lstm.engine.ops.reductions import Axis, Shape, restore
 
 
-def _one_left_out(x: Array) -> Array:
-    """Row i is x with its element i replaced by 1: x (..., n), result (..., n, n)."""
-    return np.where(np.eye(x.shape[-1], dtype=bool), 1, np.expand_dims(x, -2))
+def _before(x: Array) -> Array:
+    """The product of all elements before each one along the last axis, 1 for the first."""
+    one = np.ones((*x.shape[:-1], 1), x.dtype)
+    return np.cumprod(np.concatenate([one, x[..., :-1]], -1), -1)
 
 
 @primitive(numpy=np.prod)
 def prod(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """y = ∏ x, with ∂y/∂xᵢ the product of all others: y/xᵢ, or where an element is 0, taken anew without xᵢ, O(n²)."""
+    """y = ∏ x, with ∂y/∂xᵢ the product of all others: y/xᵢ, or where some are 0, those before xᵢ times those after."""
     return np.prod(x, axis=axis, keepdims=keepdims)
 
 
@@ -25,7 +26,8 @@ def _prod_vjp(g: Array, x: Array, y: Array, axis: Axis, keepdims: bool) -> Array
         return g * restore(y, x.shape, axis, keepdims) / x
     order, shape = _reduced_axes_last(x.shape, axis)
     moved = np.transpose(x, order)
-    others = np.prod(_one_left_out(np.reshape(moved, shape)), axis=-1)
+    rows = np.reshape(moved, shape)
+    others = _before(rows) * np.flip(_before(np.flip(rows, -1)), -1)
     return g * np.transpose(np.reshape(others, moved.shape), np.argsort(order).tolist())
 
 
@@ -48,16 +50,20 @@ def cumprod(x: Array, axis: int | None = None) -> Array:
 
 
 def _cumprod_vjp(g: Array, x: Array, y: Array, axis: int | None) -> Array:
-    """Each xₖ is in every yᵢ from i = k on: Σᵢ≥ₖ gᵢ yᵢ / xₖ, or with an element 0, the products without xₖ anew."""
+    """Each xₖ is in every yᵢ from i = k on: dL/dxₖ = Σᵢ≥ₖ gᵢ yᵢ / xₖ.
+
+    Where some are 0, without division: the product of what is before xₖ, times Sₖ = gₖ + xₖ₊₁ Sₖ₊₁.
+    """
     if (x != 0).all():
         total = np.flip(np.cumsum(np.flip(g * y, axis), axis), axis)
         return np.reshape(total, x.shape) / x
-    rows = np.moveaxis(x, axis, -1) if axis is not None else np.reshape(x, -1)
-    g = np.moveaxis(g, axis, -1) if axis is not None else g
-    n = rows.shape[-1]
-    without = np.cumprod(_one_left_out(rows), axis=-1)
-    total = np.sum(np.where(np.tri(n, dtype=bool).T, np.expand_dims(g, -2) * without, 0), axis=-1)
-    return np.moveaxis(total, -1, axis) if axis is not None else np.reshape(total, x.shape)
+    rows = np.reshape(x, -1) if axis is None else np.moveaxis(x, axis, -1)
+    g = g if axis is None else np.moveaxis(g, axis, -1)
+    S = [g[..., -1]]
+    for k in reversed(range(rows.shape[-1] - 1)):
+        S.append(g[..., k] + rows[..., k + 1] * S[-1])
+    total = _before(rows) * np.stack(S[::-1], -1)
+    return np.reshape(total, x.shape) if axis is None else np.moveaxis(total, -1, axis)
 
 
 cumprod.defvjp(x=_cumprod_vjp)

@@ -38,7 +38,7 @@ def ravel(x: Any) -> Tensor:
 @composite(np.tile)
 def tile(x: Any, reps: Axes) -> Tensor:
     """x repeated whole, so many times along each axis."""
-    times = [reps] if isinstance(reps, int) else list(reps)
+    times = np.atleast_1d(reps).tolist()
     shape = [1] * (len(times) - np.ndim(x)) + list(np.shape(x))
     times = [1] * (len(shape) - len(times)) + times
     apart = reshape(x, tuple(length for n in shape for length in (1, n)))
@@ -65,7 +65,8 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     """
     widths = np.broadcast_to(pad_width, (np.ndim(x), 2)).tolist()
     if mode in GATHERING:
-        picked = [np.pad(np.arange(n), width, mode) for n, width in zip(np.shape(x), widths, strict=True)]  # type: ignore[call-overload]  # a str is not yet a literal
+        copying: Any = mode  # NumPy's annotation wants a literal
+        picked = [np.pad(np.arange(n), width, copying) for n, width in zip(np.shape(x), widths, strict=True)]
         return index(x, np.ix_(*picked))
     if mode != "constant":
         raise UnsupportedError(f"pad with mode={mode!r} has no derivative here: use 'constant' or {GATHERING}")
@@ -90,13 +91,12 @@ def moveaxis(x: Any, source: Axes, destination: Axes) -> Tensor:
 @composite(np.array_split)
 def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
     """As ``split``, but into parts of nearly equal length: the first ones have one more."""
-    cuts = indices_or_sections
-    if isinstance(cuts, int):
-        if cuts < 1:
-            raise ValueError("into 1 part at least")
-        each, more = divmod(np.shape(x)[axis], cuts)
-        cuts = np.cumsum([each + 1] * more + [each] * (cuts - more))[:-1].tolist()
-    return split(x, cuts, axis)
+    if not isinstance(indices_or_sections, int):
+        return split(x, indices_or_sections, axis)
+    if indices_or_sections < 1:
+        raise ValueError("into 1 part at least")
+    each, more = divmod(np.shape(x)[axis], indices_or_sections)
+    return split(x, [k * each + min(k, more) for k in range(1, indices_or_sections)], axis)
 
 
 @composite(np.atleast_1d)
@@ -112,18 +112,18 @@ def atleast_2d(x: Any) -> Tensor:
 
 
 @composite(np.vstack)
-def vstack(tup: Sequence[Any]) -> Tensor:
+def vstack(arrays: Sequence[Any]) -> Tensor:
     """Arrays one below the other; a vector is a row."""
-    return concatenate([atleast_2d(x) for x in tup], 0)
+    return concatenate([x if np.ndim(x) > 1 else atleast_2d(x) for x in arrays], 0)
 
 
 @composite(np.hstack)
-def hstack(tup: Sequence[Any]) -> Tensor:
+def hstack(arrays: Sequence[Any]) -> Tensor:
     """Arrays side by side: along axis 1, or vectors end to end."""
-    return concatenate([atleast_1d(x) for x in tup], 0 if np.ndim(tup[0]) < 2 else 1)
+    return concatenate([x if np.ndim(x) else atleast_1d(x) for x in arrays], 0 if np.ndim(arrays[0]) < 2 else 1)
 
 
 @composite(np.column_stack)
-def column_stack(tup: Sequence[Any]) -> Tensor:
+def column_stack(arrays: Sequence[Any]) -> Tensor:
     """Arrays side by side; a vector is a column."""
-    return concatenate([x if np.ndim(x) > 1 else reshape(x, (-1, 1)) for x in tup], 1)
+    return concatenate([x if np.ndim(x) > 1 else reshape(x, (-1, 1)) for x in arrays], 1)

@@ -106,7 +106,7 @@ var.defvjp(
 )
 
 
-def nonzero(y: Array) -> Array:
+def off_zero(y: Array) -> Array:
     """y, but 1 where it is 0: so that 0/y is 0, a slope at the kink."""
     return np.where(y == 0, 1, y)
 
@@ -119,7 +119,7 @@ def std(x: Array, axis: Axis = None, ddof: float = 0, keepdims: bool = False) ->
 
 def _std_vjp(g: Array, x: Array, y: Array, axis: Axis, ddof: float, keepdims: bool) -> Array:
     g, y = (restore(part, x.shape, axis, keepdims) for part in (g, y))
-    return g * _deviation(x, axis) / (nonzero(y) * (_count(x.shape, axis) - ddof))
+    return g * _deviation(x, axis) / (off_zero(y) * (_count(x.shape, axis) - ddof))
 
 
 std.defvjp(x=_std_vjp)
