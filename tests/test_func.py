@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytest
@@ -63,6 +64,19 @@ def test_arguments_with_parts_give_gradients_with_the_same_parts() -> None:
     assert close(g["W"], [[2.0, 20.0], [2.0, 20.0]])
     assert close(g["rest"][0], [2.0, 2.0])
     assert [part.item() for part in g["rest"][1]] == [48.0, 24.0]
+
+
+class State(NamedTuple):
+    h: Any
+    c: Any
+
+
+def test_a_named_tuple_gives_a_named_tuple() -> None:
+    g = func.grad(lambda s: s.h * s.c)(State(h=2.0, c=5.0))
+    assert isinstance(g, State)
+    assert (g.h.item(), g.c.item()) == (5.0, 2.0)
+    _, moved = func.jvp(lambda s: State(s.h * s.c, s.c), (State(2.0, 5.0),), (State(1.0, 0.0),))
+    assert (moved.h.item(), moved.c.item()) == (5.0, 0.0)
 
 
 def test_a_list_of_numbers_is_an_array_as_everywhere() -> None:
@@ -316,6 +330,17 @@ def test_no_grad_around_a_transform_is_respected_in_its_result_only() -> None:
         return x * x
 
     assert func.grad(lambda x: x + still(x))(3.0).item() == 1.0
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    def work(seed: int) -> Any:
+        A = np.random.default_rng(seed).standard_normal((4, 4))
+        with tg.no_grad():
+            return func.hessian(lambda x: tg.sum(tg.tanh(A @ x) ** 2))(A[0]).numpy()
+
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(map(work, range(8)), pool.map(work, range(8)), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_a_long_chain() -> None:

@@ -66,7 +66,7 @@ class Run:
         vs = [Tensor(np.zeros_like(self.outputs[k].data), requires_grad=True) for k in moving]
         with enable_grad():  # vᵀJ, recorded, for it is about to be differentiated by v; its value does not matter
             pulled = gradients_of([self.outputs[k] for k in moving], self.inputs, vs, None, True, allow_unused=True)
-        pairs = [(g, t) for g, t in zip(pulled, ts, strict=True) if g is not None and g.requires_grad]
+        pairs = [(g, t) for g, t in zip(pulled, ts, strict=True) if g is not None]
         if pairs:
             gs, along = zip(*pairs, strict=True)
             pushed = gradients_of(gs, vs, along, None, self._recorded(*ts), allow_unused=True)
