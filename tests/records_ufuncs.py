@@ -18,8 +18,12 @@ def above_one(rng: Rng, shape: Shape) -> Array:
     return np.asarray(rng.uniform(1.3, 3.0, shape))
 
 
+def wide(rng: Rng, shape: Shape) -> Array:
+    return np.asarray(4 * distinct(rng, shape))
+
+
 def moduli(rng: Rng, shape: Shape) -> Array:
-    """None of which divides a number from ``distinct``."""
+    """None of which divides a number from ``wide``."""
     return np.asarray(rng.choice([1.5, -2.5], shape))
 
 
@@ -69,15 +73,15 @@ RECORDS: tuple[Record, ...] = (
         analytic=False, method=lambda x, *args, **kwargs: x.round(*args, **kwargs), numpy=np.round,
     ),
     binary(
-        ufuncs.floor_divide, lambda a, b: np.floor(a / b), distinct, moduli, analytic=False, smooth_at_ties=False,
+        ufuncs.floor_divide, lambda a, b: np.floor(a / b), wide, moduli, analytic=False, smooth_at_ties=False,
         method=lambda a, b: a // b, numpy=np.floor_divide,
     ),
     binary(
-        ufuncs.remainder, lambda a, b: a - b * np.floor(a / b), distinct, moduli, analytic=False, smooth_at_ties=False,
+        ufuncs.remainder, lambda a, b: a - b * np.floor(a / b), wide, moduli, analytic=False, smooth_at_ties=False,
         method=lambda a, b: a % b, numpy=np.mod,
     ),
     binary(
-        ufuncs.fmod, lambda a, b: np.sign(a) * (np.abs(a) % np.abs(b)), distinct, moduli, analytic=False,
+        ufuncs.fmod, lambda a, b: np.sign(a) * (np.abs(a) % np.abs(b)), wide, moduli, analytic=False,
         smooth_at_ties=False, numpy=np.fmod,
     ),
     binary(
