@@ -13,6 +13,7 @@ from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
+from tinygrad_lstm.nn.fused import fusible, unroll_fused
 from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
 from tinygrad_lstm.nn.module import Module, ModuleList
@@ -32,6 +33,9 @@ class Recurrent(Module):
     state)``: output (T, B, H) of the top layer, 2H wide if concatenated, and h, or (h, c), after the last step, each
     (layers * directions, B, H), layer by layer, forward before reverse. ``lengths`` (B,) or ``mask`` (T, B), in the
     layout of x, tell which steps of each row count; what the output is in the others ``outside`` tells, see ``unroll``.
+
+    ``fused=True`` runs each cell over all steps as one op, with its derivatives written by hand: the same numbers,
+    several times as fast, but no steps to look at and no second derivatives.
     """
 
     default_cell: ClassVar[Callable[..., Cell]]
@@ -48,6 +52,7 @@ class Recurrent(Module):
         bidirectional: bool | Literal["concatenate", "sum"] = False,
         cell: Callable[..., Cell] | None = None,
         reverse: bool = False,
+        fused: bool = False,
     ) -> None:
         if min(input_size, hidden_size, num_layers) < 1:
             raise ArgumentError(f"sizes and layers are at least 1, not {input_size}, {hidden_size}, {num_layers}")
@@ -66,7 +71,12 @@ class Recurrent(Module):
         for _ in range(num_layers):
             cells += [make(width, hidden_size, **options) for _ in self.directions]
             width = cells[-1].state_sizes[0] * (len(self.directions) if self.merge == "concatenate" else 1)
+        if fused and not fusible(cells[0]):
+            raise ArgumentError(
+                f"fused=True is for LSTMCell and GRUCell; a {type(cells[0]).__name__} runs composed, with fused=False"
+            )
         self.layers = ModuleList(cells)
+        self.fused = fused
         self.dropout = dropout if isinstance(dropout, Module) else Dropout(dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first = batch_first
@@ -86,6 +96,10 @@ class Recurrent(Module):
         outside: Outside = "zero",
     ) -> Trajectory:  # fmt: skip
         """The same run, with every step's states and gates as tensors of the graph."""
+        if self.fused:
+            raise ArgumentError(
+                "a fused layer has no steps to show: make it with fused=False, the weights are the same"
+            )
         with self.scope():
             return self._run(x, state, lengths, mask, outside, collect=True)
 
@@ -106,6 +120,7 @@ class Recurrent(Module):
             mask = lengths_to_mask(lengths, y.shape[:-1])
         elif mask is not None and batch_first:
             mask = np.swapaxes(mask.data if isinstance(mask, Tensor) else np.asarray(mask), 0, -1)
+        run = unroll_fused if self.fused else partial(unroll, collect=collect)
         starts = iter(self._starts(state, y))
         cells = iter(self.layers)
         chains: list[Chain] = []
@@ -113,7 +128,7 @@ class Recurrent(Module):
             if k:
                 y = self.dropout(y)
             layer = [
-                unroll(next(cells), y, next(starts), mask=mask, outside=outside, reverse=reverse, collect=collect)
+                run(next(cells), y, next(starts), mask=mask, outside=outside, reverse=reverse)
                 for reverse in self.directions
             ]
             chains += layer
@@ -149,7 +164,7 @@ class Recurrent(Module):
         """The sizes."""
         depth = f", {self.num_layers} layers" if self.num_layers > 1 else ""
         ways = ", both directions" if len(self.directions) > 1 else ", reverse" if self.directions[0] else ""
-        return f"{self.input_size} -> {self.hidden_size}{depth}{ways}"
+        return f"{self.input_size} -> {self.hidden_size}{depth}{ways}{', fused' if self.fused else ''}"
 
 
 class RNN(Recurrent):

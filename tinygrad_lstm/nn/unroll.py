@@ -117,14 +117,17 @@ def held(mask: np.ndarray, new: State, old: State) -> State:
     return parts if isinstance(new, tuple) else parts[0]
 
 
-def checked_mask(mask: TensorLike | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The mask as an array of truth values, one for each step and row; None if it is on everywhere."""
+def masked(x: Tensor, mask: TensorLike | None) -> tuple[np.ndarray | None, Tensor]:
+    """The mask as an array, None if it is on everywhere; and x with 0 where it is off.
+
+    So that no NaN in the padding can meet a zero gradient. ShapeError for a mask that is not one bool for each step.
+    """
     if mask is None:
-        return None
+        return None, x
     array = mask.data if isinstance(mask, Tensor) else np.asarray(mask)
-    if array.dtype != bool or array.shape != shape:
-        raise ShapeError(f"a mask holds a bool for each step and row, {shape}, not {array.dtype} {array.shape}")
-    return None if array.all() else array
+    if array.dtype != bool or array.shape != x.shape[:-1]:
+        raise ShapeError(f"a mask holds a bool for each step and row, {x.shape[:-1]}, not {array.dtype} {array.shape}")
+    return (None, x) if array.all() else (array, where(np.expand_dims(array, -1), x, 0))
 
 
 def unroll(
@@ -154,9 +157,7 @@ def unroll(
         raise ShapeError(f"inputs of width {x.shape[-1]} for a {type(cell).__name__} that takes {cell.input_size}")
     if outside not in OUTSIDE:
         raise ArgumentError(f"outside is one of {', '.join(map(repr, OUTSIDE))}, not {outside!r}")
-    on = checked_mask(mask, x.shape[:-1])
-    if on is not None:
-        x = where(np.expand_dims(on, -1), x, 0)  # so that no NaN in the padding can meet a zero gradient
+    on, x = masked(x, mask)
     state = cell.checked_state(state, x.shape[1:-1], x.dtype)
     initial = named_state(cell, state)
     label(**initial)

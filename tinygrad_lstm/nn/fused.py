@@ -1,0 +1,231 @@
+"""LSTM and GRU over a whole sequence as one op each, with backpropagation through time derived by hand.
+
+The same functions as ``unroll(LSTMCell(...))`` and ``unroll(GRUCell(...))``, and the witness against them: nothing of
+the graph's calculus is used here. What the graph finds node by node is written out as the chain rule of the notes; the
+steps of each backward pass bear the numbers of the forward steps they mirror. It is the fast way to train: products
+with W are made for all steps at once, and only what truly waits for the step before is inside the loop.
+
+    x (T, B, D)   h0, c0 (B, H)   W (nH, D)   U (nH, H)   b (nH,)   on (T, B) or None: which steps of each row count
+    y (T, B, H)   h at every step (carried where ``on`` is off)     c (B, H)   the last cell state
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.naming import label
+from tinygrad_lstm.engine.ops.arithmetic import where
+from tinygrad_lstm.engine.ops.nonlinear import sigmoid
+from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
+from tinygrad_lstm.engine.ops.shapes import expand_dims, squeeze
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike
+from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, State
+from tinygrad_lstm.nn.unroll import Chain, Outside, Step, masked, named_state, parts_of
+
+Mask: TypeAlias = np.ndarray | None
+σ = sigmoid.forward
+
+
+def order(T: int, reverse: bool) -> range:
+    """The time steps in the order in which they are run."""
+    return range(T - 1, -1, -1) if reverse else range(T)
+
+
+def held(on: Array, new: Array, old: Array) -> Array:
+    """The new state in the rows that count at this step, the old one in the others."""
+    return np.where(on[:, None], new, old)
+
+
+# LSTM: gates f, i, o, g ----------------------------------------------------------------------------------------------
+
+
+@primitive_multi(saves=True)
+def fused_lstm(
+    x: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, on: Mask = None, reverse: bool = False
+) -> Any:
+    """y (T, B, H) and the last h and c of an LSTM: ``LSTMCell`` at every step (Hochreiter & Schmidhuber 1997)."""
+    (T, B, D), H = x.shape, len(b) // 4
+    # -z for the gates and -2z for g: then one σ(z) = 1 / (1 + e⁻ᶻ) serves all four, for tanh z = 2 σ(2z) - 1
+    minus = np.repeat(np.array([-1, -1, -1, -2], W.dtype), H)
+    Z = (x.reshape(T * B, D).dot((W * minus[:, None]).T) + b * minus).reshape(T, B, 4 * H)  # 1  W x + b, every step
+    U_T = (U * minus[:, None]).T
+    y, C, S = (np.empty((T, B, H), Z.dtype) for _ in range(3))
+    h, c = h0, c0
+    with np.errstate(over="ignore"):  # e⁻ᶻ = ∞ gives σ = 0
+        for t in order(T, reverse):
+            z = Z[t]
+            z += h.dot(U_T)  # 2
+            np.exp(z, out=z)  # 3
+            z += 1
+            np.reciprocal(z, out=z)
+            f, i, o, g = z[:, :H], z[:, H : 2 * H], z[:, 2 * H : 3 * H], z[:, 3 * H :]
+            g *= 2
+            g -= 1
+            new = f * c
+            new += i * g  # 4
+            np.tanh(new, out=S[t])
+            shown = o * S[t]  # 5
+            h, c = (shown, new) if on is None or on[t].all() else (held(on[t], shown, h), held(on[t], new, c))
+            y[t], C[t] = h, c
+    return (y, h, c), (Z, C, S)
+
+
+def _fused_lstm_vjp(
+    gs: Sequence[Array], saved: tuple[Array, ...], y: tuple[Array, ...], x: Array, h0: Array, c0: Array, W: Array,
+    U: Array, on: Mask, reverse: bool, wanted: tuple[bool, ...],
+) -> tuple[Array | None, ...]:  # fmt: skip
+    gates, C, S = saved  # S = tanh c
+    T, B, H = C.shape
+    f, i, o, g = np.moveaxis(gates.reshape(T, B, 4, H), 2, 0)
+    dz = np.empty((T, B, 4, H), gates.dtype)  # each gate's slope times what it meets on the way to c or h ...
+    dz[:, :, 0] = before(C, c0, reverse) * f * (1 - f)
+    dz[:, :, 1] = g * i * (1 - i)
+    dz[:, :, 2] = S * o * (1 - o)
+    dz[:, :, 3] = i * (1 - g * g)
+    dc_of_dh = o * (1 - S * S)
+    dZ = dz.reshape(T, B, 4 * H)
+    dy, dh, dc = gs
+    for t in reversed(order(T, reverse)):
+        dh = dh + dy[t]
+        resting_h = resting_c = 0
+        if on is not None and not on[t].all():
+            rest = ~on[t][:, None]
+            resting_h, resting_c = dh * rest, dc * rest  # these rows handed their state on as it was
+            dh, dc = dh - resting_h, dc - resting_c
+        dc = dc + dh * dc_of_dh[t]  # 5'  h = o tanh c
+        dz[t, :, :2] *= dc[:, None]  # 4', 3'  ... times df = dc c_before and di = dc g
+        dz[t, :, 2] *= dh  # 5', 3'  ... times do = dh tanh c
+        dz[t, :, 3] *= dc  # 4', 3'  ... times dg = dc i: dL/dz
+        dc = dc * f[t] + resting_c  # 4'  the belt
+        dh = dZ[t].dot(U) + resting_h  # 2'
+    rows = dZ.reshape(T * B, 4 * H)  # every row of every step at once
+    dx = rows.dot(W).reshape(x.shape) if wanted[0] else None  # 1'
+    dW = rows.T.dot(x.reshape(T * B, x.shape[2])) if wanted[3] else None  # 1'
+    dU = rows.T.dot(before(y[0], h0, reverse).reshape(T * B, H)) if wanted[4] else None  # 2'
+    return dx, dh, dc, dW, dU, rows.sum(axis=0)
+
+
+def before(states: Array, first: Array, reverse: bool) -> Array:
+    """The state that each step started from: (T, B, H)."""
+    if reverse:
+        return np.concatenate([states[1:], first[None]])
+    return np.concatenate([first[None], states[:-1]])
+
+
+fused_lstm.defvjp_all(_fused_lstm_vjp, inputs=("x", "h0", "c0", "W", "U", "b"))
+
+
+# GRU: gates r, z, n --------------------------------------------------------------------------------------------------
+
+
+@primitive_multi(saves=True)
+def fused_gru(
+    x: Array, h0: Array, W: Array, U: Array, b: Array, b_n: Array, on: Mask = None, reverse: bool = False
+) -> Any:
+    """y (T, B, H) and the last h of a GRU: ``GRUCell`` at every step (Cho 2014; reset after the product)."""
+    (T, B, D), H = x.shape, len(b_n)
+    A = np.asarray(x.reshape(T * B, D).dot(W.T) + b).reshape(T, B, 3 * H)  # 1  every step's W x + b
+    y, M = np.empty((T, B, H), A.dtype), np.empty((T, B, H), A.dtype)
+    h = h0
+    for t in order(T, reverse):
+        a, u = A[t], h.dot(U.T)  # 2
+        a[:, : 2 * H] = σ(a[:, : 2 * H] + u[:, : 2 * H])  # 3  r, z
+        r, z, n = a[:, :H], a[:, H : 2 * H], a[:, 2 * H :]
+        m = np.add(u[:, 2 * H :], b_n, out=M[t])
+        n += r * m
+        np.tanh(n, out=n)  # 4  n = tanh(W x + b + r m)
+        new = n + z * (h - n)  # 5  (1 - z) n + z h
+        h = new if on is None or on[t].all() else held(on[t], new, h)
+        y[t] = h
+    return (y, h), (A, M)
+
+
+def _fused_gru_vjp(
+    gs: Sequence[Array], saved: tuple[Array, Array], y: tuple[Array, ...], x: Array, h0: Array, W: Array, U: Array,
+    on: Mask, reverse: bool, wanted: tuple[bool, ...],
+) -> tuple[Array | None, ...]:  # fmt: skip
+    gates, M = saved
+    T, B, H = M.shape
+    r, z, n = gates[..., :H], gates[..., H : 2 * H], gates[..., 2 * H :]
+    h_before = before(y[0], h0, reverse)
+    dn_of = (1 - z) * (1 - n * n)  # each gate's slope, and what it meets on the way to h
+    dz_of = (h_before - n) * z * (1 - z)
+    dr_of = M * r * (1 - r)
+    dA, dV = np.empty_like(gates), np.empty_like(gates)  # dL/d(W x + b) and dL/d(U h): they differ in n, by the reset
+    dy, dh = gs
+    for t in reversed(order(T, reverse)):
+        dh = dh + dy[t]
+        resting: Any = 0
+        if on is not None and not on[t].all():
+            resting = dh * ~on[t][:, None]  # these rows handed their state on as it was
+            dh = dh - resting
+        dn = dh * dn_of[t]  # 5', 4'
+        dA[t, :, :H] = dn * dr_of[t]  # 4', 3'
+        dA[t, :, H : 2 * H] = dh * dz_of[t]  # 5', 3'
+        dA[t, :, 2 * H :] = dn
+        dV[t, :, : 2 * H] = dA[t, :, : 2 * H]
+        dV[t, :, 2 * H :] = dn * r[t]  # 4'
+        dh = dh * z[t] + dV[t].dot(U) + resting  # 5', 2'
+    dA, dV = dA.reshape(T * B, 3 * H), dV.reshape(T * B, 3 * H)
+    dx = dA.dot(W).reshape(x.shape) if wanted[0] else None  # 1'
+    dW = dA.T.dot(x.reshape(T * B, x.shape[2])) if wanted[2] else None  # 1'
+    dU = dV.T.dot(h_before.reshape(T * B, H)) if wanted[3] else None  # 2'
+    return dx, dh, dW, dU, dA.sum(axis=0), dV[:, 2 * H :].sum(axis=0)
+
+
+fused_gru.defvjp_all(_fused_gru_vjp, inputs=("x", "h0", "W", "U", "b", "b_n"))
+
+
+# As a layer runs them ------------------------------------------------------------------------------------------------
+
+
+def fusible(cell: Cell) -> bool:
+    """Whether there is a fused form of this cell: of just these two classes, not of their variants."""
+    return type(cell) in (LSTMCell, GRUCell)
+
+
+def unroll_fused(
+    cell: Cell, x: Tensor, state: State | None = None, *, mask: TensorLike | None = None, outside: Outside = "zero",
+    reverse: bool = False,
+) -> Chain:  # fmt: skip
+    """``unroll(cell, x, state, ...)`` as one op: the same output and final state, no steps.
+
+    Raises ArgumentError for a cell that has no fused form, and for ``outside="raw"``, which needs the steps.
+
+    >>> from tinygrad_lstm import nn
+    >>> unroll_fused(nn.LSTMCell(3, 5), Tensor(np.ones((7, 2, 3))))
+    Chain(LSTMCell, steps not kept)
+    """
+    if not fusible(cell):
+        raise ArgumentError(f"fused=True is for LSTMCell and GRUCell; unroll {type(cell).__name__} with fused=False")
+    if outside == "raw":
+        raise ArgumentError(
+            'outside="raw" shows what a step makes of the padding, which has no fused form: fused=False'
+        )
+    assert isinstance(cell, Gates)
+    on, x = masked(x, mask)
+    state = cell.checked_state(state, x.shape[1:-1], x.dtype)
+    initial = named_state(cell, state)
+    label(**initial)
+    batched = x if x.ndim == 3 else expand_dims(x, 1)
+    starts = [part if part.ndim == 2 else expand_dims(part, 0) for part in parts_of(state)]
+    rows = None if on is None else on.reshape(batched.shape[:2])
+    b = np.zeros(len(cell.W), x.dtype) if cell.b is None else cell.b
+    with cell.scope():
+        if isinstance(cell, LSTMCell):
+            y, *last = fused_lstm(batched, starts[0], starts[1], cell.W, cell.U, b, rows, reverse)
+        else:
+            b_n = getattr(cell, "b_n", None)
+            b_n = np.zeros(cell.hidden_size, x.dtype) if b_n is None else b_n
+            y, *last = fused_gru(batched, starts[0], cell.W, cell.U, b, b_n, rows, reverse)
+    if rows is not None and outside == "zero":
+        y = where(np.expand_dims(rows, -1), y, 0)
+    if x.ndim == 2:
+        y, last = squeeze(y, 1), [squeeze(part, 0) for part in last]
+    after = dict(zip(cell.states, last, strict=True))
+    label(**after)
+    return Chain(cell, Step(0, initial), (), y, tuple(last) if len(last) > 1 else last[0])
