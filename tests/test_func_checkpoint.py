@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -200,6 +201,16 @@ def test_less_is_kept() -> None:
     assert kept_bytes(kept) == 0
 
 
+def test_what_backward_has_used_is_let_go() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = func.checkpoint(tg.tanh, x)
+    z, array = y.sum(), weakref.ref(y.data)
+    z.backward()
+    del y
+    assert array() is None
+    assert z.requires_grad
+
+
 def test_nothing_is_left_for_the_cyclic_collector() -> None:
     layer = nn.Linear(3, 3)
     x = tg.randn(2, 3, requires_grad=True)
@@ -373,6 +384,15 @@ def test_an_error_of_the_second_run_leaves_every_mode_as_it_was() -> None:
     with pytest.raises(ZeroDivisionError):
         y.backward()
     assert tg.generator().bit_generator.state == state
+
+
+def test_an_edge_of_it_bears_no_tag_of_an_edge_inside() -> None:
+    c = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = func.checkpoint(lambda c: tg.tag(c, "carry") * 2 + c * 3, c).sum()
+    assert {edge.tag for edge in tg.graph_of(y).edges} == {None}
+    with tg.through(lambda edge, g: None if edge.tag == "carry" else g):
+        (dc,) = tg.grad(y, c)
+    assert dc.tolist() == [3.0, 3.0]
 
 
 def test_it_is_one_vertex_named_after_what_it_runs() -> None:
