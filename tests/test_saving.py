@@ -119,6 +119,12 @@ def test_arrays_in_any_order_of_memory(path: Path) -> None:
         assert_same(tg.load(path), {"a": view})
 
 
+def test_safetensors_are_little_endian(tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    tg.save({"a": np.array([1.5, 2.0], ">f8")}, tmp_path / "x.safetensors")
+    assert_same(tg.load(tmp_path / "x.safetensors"), {"a": np.array([1.5, 2.0])})
+
+
 def test_modules_and_optimisers_as_their_states(path: Path) -> None:
     net = nn.LSTM(3, 4)
     adam = optim.Adam(net.parameters())
@@ -431,6 +437,14 @@ def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
         tg.load(tmp_path / "x.npz")
 
 
+def test_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as file:
+        file.writestr("a.npy", npy("(1000,)", data=bytes(8000)))
+        file.filelist += file.filelist * 9
+    with pytest.raises(WeightsError, match="overlap"):
+        tg.load(tmp_path / "x.npz")
+
+
 def test_a_bomb_of_another_compression_is_refused(tmp_path: Path) -> None:
     archive(tmp_path / "x.npz", {"a.npy": npy("(10000,)", data=bytes(80_000))}, compression=zipfile.ZIP_LZMA)
     with pytest.raises(WeightsError, match="compressed as NumPy never does"):
@@ -512,3 +526,10 @@ def test_without_strict_what_fits_is_loaded_and_the_rest_is_told(net: nn.Sequent
     assert keys.missing_keys == ["0.b", "1.W", "1.b"]
     assert keys.unexpected_keys == ["3.b"]
     assert_same(net.state_dict(), before | {"0.W": np.ones((3, 2), np.float32)})
+
+
+def test_a_module_has_its_own_copy_of_what_it_loads(net: nn.Sequential) -> None:
+    state = net.state_dict()
+    net.load_state_dict(state)
+    state["0.W"][:] = 7
+    assert not (net.state_dict()["0.W"] == 7).any()

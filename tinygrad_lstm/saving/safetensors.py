@@ -19,8 +19,8 @@ def write(file: BinaryIO, arrays: Arrays, structure: str) -> None:
     for path, array in arrays.items():
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8 or path == "__metadata__":
             raise WeightsError(f"a .safetensors file cannot hold {path} of {array.dtype}: save it as .npz")
-    little = {path: np.asarray(array, array.dtype.newbyteorder("<"), order="C") for path, array in arrays.items()}
-    file.write(_package(".numpy").save(little, metadata={STRUCTURE: structure}))
+    in_order = {path: np.asarray(array, order="C") for path, array in arrays.items()}  # as the package expects them
+    file.write(_package(".numpy").save(in_order, metadata={STRUCTURE: structure}))
 
 
 def read(path: Path) -> tuple[Arrays, str | None]:
