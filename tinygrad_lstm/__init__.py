@@ -47,7 +47,7 @@ from tinygrad_lstm.engine.ops.arithmetic import (
     where,
 )
 from tinygrad_lstm.engine.ops.contractions import contract, dot, einsum, inner, outer, tensordot, vdot
-from tinygrad_lstm.engine.ops.diagonals import diag, diagonal, trace, tril, triu
+from tinygrad_lstm.engine.ops.diagonals import diag, diagonal, tril, triu
 from tinygrad_lstm.engine.ops.indexing import embedding, index, index_put, scatter
 from tinygrad_lstm.engine.ops.linear import linear, matmul
 from tinygrad_lstm.engine.ops.nonlinear import (
@@ -144,7 +144,7 @@ from tinygrad_lstm.gradcheck import gradcheck, gradgradcheck
 from tinygrad_lstm.graph import Graph, graph_of
 
 if TYPE_CHECKING:  # loaded at first use, below: files need slow imports, and few programs ask for explanations
-    from tinygrad_lstm.explain import detect_anomaly, program
+    from tinygrad_lstm.explain import detect_anomaly, program, trace
     from tinygrad_lstm.saving import load, save
 
 abs = absolute
@@ -156,7 +156,7 @@ def __getattr__(name: str) -> Any:
         from tinygrad_lstm import saving
 
         return getattr(saving, name)
-    if name in ("detect_anomaly", "program"):
+    if name in ("detect_anomaly", "program", "trace"):
         from tinygrad_lstm import explain
 
         return getattr(explain, name)

@@ -3,3 +3,5 @@
 from tinygrad_lstm.explain.anomaly import detect_anomaly as detect_anomaly
 from tinygrad_lstm.explain.program import Program as Program
 from tinygrad_lstm.explain.program import program as program
+from tinygrad_lstm.explain.trace import Trace as Trace
+from tinygrad_lstm.explain.trace import trace as trace

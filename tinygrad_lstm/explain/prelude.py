@@ -21,7 +21,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
 from tinygrad_lstm.errors import UnsupportedError
-from tinygrad_lstm.explain.source import definition, module_level
+from tinygrad_lstm.explain.source import definition, module_level, one_expression, without_docstring
 
 Function: TypeAlias = Callable[..., Any]
 SIGNS = {"add": ast.Add, "subtract": ast.Sub, "multiply": ast.Mult, "true_divide": ast.Div, "matmul": ast.MatMult}
@@ -51,7 +51,7 @@ class Prelude:
     def _template(self, function: Function, name: str) -> str:
         """Such an expression with ``\\0x\\0`` in the place of each parameter x."""
         found, parameters = definition(function), inspect.signature(function).parameters
-        value = None if found is None else _one_expression(found)
+        value = None if found is None else one_expression(found)
         if value is not None and not any(isinstance(node, OWN_NAMES) for node in ast.walk(value)):
             return ast.unparse(_with_sign(self._resolved(value, function, {x: f"\0{x}\0" for x in parameters})))
         called = self._function(function, name)
@@ -72,7 +72,7 @@ class Prelude:
                 )
             called = self._names[function] = self._free(name)
             body: list[ast.stmt] = (
-                [ast.Return(found.body)] if isinstance(found, ast.Lambda) else _without_docstring(found.body)
+                [ast.Return(found.body)] if isinstance(found, ast.Lambda) else without_docstring(found.body)
             )
             plain = ast.FunctionDef(called, copy.deepcopy(found.args), copy.deepcopy(body), [], lineno=0, col_offset=0)
             for part in ast.walk(plain):
@@ -132,21 +132,6 @@ class Prelude:
             called = self._names[name, id(value)] = self._free(name)
             self.texts[called] = f"{called} = {ast.unparse(self._resolved(constant, function, {}))}"
         return self._names[name, id(value)]
-
-
-def _one_expression(found: ast.Lambda | ast.FunctionDef) -> ast.expr | None:
-    if isinstance(found, ast.Lambda):
-        return found.body
-    body = _without_docstring(found.body)
-    return body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
-
-
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    first = body[0]
-    is_text = (
-        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    )
-    return body[1:] if is_text else body
 
 
 def _with_sign(tree: ast.expr) -> ast.expr:

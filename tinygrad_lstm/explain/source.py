@@ -100,3 +100,20 @@ def module_level(function: Callable[..., Any], name: str) -> ast.expr | None:
             if any(isinstance(target, ast.Name) and target.id == name for target in targets):
                 return node.value
     return None
+
+
+def one_expression(found: Definition) -> ast.expr | None:
+    """What a function returns, if it does nothing else."""
+    if isinstance(found, ast.Lambda):
+        return found.body
+    body = without_docstring(found.body)
+    return body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+
+
+def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements of a function that do something."""
+    first = body[0]
+    is_text = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
+    return body[1:] if is_text else body

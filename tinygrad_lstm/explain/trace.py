@@ -1,0 +1,213 @@
+"""One backward pass as a table that a class can follow: what came to each node, and what it handed on.
+
+Read a row so: g came in, each input gets g · (the local derivative), and the node that the input came from adds it to
+what it got from others. A number stands for a scalar; an array is told by its shape and its norm ‖·‖, and its local
+derivative by how much longer or shorter it made the cotangent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.node import Edge, Node
+from tinygrad_lstm.engine.scope import current_hook
+from tinygrad_lstm.engine.tensor import Tensor, seed
+from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
+from tinygrad_lstm.explain.formulas import local_derivative
+
+HEADS = ("#", "node", "in", "g, what came in", "local derivative", "handed on")
+NARROW = (4, 15, 11, 20, 25, 15)  # how far each column may shrink, for the table to be about 100 wide
+
+
+class Amount(NamedTuple):
+    """An array in a few words: shape, norm, and the numbers themselves if they are few."""
+
+    shape: tuple[int, ...]
+    norm: float
+    values: Any  # nested lists, or None
+
+    def __str__(self) -> str:
+        if self.values is None:
+            return f"{self.shape} ‖{self.norm:.3g}‖"
+        return np.array2string(np.asarray(self.values), formatter={"float_kind": lambda x: f"{x:.4g}"}, separator=", ")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a node handed to one of its inputs."""
+
+    name: str  # of the input, in the op
+    symbols: str  # the local derivative, as the op has it
+    slope: float | None  # its number, between scalars; else ‖contribution‖ / ‖g‖
+    contribution: Amount
+    target: str  # the node that it was handed to
+
+
+@dataclass(frozen=True)
+class Row:
+    """One node's turn."""
+
+    number: int
+    name: str
+    op: str  # '' for a leaf
+    scope: str
+    step: int | None
+    cotangent: Amount
+    summed: tuple[Amount, ...]  # what the cotangent is the sum of
+    parts: tuple[Part, ...]
+
+
+class Trace:
+    """The rows of one backward pass; as a string, the table. Neither frees the graph nor touches any ``grad``."""
+
+    def __init__(self, loss: Tensor, max_rows: int | None = 100) -> None:
+        if not isinstance(loss, Tensor) or loss.ndim > 1 or loss.size != 1:
+            what = f"a tensor of shape {loss.shape}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+            raise DtypeError(
+                f"trace shows the backward pass of a loss, one number, not of {what}; x.trace() is a matrix's"
+            )
+        if not loss.requires_grad:
+            raise GradError("trace() of a tensor that depends on nothing that requires a gradient")
+        if max_rows is not None and max_rows < 2:
+            raise ArgumentError(f"max_rows is at least 2, or None for all, not {max_rows}")
+        self.max_rows = max_rows
+        self.rows, self.rules = _walk(loss)
+
+    def __repr__(self) -> str:
+        return f"Trace({len(self.rows)} rows)"
+
+    def __str__(self) -> str:
+        rows, most = self.rows, self.max_rows
+        left_out = 0 if most is None else max(0, len(rows) - most)
+        half = (len(rows) - left_out) // 2
+        above, below = (
+            [cells for row in part for cells in _lines(row)] for part in (rows[:half], rows[half + left_out :])
+        )
+        widths = [max(map(len, column)) for column in zip(HEADS, *above, *below, strict=True)]
+        for column in (2, 4, 5, 3, 1):
+            too_wide = max(0, sum(widths) + 2 * len(widths) - 102)
+            widths[column] = max(min(NARROW[column], widths[column]), widths[column] - too_wide)
+        gap = [f"... {left_out} more rows (max_rows=None shows all) ..."] if left_out else []
+        head = _aligned(HEADS, widths), _aligned(["-" * width for width in widths], widths)
+        upper, lower = ([_aligned(cells, widths) for cells in part] for part in (above, below))
+        legend = [_cut(f"{op}: {doc}", 100) for op, doc in self.rules.items()]
+        return "\n".join([*head, *upper, *gap, *lower, "", *legend])
+
+
+def trace(loss: Tensor, max_rows: int | None = 100) -> Trace:
+    """Print one backward pass as a table, a row for each node in the order of its turn; returns it, with ``.rows``.
+
+    Of a long graph the first and last rows are shown, ``max_rows`` in all; None shows every one. The graph stays, and
+    no ``grad`` is touched.
+
+    Raises GradError for a loss that needs no gradient or a freed graph; DtypeError for what is not one number.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> z = x * x + x
+    >>> tg.label(x=x, z=z)
+    >>> rows = trace(z).rows
+    #  node           in  g, what came in  local derivative  handed on
+    -  -------------  --  ---------------  ----------------  ---------
+    1  z = add            1                ∂/∂a = 1          #2 += 1
+                                           ∂/∂b = 1          x += 1
+    2  #2 = multiply      1                ∂/∂a = b = 3      x += 3
+                                           ∂/∂b = a = 3      x += 3
+    3  x, a leaf          7 = 1 + 3 + 3
+    <BLANKLINE>
+    add: The sum a + b: it hands its cotangent to both, whole.
+    multiply: The product a ⊙ b: a gate, when b is in (0, 1).
+    >>> rows[2].cotangent.norm
+    7.0
+    """
+    table = Trace(loss, max_rows)
+    print(table)
+    return table
+
+
+def _walk(loss: Tensor) -> tuple[tuple[Row, ...], dict[str, str]]:
+    """The rows, and for each op the first line of its docstring."""
+    handed: list[tuple[Edge, Any]] = []
+    outer = current_hook.get()
+
+    def watch(edge: Edge, c: Any) -> Any:
+        c = c if outer is None else outer(edge, c)
+        if c is not None:
+            handed.append((edge, c))
+        return c
+
+    turns: list[tuple[Node, Amount, list[tuple[Edge, Amount]]]] = []
+    for node, g in backpropagate([loss.source], [seed(loss, None, False)], retain_graph=True, hook=watch):
+        turns.append((node, _amount(g), [(edge, _amount(c)) for edge, c in handed]))
+        handed.clear()
+    names = {node: _name(node, number) for number, (node, _, _) in enumerate(turns, start=1)}
+    got: dict[Node, list[Amount]] = {}
+    rows, rules = [], {}
+    for number, (node, g, given) in enumerate(turns, start=1):
+        parts = []
+        for edge, c in given:
+            got.setdefault(edge.source, []).append(c)
+            slope = _ratio(c, g)
+            parts.append(Part(edge.name, local_derivative(node, edge.position), slope, c, names.get(edge.source, "")))
+        if node.op is not None:
+            rules[node.op.name] = (node.op.__doc__ or "").strip().split("\n")[0]
+        op, scope = node.op.name if node.op is not None else "", str(node.scope or "")
+        rows.append(Row(number, names[node], op, scope, node.step, g, tuple(got.get(node, ())), tuple(parts)))
+    return tuple(rows), rules
+
+
+def _amount(g: Any) -> Amount:
+    parts = [np.asarray(part) for part in (g if isinstance(g, list) else [g])]
+    shape = parts[0].shape if len(parts) == 1 else (len(parts), *parts[0].shape)
+    few = len(parts) == 1 and parts[0].size <= 3 and parts[0].ndim < 2
+    norm = math.sqrt(sum(float(np.vdot(part, part).real) for part in parts))
+    return Amount(shape, norm, parts[0].tolist() if few else None)
+
+
+def _ratio(c: Amount, g: Amount) -> float | None:
+    """∂y/∂x between scalars, with its sign; between arrays the ratio of the norms."""
+    if c.shape == g.shape == () and g.values:
+        return float(c.values / g.values)
+    return c.norm / g.norm if g.norm else None
+
+
+def _name(node: Node, number: int) -> str:
+    """A node by its label and step, else by its row."""
+    if not node.label:
+        return f"#{number}"
+    return node.label if node.step is None or node.op is None else f"{node.label}_{node.step}"
+
+
+def _lines(row: Row) -> list[Sequence[str]]:
+    """The cells of a row: a line for each input."""
+    what = f"{row.name} = {row.op}" if row.op else f"{row.name}, a leaf"
+    came = str(row.cotangent)
+    if len(row.summed) > 1:
+        terms = [f"{amount}" for amount in row.summed]
+        is_short = row.cotangent.shape == () and len(terms) < 4
+        came += f" = {' + '.join(terms)}".replace("+ -", "- ") if is_short else f" Σ of {len(terms)}"
+    first, *more = [_part_cells(row, part) for part in row.parts] or [("", "")]
+    return [(str(row.number), what, row.scope, came, *first), *(("", "", "", "", *cells) for cells in more)]
+
+
+def _part_cells(row: Row, part: Part) -> tuple[str, str]:
+    is_scalar = part.contribution.shape == row.cotangent.shape == ()
+    number = "" if part.slope is None else f"{part.slope:.4g}" if is_scalar else f"×{part.slope:.3g}"
+    symbols = _cut(part.symbols, (40 if is_scalar else 18) - len(part.name + number))
+    known = [text for text in dict.fromkeys([symbols, number]) if text]
+    handed = part.contribution if part.contribution.values is not None else f"‖{part.contribution.norm:.2g}‖"
+    return f"∂/∂{part.name} = {(' = ' if is_scalar else ', ').join(known)}", f"{part.target} += {handed}"
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(_cut(cell, width).ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
