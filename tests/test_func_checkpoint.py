@@ -278,10 +278,12 @@ def test_no_grad_records_nothing_and_runs_once() -> None:
 
     with tg.no_grad():
         y = func.checkpoint(f, x)
+        recorded = func.checkpoint(tg.enable_grad()(f), x)
     assert not y.requires_grad
+    assert recorded.requires_grad  # as in the plain call
     constant = func.checkpoint(f, tg.tensor(2.0))
     assert not constant.requires_grad
-    assert runs == ["run", "run"]
+    assert runs == ["run"] * 3
     assert func.checkpoint(lambda x: x, x) is x
 
 

@@ -143,9 +143,8 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
         collected[k] = c if collected[k] is None else collected[k] + c
         return None  # from here on it is the outer pass's
 
-    seeds = [handle(g, None) if recorded and not isinstance(g, Tensor) else g for g in gs]
-    wrap = handle if recorded else None
-    for _ in backpropagate([y.source for y in values], seeds, retain_graph=recorded, wrap=wrap, hook=collect):
+    roots, wrap = [y.source for y in values], handle if recorded else None
+    for _ in backpropagate(roots, gs, retain_graph=recorded, wrap=wrap, hook=collect):
         pass
     return collected
 
