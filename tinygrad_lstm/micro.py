@@ -33,13 +33,13 @@ class Value:
 
     def backward(self) -> None:
         """Add ∂self/∂value to the ``grad`` of every value that self was made from; a second call adds once more."""
-        found = [self]
-        seen = {self}
-        for value in found:  # which grows as we go
-            for source, _ in value.sources:
-                if source not in seen:
-                    seen.add(source)
-                    found.append(source)
+        found: set[Value] = set()
+        waiting = [self]
+        while waiting:
+            value = waiting.pop()
+            if value not in found:
+                found.add(value)
+                waiting += [source for source, _ in value.sources]
         arrived = {self: 1.0}  # of this walk only: what an earlier one left in grad must not be handed on again
         for value in sorted(found, key=lambda value: value.number, reverse=True):
             g = arrived.pop(value)
