@@ -3,8 +3,9 @@
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import log_softmax, relu, sigmoid, softmax, softplus, tanh
-from tinygrad_lstm.losses import cross_entropy, mse_loss
+from tinygrad_lstm.losses import binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss, mse_loss
 
 __all__ = [
-    "cross_entropy", "embedding", "linear", "log_softmax", "mse_loss", "relu", "sigmoid", "softmax", "softplus", "tanh",
+    "binary_cross_entropy_with_logits", "cross_entropy", "embedding", "huber_loss", "l1_loss", "linear", "log_softmax",
+    "mse_loss", "relu", "sigmoid", "softmax", "softplus", "tanh",
 ]  # fmt: skip
