@@ -10,12 +10,13 @@
 Unrelated to the project called tinygrad.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from numpy import all, any, argmax, argmin, argsort, count_nonzero  # plain results: NumPy's own take Tensors
 
 import tinygrad_lstm.engine.record  # noqa: F401  # it puts the engine under the ops
-from tinygrad_lstm import errors, func, losses, nn, optim
+from tinygrad_lstm import errors, losses, nn, optim
 from tinygrad_lstm.engine.arrays import get_default_dtype, set_default_dtype
 from tinygrad_lstm.engine.creation import (
     arange,
@@ -143,7 +144,8 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.gradcheck import gradcheck, gradgradcheck
 from tinygrad_lstm.graph import Graph, graph_of
 
-if TYPE_CHECKING:  # loaded at first use, below: files need slow imports, and few programs ask for explanations
+if TYPE_CHECKING:  # loaded at first use, below: files need slow imports, and few programs ask for the others
+    from tinygrad_lstm import func
     from tinygrad_lstm.explain import detect_anomaly, program, trace
     from tinygrad_lstm.saving import load, save
 
@@ -152,6 +154,8 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
+    if name == "func":
+        return importlib.import_module("tinygrad_lstm.func")
     if name in ("load", "save"):
         from tinygrad_lstm import saving
 
