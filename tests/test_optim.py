@@ -166,6 +166,8 @@ def test_a_state_that_does_not_fit_is_refused_before_anything_is_changed() -> No
         (good | {"param_groups": [group | {"rho": 1.0}]}, "no option rho"),
         (good | {"param_groups": [{k: v for k, v in group.items() if k != "eps"}]}, "no eps"),
         (good | {"state": {2: {}}}, r"\[2\]"),
+        (good | {"state": {0: [1]}}, "optimizer, param_groups and state"),
+        (good | {"param_groups": [3]}, "optimizer, param_groups and state"),
     ):
         with pytest.raises(WeightsError, match=words):
             adam.load_state_dict(wrong)
@@ -256,6 +258,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: SGD([{"params": [w], "lr": -0.1}]), "learning rate"),
     (lambda: SGD(w, float("inf")), "learning rate, a number from 0, not inf"),
     (lambda: SGD(w, "fast"), "learning rate, a number from 0, not 'fast'"),  # type: ignore[arg-type]
+    (lambda: SGD(w, tg.tensor(0.1)), "learning rate, a number from 0, not tensor"),  # type: ignore[arg-type]
+    (lambda: SGD(w, np.ones(2)), "learning rate, a number from 0, not array"),  # type: ignore[arg-type]
     (lambda: SGD(w, dampening=float("nan")), "dampening is a finite number, not nan"),
     (lambda: SGD(w, nesterov=True), "nesterov needs a momentum"),
     (lambda: SGD(w, momentum=0.9, dampening=0.1, nesterov=True), "no dampening"),
@@ -274,6 +278,13 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
 def test_it_is_told_in_the_callers_words(call: Callable[[], Any], words: str) -> None:
     with pytest.raises(ArgumentError, match=words):
         call()
+
+
+def test_an_optimiser_shows_its_options() -> None:
+    assert repr(SGD([{"params": [u, w], "lr": 0.5}, {"params": [tg.tensor([1.0], requires_grad=True)]}], 0.1)) == (
+        "SGD(2 parameters, lr=0.5, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False; "
+        "1 parameters, lr=0.1, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False)"
+    )
 
 
 def test_a_refused_group_leaves_the_optimiser_as_it_was() -> None:

@@ -186,6 +186,7 @@ other = Adam(tg.tensor([1.0], requires_grad=True))
 WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: StepLR([0.1], 3), "takes an optimiser, not a list"),  # type: ignore[arg-type]
     (build(lambda sgd: StepLR(sgd, 0)), "step_size is a number of steps, at least 1, not 0"),
+    (build(lambda sgd: StepLR(sgd, "3")), "step_size is a number of steps, at least 1, not '3'"),  # type: ignore[arg-type]
     (build(lambda sgd: lr_scheduler.CosineAnnealingLR(sgd, 0)), "T_max"),
     (build(lambda sgd: LinearLR(sgd, total_iters=0)), "total_iters"),
     (build(lambda sgd: LinearLR(sgd, 0.0)), "factors are from 0 to 1, the first above 0, not 0.0 and 1.0"),

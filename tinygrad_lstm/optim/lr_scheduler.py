@@ -282,6 +282,6 @@ class ReduceLROnPlateau(Scheduler):
 
 
 def _at_least_1(name: str, count: int) -> int:
-    if not count >= 1:
-        raise ArgumentError(f"{name} is a number of steps, at least 1, not {count}")
+    if not isinstance(count, int) or count < 1:
+        raise ArgumentError(f"{name} is a number of steps, at least 1, not {count!r}")
     return count

@@ -43,7 +43,8 @@ class Optimizer:
     """
 
     def __init__(self, params: Params, **defaults: Any) -> None:
-        self.defaults: dict[str, Any] = {"maximize": False} | defaults
+        self.defaults = defaults
+        self.defaults.setdefault("maximize", False)
         self.param_groups: list[dict[str, Any]] = []
         self.state: list[State] = []  # one for each parameter, in the order of the groups
         groups = _listed(params)
@@ -108,6 +109,14 @@ class Optimizer:
         for group in self.param_groups:
             group["lr"] = checked("lr", value)
 
+    def __repr__(self) -> str:
+        groups = [
+            f"{len(group['params'])} parameters"
+            + "".join(f", {name}={value}" for name, value in _options(group).items())
+            for group in self.param_groups
+        ]
+        return f"{type(self).__name__}({'; '.join(groups)})"
+
     # A step ---------------------------------------------------------------------------------------------------------
 
     def zero_grad(self) -> None:
@@ -149,7 +158,7 @@ class Optimizer:
 
         Raises WeightsError for the state of another optimiser or of other parameters, before anything is changed.
         """
-        if not isinstance(state_dict, Mapping) or {"optimizer", "param_groups", "state"} - set(state_dict):
+        if not _is_state(state_dict):
             raise WeightsError("the state of an optimiser is a dict with optimizer, param_groups and state")
         if state_dict["optimizer"] != type(self).__name__:
             raise WeightsError(f"this is the state of {state_dict['optimizer']}, not of {type(self).__name__}")
@@ -173,6 +182,19 @@ class Optimizer:
         for own, group in zip(self.param_groups, options, strict=True):
             own.update(group)
         self.state = [deepcopy(dict(states.get(k, {}))) for k in range(len(self.state))]
+
+
+def _is_state(state_dict: Any) -> bool:
+    """Whether it is built as ``state_dict`` builds it."""
+    if not isinstance(state_dict, Mapping) or {"optimizer", "param_groups", "state"} - set(state_dict):
+        return False
+    groups, states = state_dict["param_groups"], state_dict["state"]
+    return (
+        isinstance(groups, list)
+        and all(isinstance(group, Mapping) and isinstance(group.get("params"), list) for group in groups)
+        and isinstance(states, Mapping)
+        and all(isinstance(own, Mapping) for own in states.values())
+    )
 
 
 def _options(group: Mapping[str, Any]) -> dict[str, Any]:

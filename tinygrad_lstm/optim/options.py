@@ -37,13 +37,16 @@ DOMAINS: dict[str, Domain] = {
 def checked(name: str, value: Any) -> Any:
     """An option's value, if it is in its domain; ArgumentError says what it may be.
 
-    A NumPy number becomes a Python one, which never widens a float32.
+    A number of NumPy's becomes a Python one, which never widens a float32.
     """
-    words, holds = DOMAINS.get(name, ("", lambda _: True))
-    try:
-        fits = bool(holds(value))
-    except (TypeError, ValueError):  # no number, or a whole array of them
-        fits = False
-    if not fits:
-        raise ArgumentError(f"{name} {words}, not {value!r}")
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic | np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if name in DOMAINS:
+        words, holds = DOMAINS[name]
+        try:
+            fits = isinstance(value, int | float | tuple | list) and holds(value)
+        except TypeError:  # a tuple where a number should be, or the other way round
+            fits = False
+        if not fits:
+            raise ArgumentError(f"{name} {words}, not {value!r}")
+    return value
