@@ -27,7 +27,9 @@ CHAPTERS = {
         "tinygrad_lstm/{graph,gradcheck}.py",
         "tinygrad_lstm/func/{structures,run,transforms,recompute}.py",
     ],
-    "Seeing what backward does": ["tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly}.py"],
+    "Seeing what backward does": [
+        "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"
+    ],
     "Networks": [
         "tinygrad_lstm/nn/{init,module,layers,cells,unroll,fused}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,recurrent,wrappers,utils}.py",
@@ -42,7 +44,7 @@ CHAPTERS = {
     "Weights in files": [
         "tinygrad_lstm/saving/{structure,npz,safetensors,__init__}.py",
         "tinygrad_lstm/interop/torch.py",
-        "tinygrad_lstm/interop/onnx/{operators,exporting}.py",
+        "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
     "Pictures": [
         "viz/{style,render,picture,names,pinned,places,opview}.py",
