@@ -62,6 +62,7 @@ RECORDS: tuple[Record, ...] = (
         shapes.cast, lambda x, dtype: x.astype(dtype),
         normal(lambda x: [Call(x(2, 3), np.dtype(np.float64)), Call(x(), np.float64), Call(np.zeros(0), "f8")]),
         analytic=False, keeps_dtype=False, method=lambda x, dtype: x.astype(dtype),
+        numpy=getattr(np, "astype", None),
         refused=(Refused(Call(ones(3), np.dtype(int)), DtypeError, r"cast\(x \(3,\).*floating"),),
     ),
     Record(
@@ -84,7 +85,7 @@ RECORDS: tuple[Record, ...] = (
             Call(x(3, 2)), Call(x(2, 3), axis=1), Call(x(2, 3, 2), axis=-2),
             Call(x(3)), Call(x(1, 2)), Call(np.zeros((2, 0))),
         ]),
-        method=lambda x, axis=0: tuple(x) if axis == 0 else tg.unstack(x, axis),
+        method=lambda x, axis=0: tuple(x) if axis == 0 else tg.unstack(x, axis), numpy=getattr(np, "unstack", None),
         refused=(Refused(Call(ones(2, 3), axis=2), ShapeError, r"unstack\(x \(2, 3\), axis=2\)"),),
     ),
     Record(

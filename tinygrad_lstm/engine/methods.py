@@ -78,13 +78,13 @@ class Methods(NumpyProtocol):
 
     # Places and truth values have no derivative: plain arrays
 
-    def argmax(self, axis: int | None = None) -> Array:
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Array:
         """Where the largest element is."""
-        return self._data.argmax(axis)
+        return self._data.argmax(axis, keepdims=keepdims)
 
-    def argmin(self, axis: int | None = None) -> Array:
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Array:
         """Where the smallest element is."""
-        return self._data.argmin(axis)
+        return self._data.argmin(axis, keepdims=keepdims)
 
     def argsort(self, axis: int | None = -1) -> Array:
         """Where each element of the sorted tensor is."""
@@ -157,7 +157,7 @@ class Methods(NumpyProtocol):
         return diagonals.diagonal(self, offset, axis1, axis2)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-        """See ``tg.trace``."""
+        """The sum of the diagonal."""
         return diagonals.trace(self, offset, axis1, axis2)
 
     def round(self, decimals: int = 0) -> Tensor:

@@ -15,10 +15,12 @@ _inside_the_engine = True
 
 
 def _shown(value: Any) -> str:
-    """An array by its shape, a list of arrays by theirs, anything else as it is."""
+    """An array by its shape, a list of arrays by theirs, anything else as it is, if it is short."""
     if isinstance(value, list | tuple) and any(hasattr(part, "shape") for part in value):
         return f"[{', '.join(map(_shown, value))}]"
-    return str(value.shape) if hasattr(value, "shape") else repr(value)
+    if hasattr(value, "shape"):
+        return str(value.shape)
+    return text if len(text := repr(value)) < 60 else f"a {type(value).__name__}"
 
 
 def composite(*numpy: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:

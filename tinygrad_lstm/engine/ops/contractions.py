@@ -48,10 +48,10 @@ def _contract_vjp(k: int, g: Array, operands: Sequence[Array], subscripts: str) 
             wanted += next(fresh)
             factors.append((np.eye(n, dtype=g.dtype), letter + wanted[-1]))
         else:
-            if not any(letter in word for _, word in factors):  # summed away by itself: each got the whole sum's g
+            if not any(letter in word for _, word in factors):  # summed away by itself: g goes to each alike
                 factors.append((np.ones(n, g.dtype), letter))
             wanted += letter
-    return np.einsum(",".join(word for _, word in factors) + "->" + wanted, *[x for x, _ in factors])
+    return np.einsum(",".join(word for _, word in factors) + "->" + wanted, *[x for x, _ in factors], optimize=True)
 
 
 contract.defvjp_args(_contract_vjp)

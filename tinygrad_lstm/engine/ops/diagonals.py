@@ -29,7 +29,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 
 @composite(np.trace)
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The sum of the diagonal."""
+    """The sum of the diagonal: ``np.trace(x)`` and ``x.trace()``; ``tg.trace`` is another thing."""
     return sum(diagonal(x, offset, axis1, axis2), -1)
 
 

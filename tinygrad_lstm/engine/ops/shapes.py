@@ -77,7 +77,7 @@ def roll(x: Array, shift: int | Shape, axis: int | Shape | None = None) -> Array
 roll.defvjp(x=lambda g, shift, axis: np.roll(g, np.negative(shift), axis))
 
 
-@primitive
+@primitive(numpy=getattr(np, "astype", None))  # since NumPy 2.1
 def cast(x: Array, dtype: np.dtype) -> Array:
     """x in another floating dtype; the backward loop hands the cotangent back in x's own."""
     if np.dtype(dtype).kind != "f":
@@ -113,7 +113,7 @@ def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> 
 split.defvjp(x=lambda gs, axis: np.concatenate(gs, axis))
 
 
-@primitive_multi
+@primitive_multi(numpy=getattr(np, "unstack", None))  # since NumPy 2.1
 def unstack(x: Array, axis: int = 0) -> list[Array]:
     """The slices of x along an axis, each without it: the time steps of a sequence. Backward stacks."""
     return list(np.moveaxis(x, axis, 0))

@@ -101,7 +101,7 @@ heaviside = derive(
     b=lambda g, a: np.where(a == 0, g, 0),
 )  # fmt: skip
 remainder = derive(
-    np.remainder, "a - b ⌊a/b⌋, in [0, b): a sawtooth, with slopes 1 and -⌊a/b⌋.",
+    np.remainder, "a - b ⌊a/b⌋, between 0 and b: a sawtooth, with slopes 1 and -⌊a/b⌋.",
     a=lambda g: g,
     b=lambda g, a, b: -g * np.floor_divide(a, b),
 )  # fmt: skip
