@@ -434,9 +434,9 @@ BAD_ARCHIVES: list[tuple[dict[str, bytes], str]] = [
     ({"a.npy": EYE, "structure.json": b"\xff"}, "not a whole"),
     ({"a.npy": EYE, "structure.json": b"[" * 100_000}, "not a whole"),
     ({"a.npy": EYE, "structure.json": b"{}"}, "not a whole"),
-    ({"a.npy": EYE, "structure.json": b"3"}, "no dict of a"),
+    ({"a.npy": EYE, "structure.json": b"3"}, "structure is no dict"),
     ({"structure.json": b"3"}, "not a whole"),
-    ({"a.npy": EYE, "structure.json": b'{"dict": []}'}, "no dict of a"),
+    ({"a.npy": EYE, "structure.json": b'{"dict": []}'}, "leaves out a"),
     ({"a.npy": EYE, "structure.json": b'{"dict": [["a", {"array": "b"}]]}'}, "not a whole"),
     ({"a.npy": EYE, "structure.json": b'{"dict": [["a", {"eval": "b"}]]}'}, "not a whole"),
 ]

@@ -52,11 +52,13 @@ def _is_name(word: str) -> bool:
 
 
 def put_together(structure: Any, arrays: Arrays) -> dict[Any, Any]:
-    """The dict that was taken apart; WeightsError if it is none, or has not just these arrays."""
+    """The dict that was taken apart; WeightsError if it is none, or leaves arrays out."""
     left = dict(arrays)
     whole = _put_together(structure, left)
-    if left or not isinstance(whole, dict):
-        raise WeightsError(f"its structure is no dict of {', '.join(left) or 'arrays'}")
+    if not isinstance(whole, dict):
+        raise WeightsError("its structure is no dict")
+    if left:
+        raise WeightsError(f"its structure leaves out {', '.join(left)}")
     return whole
 
 
