@@ -1,0 +1,94 @@
+"""The weights of Keras's SimpleRNN, LSTM and GRU layers, as their ``get_weights`` gives and ``set_weights`` takes them.
+
+    ours    W (nH, D)          U (nH, H)                    b (nH,)    LSTM gates f, i, o, g    GRU gates r, z, n
+    Keras   kernel (D, nH)     recurrent_kernel (H, nH)     bias (nH,)            i, f, c, o              z, r, h
+
+The bias of a GRU with ``reset_after=True``, our ``GRUCell``, is (2, 3H): the input side's and the hidden side's. With
+``reset_after=False`` it is our ``ResetBeforeGRUCell``. A layer in both directions is a ``Bidirectional``, whose list is
+the forward and then the reverse cell's; a stack is Keras layers one after the other, and so are their lists:
+``keras.Sequential([...]).get_weights()``. Keras itself is not needed here.
+
+What a layer of Keras does with them must be told to it: ``recurrent_activation="sigmoid"`` (its default), "tanh" or
+"relu" as in ours. Its outputs with ``go_backwards`` are in the order in which they were computed, ours in that of x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.interop.torch import Layout
+from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
+from tinygrad_lstm.nn.gru_variants import ResetBeforeGRUCell
+from tinygrad_lstm.nn.recurrent import Recurrent
+
+Array: TypeAlias = np.ndarray
+
+LAYOUTS: dict[type[Cell], Layout] = {
+    RNNCell: Layout((0,)),
+    LSTMCell: Layout((1, 0, 3, 2)),  # i, f, c, o
+    GRUCell: Layout((1, 0, 2)),  # z, r, h
+    ResetBeforeGRUCell: Layout((1, 0, 2)),
+}
+
+
+def get_weights(layer: Recurrent) -> list[Array]:
+    """The layer's weights as the list that ``set_weights`` of Keras's layer of the same sizes takes.
+
+    >>> from tinygrad_lstm import nn
+    >>> [array.shape for array in get_weights(nn.GRU(3, 5))]
+    [(3, 15), (5, 15), (2, 15)]
+    """
+    weights = []
+    for cell in _cells(layer):
+        layout = LAYOUTS[type(cell)]
+        weights += [layout.theirs(cell.W.data).T.copy(), layout.theirs(cell.U.data).T.copy()]
+        if cell.b is not None:
+            bias = layout.theirs(cell.b.data)
+            if isinstance(cell, GRUCell) and cell.b_n is not None:
+                inner = np.zeros_like(bias)
+                inner[2 * cell.hidden_size :] = cell.b_n.data
+                bias = np.stack([bias, inner])
+            weights.append(bias)
+    return weights
+
+
+def set_weights(layer: Recurrent, weights: Sequence[Any]) -> None:
+    """Set the layer's weights from the list that ``get_weights`` of a Keras layer gives.
+
+    Raises WeightsError, before anything is changed, with the shapes that came and those that fit.
+    """
+    wanted = [array.shape for array in get_weights(layer)]
+    given = [np.asarray(array) for array in weights]
+    shapes = [array.shape for array in given]
+    if shapes != wanted:
+        raise WeightsError(f"Keras weights for {layer.extra_repr()} have the shapes {wanted}, not {shapes}")
+    arrays = iter(given)
+    for cell in _cells(layer):
+        layout = LAYOUTS[type(cell)]
+        cell.W.data = layout.ours(next(arrays).T)
+        cell.U.data = layout.ours(next(arrays).T)
+        if cell.b is not None:
+            bias = next(arrays)
+            if isinstance(cell, GRUCell) and cell.b_n is not None:
+                bias, inner = bias[0], bias[1].copy()
+                cell.b_n.data = inner[2 * cell.hidden_size :].copy()
+                inner[2 * cell.hidden_size :] = 0  # inside the reset, so it cannot be added to the outer one
+                bias = bias + inner
+            cell.b.data = layout.ours(bias)
+
+
+def _cells(layer: Recurrent) -> list[Gates]:
+    """The layer's cells, if Keras has them all."""
+    if not isinstance(layer, Recurrent):
+        raise WeightsError(f"Keras has weights for SimpleRNN, LSTM and GRU layers, not for a {type(layer).__name__}")
+    found = []
+    for cell in layer.layers:
+        if type(cell) not in LAYOUTS or not isinstance(cell, Gates):
+            known = ", ".join(kind.__name__ for kind in LAYOUTS)
+            raise WeightsError(f"Keras has no {type(cell).__name__}; it has {known}")
+        found.append(cell)
+    return found

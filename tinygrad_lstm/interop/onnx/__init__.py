@@ -1,0 +1,6 @@
+"""ONNX: our layers as ``.onnx`` files that onnxruntime runs, and the recurrent nodes of such files as our layers."""
+
+from tinygrad_lstm.interop.onnx.exporting import export
+from tinygrad_lstm.interop.onnx.loading import load
+
+__all__ = ["export", "load"]
