@@ -146,7 +146,7 @@ from tinygrad_lstm.graph import Graph, graph_of
 
 if TYPE_CHECKING:  # loaded at first use, below: files need slow imports, and few programs ask for the others
     from tinygrad_lstm import func
-    from tinygrad_lstm.explain import detect_anomaly, program, trace
+    from tinygrad_lstm.explain import detect_anomaly, explain_grad, program, trace
     from tinygrad_lstm.saving import load, save
 
 abs = absolute
@@ -160,7 +160,7 @@ def __getattr__(name: str) -> Any:
         from tinygrad_lstm import saving
 
         return getattr(saving, name)
-    if name in ("detect_anomaly", "program", "trace"):
+    if name in ("detect_anomaly", "explain_grad", "program", "trace"):
         from tinygrad_lstm import explain
 
         return getattr(explain, name)
@@ -172,8 +172,8 @@ __all__ = [
     "arctanh", "argmax", "argmin", "argsort", "array_split", "atleast_1d", "atleast_2d", "backward_events",
     "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "concatenate", "contract", "copysign", "cos",
     "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "detect_anomaly", "diag", "diagonal", "divide", "dot",
-    "einsum", "embedding", "enable_grad", "erf", "errors", "exp", "exp2", "expand_dims", "expm1", "eye", "flip",
-    "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "func", "generator", "get_default_dtype", "grad",
+    "einsum", "embedding", "enable_grad", "erf", "errors", "exp", "exp2", "expand_dims", "explain_grad", "expm1", "eye",
+    "flip", "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "func", "generator", "get_default_dtype", "grad",
     "gradcheck", "gradgradcheck", "Graph", "graph_of", "heaviside", "hstack", "hypot", "index", "index_add",
     "index_put", "IndexedCotangent", "inner", "label", "linear", "load", "log", "log10", "log1p", "log2", "log_softmax",
     "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed", "matmul", "max", "maximum", "mean", "min",

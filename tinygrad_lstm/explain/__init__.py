@@ -5,3 +5,5 @@ from tinygrad_lstm.explain.program import Program as Program
 from tinygrad_lstm.explain.program import program as program
 from tinygrad_lstm.explain.trace import Trace as Trace
 from tinygrad_lstm.explain.trace import trace as trace
+from tinygrad_lstm.explain.why import Explanation as Explanation
+from tinygrad_lstm.explain.why import explain_grad as explain_grad

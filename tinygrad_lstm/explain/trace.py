@@ -20,6 +20,7 @@ from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
 from tinygrad_lstm.explain.formulas import local_derivative
+from tinygrad_lstm.explain.values import norm
 
 HEADS = ("#", "node", "in", "g, what came in", "local derivative", "handed on")
 NARROW = (4, 15, 11, 20, 25, 15)  # how far each column may shrink, for the table to be about 100 wide
@@ -166,8 +167,7 @@ def _amount(g: Any) -> Amount:
     parts = [np.asarray(part) for part in (g if isinstance(g, list) else [g])]
     shape = parts[0].shape if len(parts) == 1 else (len(parts), *parts[0].shape)
     few = len(parts) == 1 and parts[0].size <= 3 and parts[0].ndim < 2
-    norm = math.sqrt(sum(float(np.vdot(part, part).real) for part in parts))
-    return Amount(shape, norm, parts[0].tolist() if few else None)
+    return Amount(shape, math.hypot(*map(norm, parts)), parts[0].tolist() if few else None)
 
 
 def _ratio(c: Amount, g: Amount) -> float | None:

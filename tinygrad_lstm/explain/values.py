@@ -56,6 +56,13 @@ def is_finite(value: Any) -> bool:
     return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
 
+def norm(value: Any) -> float:
+    """‖value‖, also where the squares would underflow or overflow."""
+    array = np.abs(plain(value)).astype(float).reshape(-1)
+    largest = float(array.max(initial=0.0))
+    return largest * float(np.linalg.norm(array / largest)) if 0 < largest < np.inf else largest
+
+
 def told(value: Any) -> str:
     """An array in a few words.
 

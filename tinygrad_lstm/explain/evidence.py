@@ -1,0 +1,132 @@
+"""One watched backward pass: where a cotangent got lost on its way to a parameter, and what did arrive.
+
+Every edge is looked at once, before its contribution is summed: did something come in and nothing go out, and why?
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.node import Edge, Node
+from tinygrad_lstm.engine.scope import current_hook, source_line
+from tinygrad_lstm.engine.tensor import Tensor, seed
+from tinygrad_lstm.explain.values import is_finite, kept, norm, plain
+
+FLAT = 1e-6  # a slope below this counts as none
+MASKS = {  # what it means when an op of this name hands on nothing
+    "relu": "is off (its input is ≤ 0)", "clip": "is outside its bounds", "where": "is masked: the other is taken",
+    "maximum": "is the smaller one", "minimum": "is the larger one", "fmax": "is the smaller one",
+    "fmin": "is the larger one", "max": "is not the largest", "min": "is not the smallest",
+    "softmax": "gets only what all its classes have in common, which it takes away",
+    "log_softmax": "gets only what all its classes have in common, which it takes away",
+}  # fmt: skip
+
+
+class Loss(NamedTuple):
+    """A place where most or all of a cotangent got lost."""
+
+    what: str  # e.g. ``f (sigmoid) in lstm/layers.0 is saturated``
+    step: int | None
+    share: float  # of the elements; 1 where nothing at all went on
+
+
+class Use(NamedTuple):
+    """One reader of the parameter, and the norm of what it handed to it."""
+
+    reader: str
+    norm: float
+
+
+class Evidence:
+    """All that one pass shows: losses on the way, uses of the parameter, the first edge that is not finite."""
+
+    def __init__(self, loss: Tensor, param: Node) -> None:
+        self.losses: list[Loss] = []
+        self.uses: list[Use] = []
+        self.not_finite: Edge | None = None
+        self.gradient: Any = None  # None where no contribution came
+        self._param = param
+        self._came: dict[Node, list[float]] = {}  # the norms of the contributions to nodes still to come
+        self._outer = current_hook.get()
+        walk = backpropagate(
+            [loss.source], [seed(loss, None, False)], targets={param}, retain_graph=True, hook=self._watch
+        )
+        with np.errstate(all="ignore"):
+            for node, g in walk:
+                norms = self._came.pop(node, [])
+                parts = g if isinstance(g, list) else [g]
+                total = sum(map(norm, parts))
+                rounding = 8 * float(np.finfo(node.dtypes[0]).eps)
+                if len(norms) > 1 and max(norms) > 0 and total <= rounding * max(norms) and np.isfinite(max(norms)):
+                    self._lost(node, f"gets {len(norms)} contributions that cancel: they sum to zero", 1.0)
+                if node is param:
+                    self.gradient = g
+
+    def _watch(self, edge: Edge, c: Any) -> Any:
+        c = c if self._outer is None else self._outer(edge, c)
+        if c is None:
+            self._lost(edge.reader, "is cut here, by through()", 1.0)
+            return None
+        size = norm(c)
+        self._came.setdefault(edge.source, []).append(size)
+        if edge.source is self._param:
+            self.uses.append(Use(f"{_reader(edge.reader)}, as {edge.name}{_at(edge.reader)}", size))
+        if not is_finite(c):
+            self.not_finite = self.not_finite or edge
+        elif not isinstance(edge.cotangent, list):
+            self._compare(edge, plain(edge.cotangent), plain(c))
+        return c
+
+    def _compare(self, edge: Edge, g: Any, c: Any) -> None:
+        """Note it where something came in, and nothing (or, element by element, mostly nothing) went out."""
+        op, came = edge.reader.op, g != 0
+        if op is None or not came.any() or not is_finite(g):
+            return
+        if not c.any():
+            self._lost(edge.reader, _why(edge, g), 1.0)
+        elif (
+            len(op.inputs) == 1 and not op.sequence and c.shape == g.shape and op.name not in ("softmax", "log_softmax")
+        ):
+            dead = (np.abs(c) < FLAT * np.abs(g)) & came
+            if 2 * dead.sum() >= came.sum():
+                self._lost(edge.reader, MASKS.get(op.name, "is saturated"), dead.sum() / came.sum())
+
+    def _lost(self, node: Node, why: str, share: float) -> None:
+        self.losses.append(Loss(f"{_reader(node)} {why}", node.step, float(share)))
+
+
+def _why(edge: Edge, g: Any) -> str:
+    """Why an edge hands on nothing."""
+    op = edge.reader.op
+    assert op is not None
+    if op.name in MASKS:
+        return MASKS[op.name]
+    for name, vertex, array in kept(edge.reader):
+        if name not in ("y", edge.name) and plain(array).dtype.kind in "fciub" and not plain(array).any():
+            return f"multiplies by zero ({vertex.label if vertex is not None and vertex.label else name})"
+    if np.abs(g).max() < np.sqrt(np.finfo(g.dtype).tiny):
+        return f"is where it underflows: at most {np.abs(g).max():.2g} came in, the product is too small for {g.dtype}"
+    if len(op.inputs) == 1 and not op.sequence and g.shape == edge.source.shapes[edge.index]:
+        return "is saturated" if is_curve(edge.reader) else "has slope zero"
+    return f"hands nothing on to its {edge.name}"
+
+
+def is_curve(node: Node) -> bool:
+    """Whether an op's slope depends on where it is: its rule asked for a value."""
+    return node.plan is not None and bool(node.plan.keep)
+
+
+def _reader(node: Node) -> str:
+    """A node for a report: label and op, the module it is in; a line of code where it has neither label nor step."""
+    what = node.op.name if node.op is not None else "leaf"
+    path = "/".join(name for name in (node.scope.path if node.scope else ()) if name != f"t={node.step}")
+    named = f"{node.label} ({what})" if node.label else what
+    where = f" in {path}" if path else ""
+    return named + where + ("" if node.label else f" at {source_line(node.place)}")
+
+
+def _at(node: Node) -> str:
+    return f", t={node.step}" if node.step is not None else ""
