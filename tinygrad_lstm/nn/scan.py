@@ -1,0 +1,198 @@
+"""Recurrences without a chain: minGRU and minLSTM, whose T steps take log₂ T stages (Feng 2024, 2410.01201).
+
+Where gates and candidate see only x, a step is h' = a ⊙ h + b with a and b known for all T steps beforehand. Two such
+steps in a row are again one, a₂ a₁ ⊙ h + (a₂ b₁ + b₂), and it does not matter which two are put together first. So
+neighbours are joined into pairs, all at once, pairs into fours, ...: after 12 stages, 4096 steps. The graph is log T
+deep instead of T; the price is T log T products. The unrolled cell is the same function, step by step.
+
+The paper's code works on logarithms, as sums of logs need to be taken apart again by division. Nothing is divided here:
+the products of numbers in 0..1 fade to 0 as the memory does, and candidates may have either sign.
+
+    x (T, B, D)   a, b, h (T, B, H)   W (nH, D), b (nH,)  the weights of n gates; there is no U
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lstm.engine.arrays import get_default_dtype
+from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.ops.arithmetic import where
+from tinygrad_lstm.engine.ops.linear import linear
+from tinygrad_lstm.engine.ops.nonlinear import sigmoid, softplus
+from tinygrad_lstm.engine.ops.rearranging import flip
+from tinygrad_lstm.engine.ops.shapes import concatenate, split
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike
+from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.nn import init
+from tinygrad_lstm.nn.cells import Cell, State
+from tinygrad_lstm.nn.module import Parameter
+from tinygrad_lstm.nn.recurrent import Recurrent
+from tinygrad_lstm.nn.unroll import Chain, Outside, Step, masked, named_state, unroll
+
+
+def linear_scan(a: Tensor, b: Tensor, h: TensorLike = 0.0) -> Tensor:
+    """h_t = a_t ⊙ h_(t-1) + b_t for t = 1..T, all h_t in log₂ T stages: a, b (T, ...), h the state before, (...).
+
+    Raises ShapeError for a and b of different shapes, or without a step.
+
+    >>> a, b = Tensor([0.5, 0.5, 0.5, 0.5]), Tensor([1.0, 0.0, 0.0, 8.0])
+    >>> linear_scan(a, b, 2.0)
+    tensor([2.  , 1.  , 0.5 , 8.25])
+    """
+    if a.shape != b.shape or not a.ndim or not len(a):
+        raise ShapeError(f"a scan takes a and b of one shape (T, ...), at least one step, not {a.shape} and {b.shape}")
+    k = 1
+    while k < len(a):  # a, b at t: the last k steps as one (all t steps, for t <= k); joined with the k before those
+        a, b = concatenate([a[:k], a[k:] * a[:-k]]), concatenate([b[:k], a[k:] * b[:-k] + b[k:]])
+        k *= 2
+    y: Tensor = a * h + b
+    return y
+
+
+class LinearCell(Cell):
+    """A cell whose step is linear in h: h' = a ⊙ h + b, with a and b made of x alone.
+
+    A cell of your own is a subclass with ``coefficients(x) -> (a, b)``, for x with any leading axes.
+    """
+
+    carried = ("h",)
+
+    def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What is kept of h, and what is added: a, b (..., H) of x (..., D)."""
+        raise TypeError(f"{type(self).__name__} has no coefficients(x) -> (a, b)")
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        """The next h."""
+        a, b = self.coefficients(x)
+        h = a * tag(h, "carry") + b
+        label(h=h)
+        return h
+
+
+class MinGates(LinearCell):
+    """The stacked weights of n gates that see only x: W (nH, D), Glorot-uniform gate by gate, and b (nH,), at 0."""
+
+    def __init__(self, input_size: int, hidden_size: int, gates: int, bias: bool = True) -> None:
+        super().__init__(input_size, hidden_size)
+        self.W = Parameter(np.concatenate([init.glorot(hidden_size, input_size) for _ in range(gates)]))
+        self.b = Parameter(np.zeros(gates * hidden_size, get_default_dtype())) if bias else None
+        self.gates = gates
+
+    def preactivations(self, x: Tensor) -> tuple[Tensor, ...]:
+        """W x + b, gate by gate: n of (..., H)."""
+        Wx = linear(x, self.W)
+        return split(Wx if self.b is None else Wx + self.b, self.gates, axis=-1)
+
+
+class MinGRUCell(MinGates):
+    """A GRU that asks only x: h' = (1 - z) ⊙ n + z ⊙ h, with no r and no tanh. Gate order z, n.
+
+    z is how much to keep, as in ``GRUCell``; what the paper calls z is 1 - z here.
+
+    >>> MinGRUCell(3, 5)
+    MinGRUCell(3 -> 5, 40 parameters)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
+        super().__init__(input_size, hidden_size, 2, bias)
+
+    def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """z and (1 - z) ⊙ n."""
+        z, n = self.preactivations(x)
+        z = sigmoid(z)  # how much of the old to keep
+        label(z=z, n=n)
+        return z, (1 - z) * n
+
+
+class MinLSTMCell(MinGates):
+    """An LSTM that asks only x: h' = f ⊙ h + i ⊙ g, with f and i divided by f + i; no o, no c. Gate order f, i, g.
+
+    The quotient keeps h the size of its inputs, and f/(f + i) = σ(log f - log i). The forget gate's bias starts at
+    ``forget_bias`` = 1.
+
+    >>> MinLSTMCell(3, 5)(np.ones((2, 3))).shape
+    (2, 5)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
+        super().__init__(input_size, hidden_size, 3, bias)
+        if self.b is not None:
+            self.b.data[:hidden_size] = forget_bias
+
+    def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """f and i ⊙ g, the gates normalised."""
+        f, i, g = self.preactivations(x)
+        f = sigmoid(softplus(-i) - softplus(-f))  # σ(f) / (σ(f) + σ(i)), with no 0/0 where both gates are shut
+        i = 1 - f
+        label(f=f, i=i, g=g)
+        return f, i * g
+
+
+def unroll_scanned(
+    cell: LinearCell, x: Tensor, state: State | None = None, *, mask: TensorLike | None = None,
+    outside: Outside = "zero", reverse: bool = False,
+) -> Chain:  # fmt: skip
+    """``unroll(cell, x, state, ...)`` by a scan: the same output and final state, no steps.
+
+    >>> unroll_scanned(MinGRUCell(3, 5), Tensor(np.ones((7, 2, 3))))
+    Chain(MinGRUCell, steps not kept)
+    """
+    on, x = masked(x, mask)
+    state = cell.checked_state(state, x.shape[1:-1], x.dtype)
+    initial = named_state(cell, state)
+    label(**initial)
+    with cell.scope():
+        a, b = cell.coefficients(x)
+        rows = None if on is None else np.expand_dims(on, -1)
+        kept, added = (a, b) if rows is None else (where(rows, a, 1), where(rows, b, 0))  # h' = h where the mask is off
+        h = flip(linear_scan(flip(kept, 0), flip(added, 0), state), 0) if reverse else linear_scan(kept, added, state)
+        label(h=h)
+        last = h[0 if reverse else -1]
+        if rows is not None and outside != "repeat":
+            h = where(rows, h, 0 if outside == "zero" else a * h + b)
+    return Chain(cell, Step(0, initial), (), h, last)
+
+
+class Scanned(Recurrent):
+    """Recurrent layers whose cells are linear in h, run by a scan; ``unroll`` runs them step by step, to look at."""
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, **options: Any) -> None:
+        super().__init__(input_size, hidden_size, num_layers, **options)
+        for cell in self.layers:
+            if not isinstance(cell, LinearCell):
+                raise ArgumentError(
+                    f"a scan needs a step linear in h, a LinearCell; run {type(cell).__name__} in nn.RNN"
+                )
+
+    def _runner(self, collect: bool) -> Callable[..., Chain]:
+        """Step by step only where somebody wants to see the steps."""
+        return partial(unroll, collect=True) if collect else unroll_scanned
+
+
+class MinGRU(Scanned):
+    """minGRU layers, log₂ T stages each (Feng 2024). Options, call and shapes are those of ``GRU``.
+
+    >>> output, h = MinGRU(8, 16, num_layers=2, bidirectional=True)(np.ones((5, 3, 8)), lengths=[5, 2, 3])
+    >>> output.shape, h.shape
+    ((5, 3, 32), (4, 3, 16))
+    """
+
+    default_cell = MinGRUCell
+
+
+class MinLSTM(Scanned):
+    """minLSTM layers, log₂ T stages each (Feng 2024). Options and call are those of ``GRU``: the state is h alone.
+
+    >>> MinLSTM(8, 16)
+    MinLSTM(8 -> 16, 432 parameters)
+      (layers): ModuleList(432 parameters)
+        (0): MinLSTMCell(8 -> 16, 432 parameters)
+      (dropout): Dropout(p=0.0, 0 parameters)
+    """
+
+    default_cell = MinLSTMCell
