@@ -339,8 +339,6 @@ def test_numpy_reads_what_save_writes_and_the_other_way_round(tmp_path: Path) ->
 
 def test_what_save_cannot_take_is_told_in_the_callers_words(tmp_path: Path) -> None:
     w = tg.tensor([1.0], requires_grad=True)
-    with pytest.raises(WeightsError, match="a is a list: only arrays"):
-        tg.save({"a": [w, w]}, tmp_path / "x.npz")
     with pytest.raises(WeightsError, match="not a Tensor"):
         tg.save(w, tmp_path / "x.npz")  # type: ignore[arg-type]  # the point
     (tmp_path / "x.npz").mkdir()

@@ -25,7 +25,7 @@ def test_every_path_in_the_map_exists() -> None:
     inside = {
         "training/": "tinygrad_lstm/training",
         "cli/": "tinygrad_lstm/cli",
-        "saving.py": "tinygrad_lstm/saving.py",
+        "saving/": "tinygrad_lstm/saving",
     }
     for path in paths:
         assert (ROOT / inside.get(path, path)).exists(), path
