@@ -112,7 +112,7 @@ def _sizes(arrays: dict[str, Array], options: dict[str, Any], ways: int, gates: 
     wrong = [f"{key} is {array.dtype} {array.shape}, should be float {fitting[key]}"
              for key, array in arrays.items() if array.shape != fitting[key] or array.dtype.kind != "f"]  # fmt: skip
     if options.get("hidden_size", H) != H:
-        wrong.append(f"hidden_size is {options['hidden_size']}, but R is {arrays['R'].shape}")
+        wrong.append(f"hidden_size is {options['hidden_size']}, but R is {arrays['R'].dtype} {arrays['R'].shape}")
     if wrong:
         raise WeightsError("; ".join(wrong))
     return D, H

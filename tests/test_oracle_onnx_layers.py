@@ -1,0 +1,310 @@
+"""Our layers as .onnx files, and such files as our layers, against those who run them, always with random weights.
+
+onnxruntime computes in float32 only. onnx's ReferenceEvaluator computes in float64, but passes over some of what a
+node says and answers as if it were not there; so it is never asked about lengths, clip, input_forget or relu.
+Differences that are known and not ours: onnxruntime clips what goes into the gates but not what goes into tanh(c), as
+the operator's text has it; it has no layout=1; of coupled gates it computes i and takes f = 1 - i; the final state of
+a row of length 0 is 0 there, the initial one here. The cases that come with onnx have weights that are all alike, so
+they pass with the gates in any order.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_lstm import interop, nn
+from tinygrad_lstm.errors import MissingExtraError, WeightsError
+
+onnx = pytest.importorskip("onnx")
+reference = pytest.importorskip("onnx.reference")
+onnxruntime = pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.oracle
+T, B, D, H = 6, 4, 3, 5
+LENGTHS = np.array([2, 6, 1, 4], np.int32)
+
+KINDS: dict[str, Callable[..., Any]] = {
+    "tanh": nn.RNN,
+    "relu": partial(nn.RNN, nonlinearity="relu"),
+    "lstm": nn.LSTM,
+    "peephole": partial(nn.LSTM, cell=nn.PeepholeLSTMCell),
+    "coupled": partial(nn.LSTM, cell=nn.CoupledLSTMCell),
+    "reset after": nn.GRU,
+    "reset before": partial(nn.GRU, cell=nn.ResetBeforeGRUCell),
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "no bias": {"bias": False},
+    "reverse": {"reverse": True},
+    "both": {"bidirectional": True},
+    "summed": {"bidirectional": "sum", "num_layers": 2},
+    "stacked": {"num_layers": 3, "bidirectional": True},
+    "batch first": {"num_layers": 2, "batch_first": True},
+}
+
+
+def layer_of(kind: str, dtype: Any = np.float32, **options: Any) -> Any:
+    """A layer with random weights, biases and peepholes too."""
+    layer = KINDS[kind](D, H, **options).astype(dtype)
+    rng = np.random.default_rng(7)
+    for parameter in layer.parameters():
+        parameter.data = rng.normal(0, 0.5, parameter.shape)
+    return layer
+
+
+def feeds_of(layer: Any, initial_state: bool = False, lengths: bool = False) -> dict[str, np.ndarray]:
+    """Random inputs by their names in the file."""
+    rng, dtype = np.random.default_rng(8), layer.layers[0].W.dtype
+    feeds = {"x": rng.normal(size=(B, T, D) if layer.batch_first else (T, B, D)).astype(dtype)}
+    if initial_state:
+        shape = (len(layer.layers), B, H)
+        feeds |= {f"{name}_0": rng.normal(size=shape).astype(dtype) for name in layer.layers[0].states}
+    return feeds | ({"lengths": LENGTHS} if lengths else {})
+
+
+def ours(layer: Any, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Output and final states."""
+    state = [array for name, array in feeds.items() if name.endswith("_0")]
+    start = tuple(state) if len(state) > 1 else state[0] if state else None
+    output, final = layer(feeds["x"], start, lengths=feeds.get("lengths"))
+    return [part.data for part in [output, *(final if isinstance(final, tuple) else [final])]]
+
+
+def theirs(file: Any, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    return list(session.run(None, feeds))
+
+
+def agree(got: list[np.ndarray], want: list[np.ndarray], tolerance: float = 1e-5) -> None:
+    for a, b in zip(got, want, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_onnxruntime_computes_what_the_layer_does(kind: str, options: dict[str, Any], tmp_path: Path) -> None:
+    layer = layer_of(kind, **options)
+    for initial_state in (False, True):
+        for lengths in (False, True):
+            path = tmp_path / f"{initial_state}{lengths}.onnx"
+            interop.onnx.export(layer, path, initial_state=initial_state, lengths=lengths)
+            feeds = feeds_of(layer, initial_state, lengths)
+            agree(theirs(path, feeds), ours(layer, feeds))
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "relu"])
+def test_the_reference_computes_it_to_twelve_digits(kind: str, options: dict[str, Any], tmp_path: Path) -> None:
+    """Coupled layers too, though it does not know input_forget: the rows of i are such that i = 1 - f without it."""
+    layer = layer_of(kind, float, **options)
+    for initial_state in (False, True):
+        interop.onnx.export(layer, tmp_path / "layer.onnx", initial_state=initial_state)
+        feeds = feeds_of(layer, initial_state)
+        evaluator = reference.ReferenceEvaluator(str(tmp_path / "layer.onnx"))
+        agree(evaluator.run(None, feeds), ours(layer, feeds), 1e-12)
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_loaded_is_what_was_exported(kind: str, options: dict[str, Any], tmp_path: Path) -> None:
+    layer = layer_of(kind, float, **options)
+    interop.onnx.export(layer, tmp_path / "layer.onnx", initial_state=True)
+    loaded = interop.onnx.load(tmp_path / "layer.onnx")
+    assert list(loaded) == [f"layer{k}" for k in range(layer.num_layers)]
+    cells = [cell for part in loaded.values() for cell in part.layers]
+    assert [type(part) for part in loaded.values()] == [type(layer)] * layer.num_layers
+    for cell, own in zip(cells, layer.layers, strict=True):
+        assert type(cell) is type(own)
+        assert cell.state_dict().keys() == own.state_dict().keys()
+        for name, array in own.state_dict().items():
+            np.testing.assert_array_equal(cell.state_dict()[name], array, strict=True)
+    if layer.merge == "concatenate" and not layer.batch_first:  # how both are merged is told by other nodes
+        feeds = feeds_of(layer)
+        y: Any = feeds["x"]
+        for part in loaded.values():
+            y, _ = part(y)
+        np.testing.assert_array_equal(y.data, ours(layer, feeds)[0])
+
+
+NODES: list[Any] = [
+    ("RNN", {}, False), ("RNN", {"activations": ["Relu", "Relu"]}, False), ("LSTM", {}, False), ("LSTM", {}, True),
+    ("LSTM", {"input_forget": 1}, False), ("GRU", {}, False), ("GRU", {"linear_before_reset": 1}, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize(("operator", "attributes", "peepholes"), NODES)
+def test_a_node_of_others(
+    operator: str, attributes: dict[str, Any], peepholes: bool, named: bool, tmp_path: Path
+) -> None:
+    """Both biases, both directions and the rows of a gate that is not used are random; nothing here is our export."""
+    weights = node_weights(operator, peepholes)
+    inputs = ["X", "W", "R", "B", "lengths", "", "", "P"] if peepholes else ["X", "W", "R", "B", "lengths"]
+    outputs = ["Y", "Y_h", *(["Y_c"] if operator == "LSTM" else [])]
+    node = onnx.helper.make_node(operator, inputs, outputs, "reader" if named else "", direction="bidirectional",
+                                 hidden_size=H, **attributes)  # fmt: skip
+    save(tmp_path / "node.onnx", node, weights)
+    feeds = feeds_of(nn.RNN(D, H)) | {"lengths": LENGTHS}
+    Y, *final = theirs(tmp_path / "node.onnx", {"X": feeds["x"], "lengths": LENGTHS})
+    loaded = interop.onnx.load(tmp_path / "node.onnx")
+    assert list(loaded) == ["reader" if named else "Y"]
+    [layer] = loaded.values()
+    agree(ours(layer, feeds), [Y.transpose(0, 2, 1, 3).reshape(T, B, 2 * H), *final])
+
+
+def node_weights(operator: str = "LSTM", peepholes: bool = False, ways: int = 2) -> dict[str, np.ndarray]:
+    n = {"RNN": 1, "GRU": 3, "LSTM": 4}[operator] * H
+    shapes = {"W": (ways, n, D), "R": (ways, n, H), "B": (ways, 2 * n)} | ({"P": (ways, 3 * H)} if peepholes else {})
+    rng = np.random.default_rng(9)
+    return {name: rng.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def save(path: Path, node: Any, weights: dict[str, np.ndarray], **options: Any) -> None:
+    """A file of one node and its weights."""
+    float32 = onnx.TensorProto.FLOAT
+    given = [onnx.helper.make_tensor_value_info("X", float32, ["T", "B", D])]
+    if "lengths" in node.input:
+        given.append(onnx.helper.make_tensor_value_info("lengths", onnx.TensorProto.INT32, ["B"]))
+    made = [onnx.helper.make_tensor_value_info(name, float32, None) for name in node.output if name]
+    constants = [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()]
+    graph = onnx.helper.make_graph([node], "others", given, made, constants)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 14)], ir_version=8)
+    onnx.save(model, path, **options)
+
+
+def test_a_batch_first_node(tmp_path: Path) -> None:
+    """layout=1, which onnxruntime refuses."""
+    weights = node_weights(ways=1)
+    node = onnx.helper.make_node("LSTM", ["X", "W", "R", "B"], ["Y"], layout=1, hidden_size=H)
+    save(tmp_path / "node.onnx", node, weights)
+    [layer] = interop.onnx.load(tmp_path / "node.onnx").values()
+    assert layer.batch_first
+    x = feeds_of(layer)["x"]
+    [Y] = reference.ReferenceEvaluator(str(tmp_path / "node.onnx")).run(None, {"X": x})
+    agree([layer(x)[0].data], [Y[:, :, 0]])
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+@pytest.mark.filterwarnings("ignore")  # its own, of PyTorch's exporter
+def test_from_pytorch_to_onnx_and_back(kind: str, tmp_path: Path) -> None:
+    """PyTorch's weights, our file, onnxruntime; and PyTorch's own file, loaded: both compute what PyTorch does."""
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(3)
+    network = getattr(torch.nn, kind)(D, H, 2, bidirectional=True)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    layer = getattr(nn, kind)(D, H, 2, bidirectional=True)
+    interop.torch.load_state_dict(layer, network.state_dict())
+    interop.onnx.export(layer, tmp_path / "ours.onnx", initial_state=True)
+    feeds = feeds_of(layer, initial_state=True)
+    x, *state = (torch.tensor(array) for array in feeds.values())
+    output, final = network(x, tuple(state) if kind == "LSTM" else state[0])
+    want = [part.detach().numpy() for part in [output, *(final if kind == "LSTM" else [final])]]
+    agree(theirs(tmp_path / "ours.onnx", feeds), want)
+
+    torch.onnx.export(network, (x,), tmp_path / "pytorch.onnx", dynamo=False)
+    lower, upper = interop.onnx.load(tmp_path / "pytorch.onnx").values()
+    got = upper(lower(feeds["x"])[0])[0]
+    agree([got.data], [network(x)[0].detach().numpy()])
+
+
+def test_weights_in_a_file_beside_it_and_in_constant_nodes(tmp_path: Path) -> None:
+    weights = node_weights(ways=1)
+    node = onnx.helper.make_node("LSTM", ["X", "W", "R", "B"], ["Y"], hidden_size=H)
+    outside = {"save_as_external_data": True, "size_threshold": 0, "location": "weights.bin"}
+    save(tmp_path / "beside.onnx", node, weights, **outside)
+    W = onnx.helper.make_node("Constant", [], ["W"], value=onnx.numpy_helper.from_array(weights["W"]))
+    save(tmp_path / "constant.onnx", node, {name: weights[name] for name in "RB"})
+    model = onnx.load(tmp_path / "constant.onnx")
+    model.graph.node.insert(0, W)
+    onnx.save(model, tmp_path / "constant.onnx")
+    save(tmp_path / "inside.onnx", node, weights)
+    inside, beside, constant = (
+        interop.onnx.load(tmp_path / f"{name}.onnx")["Y"].state_dict() for name in ("inside", "beside", "constant")
+    )
+    for name, array in inside.items():
+        np.testing.assert_array_equal(beside[name], array)
+        np.testing.assert_array_equal(constant[name], array)
+    (tmp_path / "weights.bin").unlink()
+    with pytest.raises((WeightsError, FileNotFoundError), match=r"weights\.bin"):
+        interop.onnx.load(tmp_path / "beside.onnx")
+
+
+def test_what_onnx_cannot_say_is_refused(tmp_path: Path) -> None:
+    class Own(nn.LSTMCell):
+        pass
+
+    for layer, said in [
+        (nn.LSTM(D, H, cell=nn.LayerNormLSTMCell), "no operator for a LayerNormLSTMCell; it has for RNNCell, LSTMCell"),
+        (nn.LSTM(D, H, proj_size=2), "no operator for a ProjectedLSTMCell"),
+        (nn.LSTM(D, H, cell=lambda D, H: nn.Zoneout(nn.LSTMCell(D, H))), "no operator for a Zoneout"),
+        (nn.LSTM(D, H, cell=Own), "no operator for a Own"),
+        (nn.LSTM(D, H, 2, dropout=0.5), "this one is in training: call its eval"),
+        (nn.LSTM(D, H, 2, dropout=nn.LayerNorm(H)), "only a Dropout can be left out, not a LayerNorm"),
+        (nn.LSTMCell(D, H), "operators for RNN, LSTM and GRU layers, not for a LSTMCell"),
+    ]:
+        with pytest.raises(WeightsError, match=said):
+            interop.onnx.export(layer, tmp_path / "no.onnx")  # type: ignore[arg-type]  # a cell is no layer
+    assert not list(tmp_path.iterdir())
+    interop.onnx.export(nn.LSTM(D, H, 2, dropout=0.5).eval(), tmp_path / "evaluated.onnx")
+
+
+@pytest.mark.parametrize(("operator", "attributes", "changed", "said"), [
+    ("LSTM", {"clip": 3.0}, {}, r"LSTM 'Y': no cell of ours does clip=3.0"),
+    ("LSTM", {"activations": ["HardSigmoid", "Tanh", "Tanh"]}, {}, "activations hardsigmoid, tanh, tanh, but sigmoid"),
+    ("GRU", {"activations": ["Sigmoid", "Relu"]}, {}, "activations sigmoid, relu, but sigmoid, tanh"),
+    ("LSTM", {"input_forget": 1}, {"P": np.zeros((1, 3 * H), np.float32)}, "couples its gates .* and has peepholes"),
+    ("LSTM", {}, {"R": np.zeros((1, 4 * H, H + 1), np.float32)}, r"W is float32 \(1, 20, 3\), should be float \(1, 24"),
+    ("LSTM", {}, {"W": np.zeros((4 * H, D), np.float32)}, r"W is float32 \(20, 3\), should be float \(1, 20, 3\)"),
+    ("GRU", {}, {"B": np.zeros((1, 6 * H), np.int32)}, r"B is int32 \(1, 30\), should be float"),
+    ("GRU", {"direction": "bidirectional"}, {}, r"W is float32 \(1, 15, 3\), should be float \(2, 15, 3\)"),
+    ("RNN", {"hidden_size": 7}, {}, r"hidden_size is 7, but R is float32 \(1, 5, 5\)"),
+    ("RNN", {}, {"R": None}, "the file does not hold its R"),
+    ("RNN", {"future": 1}, {}, "no cell of ours does future=1"),
+])  # fmt: skip
+def test_nodes_that_are_none_of_our_cells(
+    operator: str, attributes: dict[str, Any], changed: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    weights = node_weights(operator, ways=1) | changed
+    inputs = ["X", "W", "R", "B"] + (["", "", "", "P"] if "P" in weights else [])
+    held = {name: array for name, array in weights.items() if array is not None}
+    save(tmp_path / "node.onnx", onnx.helper.make_node(operator, inputs, ["Y"], **attributes), held)
+    with pytest.raises(WeightsError, match=said):
+        interop.onnx.load(tmp_path / "node.onnx")
+
+
+def test_broken_files(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.onnx", tmp_path / "bad.onnx"
+    interop.onnx.export(nn.LSTM(D, H), good)
+    whole = good.read_bytes()
+    for content in (b"no file of ONNX", whole[: len(whole) // 2], whole[:-1], b"\xff" * 100):
+        bad.write_bytes(content)
+        with pytest.raises(WeightsError, match=r"bad.onnx is not a whole .onnx file"):
+            interop.onnx.load(bad)
+    bad.write_bytes(b"")
+    with pytest.raises(WeightsError, match="has no node RNN, LSTM or GRU"):
+        interop.onnx.load(bad)
+    model = onnx.load(good)
+    model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-4]
+    onnx.save(model, bad)
+    with pytest.raises(WeightsError, match=r"bad.onnx is not a whole .onnx file"):
+        interop.onnx.load(bad)
+    with pytest.raises(FileNotFoundError, match=r"none.onnx"):
+        interop.onnx.load(tmp_path / "none.onnx")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        interop.onnx.export(nn.LSTM(D, H), tmp_path / "nowhere" / "layer.onnx")
+
+
+def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtraError, match=r'^.onnx files need: pip install "tinygrad-lstm\[io\]" \(or onnx\)$'):
+        interop.onnx.load("any.onnx")
+    with pytest.raises(MissingExtraError):
+        interop.onnx.export(nn.LSTM(D, H), "any.onnx")
