@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_lstm as tg
-from tinygrad_lstm import Tensor, gradcheck, gradgradcheck
+from tinygrad_lstm import Tensor, gradcheck, gradgradcheck, micro
 
 SHAPE = (2, 3)
 
@@ -119,6 +120,37 @@ def test_random_graphs_agree_with_the_naive_engine(program: list[tuple[str, int,
         for found in (g, again, leaf.grad):
             found_data = np.zeros(SHAPE) if found is None else found.data
             np.testing.assert_allclose(found_data, expected, rtol=1e-9, atol=1e-11)
+
+
+SCALAR: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "add": (tg.add, lambda a, b: a + b),
+    "subtract": (tg.subtract, lambda a, b: a - b),
+    "multiply": (tg.multiply, lambda a, b: a * b),
+    "divide": (lambda a, b: a / (b * b + 1), lambda a, b: a / (b * b + 1.0)),
+    "power": (lambda a, b: tg.exp(tg.tanh(a)) ** tg.tanh(b), lambda a, b: a.tanh().exp() ** b.tanh()),
+    "log": (lambda a, b: tg.log(a * a + 1), lambda a, b: (a * a + 1.0).log()),
+    "sigmoid": (lambda a, b: tg.sigmoid(a), lambda a, b: a.sigmoid()),
+    "relu": (lambda a, b: tg.relu(a), lambda a, b: a.relu()),
+}
+SCALAR_PROGRAM = st.lists(
+    st.tuples(st.sampled_from(sorted(SCALAR)), st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=25
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(program=SCALAR_PROGRAM, seed=st.integers(0, 2**32 - 1))
+def test_random_programs_of_numbers_agree_with_micro(program: list[tuple[str, int, int]], seed: int) -> None:
+    """Chapter zero is an oracle too: 0-d tensors against the engine of plain numbers."""
+    numbers = np.random.default_rng(seed).uniform(-1.5, 1.5, 3)
+    leaves = [tg.tensor(np.array(x), requires_grad=True) for x in numbers]
+    values = [micro.Value(float(x)) for x in numbers]
+    y = run(program, list(leaves), lambda op, a, b: SCALAR[op][0](a, b))
+    z = run(program, list(values), lambda op, a, b: SCALAR[op][1](a, b))
+    np.testing.assert_allclose(y.item(), z.data, rtol=1e-12)
+    y.backward()
+    z.backward()
+    for leaf, value in zip(leaves, values, strict=True):
+        np.testing.assert_allclose(0.0 if leaf.grad is None else leaf.grad.item(), value.grad, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.oracle

@@ -23,6 +23,7 @@ Shape: TypeAlias = tuple[int, ...]
 Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
 Line: TypeAlias = Callable[[Any, list[Any]], Any]  # (which library, the values so far) -> one more value
 MANY = 40  # elements: no value grows beyond this
+PLAIN = ("negative", "absolute", "sin", "cos", "arctan", "arcsinh", "square")  # called alike by both
 
 
 class Ours:
@@ -31,7 +32,10 @@ class Ours:
     unary: ClassVar = {
         name: getattr(tg, name) for name in ("tanh", "sigmoid", "softplus", "relu", "negative", "absolute")
     }
-    binary: ClassVar = {name: getattr(tg, name) for name in ("add", "subtract", "multiply", "maximum", "minimum")}
+    binary: ClassVar = {
+        name: getattr(tg, name)
+        for name in ("add", "subtract", "multiply", "maximum", "minimum", "arctan2", "hypot", "logaddexp")
+    }
     softmax, log_softmax, logsumexp = tg.softmax, tg.log_softmax, tg.logsumexp
     concatenate, stack, where, matmul, linear = tg.concatenate, tg.stack, tg.where, tg.matmul, tg.linear
 
@@ -51,6 +55,8 @@ class Ours:
     def index(key: Array) -> Array:
         return key
 
+    einsum, flip, roll, cumsum, prod = tg.einsum, tg.flip, tg.roll, tg.cumsum, tg.prod
+
 
 class Theirs:
     """PyTorch's."""
@@ -58,9 +64,12 @@ class Theirs:
     def __init__(self, torch: Any) -> None:
         f = torch.nn.functional
         self.torch = torch
-        self.unary = {name: getattr(torch, name) for name in ("tanh", "sigmoid", "negative", "absolute")}
+        self.unary = {name: getattr(torch, name) for name in ("tanh", "sigmoid", *PLAIN)}
         self.unary |= {"softplus": f.softplus, "relu": torch.relu}
-        self.binary = {name: getattr(torch, name) for name in ("add", "subtract", "multiply", "maximum", "minimum")}
+        self.binary = {
+            name: getattr(torch, name)
+            for name in ("add", "subtract", "multiply", "maximum", "minimum", "arctan2", "hypot", "logaddexp")
+        }
         self.softmax, self.log_softmax, self.logsumexp = torch.softmax, torch.log_softmax, torch.logsumexp
         self.concatenate, self.stack, self.matmul, self.linear = torch.cat, torch.stack, torch.matmul, f.linear
 
@@ -82,6 +91,21 @@ class Theirs:
 
     def index(self, key: Array) -> Array:
         return self.torch.tensor(key)
+
+    def einsum(self, subscripts: str, *operands: Any) -> Any:
+        return self.torch.einsum(subscripts, *operands)
+
+    def flip(self, x: Any, axis: int) -> Any:
+        return self.torch.flip(x, (axis,))
+
+    def roll(self, x: Any, shift: int, axis: int) -> Any:
+        return self.torch.roll(x, shift, axis)
+
+    def cumsum(self, x: Any, axis: int) -> Any:
+        return self.torch.cumsum(x, axis)
+
+    def prod(self, x: Any, axis: int) -> Any:
+        return self.torch.prod(x, axis)
 
 
 # One line of a program -----------------------------------------------------------------------------------------------
@@ -199,7 +223,30 @@ def looked_up(draw: Draw, values: list[Array]) -> Line:
     return lambda lib, xs: xs[k][lib.index(key)]
 
 
-LINES = (unary, binary, binary, choose, reduction, along_an_axis, product, layer, rearranged, joined, parted, looked_up)
+def moved(draw: Draw, values: list[Array]) -> Line:
+    k = pick(draw, values, lambda x: x.ndim > 0)
+    axis = draw(st.sampled_from(range(-values[k].ndim, values[k].ndim)))
+    name = draw(st.sampled_from(["flip", "cumsum", "prod"]))
+    if draw(st.booleans()):
+        shift = draw(st.integers(-3, 3))
+        return lambda lib, xs: lib.roll(xs[k], shift, axis)
+    return lambda lib, xs: getattr(lib, name)(xs[k], axis)
+
+
+def contracted(draw: Draw, values: list[Array]) -> Line:
+    """An operand with itself, so that every index fits: all of it, but for some axes."""
+    k = pick(draw, values, lambda x: x.ndim > 0)
+    letters = "abc"[: values[k].ndim]
+    kept = "".join(draw(st.permutations(draw(st.lists(st.sampled_from(letters), unique=True)))))
+    if draw(st.booleans()):
+        return lambda lib, xs: lib.einsum(f"{letters},{letters}->{kept}", xs[k], xs[k])
+    return lambda lib, xs: lib.einsum(f"{letters}->{kept}", xs[k])
+
+
+LINES = (
+    unary, binary, binary, choose, reduction, along_an_axis, product, layer, rearranged, joined, parted, looked_up,
+    moved, contracted,
+)  # fmt: skip
 SHAPES: list[list[Shape]] = [
     [(2, 3), (3,), (3, 2)],
     [(), (2, 1), (1, 3)],
@@ -209,7 +256,7 @@ SHAPES: list[list[Shape]] = [
 
 
 @settings(
-    max_examples=120, deadline=None, derandomize=True,
+    max_examples=200, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )  # fmt: skip
 @given(data=st.data())
