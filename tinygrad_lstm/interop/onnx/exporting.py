@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lstm.engine.ops.nonlinear import relu
 from tinygrad_lstm.errors import WeightsError
 from tinygrad_lstm.interop.onnx.graph import Graph
-from tinygrad_lstm.interop.onnx.operators import OPERATORS, inputs_of
+from tinygrad_lstm.interop.onnx.operators import OPERATORS, attributes_of, inputs_of
 from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.recurrent import Recurrent
 
@@ -39,6 +38,7 @@ def export(layer: Recurrent, path: str | Path, *, initial_state: bool = False, l
     layers = _layers(layer)
     states, depth, count = layers[0][0].states, len(layers), len(layer.layers)
     steps, H = ("B", "T") if layer.batch_first else ("T", "B"), layers[0][0].hidden_size
+    direction = "bidirectional" if len(layer.directions) > 1 else "reverse" if layer.directions[0] else "forward"
 
     def parts(name: str) -> list[str]:
         """The names of each layer's part of a state."""
@@ -56,24 +56,21 @@ def export(layer: Recurrent, path: str | Path, *, initial_state: bool = False, l
     counts = graph.takes("lengths", "B", dtype=np.int32) if lengths else ""
 
     for k, cells in enumerate(layers):
-        operator, own = OPERATORS[type(cells[0])], [inputs_of(cell) for cell in cells]
-        W, R, B, P = (
-            graph.array(f"layer{k}.{name}", np.stack([one[name] for one in own])) if name in own[0] else ""
-            for name in "WRBP"
-        )
-        starts = [parts(f"{state}_0")[k] if initial_state else "" for state in states]
-        attributes: dict[str, Any] = dict(operator.attributes)
-        if operator.name == "RNN":
-            attributes["activations"] = ["Relu" if cell.nonlinearity is relu else "Tanh" for cell in cells]
+        own = [inputs_of(cell) for cell in cells]
+        weights = {name: graph.array(f"layer{k}.{name}", np.stack([one[name] for one in own])) for name in own[0]}
         Y = graph.node(
-            operator.name,
-            [y, W, R, B, counts, *starts, *([P] if P else [])],
+            OPERATORS[type(cells[0])].name,
+            [
+                *[y, weights["W"], weights["R"], weights.get("B", ""), counts],
+                *[parts(f"{state}_0")[k] if initial_state else "" for state in states],
+                *([weights["P"]] if "P" in weights else []),
+            ],
             f"layer{k}.Y",  # (T, directions, B, H)
             *[parts(f"{state}_n")[k] for state in states],
             name=f"layer{k}",
             hidden_size=H,
-            direction="bidirectional" if len(cells) > 1 else "reverse" if layer.directions[0] else "forward",
-            **attributes,
+            direction=direction,
+            **attributes_of(cells),
         )
         to = f"layer{k}.output" if k + 1 < depth else "output.by_time" if layer.batch_first else "output"
         y = _merged(graph, layer, Y, to)

@@ -8,10 +8,12 @@ B holds the input side's bias and then the hidden side's, P (dirs, 3H) the peeph
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.ops.nonlinear import relu
 from tinygrad_lstm.interop.torch import Layout
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import ResetBeforeGRUCell
@@ -38,6 +40,14 @@ OPERATORS: dict[type[Cell], Operator] = {
     GRUCell: Operator("GRU", ZRH, {"linear_before_reset": 1}),
     ResetBeforeGRUCell: Operator("GRU", ZRH, {"linear_before_reset": 0}),
 }
+
+
+def attributes_of(cells: Sequence[Any]) -> dict[str, Any]:
+    """What a node says of the cells of its directions, beside its operator."""
+    attributes: dict[str, Any] = dict(OPERATORS[type(cells[0])].attributes)
+    if isinstance(cells[0], RNNCell):
+        attributes["activations"] = ["Relu" if cell.nonlinearity is relu else "Tanh" for cell in cells]
+    return attributes
 
 
 def inputs_of(cell: Gates) -> dict[str, Array]:
