@@ -1,7 +1,7 @@
 """Modules: cells that read as their equations, and the layers that unroll and stack them.
 
 Read in this order: module, init, layers, cells, lstm_variants, gru_variants, unroll, packing, recurrent,
-scan, wrappers, utils.
+scan, wrappers, truncated, utils.
 """
 
 from tinygrad_lstm.nn import functional, init, utils
@@ -19,6 +19,7 @@ from tinygrad_lstm.nn.module import Module, ModuleList, Parameter, Sequential
 from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN, Recurrent
 from tinygrad_lstm.nn.scan import LinearCell, MinGRU, MinGRUCell, MinLSTM, MinLSTMCell, linear_scan
+from tinygrad_lstm.nn.truncated import Stateful, truncated_bptt
 from tinygrad_lstm.nn.unroll import Chain, Step, Trajectory, unroll
 from tinygrad_lstm.nn.wrappers import LockedDropout, RecurrentDropout, Residual, WeightDrop, Zoneout
 
@@ -27,6 +28,6 @@ __all__ = [
     "LayerNorm", "LayerNormGRUCell", "LayerNormLSTMCell", "Linear", "LinearCell", "LockedDropout", "MGUCell", "MinGRU",
     "MinGRUCell", "MinLSTM", "MinLSTMCell", "Module", "ModuleList", "PackedSequence", "Parameter", "PeepholeLSTMCell",
     "ProjectedLSTMCell", "RNNCell", "Recurrent", "RecurrentDropout", "ResetBeforeGRUCell", "Residual",
-    "SeparateLSTMCell", "Sequential", "Step", "Trajectory", "WeightDrop", "Zoneout", "functional", "init",
-    "linear_scan", "unroll", "utils",
+    "SeparateLSTMCell", "Sequential", "Stateful", "Step", "Trajectory", "WeightDrop", "Zoneout", "functional", "init",
+    "linear_scan", "truncated_bptt", "unroll", "utils",
 ]  # fmt: skip

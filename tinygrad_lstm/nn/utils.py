@@ -1,4 +1,4 @@
-"""Keeping gradients within bounds, between backward and the optimiser's step; and batches of different lengths."""
+"""What is done to gradients between backward and the optimiser's step; and batches of different lengths."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, GradError
 from tinygrad_lstm.nn.packing import PackedSequence, pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 __all__ = [
-    "PackedSequence", "clip_grad_norm_", "clip_grad_value_", "pack_padded_sequence", "pad_packed_sequence",
-    "pad_sequence",
+    "PackedSequence", "add_grad_noise_", "clip_grad_norm_", "clip_grad_value_", "pack_padded_sequence",
+    "pad_packed_sequence", "pad_sequence",
 ]  # fmt: skip
 
 
@@ -53,3 +54,25 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
     for parameter in [parameters] if isinstance(parameters, Tensor) else parameters:
         if parameter.grad is not None:
             parameter.grad = Tensor(np.clip(parameter.grad.data, -clip_value, clip_value))
+
+
+def add_grad_noise_(parameters: Iterable[Tensor] | Tensor, eta: float, gamma: float, step: int) -> None:
+    """Add normal noise of variance η / (1 + step)^γ to each gradient; less and less, as the steps go by from 0.
+
+    Neelakantan 2015: η is 0.01, 0.3 or 1, γ is 0.55. The noise is drawn from the generator of ``tg.manual_seed``.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.manual_seed(0)
+    >>> w = tg.zeros(3, requires_grad=True)
+    >>> w.sum().backward()
+    >>> add_grad_noise_(w, eta=0.01, gamma=0.55, step=0)
+    >>> w.grad.data.round(2)
+    array([1.01, 0.99, 1.06], dtype=float32)
+    """
+    if not (eta >= 0 and step >= 0):
+        raise ArgumentError(f"eta scales a variance and steps count from 0, so neither is negative: {eta}, {step}")
+    deviation = math.sqrt(eta / (1 + step) ** gamma)
+    for parameter in [parameters] if isinstance(parameters, Tensor) else parameters:
+        if (g := parameter.grad) is not None:
+            noise = deviation * generator().standard_normal(g.shape)
+            parameter.grad = Tensor(g.data + noise.astype(g.dtype))

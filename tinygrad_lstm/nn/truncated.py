@@ -1,0 +1,154 @@
+"""Long sequences in pieces: the state is carried on from piece to piece, its history is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.ops.shapes import concatenate
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike
+from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.nn.cells import State
+from tinygrad_lstm.nn.module import Module
+from tinygrad_lstm.nn.unroll import parts_of
+
+Layer: TypeAlias = Callable[[Any, Any], tuple[Any, State]]  # (x, state) -> (output, state)
+
+
+def detached(state: State) -> State:
+    """The same state without its history: where truncated BPTT cuts."""
+    parts = tuple([part.detach() for part in parts_of(state)])
+    return parts if isinstance(state, tuple) else parts[0]
+
+
+def refuse_the_future(layer: Layer) -> None:
+    """ArgumentError for a layer with a direction from T to 1: what comes later cannot hand it a state."""
+    parts = layer.modules() if isinstance(layer, Module) else ()
+    if any(any(getattr(part, "directions", ())) for part in parts):
+        raise ArgumentError("a layer that runs from T to 1 reads the future, so no piece can hand it a state")
+
+
+class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
+    """Truncated BPTT: every ``k1`` steps a loss, whose gradient goes back ``k2`` steps. To be iterated over.
+
+    The window that ends with step t = k1, 2 k1, ... begins with the state after step t - k2, cut off from its history,
+    and gives the loss of its last k1 steps: ``loss_of(output, now)``, for the outputs of the steps x[now]. k2 is k1
+    unless given: every step is run once. With a larger k2 the windows overlap, and each is run anew, for its gradient
+    is to be that of the weights of today. With k2 >= T it is full BPTT. Memory is that of a window's graph, or two.
+    After the loop ``state`` is the last state.
+
+    ``layer`` is anything called ``(x, state) -> (output, state)``, with time on the first axis of x and of the output.
+    (Williams & Peng 1990, their BPTT(k2; k1).)
+
+    Raises ArgumentError for k1 and k2 that are not 1 <= k1 <= k2, and for layers whose state cannot be carried on.
+
+    >>> from tinygrad_lstm import losses, nn, optim
+    >>> lstm, x, y = nn.LSTM(1, 8), np.ones((100, 2, 1)), np.zeros((100, 2, 8))
+    >>> sgd = optim.SGD(lstm.parameters(), lr=0.1)
+    >>> pieces = truncated_bptt(lstm, x, lambda h, now: losses.mse_loss(h, y[now]), k1=10, k2=20)
+    >>> for loss in pieces:
+    ...     sgd.zero_grad()
+    ...     loss.backward()
+    ...     sgd.step()
+    >>> len(pieces), pieces.state[0].shape
+    (10, (1, 2, 8))
+    """
+
+    def __init__(
+        self, layer: Layer, x: TensorLike, loss_of: Callable[[Any, slice], Tensor], *, k1: int, k2: int | None = None,
+        state: State | None = None,
+    ) -> None:  # fmt: skip
+        k2 = k1 if k2 is None else k2
+        if not 1 <= k1 <= k2:
+            raise ArgumentError(f"k1 new steps and k2 to go back, the new ones included: 1 <= k1 <= k2, not {k1}, {k2}")
+        if isinstance(layer, Stateful):
+            raise ArgumentError("truncated_bptt carries the state itself: give it the layer inside the Stateful")
+        if isinstance(layer, Module) and any(getattr(part, "batch_first", False) for part in layer.modules()):
+            raise ArgumentError("truncated_bptt cuts along the first axis, time: build the layer without batch_first")
+        refuse_the_future(layer)
+        self.x: Any = x if isinstance(x, Tensor | np.ndarray) else Tensor(x)
+        if not self.x.ndim or not len(self.x):
+            raise ShapeError(f"a sequence of at least one step is needed, time first, not {self.x.shape}")
+        self.layer, self.loss_of, self.k1, self.k2, self.start = layer, loss_of, k1, k2, state
+        self.state: State | None = None
+
+    def __len__(self) -> int:
+        """How many losses there will be: T / k1, rounded up."""
+        return -(-len(self.x) // self.k1)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """From the first step, with the initial state, whenever a loop begins."""
+        T = len(self.x)
+        overlap = self.k2 - self.k1 if self.k2 < T else T  # how far before its new steps a window begins
+        begin, state = 0, self.start
+        for new in range(0, T, self.k1):
+            end = new + self.k1
+            following = max(0, end - overlap)  # where the next window begins
+            loss, state = self._window(begin, following, new, min(end, T), state)
+            begin = following
+            yield loss
+            del loss  # so that its graph can go before the next is made
+
+    def _window(self, begin: int, following: int, new: int, end: int, state: State) -> tuple[Tensor, State]:
+        """The loss of the steps from ``new`` on, run from ``begin``; and the state at ``following``, to go on from."""
+        outputs = []
+        if begin < following:
+            output, state = self.layer(self.x[begin : min(following, end)], state)
+            outputs.append(output)
+        carried = detached(state) if following else state  # the initial state keeps its gradient
+        if following < end:
+            output, state = self.layer(self.x[following:end], state)
+            outputs.append(output)
+        self.state = detached(state)
+        output = outputs[0] if len(outputs) == 1 else concatenate(outputs)
+        return self.loss_of(output[new - begin :] if begin < new else output, slice(new, end)), carried
+
+
+class Stateful(Module):
+    """A layer that goes on where it stopped: each call starts from the state after the last, without its history.
+
+    ``reset_state()`` begins anew; ``reset_state(rows)``, bools (B,), only in those rows of the batch. ``state`` is what
+    the next call starts from.
+
+    Raises ShapeError where the batch has another size than that of the state kept.
+
+    >>> from tinygrad_lstm import nn
+    >>> layer, x = Stateful(nn.GRU(3, 5)), np.ones((4, 2, 3), np.float32)
+    >>> whole, _ = layer.layer(np.concatenate([x, x]))
+    >>> first, second = layer(x)[0], layer(x)[0]
+    >>> np.allclose(second.data, whole.data[4:], atol=1e-6)
+    True
+    """
+
+    def __init__(self, layer: Module) -> None:
+        refuse_the_future(layer)
+        self.layer = layer
+        self.state: State | None = None
+        self.rows: tuple[int, ...] = ()  # the shape of the inputs without their time axis
+
+    def forward(self, x: TensorLike, **options: Any) -> tuple[Any, State]:
+        """The layer's output and state, of which the next call starts from a copy without history."""
+        shape = np.shape(x.data if isinstance(x, Tensor) else x)
+        time = 1 if getattr(self.layer, "batch_first", False) and len(shape) == 3 else 0
+        rows = shape[:time] + shape[time + 1 :]
+        if self.state is not None and rows != self.rows:
+            raise ShapeError(
+                f"the state kept is of inputs {self.rows} at each step, these are {rows}: reset_state() comes first"
+            )
+        output, state = self.layer(x, self.state, **options)
+        self.state, self.rows = detached(state), rows
+        return output, state
+
+    def reset_state(self, rows: TensorLike | None = None) -> None:
+        """Forget the state; or, of a state (..., B, H), the rows of the batch for which ``rows`` (B,) is True."""
+        if rows is None or self.state is None:
+            self.state = None
+            return
+        parts = parts_of(self.state)
+        off = np.asarray(rows.data if isinstance(rows, Tensor) else rows)
+        if off.dtype != bool or any(part.ndim < 2 or off.shape != part.shape[-2:-1] for part in parts):
+            raise ShapeError(f"a bool for each row of the state {parts[0].shape}, not {off.dtype} {off.shape}")
+        cleared = tuple([Tensor(np.where(off[:, None], 0, part.data)) for part in parts])
+        self.state = cleared if isinstance(self.state, tuple) else cleared[0]
