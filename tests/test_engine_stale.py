@@ -98,7 +98,7 @@ def test_a_rule_that_fails_names_op_input_and_the_forward_line(rule: Any, error:
         y = cube(leaf([1.0, 2.0]))
     with pytest.raises(
         error,
-        match=rf"the rule of cube for x {what}.*in backward of cube of shape \(2,\), made at .*stale.* in net/t=3",
+        match=rf"the rule of cube for x {what}.*in backward of cube of shape \(2,\), made at .* in net/t=3",
     ):
         y.sum().backward()
 
@@ -109,7 +109,7 @@ def test_a_joint_rule_that_fails_names_op_and_line() -> None:
         return a * b
 
     product.defvjp_all(lambda g, a, b: 1 / "a")  # type: ignore[operator]  # on purpose
-    with pytest.raises(DtypeError, match="the rule of product failed: .*in backward of product of shape"):
+    with pytest.raises(DtypeError, match=r"the rule of product failed: .*in backward of product of shape"):
         product(leaf([1.0]), leaf([2.0])).sum().backward()
 
 

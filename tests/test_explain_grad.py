@@ -50,6 +50,14 @@ def test_no_path_cut_by_detach_names_the_line_and_the_tensor() -> None:
     assert str(why).startswith("The gradient of w (leaf) of shape (2,), made at ")
 
 
+def test_one_of_two_paths_cut_by_detach_is_noted() -> None:
+    w = leaf(2.0)
+    tg.label(w=w)
+    why = tg.explain_grad(w * w.detach(), w)
+    assert (why.verdict, why.norm) == ("fine", 2.0)
+    assert one_reason(why).startswith(f"elsewhere cut by detach() at {__file__}:")
+
+
 def test_no_path_at_all() -> None:
     w, v = leaf(1.0), leaf(2.0)
     why = tg.explain_grad(v * v, w)

@@ -82,6 +82,19 @@ def test_an_mlp_with_cross_entropy() -> None:
     assert "softmax_cross_entropy_targets,  # (40,), a literal of the graph" in text
 
 
+def test_a_graph_that_contains_a_backward_pass() -> None:
+    """The norm of a gradient, as in a penalty: the graph has what create_graph recorded."""
+    W, x = leaf([[0.3, -0.2], [0.1, 0.4]]), tg.tensor([[1.0, 2.0]])
+    tg.label(W=W, x=x)
+    loss = tg.tanh(tg.linear(x, W)).sum()
+    (g,) = tg.grad(loss, W, create_graph=True)
+    written = program((g * g).sum())
+    values = {name: W.data if name == "W" else x.data if name == "x" else np.ones((1, 2)) for name in written.inputs}
+    value, gradients = written.run(**values)
+    (expected,) = tg.grad((g * g).sum(), W)
+    np.testing.assert_allclose(gradients["W"], expected.data, rtol=1e-12)
+
+
 def test_masks_are_those_of_the_values_it_is_run_on() -> None:
     x = leaf([1.0, -1.0])
     tg.label(x=x)

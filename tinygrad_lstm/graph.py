@@ -34,7 +34,7 @@ class Vertex:
     scope: tuple[str, ...]
     step: int | None
     kind: Kind
-    params: dict[str, object]
+    params: dict[str, object]  # options, and literals by the names of their inputs; a large array by its shape
     requires_grad: bool
     place: SourceLine
 
@@ -119,10 +119,15 @@ def _vertex(node: Node, number: int, handed_on: bool) -> Vertex:
         scope=node.scope.path if node.scope is not None else (),
         step=node.step,
         kind=kind,
-        params=dict(node.params),
+        params={name: _brief(value) for name, value in node.params.items()},
         requires_grad=node.requires_grad,
         place=source_line(node.place),
     )
+
+
+def _brief(value: object) -> object:
+    """A parameter for the record: of a large array only what it is, so that the record does not keep it alive."""
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) and value.size > 8 else value
 
 
 @cache  # NumPy takes as long to name a dtype as we take for all the rest of a vertex

@@ -142,8 +142,8 @@ class Tensor(Operators):
         return make_source(node)
 
     def _labels(self) -> dict[int, str] | None:
-        labels = self._source.node.labels if self._source is not None else None
-        return {0: labels[self._source.index]} if labels and self._source.index in labels else None
+        name = self._source and (self._source.node.labels or {}).get(self._source.index)
+        return {0: name} if name else None
 
     @property
     def source(self) -> Source:

@@ -65,7 +65,7 @@ def explain_grad(loss: Tensor, param: Tensor) -> Explanation:
     if missing:
         return Explanation(name, "none", tuple(missing))
     seen = Evidence(loss, param.source.node)
-    notes = _notes(param, seen)
+    notes = _notes(loss, param)
     if seen.gradient is None:
         return Explanation(name, "none", ("no contribution came: every path is cut", *_grouped(seen.losses), *notes))
     g = seen.gradient[param.source.index] if isinstance(seen.gradient, list) else seen.gradient
@@ -133,8 +133,10 @@ def _few(lines: list[str]) -> list[str]:
 # What the pass showed -----------------------------------------------------------------------------------------------
 
 
-def _notes(param: Tensor, seen: Evidence) -> list[str]:
-    return [] if param.is_leaf else ["it is computed, so its .grad stays None unless retain_grad() was called"]
+def _notes(loss: Tensor, param: Tensor) -> list[str]:
+    """What else to know: other paths may have been cut."""
+    computed = [] if param.is_leaf else ["it is computed, so its .grad stays None unless retain_grad() was called"]
+    return computed + [f"elsewhere {cut}" for cut in _cuts(topological_order([loss.source.node], all_nodes=True))]
 
 
 def _grouped(losses: Sequence[Loss], all_lost: bool = False) -> list[str]:
