@@ -267,6 +267,7 @@ def test_what_onnx_cannot_say_is_refused(tmp_path: Path) -> None:
     ("GRU", {"direction": "bidirectional"}, {}, r"W is float32 \(1, 15, 3\), should be float \(2, 15, 3\)"),
     ("RNN", {"hidden_size": 7}, {}, r"hidden_size is 7, but R is float32 \(1, 5, 5\)"),
     ("RNN", {}, {"R": None}, "the file does not hold its R"),
+    ("RNN", {"direction": "sideways"}, {}, "direction=b'sideways' and layout=0 are not in the standard"),
     ("RNN", {"future": 1}, {}, "no cell of ours does future=1"),
 ])  # fmt: skip
 def test_nodes_that_are_none_of_our_cells(
@@ -289,7 +290,7 @@ def test_broken_files(tmp_path: Path) -> None:
         with pytest.raises(WeightsError, match=r"bad.onnx is not a whole .onnx file"):
             interop.onnx.load(bad)
     bad.write_bytes(b"")
-    with pytest.raises(WeightsError, match="has no node RNN, LSTM or GRU"):
+    with pytest.raises(WeightsError, match=r"bad.onnx: no node RNN, LSTM or GRU"):
         interop.onnx.load(bad)
     model = onnx.load(good)
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-4]
@@ -300,6 +301,21 @@ def test_broken_files(tmp_path: Path) -> None:
         interop.onnx.load(tmp_path / "none.onnx")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         interop.onnx.export(nn.LSTM(D, H), tmp_path / "nowhere" / "layer.onnx")
+
+
+def test_a_file_with_wrong_bytes_is_read_or_refused(tmp_path: Path) -> None:
+    path, rng = tmp_path / "layer.onnx", np.random.default_rng(0)
+    interop.onnx.export(nn.LSTM(D, H, cell=nn.PeepholeLSTMCell), path)
+    whole, refused = path.read_bytes(), 0
+    for _ in range(300):
+        content = bytearray(whole)
+        content[rng.integers(0, 200)] = rng.integers(0, 256)
+        path.write_bytes(content)
+        try:
+            interop.onnx.load(path)
+        except WeightsError:
+            refused += 1
+    assert refused > 100
 
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN, Recurrent
 LAYERS: dict[str, type[Recurrent]] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 DEFAULTS: dict[str, Any] = {"direction": b"forward", "layout": 0, "input_forget": 0, "linear_before_reset": 0}
+DIRECTIONS = (b"forward", b"reverse", b"bidirectional")
 ACTIVATIONS = {"RNN": ["tanh"], "LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}  # so by default
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 READ = {*DEFAULTS, "hidden_size", "activations", "activation_alpha", "activation_beta", "output_sequence"}
@@ -41,37 +42,42 @@ def load(path: str | Path) -> dict[str, Recurrent]:
     """
     onnx = package()
     try:
-        graph = onnx.load(path).graph
-        tensors = {tensor.name: tensor for tensor in graph.initializer}
-        tensors |= {node.output[0]: attribute.t for node in graph.node if node.op_type == "Constant"
-                    for attribute in node.attribute if attribute.name == "value"}  # fmt: skip
-        nodes = [node for node in graph.node if node.op_type in LAYERS and node.domain in ("", "ai.onnx")]
-        weights = {name: onnx.numpy_helper.to_array(tensors[name])
-                   for node in nodes for name in node.input if name in tensors}  # fmt: skip
+        return _layers(onnx.load(path).graph)
     except FileNotFoundError:
         raise
-    except Exception as error:  # on a broken file the readers of messages and of tensors raise nearly anything
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    except Exception as error:  # a broken file may hold anything, and its readers raise nearly anything
         raise WeightsError(f"{path} is not a whole .onnx file ({str(error) or type(error).__name__})") from error
+
+
+def _layers(graph: Any) -> dict[str, Recurrent]:
+    """The layers by the names of their nodes."""
+    nodes = [node for node in graph.node if node.op_type in LAYERS and node.domain in ("", "ai.onnx")]
     if not nodes:
-        raise WeightsError(f"{path} has no node RNN, LSTM or GRU in its graph")
+        raise WeightsError("no node RNN, LSTM or GRU in the file's graph")
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    tensors |= {node.output[0]: attribute.t for node in graph.node if node.op_type == "Constant"
+                for attribute in node.attribute if attribute.name == "value"}  # fmt: skip
     layers: dict[str, Recurrent] = {}
     for node in nodes:
         name = node.name if node.name and node.name not in layers else next(filter(None, node.output))
         try:
-            layers[name] = _layer(node, weights)
+            layers[name] = _layer(node, tensors)
         except WeightsError as error:
-            raise WeightsError(f"{path}: {node.op_type} {name!r}: {error}") from None
+            raise WeightsError(f"{node.op_type} {name!r}: {error}") from None
     return layers
 
 
-def _layer(node: Any, weights: dict[str, Array]) -> Recurrent:
+def _layer(node: Any, tensors: dict[str, Any]) -> Recurrent:
     """One node as a layer."""
-    given = {attribute.name: package().helper.get_attribute_value(attribute) for attribute in node.attribute}
+    onnx = package()
+    given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
     names = {key: name for key, name in zip(INPUTS, node.input, strict=False) if key in ("W", "R", "B", "P") and name}
-    missing = [name for name in names.values() if name not in weights]
+    missing = [name for name in names.values() if name not in tensors]
     if missing or not {"W", "R"} <= names.keys():
         raise WeightsError(f"the file does not hold its {', '.join(missing) or 'W and R'}")
-    arrays = {key: weights[name] for key, name in names.items()}
+    arrays = {key: onnx.numpy_helper.to_array(tensors[name]) for key, name in names.items()}
     options = DEFAULTS | given
     both = options["direction"] == b"bidirectional"
     cell = _cell(node.op_type, options, 1 + both, "P" in arrays)
@@ -93,6 +99,8 @@ def _cell(operator: str, options: dict[str, Any], ways: int, peepholes: bool) ->
         raise WeightsError(f"no cell of ours does {said}")
     usual = ACTIVATIONS[operator] * ways
     activations = [name.decode().lower() for name in options.get("activations", [])] or usual
+    if options["direction"] not in DIRECTIONS or options["layout"] not in (0, 1):
+        raise WeightsError(f"direction={options['direction']!r} and layout={options['layout']} are not in the standard")
     if operator == "RNN" and activations == ["relu"] * ways:
         return partial(RNNCell, nonlinearity="relu")
     if activations != usual:
