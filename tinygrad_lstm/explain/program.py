@@ -25,6 +25,9 @@ from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError, Unsupport
 from tinygrad_lstm.explain.prelude import Prelude, atom
 
 
+REDUCTIONS = {"sum", "mean", "max", "min", "prod", "var", "std"}  # these mean all axes where none is named
+
+
 class Program:
     """The text of a program, ``source``, and what it takes: ``inputs``, each with its shape and what it is.
 
@@ -201,6 +204,8 @@ class _Writer:
         assert node.op is not None
         name = self.names[node]
         called = self.prelude.call(node.op.forward, node.op.name, self.parameters(node))
+        if node.op.name in REDUCTIONS:
+            called = called.replace(", keepdims=False", "").replace(", axis=None", "")  # as one would write it
         self.write(node, f"{name}, {name}_saved = {called}" if node.op.saves else f"{name} = {called}")
 
     # Backward ---------------------------------------------------------------------------------------------------------
