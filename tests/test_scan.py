@@ -215,5 +215,7 @@ def test_what_does_not_fit_is_told() -> None:
         linear_scan(tg.ones(0, 2), tg.ones(0, 2))
     with pytest.raises(ShapeError, match=r"D = 4, not \(7, 3, 5\)"):
         nn.MinLSTM(D, H)(tg.ones(T, B, D + 1))
+    with pytest.raises(ArgumentError, match="outside is one of 'zero', 'repeat', 'raw', not 'packed'"):
+        unroll_scanned(nn.MinGRUCell(D, H), tg.ones(T, B, D), outside="packed")  # type: ignore[arg-type]  # the point
     with pytest.raises(TypeError, match="LinearCell has no coefficients"):
         LinearCell(D, H)(tg.ones(B, D))

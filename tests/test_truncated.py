@@ -242,15 +242,16 @@ def test_a_stateful_layer_with_the_batch_first_and_lengths() -> None:
     output, _ = layer(x[:, :3])
     row = np.concatenate([x[1:, :2], x[1:, :3]], axis=1)
     np.testing.assert_allclose(output.data[1], layer.layer(row)[0].data[0, 2:], rtol=1e-12)
-    with pytest.raises(ShapeError, match=r"of inputs \(2, 3\) at each step, these are \(1, 3\): reset_state\(\)"):
+    with pytest.raises(ShapeError, match=r"of inputs \(2, 3\) at each step, these are \(1, 3\): first reset_state\(\)"):
         layer(x[:1])
     layer.reset_state()
     layer(x[:1])
 
 
 WRONG: list[tuple[Any, type[Exception], str]] = [
-    (lambda x: nn.truncated_bptt(make(), x, weighed, k1=0), ArgumentError, "1 <= k1 <= k2, not 0, 0"),
-    (lambda x: nn.truncated_bptt(make(), x, weighed, k1=3, k2=2), ArgumentError, "1 <= k1 <= k2, not 3, 2"),
+    (lambda x: nn.truncated_bptt(make(), x, weighed, k1=0), ArgumentError, "1 <= k1 <= k2, not 0 and 0"),
+    (lambda x: nn.truncated_bptt(make(), x, weighed, k1=3, k2=2), ArgumentError, "1 <= k1 <= k2, not 3 and 2"),
+    (lambda x: nn.truncated_bptt(make(), x, weighed, k1=2.5), ArgumentError, "whole numbers"),  # type: ignore[arg-type]
     (lambda x: nn.truncated_bptt(make(batch_first=True), x, weighed, k1=2), ArgumentError, "without batch_first"),
     (lambda x: nn.truncated_bptt(Reader(batch_first=True), x, weighed, k1=2), ArgumentError, "without batch_first"),
     (lambda x: nn.truncated_bptt(make(reverse=True), x, weighed, k1=2), ArgumentError, "reads the future"),

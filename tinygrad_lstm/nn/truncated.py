@@ -39,8 +39,8 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
     is to be that of the weights of today. With k2 >= T it is full BPTT. Memory is that of a window's graph, or two.
     After the loop ``state`` is the last state.
 
-    ``layer`` is anything called ``(x, state) -> (output, state)``, with time on the first axis of x and of the output.
-    (Williams & Peng 1990, their BPTT(k2; k1).)
+    ``layer`` is anything called ``(x, state) -> (output, state)``, with time on the first axis of x and of the output; x
+    is data, so an embedding is part of the layer. (Williams & Peng 1990, their BPTT(k2; k1).)
 
     Raises ArgumentError for k1 and k2 that are not 1 <= k1 <= k2, and for layers whose state cannot be carried on.
 
@@ -61,8 +61,8 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
         state: State | None = None,
     ) -> None:  # fmt: skip
         k2 = k1 if k2 is None else k2
-        if not 1 <= k1 <= k2:
-            raise ArgumentError(f"k1 new steps and k2 to go back, the new ones included: 1 <= k1 <= k2, not {k1}, {k2}")
+        if not (k1 == int(k1) and k2 == int(k2) and 1 <= k1 <= k2):
+            raise ArgumentError(f"k1 new steps and k2 to go back, whole numbers, 1 <= k1 <= k2, not {k1} and {k2}")
         if isinstance(layer, Stateful):
             raise ArgumentError("truncated_bptt carries the state itself: give it the layer inside the Stateful")
         if isinstance(layer, Module) and any(getattr(part, "batch_first", False) for part in layer.modules()):
@@ -126,19 +126,19 @@ class Stateful(Module):
         refuse_the_future(layer)
         self.layer = layer
         self.state: State | None = None
-        self.rows: tuple[int, ...] = ()  # the shape of the inputs without their time axis
+        self.step_shape: tuple[int, ...] = ()  # that of the inputs without their time axis
 
     def forward(self, x: TensorLike, **options: Any) -> tuple[Any, State]:
         """The layer's output and state, of which the next call starts from a copy without history."""
         shape = np.shape(x.data if isinstance(x, Tensor) else x)
         time = 1 if getattr(self.layer, "batch_first", False) and len(shape) == 3 else 0
-        rows = shape[:time] + shape[time + 1 :]
-        if self.state is not None and rows != self.rows:
+        step = shape[:time] + shape[time + 1 :]
+        if self.state is not None and step != self.step_shape:
             raise ShapeError(
-                f"the state kept is of inputs {self.rows} at each step, these are {rows}: reset_state() comes first"
+                f"the state kept is of inputs {self.step_shape} at each step, these are {step}: first reset_state()"
             )
         output, state = self.layer(x, self.state, **options)
-        self.state, self.rows = detached(state), rows
+        self.state, self.step_shape = detached(state), step
         return output, state
 
     def reset_state(self, rows: TensorLike | None = None) -> None:

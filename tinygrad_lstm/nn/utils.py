@@ -10,11 +10,17 @@ import numpy as np
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.nn.packing import PackedSequence, pack_padded_sequence, pad_packed_sequence, pad_sequence
+from tinygrad_lstm.nn.packing import (
+    PackedSequence,
+    lengths_to_mask,
+    pack_padded_sequence,
+    pad_packed_sequence,
+    pad_sequence,
+)
 
 __all__ = [
-    "PackedSequence", "add_grad_noise_", "clip_grad_norm_", "clip_grad_value_", "pack_padded_sequence",
-    "pad_packed_sequence", "pad_sequence",
+    "PackedSequence", "add_grad_noise_", "clip_grad_norm_", "clip_grad_value_", "lengths_to_mask",
+    "pack_padded_sequence", "pad_packed_sequence", "pad_sequence",
 ]  # fmt: skip
 
 
