@@ -105,6 +105,11 @@ def parts_of(state: State) -> tuple[Tensor, ...]:
     return state if isinstance(state, tuple) else (state,)
 
 
+def as_state(parts: Sequence[Tensor]) -> State:
+    """The inverse of ``parts_of``."""
+    return tuple(parts) if len(parts) > 1 else parts[0]
+
+
 def named_state(cell: Cell, state: State) -> dict[str, Tensor]:
     """A cell's state by the names of its parts."""
     return dict(zip(cell.states, parts_of(state), strict=True))
@@ -113,8 +118,7 @@ def named_state(cell: Cell, state: State) -> dict[str, Tensor]:
 def held(mask: np.ndarray, new: State, old: State) -> State:
     """The new state in the rows where the mask is on; the others carry their old state on."""
     rows = np.expand_dims(mask, -1)
-    parts = tuple([where(rows, n, tag(o, "carry")) for n, o in zip(parts_of(new), parts_of(old), strict=True)])
-    return parts if isinstance(new, tuple) else parts[0]
+    return as_state([where(rows, n, tag(o, "carry")) for n, o in zip(parts_of(new), parts_of(old), strict=True)])
 
 
 def masked(x: Tensor, mask: TensorLike | None) -> tuple[np.ndarray | None, Tensor]:
@@ -161,6 +165,7 @@ def unroll(
     state = cell.checked_state(state, x.shape[1:-1], x.dtype)
     initial = named_state(cell, state)
     label(**initial)
+    state = as_state([tag(part, "initial") for part in parts_of(state)])  # reads of it reach back in time as well
     cell.begin()
     steps: list[Step] = []
     outputs: list[Tensor] = []
