@@ -120,6 +120,12 @@ def test_indexing_splitting_and_reading_an_embedding() -> None:
     check(y + x[np.arange(12).reshape(3, 4) > 3].sum(), x=x, E=E)
 
 
+def test_an_element_of_a_0d_array_beside_other_reads() -> None:
+    x = leaf(2.0)
+    tg.label(x=x)
+    check(x[()] * 3.0 + x * x + x[()] * 2.0, x=x)
+
+
 def test_the_literal_arrays_are_named_once() -> None:
     x, mask = leaf(np.ones(50)), np.arange(50.0)
     tg.label(x=x)

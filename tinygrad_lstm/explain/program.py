@@ -24,7 +24,6 @@ from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError, UnsupportedError
 from tinygrad_lstm.explain.prelude import Prelude, atom
 
-
 REDUCTIONS = {"sum", "mean", "max", "min", "prod", "var", "std"}  # these mean all axes where none is named
 
 
