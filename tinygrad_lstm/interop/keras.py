@@ -8,8 +8,9 @@ The bias of a GRU with ``reset_after=True``, our ``GRUCell``, is (2, 3H): the in
 the forward and then the reverse cell's; a stack is Keras layers one after the other, and so are their lists:
 ``keras.Sequential([...]).get_weights()``. Keras itself is not needed here.
 
-What a layer of Keras does with them must be told to it: ``recurrent_activation="sigmoid"`` (its default), "tanh" or
-"relu" as in ours. Its outputs with ``go_backwards`` are in the order in which they were computed, ours in that of x.
+What else a layer of Keras does must be told to both: "relu" for instance. Where a mask is off its output is that of
+``outside="repeat"``, in a Bidirectional that of "zero"; with ``go_backwards``, our ``reverse``, it comes in the order
+in which it was computed, ours in that of x.
 """
 
 from __future__ import annotations
