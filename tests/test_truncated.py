@@ -158,6 +158,7 @@ def most_nodes(steps: int, k1: int, k2: int) -> int:
     for loss in nn.truncated_bptt(layer, sequence(1, steps, B, D), loss_of, k1=k1, k2=k2):
         loss.backward()
         counts.append(live_nodes() - before)
+        del loss  # or its graph would still be there while the next is made
     return max(counts)
 
 
@@ -169,7 +170,7 @@ def test_memory_is_that_of_a_window_however_long_the_sequence(k1: int, k2: int) 
 def test_memory_grows_with_the_window_in_a_straight_line() -> None:
     ten, twenty, forty = (most_nodes(120, k, k) for k in (10, 20, 40))
     assert forty - twenty == 2 * (twenty - ten)
-    assert most_nodes(200, 200, 200) > 2 * forty  # full BPTT
+    assert most_nodes(200, 200, 200) > 4 * forty  # full BPTT
 
 
 class Reader(nn.Module):

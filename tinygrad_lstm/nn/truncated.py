@@ -36,11 +36,11 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
     The window that ends with step t = k1, 2 k1, ... begins with the state after step t - k2, cut off from its history,
     and gives the loss of its last k1 steps: ``loss_of(output, now)``, for the outputs of the steps x[now]. k2 is k1
     unless given: every step is run once. With a larger k2 the windows overlap, and each is run anew, for its gradient
-    is to be that of the weights of today. With k2 >= T it is full BPTT. Memory is that of a window's graph, or two.
-    After the loop ``state`` is the last state.
+    is to be that of the weights of today. With k2 >= T it is full BPTT. In memory are the graph of one window, and that
+    of the loss before it while somebody holds it. After the loop ``state`` is the last state.
 
-    ``layer`` is anything called ``(x, state) -> (output, state)``, with time on the first axis of x and of the output; x
-    is data, so an embedding is part of the layer. (Williams & Peng 1990, their BPTT(k2; k1).)
+    ``layer`` is anything called ``(x, state) -> (output, state)``, with time on the first axis of x and output; x is
+    data, so an embedding is part of the layer. (Williams & Peng 1990, their BPTT(k2; k1).)
 
     Raises ArgumentError for k1 and k2 that are not 1 <= k1 <= k2, and for layers whose state cannot be carried on.
 
