@@ -1,6 +1,18 @@
-"""Where the gradient went: an exact account of its routes through an unrolled network."""
+"""Where the gradient went: an exact account of its routes through an unrolled network.
+
+Read in this order: edges, routes, ledger, lag, flow, jacobian, strongest.
+"""
 
 from tinygrad_lstm.paths.edges import cut, edge_class, edge_weight
+from tinygrad_lstm.paths.flow import Flow, FlowEdge, flow
+from tinygrad_lstm.paths.jacobian import Horizon, StateJacobian, half_life, horizon, state_jacobian
+from tinygrad_lstm.paths.lag import LagMatrix, lag_matrix
+from tinygrad_lstm.paths.ledger import Ledger, Use, ledger
 from tinygrad_lstm.paths.routes import Routes, routes
+from tinygrad_lstm.paths.strongest import PathEdge, StrongestPath, strongest_path
 
-__all__ = ["Routes", "cut", "edge_class", "edge_weight", "routes"]
+__all__ = [
+    "Flow", "FlowEdge", "Horizon", "LagMatrix", "Ledger", "PathEdge", "Routes", "StateJacobian", "StrongestPath", "Use",
+    "cut", "edge_class", "edge_weight", "flow", "half_life", "horizon", "lag_matrix", "ledger", "routes",
+    "state_jacobian", "strongest_path",
+]  # fmt: skip

@@ -1,0 +1,191 @@
+"""The gradient as a conserved flow: what runs along each edge, with its sign, and at every node in = out.
+
+Move the source a little in a direction v. Every value x_u then moves by its tangent ẋ_u = (∂x_u/∂source) v, and the
+loss by ⟨∂L/∂source, v⟩. How much of that came through the edge u → w? What w hands back to u, paired with how u moves:
+
+    flow(u → w) = ⟨ (∂x_w/∂x_u)ᵀ dL/dx_w , ẋ_u ⟩
+
+What flows into a node flows out of it, and every cut between source and loss carries the whole directional derivative:
+Kirchhoff's law, so the picture can be checked. Two passes find all of it: one of tangents, forward, one of cotangents,
+backward. The tangents come from the ops' own rules, which are linear in g: the derivative of g ↦ rule(g) is the
+transpose of the transpose.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.autodiff import backpropagate, dense, unbroadcast
+from tinygrad_lstm.engine.gradients import grad
+from tinygrad_lstm.engine.node import Edge, Node, topological_order
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.scope import current_hook, enable_grad
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, seed
+from tinygrad_lstm.errors import GradError, ShapeError
+from tinygrad_lstm.graph import Graph, graph_of
+from tinygrad_lstm.paths.edges import EdgeClass, edge_class
+from tinygrad_lstm.paths.routes import refuse_fused
+
+Array: TypeAlias = np.ndarray
+Tangents: TypeAlias = dict[tuple[Node, int], Array]
+
+
+class FlowEdge(NamedTuple):
+    """What runs along one edge. ``source`` and ``target`` are ids of ``Flow.graph``."""
+
+    source: int
+    target: int
+    position: int
+    name: str
+    kind: EdgeClass
+    flow: float
+
+
+class Flow:
+    """The flow from one tensor to a loss: ``edges``, ``total`` (the directional derivative), and cuts through it."""
+
+    def __init__(self, graph: Graph, edges: Sequence[FlowEdge], total: float, source: int) -> None:
+        self.graph, self.edges, self.total, self.source = graph, list(edges), total, source
+
+    @cached_property
+    def inflow(self) -> dict[int, float]:
+        """What flows into each vertex from what it reads."""
+        sums: dict[int, float] = defaultdict(float)
+        for edge in self.edges:
+            sums[edge.target] += edge.flow
+        return dict(sums)
+
+    @cached_property
+    def outflow(self) -> dict[int, float]:
+        """What flows out of each vertex to its readers."""
+        sums: dict[int, float] = defaultdict(float)
+        for edge in self.edges:
+            sums[edge.source] += edge.flow
+        return dict(sums)
+
+    def cut(self, t: int) -> float:
+        """What passes from the steps up to t to all that comes after: the total, for every t from the source's on."""
+        before = {vertex.id for vertex in self.graph.vertices if vertex.step is not None and vertex.step <= t} | {
+            self.source
+        }
+        out = sum(e.flow for e in self.edges if e.source in before and e.target not in before)
+        back = sum(e.flow for e in self.edges if e.source not in before and e.target in before)
+        return out - back
+
+    def by_class(self, t: int) -> dict[EdgeClass, float]:
+        """What passes from the steps up to t to later ones, by the class of the edge."""
+        before = {v.id for v in self.graph.vertices if v.step is not None and v.step <= t} | {self.source}
+        sums: dict[EdgeClass, float] = defaultdict(float)
+        for edge in self.edges:
+            if edge.source in before and edge.target not in before:
+                sums[edge.kind] += edge.flow
+        return dict(sums)
+
+    def __str__(self) -> str:
+        """A table: at each cut, what each class of edges carries, in parts of the total."""
+        steps = sorted({v.step for v in self.graph.vertices if v.step is not None})
+        first = self.graph.vertices[self.source].step or (steps[0] if steps else 0)
+        cuts = {t: self.by_class(t) for t in steps if t >= first}
+        kinds = sorted({kind for sums in cuts.values() for kind in sums})
+        lines = [f"flow of {self.total:.4g}, by what it takes from step t on",
+                 f"{'t':>5}" + "".join(f" {kind:>10}" for kind in kinds) + f" {'in all':>10}"]  # fmt: skip
+        lines += [
+            f"{t:5d}" + "".join(f" {sums.get(kind, 0.0):10.4g}" for kind in kinds) + f" {self.cut(t):10.4g}"
+            for t, sums in cuts.items()
+        ]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"Flow({self.total:.4g} along {len(self.edges)} edges)"
+
+
+def flow(loss: Tensor, source: Tensor, direction: TensorLike = None) -> Flow:
+    """The flow on every edge between a tensor and a loss, for a direction v (by default the gradient: total ‖∇‖²).
+
+    v = source · ∇ as a direction gives attributions of the input. Cost: one tangent pass (each rule run once, recorded,
+    and differentiated) and two backward passes, one where a direction is given. The graph is kept.
+
+    >>> import numpy as np
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.tensor(np.array(3.0), requires_grad=True)
+    >>> tg.label(x=x)
+    >>> y = x * x + x
+    >>> [(edge.name, edge.flow) for edge in flow(y, x, 1.0).edges]
+    [('a', 6.0), ('b', 1.0), ('a', 3.0), ('b', 3.0)]
+    """
+    if not source.requires_grad:
+        raise GradError("the source does not require a gradient, so none flows from it")
+    refuse_fused(loss)
+    (gradient,) = grad(loss, source, retain_graph=True)
+    v = (
+        gradient.data
+        if direction is None
+        else np.asarray(direction.data if isinstance(direction, Tensor) else direction)
+    )
+    if v.shape != source.shape:
+        raise ShapeError(f"a direction of shape {v.shape} for a source of shape {source.shape}")
+    graph = graph_of(loss)
+    tangents = tangents_of(loss, source, v)
+    outer = current_hook.get()
+    edges: list[FlowEdge] = []
+
+    def watch(edge: Edge, g: Any) -> Any:
+        g = g if outer is None else outer(edge, g)
+        tangent = tangents.get((edge.source, edge.index))
+        if g is not None and tangent is not None:
+            amount = float(np.vdot(g, tangent))
+            edges.append(FlowEdge(graph.id_of(edge.source), graph.id_of(edge.reader), edge.position, edge.name,
+                                  edge_class(edge), amount))  # fmt: skip
+        return g
+
+    start = [seed(loss, None, False)]
+    for _ in backpropagate([loss.source], start, targets={source.source.node}, retain_graph=True, hook=watch):
+        pass
+    return Flow(graph, edges, float(np.vdot(gradient.data, v)), graph.id_of(source))
+
+
+def tangents_of(loss: Tensor, source: Tensor, direction: Array) -> Tangents:
+    """How every value between source and loss moves when the source moves in this direction."""
+    tangents: Tangents = {(source.source.node, source.source.index): np.asarray(direction, source.dtype)}
+    for node in topological_order([loss.source.node]):
+        if node.plan is not None and node is not source.source.node:
+            moving = [s is not None and (s.node, s.index) in tangents for s in node.sources]
+            if any(moving):
+                tangents.update(pushed(node, moving, tangents))
+    return tangents
+
+
+def pushed(node: Node, moving: Sequence[bool], tangents: Tangents) -> Tangents:
+    """The tangents of a node's outputs, from those of its inputs: the vjp of each of its rules."""
+    plan = node.plan
+    assert plan is not None
+    if node.kept is None:
+        raise GradError(f"the graph was freed by an earlier backward, through {node}: say retain_graph=True there")
+    results = [np.zeros(shape, dtype) for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
+    with enable_grad():
+        g = [Tensor(np.zeros_like(y), requires_grad=True) for y in results]
+        given: Any = g if plan.several else g[0]
+        if plan.joint is not None:
+            given = plan.joint(given, *node.kept)
+        for position, rule, needs in plan.calls:
+            source = node.sources[position]
+            if source is None or not moving[position]:
+                continue
+            c = rule(given, *[node.kept[k] for k in needs])
+            if c is None:
+                continue
+            shape = source.node.shapes[source.index]
+            c = dense(c, shape, True) if isinstance(c, IndexedCotangent) else c
+            if not isinstance(c, Tensor) or not c.requires_grad:
+                continue
+            c = unbroadcast(c, shape, node, position) if c.shape != shape else c
+            tangent = tangents[source.node, source.index]
+            for k, part in enumerate(grad(c, g, tangent, retain_graph=True, allow_unused=True)):
+                if part is not None:
+                    results[k] += part.data
+    return {(node, k): part for k, part in enumerate(results)}

@@ -1,0 +1,130 @@
+"""How far a state reaches: Jacobians between states, what of them is the belt, and how long a unit remembers."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.gradients import grad
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike
+from tinygrad_lstm.errors import ArgumentError, GradError
+from tinygrad_lstm.paths.edges import cut
+from tinygrad_lstm.paths.routes import refuse_fused
+
+Array: TypeAlias = np.ndarray
+
+
+class StateJacobian:
+    """∂y/∂x, all paths counted: ``matrix`` (*y.shape, *x.shape), ``norm`` (the largest singular value), and ``belt``.
+
+    ``belt`` is the part that never left the carries: for C_T and C_t of an LSTM, diag(f_{t+1} ⊙ ... ⊙ f_T).
+    """
+
+    def __init__(self, y: Tensor, x: Tensor, matrix: Array) -> None:
+        self.y, self.x, self.matrix = y, x, matrix
+
+    @cached_property
+    def singular_values(self) -> Array:
+        """Of the matrix with y and x laid flat, largest first."""
+        return np.linalg.svd(self.matrix.reshape(self.y.size, self.x.size), compute_uv=False)
+
+    @property
+    def norm(self) -> float:
+        """The largest factor by which a change of x can grow on its way to y."""
+        return float(self.singular_values.max(initial=0.0))
+
+    @cached_property
+    def belt(self) -> Array:
+        """The Jacobian with every crossing and peephole cut. As many backward passes again as y has elements."""
+        with cut("crossing"), cut("peephole"):
+            return rows_of(self.y, self.x)
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{value:.4g}" for value in self.singular_values[:6])
+        names = self.y.source.node.label or "y", self.x.source.node.label or "x"
+        return f"∂{names[0]}/∂{names[1]}: {self.matrix.shape}, norm {self.norm:.4g}, singular values {values}" + (
+            ", ..." if len(self.singular_values) > 6 else ""
+        )
+
+
+def state_jacobian(y: Tensor, x: Tensor) -> StateJacobian:
+    """The Jacobian of one state by another, e.g. h_T by h_t: one backward pass for each element of y.
+
+    ∂C_t/∂C_{t-1} is diag(f_t) only with h held fixed (``belt``); in full, h_{t-1} also moves, and with it the gates.
+
+    >>> import numpy as np
+    >>> import tinygrad_lstm as tg
+    >>> steps = tg.nn.LSTM(2, 3).unroll(np.ones((5, 2))).steps
+    >>> jacobian = state_jacobian(steps[3].c, steps[2].c)
+    >>> np.allclose(jacobian.belt, np.diag(steps[3].f.data)), np.allclose(jacobian.matrix, jacobian.belt)
+    (True, False)
+    """
+    if not (y.requires_grad and x.requires_grad):
+        raise GradError("both states must be of a graph: make the run with parameters that require a gradient")
+    refuse_fused(y)
+    return StateJacobian(y, x, rows_of(y, x))
+
+
+def rows_of(y: Tensor, x: Tensor) -> Array:
+    """∂y/∂x, a row for each element of y."""
+    matrix = np.zeros((y.size, *x.shape), y.dtype)
+    for k in range(y.size):
+        e = np.zeros(y.size, y.dtype)
+        e[k] = 1
+        (g,) = grad(y, x, e.reshape(y.shape), retain_graph=True, allow_unused=True)
+        if g is not None:
+            matrix[k] = g.data
+    return matrix.reshape(*y.shape, *x.shape)
+
+
+def half_life(f: TensorLike) -> Array:
+    """After how many steps a gate of f leaves half of what it holds: ln ½ / ln f, unit by unit.
+
+    >>> half_life(np.array([0.5, 0.99, 0.999])).round(1).tolist()
+    [1.0, 69.0, 692.8]
+    """
+    array = np.asarray(f.data if isinstance(f, Tensor) else f, float)
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise ArgumentError("a forget gate is between 0 and 1")
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(0.5) / np.log(array))
+
+
+class Horizon:
+    """How much of a loss each state can still move: ‖dL/dh_t‖ and, where there is one, ‖dL/dc_t‖, for t = 1..T.
+
+    ``norms["h"]`` (T,), ``norms["c"]`` (T,); ``half_lives`` (H,) of the units, from the mean of f over time and batch,
+    for a cell that has an f.
+    """
+
+    def __init__(self, norms: dict[str, Array], half_lives: Array | None) -> None:
+        self.norms, self.half_lives = norms, half_lives
+
+    def __str__(self) -> str:
+        """A table: t and the norms."""
+        T = len(next(iter(self.norms.values())))
+        lines = [f"{'t':>5}" + "".join(f" {f'|dL/d{name}|':>11}" for name in self.norms)]
+        lines += [f"{t + 1:5d}" + "".join(f" {column[t]:11.4g}" for column in self.norms.values()) for t in range(T)]
+        return "\n".join(lines)
+
+
+def horizon(loss: Tensor, trajectory: Any, chain: int = -1) -> Horizon:
+    """The norms of the gradients by the states of every step of a trajectory, ready to plot. One backward pass.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.manual_seed(0)
+    >>> trajectory = tg.nn.GRU(2, 3).unroll(tg.randn(4, 1, 2))
+    >>> [name for name in horizon(trajectory.output[-1].sum(), trajectory).norms]
+    ['h']
+    """
+    one = trajectory.chains[chain]
+    refuse_fused(loss)
+    names = one.cell.states
+    states = [getattr(step, name) for name in names for step in one.steps]
+    found = grad(loss, states, retain_graph=True, allow_unused=True)
+    norms = np.array([0.0 if g is None else float(np.linalg.norm(g.data)) for g in found]).reshape(len(names), -1)
+    f = [step.named["f"].data for step in one.steps if "f" in step.named]
+    lives = half_life(np.mean(f, axis=tuple(range(np.ndim(f) - 1)))) if f and "c" in names else None
+    return Horizon(dict(zip(names, norms, strict=True)), lives)

@@ -1,0 +1,146 @@
+"""The lag matrix: how much of the gradient of the loss at step τ is due to the use of the weights at step t.
+
+    G[τ, t] = ∂ℓ_τ/∂θ_t,    dL/dθ = Σ_τ Σ_t G[τ, t]
+
+Backpropagation through time in full sums the whole lower triangle. Truncated to chunks of k steps it sums the blocks on
+the diagonal, exactly; what it leaves out is its bias, and the better a network remembers, the larger that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.gradients import grad
+from tinygrad_lstm.engine.node import Edge
+from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.paths.edges import cut
+from tinygrad_lstm.paths.ledger import contributions
+from tinygrad_lstm.paths.routes import refuse_fused
+
+Array: TypeAlias = np.ndarray
+
+
+class LagMatrix:
+    """``norms[τ - 1, t - 1]`` = ‖G[τ, t]‖ over all the parameters together: (number of losses, T).
+
+    ``entries``, where they were asked for: one array (losses, T, *shape) for each parameter.
+    """
+
+    def __init__(
+        self, losses: Sequence[Tensor], params: Sequence[Tensor], norms: Array, entries: list[Array] | None
+    ) -> None:
+        self.losses, self.params, self.norms, self._entries = list(losses), list(params), norms, entries
+
+    @property
+    def entries(self) -> list[Array]:
+        """G[τ, t] itself, for each parameter; ArgumentError unless ``lag_matrix(..., entries=True)``."""
+        if self._entries is None:
+            raise ArgumentError("the entries were not kept: ask for them with lag_matrix(..., entries=True)")
+        return self._entries
+
+    @cached_property
+    def full(self) -> list[Array]:
+        """The gradient of Σ_τ ℓ_τ, one array for each parameter."""
+        return self._gradient()
+
+    def truncated(self, k: int) -> list[Array]:
+        """The gradient by truncated BPTT in chunks of k steps: Σ of G[τ, t] with τ and t in the same chunk.
+
+        One backward pass, with every read that crosses a boundary between chunks cut.
+        """
+        if k < 1:
+            raise ArgumentError(f"a chunk has at least 1 step, not {k}")
+
+        def over_a_boundary(edge: Edge) -> bool:
+            here, there = edge.reader.step, edge.source.step
+            return here is not None and there is not None and (here - 1) // k != (there - 1) // k
+
+        with cut(over_a_boundary):
+            return self._gradient()
+
+    def bias(self, k: int) -> float:
+        """‖truncated(k) - full‖ / ‖full‖: how wrong the truncated gradient is."""
+        wrong = [a - b for a, b in zip(self.truncated(k), self.full, strict=True)]
+        return norm(wrong) / norm(self.full) if norm(self.full) else float("nan")
+
+    def smallest_k(self, tolerance: float) -> int:
+        """The smallest chunk whose bias is at most the tolerance; all T steps have none."""
+        T = self.norms.shape[1]
+        return next((k for k in range(1, T) if self.bias(k) <= tolerance), T)
+
+    @property
+    def by_lag(self) -> Array:
+        """√Σ ‖G[τ, τ - lag]‖² for lag 0, 1, ...: how far back the gradient reaches."""
+        return np.array([np.linalg.norm(np.diagonal(self.norms, -lag)) for lag in range(len(self.norms))])
+
+    def _gradient(self) -> list[Array]:
+        found = grad(self.losses, self.params, retain_graph=True, allow_unused=True)
+        return [np.zeros(p.shape, p.dtype) if g is None else g.data for p, g in zip(self.params, found, strict=True)]
+
+    def __str__(self) -> str:
+        """A table: lag, norm; and the bias of some chunk lengths."""
+        lines = [f"{'lag':>5} {'norm':>10}"]
+        lines += [f"{lag:5d} {size:10.4g}" for lag, size in enumerate(self.by_lag)]
+        T = self.norms.shape[1]
+        chunks = sorted({k for k in (1, 2, 5, 10, 20, 50, 100) if k < T} | {T})
+        lines += [f"{'k':>5} {'bias':>10}", *(f"{k:5d} {self.bias(k):10.2%}" for k in chunks)]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"LagMatrix({self.norms.shape[0]} losses, {self.norms.shape[1]} steps)"
+
+
+def lag_matrix(losses: Sequence[Tensor], params: Tensor | Sequence[Tensor], *, entries: bool = False) -> LagMatrix:
+    """G[τ, t] for the losses ℓ_1, ℓ_2, ... of the steps, by one backward pass for each.
+
+    Cost: as many passes as losses, O(T²) in time; the norms alone take O(T²) numbers, the entries O(T²) parameters. The
+    graph is kept, no ``grad`` changes.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.manual_seed(0)
+    >>> lstm = tg.nn.LSTM(2, 3)
+    >>> output, _ = lstm(tg.randn(6, 1, 2))
+    >>> matrix = lag_matrix([h.sum() for h in output], list(lstm.parameters()))
+    >>> matrix
+    LagMatrix(6 losses, 6 steps)
+    >>> bool((matrix.norms[0, 1:] == 0).all()), round(matrix.bias(6), 6)
+    (True, 0.0)
+    """
+    tensors = [params] if isinstance(params, Tensor) else list(params)
+    if not losses or not tensors:
+        raise ArgumentError("a lag matrix takes at least one loss and one parameter")
+    refuse_fused(*losses)
+    nodes = {tensor.source.node: place for place, tensor in enumerate(tensors)}
+    rows: list[dict[int, list[Array]]] = []  # for each loss: step -> one array for each parameter
+    for loss in losses:
+        row: dict[int, list[Any]] = {}
+        for edge, g in contributions(loss, set(nodes)) if loss.requires_grad else ():
+            if edge.reader.step is not None:
+                parts = row.setdefault(edge.reader.step, [np.zeros(t.shape, t.dtype) for t in tensors])
+                parts[nodes[edge.source]] += g
+        rows.append(row)
+        if not entries:
+            rows[-1] = {step: [np.array(norm(parts))] for step, parts in row.items()}
+    T = max((step for row in rows for step in row), default=len(losses))
+    norms = np.zeros((len(losses), T))
+    for place, row in enumerate(rows):
+        for step, parts in row.items():
+            norms[place, step - 1] = norm(parts)
+    kept = None
+    if entries:
+        kept = [np.zeros((len(losses), T, *t.shape), t.dtype) for t in tensors]
+        for place, row in enumerate(rows):
+            for step, parts in row.items():
+                for table, part in zip(kept, parts, strict=True):
+                    table[place, step - 1] = part
+    return LagMatrix(losses, tensors, norms, kept)
+
+
+def norm(parts: Sequence[Array]) -> float:
+    """The norm of several arrays as one vector."""
+    return float(np.sqrt(sum(np.vdot(part, part).real for part in parts)))
