@@ -1,12 +1,13 @@
 """Recurrences without a chain: minGRU and minLSTM, whose T steps take log₂ T stages (Feng 2024, 2410.01201).
 
 Where gates and candidate see only x, a step is h' = a ⊙ h + b with a and b known for all T steps beforehand. Two such
-steps in a row are again one, a₂ a₁ ⊙ h + (a₂ b₁ + b₂), and it does not matter which two are put together first. So
-neighbours are joined into pairs, all at once, pairs into fours, ...: after 12 stages, 4096 steps. The graph is log T
-deep instead of T; the price is T log T products. The unrolled cell is the same function, step by step.
+steps in a row are one again, a₂ a₁ ⊙ h + (a₂ b₁ + b₂), and it does not matter which two are put together first. So each
+step takes in the one before it, all at once, then the two before those, then four, ...: 12 stages for 4096 steps. The
+graph is log T deep instead of T. The price is T log T products: a machine that does one thing at a time is slower with
+it. The unrolled cell is the same function, step by step.
 
-The paper's code works on logarithms, as sums of logs need to be taken apart again by division. Nothing is divided here:
-the products of numbers in 0..1 fade to 0 as the memory does, and candidates may have either sign.
+The paper's code divides by the product of all a so far, so it has to work on logarithms, and with candidates above 0.
+Nothing is divided here: products of numbers in 0..1 fade to 0, as the memory does, and candidates have either sign.
 
     x (T, B, D)   a, b, h (T, B, H)   W (nH, D), b (nH,)  the weights of n gates; there is no U
 """
