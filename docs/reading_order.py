@@ -32,9 +32,12 @@ CHAPTERS = {
     ],
     "Networks": [
         "tinygrad_lstm/nn/{init,module,layers,cells,unroll,fused}.py",
-        "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,recurrent,wrappers,utils}.py",
+        "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,recurrent,scan,wrappers,truncated,utils}.py",
         "tinygrad_lstm/losses.py",
         "tinygrad_lstm/nn/functional.py",
+    ],
+    "Where the gradient went": [
+        "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest}.py",
     ],
     "Learning": [
         "tinygrad_lstm/optim/{options,optimizer,sgd,adagrad,rmsprop,adam,lr_scheduler}.py",
@@ -43,7 +46,7 @@ CHAPTERS = {
     ],
     "Weights in files": [
         "tinygrad_lstm/saving/{structure,npz,safetensors,__init__}.py",
-        "tinygrad_lstm/interop/torch.py",
+        "tinygrad_lstm/interop/{torch,keras}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
     "Pictures": [

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
-from tinygrad_lstm.engine.scope import collecting, current_hook, current_scope, grad_enabled
+from tinygrad_lstm.engine.ops.primitive import Primitive
+from tinygrad_lstm.engine.scope import at_start, collecting, current_hook, current_scope, grad_enabled
 
 
 def global_state() -> dict[str, Any]:
@@ -20,6 +21,8 @@ def global_state() -> dict[str, Any]:
         "scope": current_scope.get(),
         "collecting": collecting.get(),
         "through": current_hook.get(),
+        "at start": at_start.get(),
+        "interpreter": Primitive.interpreter,
         "NumPy error handling": np.geterr(),
     }
 

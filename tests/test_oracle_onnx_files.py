@@ -39,7 +39,7 @@ def test_what_onnx_cannot_say_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("operator", "attributes", "changed", "said"), [
-    ("LSTM", {"clip": 3.0}, {}, r"LSTM 'Y': no cell of ours does clip=3.0"),
+    ("GRU", {"clip": 3.0}, {}, r"GRU 'Y': of our cells only a plain LSTM clips \(clip=3.0\)"),
     ("LSTM", {"activations": ["HardSigmoid", "Tanh", "Tanh"]}, {}, "activations hardsigmoid, tanh, tanh, but sigmoid"),
     ("GRU", {"activations": ["Sigmoid", "Relu"]}, {}, "activations sigmoid, relu, but sigmoid, tanh"),
     ("LSTM", {"input_forget": 1}, {"P": np.zeros((1, 3 * H), np.float32)}, "couples its gates .* and has peepholes"),

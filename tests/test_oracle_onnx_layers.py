@@ -234,3 +234,18 @@ def test_weights_in_a_file_beside_it_and_in_constant_nodes(tmp_path: Path) -> No
     (tmp_path / "weights.bin").unlink()
     with pytest.raises((WeightsError, FileNotFoundError), match=r"weights\.bin"):
         interop.onnx.load(tmp_path / "beside.onnx")
+
+
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True}], ids=str)
+def test_clip(options: dict[str, Any], tmp_path: Path) -> None:
+    """On what goes into the gates all agree, so here c itself stays within the bounds."""
+    clipped = partial(nn.ClippedLSTMCell, clip=1.0)
+    layer, unbound = layer_of("lstm", cell=clipped, **options), layer_of("lstm", **options)
+    feeds = feeds_of(layer)
+    trajectory = layer.unroll(feeds["x"])
+    assert all(np.abs(chain["c"].data).max() < 1 for chain in trajectory.chains)
+    assert np.abs(ours(unbound, feeds)[0] - trajectory.output.data).max() > 0.1
+    interop.onnx.export(layer, tmp_path / "layer.onnx")
+    agree(theirs(tmp_path / "layer.onnx", feeds), ours(layer, feeds))
+    [loaded] = interop.onnx.load(tmp_path / "layer.onnx").values()
+    agree(ours(loaded, feeds), ours(layer, feeds))

@@ -23,6 +23,7 @@ MAKERS: dict[str, Callable[..., nn.Cell]] = {
     "Separate": nn.SeparateLSTMCell,
     "Peephole": nn.PeepholeLSTMCell,
     "Coupled": nn.CoupledLSTMCell,
+    "Clipped": partial(nn.ClippedLSTMCell, clip=1.5),
     "Projected": partial(nn.ProjectedLSTMCell, proj_size=2),
     "LayerNormLSTM": nn.LayerNormLSTMCell,
     "GRU": nn.GRUCell,

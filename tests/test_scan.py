@@ -10,7 +10,6 @@ import pytest
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, ShapeError
-from tinygrad_lstm.nn.recurrent import Recurrent
 from tinygrad_lstm.nn.scan import LinearCell, linear_scan, unroll_scanned
 
 T, B, D, H = 7, 3, 4, 5
@@ -84,7 +83,6 @@ def test_the_unrolled_cell_is_t_deep_and_the_scanned_one_is_not(kind: str) -> No
     assert scans[1024] - scans[64] == 4 * 4  # ten stages instead of six
 
 
-@pytest.mark.skipif(not hasattr(Recurrent, "_runner"), reason="layers cannot choose how their cells run")
 @every_kind
 def test_the_layer_runs_the_scan(kind: str) -> None:
     layer = getattr(nn, kind)(D, H, num_layers=2)

@@ -21,6 +21,7 @@ MAKERS: dict[str, Callable[..., nn.Cell]] = {
     "Separate": nn.SeparateLSTMCell,
     "Peephole": nn.PeepholeLSTMCell,
     "Coupled": nn.CoupledLSTMCell,
+    "Clipped": partial(nn.ClippedLSTMCell, clip=1.5),
     "Projected": partial(nn.ProjectedLSTMCell, proj_size=2),
     "LayerNormLSTM": nn.LayerNormLSTMCell,
     "GRU": nn.GRUCell,
@@ -275,6 +276,24 @@ def test_scaling_all_weights_does_not_change_a_normalised_cell() -> None:
         x, s = sequence(), start(cell)
         one, other = (nn.unroll(k, x, as_state(s)).output.data for k in (cell, scaled))
         np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+def test_clip_holds_what_goes_into_the_gates_and_what_is_read_of_c() -> None:
+    cell, plain = make("Clipped"), nn.LSTMCell(D, H).astype(float)
+    assert isinstance(cell, nn.ClippedLSTMCell)
+    plain.load_state_dict(cell.state_dict())
+    cell.clip = 1e6
+    same(cell, plain)
+    cell.clip = 0.5
+    x, (_, c) = 100 * sequence().data[0], [part.data for part in start(cell)]
+    h, new = cell(x, (np.zeros((B, H)), 10 * c))
+    z = np.clip(x @ cell.W.data.T + plain.b.data if plain.b is not None else x, -0.5, 0.5)
+    f, i, o, g = np.split(z, 4, axis=-1)
+    expected = 10 * c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+    np.testing.assert_allclose(new.data, expected, rtol=1e-12)
+    np.testing.assert_allclose(h.data, np.tanh(np.clip(expected, -0.5, 0.5)) / (1 + np.exp(-o)), rtol=1e-12)
+    with pytest.raises(ArgumentError, match="a bound above 0"):
+        nn.ClippedLSTMCell(D, H, clip=0.0)
 
 
 # Wrappers ------------------------------------------------------------------------------------------------------------

@@ -275,15 +275,10 @@ def _refuse_if_changed(node: Node, op: Primitive[Any, Any], plan: Plan) -> None:
             )
 
 
-VIEWS = frozenset(
-    {"broadcast_to", "expand_dims", "index", "reshape", "split", "squeeze", "swapaxes", "transpose", "unstack"}
-)
-
-
 def _viewed(node: Node) -> list[Node]:
     """The nodes into whose arrays this node's array may look."""
     nodes = []
-    while node.op is not None and node.op.name in VIEWS and (source := node.sources[0]) is not None:
+    while node.op is not None and node.op.view and (source := node.sources[0]) is not None:
         node = source.node
         nodes.append(node)
     return nodes

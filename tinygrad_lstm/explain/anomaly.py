@@ -16,7 +16,6 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from tinygrad_lstm.engine.autodiff import VIEWS
 from tinygrad_lstm.engine.node import Edge, Node, input_name
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.scope import Scope, at_start, caller, current_scope, through
@@ -122,7 +121,7 @@ def _refuse_new(op: Primitive[Any, Any], inputs: Sequence[Any], y: Tensor) -> No
     has_nan = bool(np.isnan(y._data).any())
     spoilt = [value for value in inputs if not is_finite(value)]
     nans = [k for k, value in enumerate(inputs) if plain(value).dtype.kind in "fc" and np.isnan(plain(value)).any()]
-    if spoilt and (not has_nan or (nans and op.name in VIEWS)):
+    if spoilt and (not has_nan or (nans and op.view)):
         return  # it hands on what it was given, or shows it in another shape: the first to reckon with it is told
     frame = caller(0)
     place, scope = (frame.f_code, frame.f_lasti), current_scope.get()

@@ -207,7 +207,7 @@ def unroll_fused(
             'outside="raw" shows what a step makes of the padding, which has no fused form: fused=False'
         )
     assert isinstance(cell, Gates)
-    on, x = masked(x, mask)
+    on, x = masked(x, mask, outside)
     state = cell.checked_state(state, x.shape[1:-1], x.dtype)
     initial = named_state(cell, state)
     label(**initial)

@@ -19,6 +19,9 @@ from tinygrad_lstm.nn.module import Module, Parameter
 class Linear(Module):
     """y = x Wᵀ + b: x (..., D), W (G, D), b (G,), y (..., G). W starts Glorot-uniform, b at 0.
 
+    The output head over all steps, y (T, B, V) = W h + b of h (T, B, H), is a Linear. To tie it to an embedding:
+    ``head.W = embedding.weight``, one parameter whose gradient is the sum of both uses (Press & Wolf 2017).
+
     >>> layer = Linear(3, 2)
     >>> layer
     Linear(3 -> 2, 8 parameters)

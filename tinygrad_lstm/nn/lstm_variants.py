@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.ops.arithmetic import clip
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split
@@ -155,6 +156,41 @@ class CoupledLSTMCell(Gates):
         h = o * tanh(c)
         label(f=f, i=i, g=g, c=c, o=o, h=h)
         return h, c
+
+
+class ClippedLSTMCell(LSTMCell):
+    """What goes into every σ and tanh is held between -clip and clip, ONNX's attribute of that name.
+
+    Where it is held, no gradient passes. ``nn.LSTM(3, 5, cell=partial(ClippedLSTMCell, clip=3.0))``.
+
+    >>> ClippedLSTMCell(3, 5, clip=3.0)
+    ClippedLSTMCell(3 -> 5, clip=3.0, 180 parameters)
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0, *, clip: float
+    ) -> None:
+        if not clip > 0:
+            raise ArgumentError(f"clip is a bound above 0, not {clip}")
+        super().__init__(input_size, hidden_size, bias, forget_bias)
+        self.clip = clip
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The next (h, c)."""
+        h, c = state
+        f, i, o, g = split(clip(self.preactivation(x, h), -self.clip, self.clip), 4, axis=-1)
+        f = sigmoid(f)
+        i = sigmoid(i)
+        g = tanh(g)
+        c = f * tag(c, "carry") + i * g
+        o = sigmoid(o)
+        h = o * tanh(clip(c, -self.clip, self.clip))
+        label(f=f, i=i, g=g, c=c, o=o, h=h)
+        return h, c
+
+    def extra_repr(self) -> str:
+        """Sizes and bound."""
+        return f"{super().extra_repr()}, clip={self.clip}"
 
 
 class ProjectedLSTMCell(LSTMCell):

@@ -120,7 +120,7 @@ class Recurrent(Module):
             mask = lengths_to_mask(lengths, y.shape[:-1])
         elif mask is not None and batch_first:
             mask = np.swapaxes(mask.data if isinstance(mask, Tensor) else np.asarray(mask), 0, -1)
-        run = unroll_fused if self.fused else partial(unroll, collect=collect)
+        run = self._runner(collect)
         starts = iter(self._starts(state, y))
         cells = iter(self.layers)
         chains: list[Chain] = []
@@ -136,6 +136,10 @@ class Recurrent(Module):
         final = tuple([stack(parts) for parts in zip(*[parts_of(chain.state) for chain in chains], strict=True)])
         output = swapaxes(y, 0, 1) if batch_first else y
         return Trajectory(tuple(chains), output, final if len(final) > 1 else final[0])
+
+    def _runner(self, collect: bool) -> Callable[..., Chain]:
+        """How each cell runs along the time axis."""
+        return unroll_fused if self.fused else partial(unroll, collect=collect)
 
     def _merged(self, outputs: list[Tensor]) -> Tensor:
         """One output of the directions'."""

@@ -33,7 +33,7 @@ from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.recurrent import Recurrent
-from tinygrad_lstm.nn.unroll import OUTSIDE, Chain, Outside, Step, masked, named_state, unroll
+from tinygrad_lstm.nn.unroll import Chain, Outside, Step, masked, named_state, unroll
 
 
 def linear_scan(a: Tensor, b: Tensor, h: TensorLike = 0.0) -> Tensor:
@@ -143,9 +143,7 @@ def unroll_scanned(
     >>> unroll_scanned(MinGRUCell(3, 5), Tensor(np.ones((7, 2, 3))))
     Chain(MinGRUCell, steps not kept)
     """
-    if outside not in OUTSIDE:
-        raise ArgumentError(f"outside is one of {', '.join(map(repr, OUTSIDE))}, not {outside!r}")
-    on, x = masked(x, mask)
+    on, x = masked(x, mask, outside)
     state = cell.checked_state(state, x.shape[1:-1], x.dtype)
     initial = named_state(cell, state)
     label(**initial)

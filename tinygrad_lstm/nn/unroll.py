@@ -121,11 +121,13 @@ def held(mask: np.ndarray, new: State, old: State) -> State:
     return as_state([where(rows, n, tag(o, "carry")) for n, o in zip(parts_of(new), parts_of(old), strict=True)])
 
 
-def masked(x: Tensor, mask: TensorLike | None) -> tuple[np.ndarray | None, Tensor]:
+def masked(x: Tensor, mask: TensorLike | None, outside: Outside) -> tuple[np.ndarray | None, Tensor]:
     """The mask as an array, None if it is on everywhere; and x with 0 where it is off.
 
     So that no NaN in the padding can meet a zero gradient. ShapeError for a mask that is not one bool for each step.
     """
+    if outside not in OUTSIDE:
+        raise ArgumentError(f"outside is one of {', '.join(map(repr, OUTSIDE))}, not {outside!r}")
     if mask is None:
         return None, x
     array = mask.data if isinstance(mask, Tensor) else np.asarray(mask)
@@ -159,9 +161,7 @@ def unroll(
         raise ShapeError(f"a sequence of at least one step is needed, (T, B, D) or (T, D), not {x.shape}")
     if x.shape[-1] != cell.input_size:
         raise ShapeError(f"inputs of width {x.shape[-1]} for a {type(cell).__name__} that takes {cell.input_size}")
-    if outside not in OUTSIDE:
-        raise ArgumentError(f"outside is one of {', '.join(map(repr, OUTSIDE))}, not {outside!r}")
-    on, x = masked(x, mask)
+    on, x = masked(x, mask, outside)
     state = cell.checked_state(state, x.shape[1:-1], x.dtype)
     initial = named_state(cell, state)
     label(**initial)

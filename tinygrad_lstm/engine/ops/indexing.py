@@ -14,7 +14,7 @@ from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitiv
 Shape: TypeAlias = tuple[int, ...]
 
 
-@primitive
+@primitive(view=True)
 def index(x: Array, key: Any) -> Array:
     """x[key], with every kind of index NumPy has; an element picked twice gets both cotangents."""
     return x[key]

@@ -70,13 +70,13 @@ class Primitive(Generic[P, R]):
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
     by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also composites
 
-    def __init__(self, forward: Callable[P, Any], *, numpy: Any, several: bool, saves: bool) -> None:
+    def __init__(self, forward: Callable[P, Any], *, numpy: Any, several: bool, saves: bool, view: bool) -> None:
         self.forward: Callable[..., Any] = forward
         self.name = self.__name__ = forward.__name__
         self.__doc__, self.__module__ = forward.__doc__, forward.__module__
         self.__qualname__ = forward.__qualname__
         self.signature = self.__signature__ = inspect.signature(forward)
-        self.several, self.saves = several, saves
+        self.several, self.saves, self.view = several, saves, view
         self.names = tuple(self.signature.parameters)
         self.defaults = {
             p.name: p.default for p in self.signature.parameters.values() if p.default is not inspect.Parameter.empty
@@ -252,12 +252,15 @@ class Primitive(Generic[P, R]):
 @overload
 def primitive(forward: Callable[P, Any], /) -> Primitive[P, Tensor]: ...
 @overload
-def primitive(*, numpy: Any = None, saves: bool = False) -> Callable[[Callable[P, Any]], Primitive[P, Tensor]]: ...
-def primitive(forward: Any = None, /, *, numpy: Any = None, saves: bool = False) -> Any:
+def primitive(
+    *, numpy: Any = None, saves: bool = False, view: bool = False
+) -> Callable[[Callable[P, Any]], Primitive[P, Tensor]]: ...
+def primitive(forward: Any = None, /, *, numpy: Any = None, saves: bool = False, view: bool = False) -> Any:
     """Make a differentiable op of a NumPy function with one output.
 
     ``numpy`` names the NumPy function(s) it stands for, so that ``np.tanh(tensor)`` finds it. With ``saves=True`` the
-    forward returns ``(output, saved)`` and a rule may ask for ``saved``; such an op has no second derivative.
+    forward returns ``(output, saved)`` and a rule may ask for ``saved``; such an op has no second derivative. ``view``:
+    the output may look into the array of the first input, so that who changes that changes the output too.
 
     >>> import numpy as np, tinygrad_lstm as tg
     >>> @tg.primitive
@@ -269,21 +272,19 @@ def primitive(forward: Any = None, /, *, numpy: Any = None, saves: bool = False)
     >>> x.grad
     tensor(12.)
     """
-    return _decorate(forward, numpy=numpy, several=False, saves=saves)
+    return _decorate(forward, numpy=numpy, several=False, saves=saves, view=view)
 
 
 @overload
 def primitive_multi(forward: Callable[P, Any], /) -> Primitive[P, tuple[Tensor, ...]]: ...
 @overload
 def primitive_multi(
-    *, numpy: Any = None, saves: bool = False
+    *, numpy: Any = None, saves: bool = False, view: bool = False
 ) -> Callable[[Callable[P, Any]], Primitive[P, tuple[Tensor, ...]]]: ...
-def primitive_multi(forward: Any = None, /, *, numpy: Any = None, saves: bool = False) -> Any:
+def primitive_multi(forward: Any = None, /, *, numpy: Any = None, saves: bool = False, view: bool = False) -> Any:
     """Make a differentiable op of a NumPy function that returns several outputs; its rules get the list ``gs``."""
-    return _decorate(forward, numpy=numpy, several=True, saves=saves)
+    return _decorate(forward, numpy=numpy, several=True, saves=saves, view=view)
 
 
-def _decorate(forward: Any, *, numpy: Any, several: bool, saves: bool) -> Any:
-    if forward is None:
-        return lambda forward: Primitive(forward, numpy=numpy, several=several, saves=saves)
-    return Primitive(forward, numpy=numpy, several=several, saves=saves)
+def _decorate(forward: Any, **options: Any) -> Any:
+    return Primitive(forward, **options) if forward is not None else partial(Primitive, **options)

@@ -14,7 +14,7 @@ from tinygrad_lstm.engine.ops.primitive import Array, primitive, primitive_multi
 Shape: TypeAlias = tuple[int, ...]
 
 
-@primitive(numpy=np.reshape)
+@primitive(numpy=np.reshape, view=True)
 def reshape(x: Array, shape: int | Shape) -> Array:
     """The same elements in row order under another shape (-1: whatever is left)."""
     return np.reshape(x, shape)
@@ -23,7 +23,7 @@ def reshape(x: Array, shape: int | Shape) -> Array:
 reshape.defvjp(x=lambda g, x_shape: np.reshape(g, x_shape))
 
 
-@primitive(numpy=np.swapaxes)
+@primitive(numpy=np.swapaxes, view=True)
 def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     """x with two axes exchanged."""
     return np.swapaxes(x, axis1, axis2)
@@ -32,7 +32,7 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
 swapaxes.defvjp(x=lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2))
 
 
-@primitive(numpy=np.transpose)
+@primitive(numpy=np.transpose, view=True)
 def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
     """x with its axes in another order (None: reversed)."""
     return np.transpose(x, axes)
@@ -41,7 +41,7 @@ def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
 transpose.defvjp(x=lambda g, axes: np.transpose(g, None if axes is None else np.argsort([k % g.ndim for k in axes])))
 
 
-@primitive(numpy=np.expand_dims)
+@primitive(numpy=np.expand_dims, view=True)
 def expand_dims(x: Array, axis: int | Shape) -> Array:
     """x with new axes of length 1."""
     return np.expand_dims(x, axis)
@@ -50,7 +50,7 @@ def expand_dims(x: Array, axis: int | Shape) -> Array:
 expand_dims.defvjp(x=lambda g, x_shape: np.reshape(g, x_shape))
 
 
-@primitive(numpy=np.squeeze)
+@primitive(numpy=np.squeeze, view=True)
 def squeeze(x: Array, axis: int | Shape | None = None) -> Array:
     """x without its axes of length 1 (all of them, or those named)."""
     return np.squeeze(x, axis)
@@ -59,7 +59,7 @@ def squeeze(x: Array, axis: int | Shape | None = None) -> Array:
 squeeze.defvjp(x=lambda g, x_shape: np.reshape(g, x_shape))
 
 
-@primitive(numpy=np.broadcast_to)
+@primitive(numpy=np.broadcast_to, view=True)
 def broadcast_to(x: Array, shape: int | Shape) -> Array:
     """x repeated along new or length-1 axes; its cotangent is the sum over the copies, taken by the backward loop."""
     return np.broadcast_to(x, shape)
@@ -103,7 +103,7 @@ def _cuts(length: int, parts: int | tuple[int, ...], before: int) -> list[tuple[
     return [(slice(None),) * before + (slice(start, end),) for start, end in pairwise([0, *ends])]
 
 
-@primitive_multi(numpy=np.split)
+@primitive_multi(numpy=np.split, view=True)
 def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
     """x cut along an axis into equal parts, or before each of the given positions; backward concatenates."""
     parts = indices_or_sections if isinstance(indices_or_sections, int) else tuple(indices_or_sections)
@@ -113,7 +113,7 @@ def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> 
 split.defvjp(x=lambda gs, axis: np.concatenate(gs, axis))
 
 
-@primitive_multi(numpy=getattr(np, "unstack", None))  # since NumPy 2.1
+@primitive_multi(numpy=getattr(np, "unstack", None), view=True)  # np.unstack since NumPy 2.1
 def unstack(x: Array, axis: int = 0) -> list[Array]:
     """The slices of x along an axis, each without it: the time steps of a sequence. Backward stacks."""
     return list(np.moveaxis(x, axis, 0))

@@ -111,6 +111,6 @@ def _layers(layer: Recurrent) -> list[list[Any]]:
             if type(cell) not in OPERATORS:
                 known = ", ".join(kind.__name__ for kind in OPERATORS)
                 raise WeightsError(f"ONNX has no operator for a {type(cell).__name__}; it has for {known}")
-        if len({(type(cell), cell.b is None) for cell in cells}) > 1:
-            raise WeightsError("in ONNX both directions of a layer have the same kind of cell")
+        if len({(type(cell), cell.b is None, getattr(cell, "clip", None)) for cell in cells}) > 1:
+            raise WeightsError("in ONNX both directions of a layer have the same kind of cell, with the same clip")
     return layers

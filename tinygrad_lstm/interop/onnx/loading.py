@@ -11,6 +11,7 @@ from tinygrad_lstm.errors import WeightsError
 from tinygrad_lstm.interop.onnx.graph import package
 from tinygrad_lstm.interop.onnx.operators import OPERATORS, Array, set_inputs
 from tinygrad_lstm.nn.cells import Cell, RNNCell
+from tinygrad_lstm.nn.lstm_variants import ClippedLSTMCell
 from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN, Recurrent
 
 LAYERS: dict[str, type[Recurrent]] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
@@ -19,7 +20,7 @@ DEFAULTS: dict[str, Any] = {"direction": b"forward", "layout": 0, "input_forget"
 DIRECTIONS = (b"forward", b"reverse", b"bidirectional")
 ACTIVATIONS = {"RNN": ["tanh"], "LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}  # so by default
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
-READ = {*DEFAULTS, "hidden_size", "activations", "activation_alpha", "activation_beta", "output_sequence"}
+READ = {*DEFAULTS, "clip", "hidden_size", "activations", "activation_alpha", "activation_beta", "output_sequence"}
 
 
 def load(path: str | Path) -> dict[str, Recurrent]:
@@ -30,7 +31,7 @@ def load(path: str | Path) -> dict[str, Recurrent]:
     so those in the file are not read. With ``layout=1`` x and output are batch_first, the states as they always are.
 
     Raises FileNotFoundError, and WeightsError for a file that is broken or has no such node, for weights that it does
-    not hold but computes, and for what no cell of ours does: clip, and other activations than the usual ones.
+    not hold but computes, and for what no cell of ours does: unusual activations, clip in other than plain LSTMs.
 
     >>> import tempfile
     >>> from tinygrad_lstm import interop, nn
@@ -101,6 +102,10 @@ def _cell(operator: str, options: dict[str, Any], ways: int, peepholes: bool) ->
     activations = [name.decode().lower() for name in options.get("activations", [])] or usual
     if options["direction"] not in DIRECTIONS or options["layout"] not in (0, 1):
         raise WeightsError(f"direction={options['direction']!r} and layout={options['layout']} are not in the standard")
+    if "clip" in options:
+        if operator == "LSTM" and activations == usual and not peepholes and not options["input_forget"]:
+            return partial(ClippedLSTMCell, clip=options["clip"])
+        raise WeightsError(f"of our cells only a plain LSTM clips (clip={options['clip']})")
     if operator == "RNN" and activations == ["relu"] * ways:
         return partial(RNNCell, nonlinearity="relu")
     if activations != usual:

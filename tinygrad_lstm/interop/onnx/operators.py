@@ -17,7 +17,7 @@ from tinygrad_lstm.engine.ops.nonlinear import relu
 from tinygrad_lstm.interop.torch import Layout
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import ResetBeforeGRUCell
-from tinygrad_lstm.nn.lstm_variants import CoupledLSTMCell, PeepholeLSTMCell
+from tinygrad_lstm.nn.lstm_variants import ClippedLSTMCell, CoupledLSTMCell, PeepholeLSTMCell
 
 Array: TypeAlias = np.ndarray
 
@@ -35,6 +35,7 @@ IOFC, ZRH = Layout((1, 2, 0, 3)), Layout((1, 0, 2))
 OPERATORS: dict[type[Cell], Operator] = {
     RNNCell: Operator("RNN", Layout((0,)), {}),
     LSTMCell: Operator("LSTM", IOFC, {"input_forget": 0}),
+    ClippedLSTMCell: Operator("LSTM", IOFC, {"input_forget": 0}),
     PeepholeLSTMCell: Operator("LSTM", IOFC, {"input_forget": 0}, peepholes=True),
     CoupledLSTMCell: Operator("LSTM", IOFC, {"input_forget": 1}),
     GRUCell: Operator("GRU", ZRH, {"linear_before_reset": 1}),
@@ -47,6 +48,8 @@ def attributes_of(cells: Sequence[Any]) -> dict[str, Any]:
     attributes: dict[str, Any] = dict(OPERATORS[type(cells[0])].attributes)
     if isinstance(cells[0], RNNCell):
         attributes["activations"] = ["Relu" if cell.nonlinearity is relu else "Tanh" for cell in cells]
+    if isinstance(cells[0], ClippedLSTMCell):
+        attributes["clip"] = cells[0].clip
     return attributes
 
 
