@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from numpy import all, any, argmax, argmin, argsort, count_nonzero  # plain results: NumPy's own take Tensors
 
 import tinygrad_lstm.engine.record  # noqa: F401  # it puts the engine under the ops
-from tinygrad_lstm import errors, losses, nn, optim
+from tinygrad_lstm import errors
 from tinygrad_lstm.engine.arrays import get_default_dtype, set_default_dtype
 from tinygrad_lstm.engine.creation import (
     arange,
@@ -144,8 +144,8 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.gradcheck import gradcheck, gradgradcheck
 from tinygrad_lstm.graph import Graph, graph_of
 
-if TYPE_CHECKING:  # loaded at first use, below: files need slow imports, and few programs ask for the others
-    from tinygrad_lstm import func
+if TYPE_CHECKING:  # loaded at first use, below, so that who wants the engine alone does not wait for the rest
+    from tinygrad_lstm import func, interop, losses, nn, optim, paths
     from tinygrad_lstm.explain import detect_anomaly, explain_grad, program, trace
     from tinygrad_lstm.saving import load, save
 
@@ -154,8 +154,8 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name == "func":
-        return importlib.import_module("tinygrad_lstm.func")
+    if name in ("func", "interop", "losses", "nn", "optim", "paths"):
+        return importlib.import_module(f"tinygrad_lstm.{name}")
     if name in ("load", "save"):
         from tinygrad_lstm import saving
 
@@ -172,16 +172,17 @@ __all__ = [
     "arctanh", "argmax", "argmin", "argsort", "array_split", "atleast_1d", "atleast_2d", "backward_events",
     "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "concatenate", "contract", "copysign", "cos",
     "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "detect_anomaly", "diag", "diagonal", "divide", "dot",
-    "einsum", "embedding", "enable_grad", "erf", "errors", "exp", "exp2", "expand_dims", "explain_grad", "expm1", "eye",
-    "flip", "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "func", "generator", "get_default_dtype", "grad",
-    "gradcheck", "gradgradcheck", "Graph", "graph_of", "heaviside", "hstack", "hypot", "index", "index_add",
-    "index_put", "IndexedCotangent", "inner", "label", "linear", "load", "log", "log10", "log1p", "log2", "log_softmax",
-    "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed", "matmul", "max", "maximum", "mean", "min",
-    "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad", "norm", "ones", "ones_like", "optim", "outer",
-    "pad", "positive", "power", "Primitive", "primitive", "primitive_multi", "prod", "program", "rad2deg", "rand",
-    "randn", "ravel", "reciprocal", "relu", "remainder", "repeat", "reshape", "rint", "roll", "round", "save",
-    "scatter", "scope", "set_default_dtype", "sigmoid", "sign", "sin", "sinh", "softmax", "softmax_cross_entropy",
-    "softplus", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag",
-    "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "through", "tile", "trace", "transpose",
-    "tril", "triu", "trunc", "unstack", "var", "vdot", "vstack", "where", "zeros", "zeros_like",
+    "einsum", "embedding", "enable_grad", "erf", "errors", "exp", "exp2", "expand_dims", "explain_grad", "expm1",
+    "eye", "flip", "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "func", "generator",
+    "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "Graph", "graph_of", "heaviside", "hstack", "hypot",
+    "index", "index_add", "index_put", "IndexedCotangent", "inner", "interop", "label", "linear", "load", "log",
+    "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed",
+    "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad",
+    "norm", "ones", "ones_like", "optim", "outer", "pad", "paths", "positive", "power", "primitive", "Primitive",
+    "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "relu", "remainder",
+    "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype", "sigmoid",
+    "sign", "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh",
+    "Tensor", "tensor", "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack",
+    "var", "vdot", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextvars import ContextVar
 
 import numpy as np
@@ -22,6 +21,8 @@ def manual_seed(seed: int) -> None:
     Called in a thread of its own, it gives that thread numbers of its own: trained at once or one after the other,
     models draw the same.
     """
+    import threading  # here, for it is slow to import
+
     if threading.current_thread() is threading.main_thread():
         _everybodys[:] = [np.random.default_rng(seed)]
     else:
