@@ -16,17 +16,15 @@ in which it was computed, ours in that of x.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm.errors import WeightsError
-from tinygrad_lstm.interop.torch import Layout
+from tinygrad_lstm.interop.layout import Array, Layout, inner_bias, summed
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import ResetBeforeGRUCell
 from tinygrad_lstm.nn.recurrent import Recurrent
-
-Array: TypeAlias = np.ndarray
 
 LAYOUTS: dict[type[Cell], Layout] = {
     RNNCell: Layout((0,)),
@@ -49,11 +47,7 @@ def get_weights(layer: Recurrent) -> list[Array]:
         weights += [layout.theirs(cell.W.data).T.copy(), layout.theirs(cell.U.data).T.copy()]
         if cell.b is not None:
             bias = layout.theirs(cell.b.data)
-            if isinstance(cell, GRUCell) and cell.b_n is not None:
-                inner = np.zeros_like(bias)
-                inner[2 * cell.hidden_size :] = cell.b_n.data
-                bias = np.stack([bias, inner])
-            weights.append(bias)
+            weights.append(np.stack([bias, inner_bias(cell, bias)]) if isinstance(cell, GRUCell) else bias)
     return weights
 
 
@@ -74,12 +68,7 @@ def set_weights(layer: Recurrent, weights: Sequence[Any]) -> None:
         cell.U.data = layout.ours(next(arrays).T)
         if cell.b is not None:
             bias = next(arrays)
-            if isinstance(cell, GRUCell) and cell.b_n is not None:
-                bias, inner = bias[0], bias[1].copy()
-                cell.b_n.data = inner[2 * cell.hidden_size :].copy()
-                inner[2 * cell.hidden_size :] = 0  # inside the reset, so it cannot be added to the outer one
-                bias = bias + inner
-            cell.b.data = layout.ours(bias)
+            cell.b.data = layout.ours(summed(cell, *bias) if isinstance(cell, GRUCell) else bias)
 
 
 def _cells(layer: Recurrent) -> list[Gates]:

@@ -11,34 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm import saving
 from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.interop.layout import Array, Layout, inner_bias, summed
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
 from tinygrad_lstm.nn.recurrent import Recurrent
-
-Array: TypeAlias = np.ndarray
-
-
-class Layout(NamedTuple):
-    """Where PyTorch's k-th block of gates stands among ours."""
-
-    blocks: tuple[int, ...]
-
-    def theirs(self, stacked: Array) -> Array:
-        """Our blocks in PyTorch's order."""
-        parts = np.split(stacked, len(self.blocks))
-        return np.concatenate([parts[k] for k in self.blocks])
-
-    def ours(self, stacked: Array) -> Array:
-        """PyTorch's blocks in our order."""
-        parts = np.split(stacked, len(self.blocks))
-        return np.concatenate([parts[self.blocks.index(k)] for k in range(len(self.blocks))])
-
 
 LAYOUTS: dict[type[Cell], Layout] = {
     RNNCell: Layout((0,)),
@@ -63,9 +45,7 @@ def state_dict(layer: Recurrent) -> dict[str, Array]:
         state[f"weight_hh{suffix}"] = layout.theirs(cell.U.data)
         if cell.b is not None:
             state[f"bias_ih{suffix}"] = layout.theirs(cell.b.data)
-            inner = state[f"bias_hh{suffix}"] = np.zeros_like(cell.b.data)
-            if isinstance(cell, GRUCell) and cell.b_n is not None:
-                inner[2 * cell.hidden_size :] = cell.b_n.data
+            state[f"bias_hh{suffix}"] = inner_bias(cell, cell.b.data)
         if isinstance(cell, ProjectedLSTMCell):
             state[f"weight_hr{suffix}"] = cell.W_h.data.copy()
     return state
@@ -95,13 +75,9 @@ def load_state_dict(layer: Recurrent, state: Mapping[str, Any], prefix: str = ""
         cell.W.data = layout.ours(given[f"weight_ih{suffix}"])
         cell.U.data = layout.ours(given[f"weight_hh{suffix}"])
         if cell.b is not None:
-            outer, inner = given[f"bias_ih{suffix}"], given[f"bias_hh{suffix}"].copy()
-            if isinstance(cell, GRUCell) and cell.b_n is not None:
-                cell.b_n.data = inner[2 * cell.hidden_size :].copy()
-                inner[2 * cell.hidden_size :] = 0  # inside the reset, so it cannot be added to the outer one
-            cell.b.data = layout.ours(outer + inner)
+            cell.b.data = layout.ours(summed(cell, given[f"bias_ih{suffix}"], given[f"bias_hh{suffix}"]))
         if isinstance(cell, ProjectedLSTMCell):
-            cell.W_h.data = given[f"weight_hr{suffix}"]
+            cell.W_h.data = given[f"weight_hr{suffix}"].copy()  # or training it would train PyTorch's
 
 
 def save(layer: Recurrent, path: str | Path) -> None:

@@ -9,6 +9,7 @@ from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import LayerNormGRUCell, MGUCell, ResetBeforeGRUCell
 from tinygrad_lstm.nn.layers import Dropout, Embedding, LayerNorm, Linear
 from tinygrad_lstm.nn.lstm_variants import (
+    CandidateDropoutLSTMCell,
     ClippedLSTMCell,
     CoupledLSTMCell,
     LayerNormLSTMCell,
@@ -25,9 +26,9 @@ from tinygrad_lstm.nn.unroll import Chain, Step, Trajectory, unroll
 from tinygrad_lstm.nn.wrappers import LockedDropout, RecurrentDropout, Residual, WeightDrop, Zoneout
 
 __all__ = [
-    "Cell", "Chain", "ClippedLSTMCell", "CoupledLSTMCell", "Dropout", "Embedding", "GRU", "GRUCell", "Gates",
-    "LSTM", "LSTMCell", "LayerNorm", "LayerNormGRUCell", "LayerNormLSTMCell", "Linear", "LinearCell",
-    "LockedDropout", "MGUCell", "MinGRU", "MinGRUCell", "MinLSTM", "MinLSTMCell", "Module", "ModuleList",
+    "CandidateDropoutLSTMCell", "Cell", "Chain", "ClippedLSTMCell", "CoupledLSTMCell", "Dropout", "Embedding", "GRU",
+    "GRUCell", "Gates", "LSTM", "LSTMCell", "LayerNorm", "LayerNormGRUCell", "LayerNormLSTMCell", "Linear",
+    "LinearCell", "LockedDropout", "MGUCell", "MinGRU", "MinGRUCell", "MinLSTM", "MinLSTMCell", "Module", "ModuleList",
     "PackedSequence", "Parameter", "PeepholeLSTMCell", "ProjectedLSTMCell", "RNN", "RNNCell", "Recurrent",
     "RecurrentDropout", "ResetBeforeGRUCell", "Residual", "SeparateLSTMCell", "Sequential", "Stateful", "Step",
     "Trajectory", "WeightDrop", "Zoneout", "functional", "init", "linear_scan", "truncated_bptt", "unroll", "utils",

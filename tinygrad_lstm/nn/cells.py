@@ -30,6 +30,12 @@ from tinygrad_lstm.nn.module import Module, Parameter
 State: TypeAlias = Any  # h, or (h, c): one Tensor for each name in ``Cell.states``
 
 
+def whole(*sizes: int) -> None:
+    """ArgumentError unless all sizes are whole numbers of at least 1."""
+    if not all(isinstance(size, int | np.integer) and size >= 1 for size in sizes):
+        raise ArgumentError(f"sizes are whole numbers, at least 1, not {', '.join(map(repr, sizes))}")
+
+
 class Cell(Module):
     """What a layer needs to know of a cell: its sizes, and the names of its states, the output first.
 
@@ -46,8 +52,7 @@ class Cell(Module):
     carried: ClassVar[tuple[str, ...]] = ()  # those that go on into their own next value, scaled only
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        if min(input_size, hidden_size) < 1:
-            raise ArgumentError(f"sizes are at least 1, not {input_size} and {hidden_size}")
+        whole(input_size, hidden_size)
         self.input_size, self.hidden_size = input_size, hidden_size
 
     @property
@@ -56,13 +61,24 @@ class Cell(Module):
         return (self.hidden_size,) * len(self.states)
 
     def __call__(self, x: TensorLike, state: State | None = None) -> State:
-        """The next state: x (B, D) or (D,), each part of the state (B, H) or (H,), zero unless given."""
+        """The next state: x (B, D) or (D,), each part of the state (B, H) or (H,).
+
+        Without a state it starts at zero, and a new sequence begins.
+        """
+        if state is None:
+            self.begin()
         with self.scope():
             x = self.floating(x)
             return self.forward(x, self.checked_state(state, x.shape[:-1], x.dtype))
 
     def begin(self) -> None:
-        """A new sequence begins: ``unroll`` says so. Wrappers draw here what stays the same over all its steps."""
+        """A new sequence begins: what was drawn for all steps of the last one is forgotten, here and in cells within.
+
+        ``unroll`` says so, before and after; and so does a call without a state.
+        """
+        for part in self.modules():
+            if part is not self and isinstance(part, Cell):
+                part.begin()
 
     def checked_state(self, state: State | None, leading: tuple[int, ...], dtype: Any) -> State:
         """The state as h, or the tuple (h, c), of Tensors (*leading, H); zeros for None.

@@ -22,7 +22,7 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.cells import Cell, Gates, LSTMCell
-from tinygrad_lstm.nn.layers import LayerNorm
+from tinygrad_lstm.nn.layers import Dropout, LayerNorm
 from tinygrad_lstm.nn.module import Parameter
 
 
@@ -84,23 +84,18 @@ class SeparateLSTMCell(Cell):
     def of(cls, cell: LSTMCell) -> Self:
         """The same cell with its matrices taken apart."""
         separate = cls(cell.input_size, cell.hidden_size, bias=cell.b is not None)
-        stacked = {"W": cell.W, "U": cell.U} | ({"b": cell.b} if cell.b is not None else {})
-        blocks = {name: np.split(p.data, 4) for name, p in stacked.items()}
-        return separate._loaded({f"{name}_{gate}": parts[k] for name, parts in blocks.items()
-                                 for k, gate in enumerate("fioc")})  # fmt: skip
+        weights = {f"{name}_{gate}": block for name, stacked in cell.state_dict().items()
+                   for gate, block in zip("fioc", np.split(stacked, 4), strict=True)}  # fmt: skip
+        separate.astype(cell.W.dtype).load_state_dict(weights)
+        return separate
 
     def combined(self) -> LSTMCell:
         """The same cell with its matrices stacked in the order f, i, o, g."""
         cell = LSTMCell(self.input_size, self.hidden_size, bias=self.b_f is not None)
-        own = {name: p.data for name, p in self.named_parameters()}
-        stacked = {name: np.concatenate([own[f"{name}_{gate}"] for gate in "fioc"])
-                   for name, _ in cell.named_parameters()}  # fmt: skip
-        cell.astype(self.W_f.dtype).load_state_dict(stacked)
+        own = self.state_dict()
+        weights = {name: np.concatenate([own[f"{name}_{gate}"] for gate in "fioc"]) for name in cell.state_dict()}
+        cell.astype(self.W_f.dtype).load_state_dict(weights)
         return cell
-
-    def _loaded(self, arrays: dict[str, np.ndarray]) -> Self:
-        self.astype(next(iter(arrays.values())).dtype).load_state_dict(arrays)
-        return self
 
 
 class PeepholeLSTMCell(LSTMCell):
@@ -191,6 +186,36 @@ class ClippedLSTMCell(LSTMCell):
     def extra_repr(self) -> str:
         """Sizes and bound."""
         return f"{super().extra_repr()}, clip={self.clip}"
+
+
+class CandidateDropoutLSTMCell(LSTMCell):
+    """Only what is written is dropped, never what is remembered: c = f ⊙ c + i ⊙ dropout(g) (Semeniuta 2016).
+
+    A new mask at every step. However long the sequence, the belt loses nothing to it. ``RecurrentDropout`` is Gal's.
+
+    >>> CandidateDropoutLSTMCell(3, 5, p=0.25)
+    CandidateDropoutLSTMCell(3 -> 5, 180 parameters)
+      (dropout): Dropout(p=0.25, 0 parameters)
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0, *, p: float = 0.5
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, forget_bias)
+        self.dropout = Dropout(p)
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The next (h, c)."""
+        h, c = state
+        f, i, o, g = split(self.preactivation(x, h), 4, axis=-1)
+        f = sigmoid(f)
+        i = sigmoid(i)
+        g = self.dropout(tanh(g))
+        c = f * tag(c, "carry") + i * g
+        o = sigmoid(o)
+        h = o * tanh(c)
+        label(f=f, i=i, g=g, c=c, o=o, h=h)
+        return h, c
 
 
 class ProjectedLSTMCell(LSTMCell):

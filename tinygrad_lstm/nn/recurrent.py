@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
-from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
+from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State, whole
 from tinygrad_lstm.nn.fused import fusible, unroll_fused
 from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
@@ -54,14 +54,17 @@ class Recurrent(Module):
         reverse: bool = False,
         fused: bool = False,
     ) -> None:
-        if min(input_size, hidden_size, num_layers) < 1:
-            raise ArgumentError(f"sizes and layers are at least 1, not {input_size}, {hidden_size}, {num_layers}")
+        whole(input_size, hidden_size, num_layers)
         if bidirectional not in (False, True, "concatenate", "sum"):
             raise ArgumentError(f"bidirectional is True, False, 'concatenate' or 'sum', not {bidirectional!r}")
         if bidirectional and reverse:
             raise ArgumentError("both directions run already: reverse is for layers of one direction")
         if dropout and num_layers == 1:
             warnings.warn("dropout acts between layers, so with one layer it does nothing", stacklevel=2)
+        if isinstance(cell, Module):
+            raise ArgumentError(
+                f"every layer and direction gets a cell of its own: cell={type(cell).__name__}, not one made already"
+            )
         make = cell or type(self).default_cell
         options = {} if bias else {"bias": False}  # a cell of one's own need not know the word
         self.directions = (True,) if reverse else (False, True) if bidirectional else (False,)  # is it reversed?
@@ -70,6 +73,8 @@ class Recurrent(Module):
         width = input_size
         for _ in range(num_layers):
             cells += [make(width, hidden_size, **options) for _ in self.directions]
+            if not isinstance(cells[-1], Cell):
+                raise ArgumentError(f"cell makes a Cell of input and hidden size, not a {type(cells[-1]).__name__}")
             width = cells[-1].state_sizes[0] * (len(self.directions) if self.merge == "concatenate" else 1)
         if fused and not fusible(cells[0]):
             raise ArgumentError(
@@ -87,6 +92,10 @@ class Recurrent(Module):
     ) -> tuple[Any, State]:  # fmt: skip
         """Output and final state; of a PackedSequence, the output is one too."""
         if isinstance(x, PackedSequence):
+            if lengths is not None or mask is not None or outside != "zero":
+                raise ArgumentError(
+                    "a PackedSequence holds the valid steps alone: no lengths, mask or outside beside it"
+                )
             return self._packed(x, state)
         trajectory = self._run(x, state, lengths, mask, outside, collect=False)
         return trajectory.output, trajectory.state
@@ -96,6 +105,8 @@ class Recurrent(Module):
         outside: Outside = "zero",
     ) -> Trajectory:  # fmt: skip
         """The same run, with every step's states and gates as tensors of the graph."""
+        if isinstance(x, PackedSequence):
+            raise ArgumentError("steps are looked at in a padded batch: x, lengths = pad_packed_sequence(packed) first")
         if self.fused:
             raise ArgumentError(
                 "a fused layer has no steps to show: make it with fused=False, the weights are the same"

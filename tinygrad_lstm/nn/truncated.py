@@ -12,6 +12,7 @@ from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.cells import State
 from tinygrad_lstm.nn.module import Module
+from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.unroll import parts_of
 
 Layer: TypeAlias = Callable[[Any, Any], tuple[Any, State]]  # (x, state) -> (output, state)
@@ -128,11 +129,14 @@ class Stateful(Module):
         self.state: State | None = None
         self.step_shape: tuple[int, ...] = ()  # that of the inputs without their time axis
 
-    def forward(self, x: TensorLike, **options: Any) -> tuple[Any, State]:
+    def forward(self, x: TensorLike | PackedSequence, **options: Any) -> tuple[Any, State]:
         """The layer's output and state, of which the next call starts from a copy without history."""
-        shape = np.shape(x.data if isinstance(x, Tensor) else x)
-        time = 1 if getattr(self.layer, "batch_first", False) and len(shape) == 3 else 0
-        step = shape[:time] + shape[time + 1 :]
+        if isinstance(x, PackedSequence):
+            step = (int(x.batch_sizes[0]), *x.data.shape[1:])
+        else:
+            shape = np.shape(x.data if isinstance(x, Tensor) else x)
+            time = 1 if getattr(self.layer, "batch_first", False) and len(shape) == 3 else 0
+            step = shape[:time] + shape[time + 1 :]
         if self.state is not None and step != self.step_shape:
             raise ShapeError(
                 f"the state kept is of inputs {self.step_shape} at each step, these are {step}: first reset_state()"

@@ -65,7 +65,9 @@ class Chain:
 class Trajectory:
     """Every step's states and gates, as tensors of the graph, for each layer and direction.
 
-    ``steps`` and ``initial`` are those of the last chain, the top layer; ``trajectory["f"]`` stacks a name over time.
+    ``chains`` are in PyTorch's order: layer 0 forward, layer 0 reverse, layer 1 forward, ... ``steps``, ``initial``
+    and ``trajectory["f"]``, a name stacked over time, are those of the last chain: the top layer's, and of two
+    directions the reverse one's; the forward one is ``chains[-2]``.
 
     >>> import numpy as np
     >>> from tinygrad_lstm import nn
@@ -136,6 +138,16 @@ def masked(x: Tensor, mask: TensorLike | None, outside: Outside) -> tuple[np.nda
     return (None, x) if array.all() else (array, where(np.expand_dims(array, -1), x, 0))
 
 
+def check_step(cell: Cell, after: object, shapes: list[tuple[int, ...]]) -> None:
+    """ShapeError unless a step of the cell made Tensors of the shapes that its states have."""
+    parts = after if isinstance(after, tuple) else (after,)
+    if not all(isinstance(part, Tensor) for part in parts) or [part.shape for part in parts] != shapes:
+        wanted = ", ".join(f"{name} {shape}" for name, shape in zip(cell.states, shapes, strict=True))
+        wanted = f"the tuple of Tensors {wanted}" if len(shapes) > 1 else f"a Tensor {wanted}"
+        got = ", ".join(f"{type(part).__name__} {getattr(part, 'shape', '')}".rstrip() for part in parts)
+        raise ShapeError(f"the next state of a {type(cell).__name__} is {wanted}, but its forward gave {got}")
+
+
 def unroll(
     cell: Cell, x: TensorLike, state: State | None = None, *, mask: TensorLike | None = None,
     outside: Outside = "zero", reverse: bool = False, collect: bool = True,
@@ -165,6 +177,7 @@ def unroll(
     state = cell.checked_state(state, x.shape[1:-1], x.dtype)
     initial = named_state(cell, state)
     label(**initial)
+    shapes = [part.shape for part in parts_of(state)]
     state = as_state([tag(part, "initial") for part in parts_of(state)])  # reads of it reach back in time as well
     cell.begin()
     steps: list[Step] = []
@@ -179,6 +192,8 @@ def unroll(
                 label(x=x_t)
                 with cell.scope():  # not cell(x_t, state): state and input are checked already
                     after = cell.forward(x_t, state)
+                if not outputs:
+                    check_step(cell, after, shapes)
                 h = parts_of(after)[0]
                 if on is not None and not on[t - 1].all():
                     state = held(on[t - 1], after, state)
@@ -195,6 +210,7 @@ def unroll(
                 steps.append(Step(t, named))
     finally:
         collecting.set(outer)
+        cell.begin()  # what was drawn for this sequence may hold its graph
     if reverse:
         steps.reverse()
         outputs.reverse()

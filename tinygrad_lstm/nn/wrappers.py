@@ -16,6 +16,7 @@ from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.layers import Dropout, keep_mask
 from tinygrad_lstm.nn.module import Module, Parameter
+from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.unroll import parts_of
 
 
@@ -30,6 +31,8 @@ class CellWrapper(Cell):
     """A cell around a cell, with its sizes and states."""
 
     def __init__(self, cell: Cell) -> None:
+        if not isinstance(cell, Cell):
+            raise ArgumentError(f"a {type(self).__name__} goes around one cell, not around a {type(cell).__name__}")
         super().__init__(cell.input_size, cell.hidden_size)
         self.cell = cell
 
@@ -47,14 +50,6 @@ class CellWrapper(Cell):
     def state_sizes(self) -> tuple[int, ...]:
         """The widths of the wrapped cell's states."""
         return self.cell.state_sizes
-
-    def begin(self) -> None:
-        """A new sequence begins."""
-        self.cell.begin()
-
-    def forward(self, x: Tensor, state: State) -> State:
-        """The wrapped cell's next state."""
-        return self.cell.forward(x, state)
 
 
 class Zoneout(CellWrapper):
@@ -77,6 +72,11 @@ class Zoneout(CellWrapper):
         if not all(0 <= one <= 1 for one in self.p.values()):
             raise ArgumentError(f"a probability of staying is 0 <= p <= 1, not {self.p}")
 
+    @property
+    def carried(self) -> tuple[str, ...]:  # type: ignore[override]  # likewise
+        """A sleeping state is carried too."""
+        return tuple(name for name in self.states if self.p[name] or name in self.cell.carried)
+
     def forward(self, x: Tensor, state: State) -> State:
         """The next state, parts of it asleep."""
         named: dict[str, Tensor] = {}
@@ -96,7 +96,8 @@ class Zoneout(CellWrapper):
 class RecurrentDropout(CellWrapper):
     """The gates see h through one mask, the same at every step of a sequence (Gal & Ghahramani 2016).
 
-    For cells whose h goes into the gates only, as an RNN's or LSTM's; a GRU also carries h, which must not be dropped.
+    For cells whose h goes into the gates only, as an RNN's or LSTM's; a GRU also carries h, which must not be dropped:
+    there, drop from U (``WeightDrop``). ``CandidateDropoutLSTMCell`` is the other recurrent dropout, that of Semeniuta.
 
     >>> from tinygrad_lstm import nn
     >>> RecurrentDropout(nn.LSTMCell(3, 5), 0.25)
@@ -199,8 +200,10 @@ class Residual(Module):
     def __init__(self, layer: Module) -> None:
         self.layer = layer
 
-    def forward(self, x: TensorLike, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, x: TensorLike | PackedSequence, *args: Any, **kwargs: Any) -> Any:
         """The sum; of a recurrent layer, (the sum, state)."""
-        x = self.floating(x)
         y = self.layer(x, *args, **kwargs)
+        if isinstance(x, PackedSequence):
+            return y[0]._replace(data=x.data + y[0].data), *y[1:]
+        x = self.floating(x)
         return (x + y[0], *y[1:]) if isinstance(y, tuple) else x + y

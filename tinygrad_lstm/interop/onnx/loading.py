@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.interop.layout import Array
 from tinygrad_lstm.interop.onnx.graph import package
-from tinygrad_lstm.interop.onnx.operators import OPERATORS, Array, set_inputs
+from tinygrad_lstm.interop.onnx.operators import OPERATORS, set_inputs
 from tinygrad_lstm.nn.cells import Cell, RNNCell
 from tinygrad_lstm.nn.lstm_variants import ClippedLSTMCell
 from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN, Recurrent

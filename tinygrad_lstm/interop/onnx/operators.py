@@ -9,17 +9,15 @@ B holds the input side's bias and then the hidden side's, P (dirs, 3H) the peeph
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_lstm.engine.ops.nonlinear import relu
-from tinygrad_lstm.interop.torch import Layout
+from tinygrad_lstm.interop.layout import Array, Layout, inner_bias, summed
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import ResetBeforeGRUCell
 from tinygrad_lstm.nn.lstm_variants import ClippedLSTMCell, CoupledLSTMCell, PeepholeLSTMCell
-
-Array: TypeAlias = np.ndarray
 
 
 class Operator(NamedTuple):
@@ -65,10 +63,7 @@ def inputs_of(cell: Gates) -> dict[str, Array]:
         stacked = {name: np.concatenate([rows[:f], -rows[:f], rows[rest]]) for name, rows in stacked.items()}
     inputs = {name: OPERATORS[type(cell)].layout.theirs(rows) for name, rows in stacked.items()}
     if cell.b is not None:
-        inner = np.zeros_like(inputs["B"])
-        if isinstance(cell, GRUCell) and cell.b_n is not None:
-            inner[2 * cell.hidden_size :] = cell.b_n.data
-        inputs["B"] = np.concatenate([inputs["B"], inner])
+        inputs["B"] = np.concatenate([inputs["B"], inner_bias(cell, inputs["B"])])
     if isinstance(cell, PeepholeLSTMCell):
         inputs["P"] = np.concatenate([cell.p_i.data, cell.p_o.data, cell.p_f.data])
     return inputs
@@ -81,11 +76,7 @@ def set_inputs(cell: Gates, inputs: dict[str, Array]) -> None:
     """
     stacked = {"W": inputs["W"], "U": inputs["R"]}
     if "B" in inputs:
-        outer, inner = np.split(inputs["B"].copy(), 2)
-        if isinstance(cell, GRUCell) and cell.b_n is not None:
-            cell.b_n.data = inner[2 * cell.hidden_size :].copy()
-            inner[2 * cell.hidden_size :] = 0  # inside the reset, so it cannot be added to the outer one
-        stacked["b"] = outer + inner
+        stacked["b"] = summed(cell, *np.split(inputs["B"], 2))
     for name, rows in stacked.items():
         own = OPERATORS[type(cell)].layout.ours(rows)
         if isinstance(cell, CoupledLSTMCell):
