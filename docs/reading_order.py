@@ -42,7 +42,7 @@ CHAPTERS = {
     "Learning": [
         "tinygrad_lstm/optim/{options,optimizer,sgd,adagrad,rmsprop,adam,lr_scheduler}.py",
         "tinygrad_lstm/data.py",
-        "tinygrad_lstm/training/{baselines,char_model,fit}.py",
+        "tinygrad_lstm/training/{baselines,char_model,fit,adding}.py",
     ],
     "Weights in files": [
         "tinygrad_lstm/saving/{structure,npz,safetensors,__init__}.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tinygrad_lstm.training import Update
+from tinygrad_lstm.training import BeltShare, Update
 from viz.style import ThemeName, theme_named
 
 if TYPE_CHECKING:
@@ -56,4 +56,24 @@ def training_curve(
     ax.set_ylabel("bits per character")
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False, labelcolor=colours.ink, loc="lower left", ncols=2)
+    return ax
+
+
+def belt_shares(runs: Mapping[str, Sequence[BeltShare]], *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
+    """How much of the gradient stayed on the belt, by lag: one line for each run (before, after, ...)."""
+    ax = axes(theme) if ax is None else ax
+    colours = theme_named(theme)
+    looks = ((colours.gated, (0, (2, 2))), (colours.carried, "solid"), (colours.quiet, (0, (6, 2))))
+    for (name, shares), (colour, dash) in zip(runs.items(), looks, strict=False):
+        lags, heights = [share.lag for share in shares], [share.share for share in shares]
+        ax.plot(lags, heights, color=colour, linestyle=dash, linewidth=2)
+        ax.annotate(
+            f"{name}\n‖∂L/∂C‖ {shares[-1].norm:.2g} at lag {lags[-1]}", (lags[-1], heights[-1]), xytext=(6, 4),
+            textcoords="offset points", va="bottom", color=colour, fontsize=9, annotation_clip=False,
+        )  # fmt: skip
+    ax.axhline(0, color=colours.quiet, linewidth=0.6)
+    ax.set_xlabel("steps back from the loss")
+    ax.set_ylabel("share of ∂L/∂C that never left the belt")
+    ax.set_ylim(-0.05, 1.05)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     return ax
