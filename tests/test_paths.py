@@ -286,7 +286,7 @@ def test_half_lives_and_the_horizon() -> None:
         np.testing.assert_allclose(seen.norms[name], [np.linalg.norm(g.data) for g in found], **CLOSE)
     assert seen.half_lives is not None
     assert seen.half_lives.shape == (H,)
-    assert str(seen).splitlines()[0].split() == ["t", "|dL/dh|", "|dL/dc|"]
+    assert str(seen).splitlines()[0].split() == ["t", "‖dL/dh‖", "‖dL/dc‖"]
     trajectory, loss = unrolled(make("GRU"))
     assert paths.horizon(loss, trajectory).half_lives is None
 

@@ -177,8 +177,8 @@ def test_roots_of_unity_give_the_same_series(kind: str) -> None:
     """λₙ = 1/K Σₖ λ(ωᵏ) ω⁻ⁿᵏ: complex weights on the crossings, another derivation altogether."""
     trajectory, loss = unrolled(make(kind))
     wrt = trajectory.steps[0].named[trajectory.chains[0].cell.states[-1]]
-    route = paths.routes(loss, wrt, max_crossings=2 * T)
-    K = 2 * T + 1  # one more than the highest power: a step of a peephole or MGU cell may cross twice
+    route = paths.routes(loss, wrt, max_crossings=T)
+    K = T + 1  # more than the highest power, T - 1: a path reads the step before it once, by whatever edge
     values = []
     for k in range(K):
         z = np.exp(2j * np.pi * k / K)
@@ -194,7 +194,7 @@ def test_roots_of_unity_give_the_same_series(kind: str) -> None:
 def test_the_mean_number_of_crossings_is_the_slope_at_one(kind: str) -> None:
     trajectory, loss = unrolled(make(kind))
     wrt = trajectory.steps[0].named[trajectory.chains[0].cell.states[-1]]
-    short, whole = (paths.routes(loss, wrt, max_crossings=n) for n in (0, 2 * T))
+    short, whole = (paths.routes(loss, wrt, max_crossings=n) for n in (0, T - 1))
     assert not np.any(whole.parts[-1])
     counted = sum(n * part for n, part in enumerate(whole.parts))
     expected = np.vdot(counted, whole.total) / np.vdot(whole.total, whole.total)

@@ -7,11 +7,14 @@ Every read of an earlier state is one of
     crossing   anything else: h into the gates, where U and the squashing wait
 
 Cells tag carries and peepholes; a crossing is any other edge from one time step to the next, so a cell of your own
-needs to know nothing of this. Edges within a step are told apart by where they lead:
+needs to know nothing of this, nor does attention over earlier states. Edges within a step are told by where they lead:
 
     depth      a computed value from outside the step: the layer below
     weight     a leaf: a parameter, read again at every step
     read       the rest: products, gates, tanh c, the output handed on
+
+What tells the steps is their scope. Layers see to it; a loop of your own says ``with tg.scope(f"t={t}", step=t)``, tags
+what it only scales, ``f * tg.tag(c, "carry")``, and the states it starts from, ``tg.tag(h, "initial")``.
 """
 
 from __future__ import annotations
@@ -20,9 +23,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, get_args
 
-from tinygrad_lstm.engine.node import Edge
-from tinygrad_lstm.engine.scope import through
-from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.engine.node import Edge, Node, topological_order
+from tinygrad_lstm.engine.scope import current_hook, through
+from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import ArgumentError, UnsupportedError
 
 EdgeClass: TypeAlias = Literal["carry", "crossing", "peephole", "depth", "weight", "read"]
 CLASSES = get_args(EdgeClass)
@@ -51,22 +55,24 @@ def edge_class(edge: Edge) -> EdgeClass:
     return "weight" if edge.source.op is None else "depth"
 
 
-def in_class(what: EdgeClass | Predicate) -> Predicate:
-    """A predicate on edges: of a class by its name, or one of your own; ArgumentError for another name."""
+def in_class(what: EdgeClass | Predicate, *others: EdgeClass) -> Predicate:
+    """A predicate on edges: of classes by their names, or one of your own; ArgumentError for another name."""
     if callable(what):
         return what
     if what not in CLASSES:
         raise ArgumentError(f"edges are {', '.join(CLASSES)}, or a function of an edge, not {what!r}")
-    return lambda edge: edge_class(edge) == what
+    return lambda edge: (found := edge_class(edge)) == what or found in others
 
 
 @contextmanager
 def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], complex]) -> Iterator[None]:
     """Every gradient that passes along such an edge inside is multiplied by the weight; forward stays as it is.
 
-    For one backward or for training. A function gives each edge a weight of its own, so that h-detach (Arpit 2018),
-    which cuts h into the gates of a step with probability p, is
-    ``edge_weight("crossing", lambda edge: rng.random() >= p)``.
+    For one backward or for training. A function gives each edge a weight of its own, so that h-detach (Arpit 2018,
+    1810.03023), which cuts h into the gates of a step with probability p, is
+    ``edge_weight("crossing", lambda edge: rng.random() >= p)`` for a cell that reads h once, as most do.
+
+    Raises ArgumentError for an unknown class; in backward UnsupportedError, where a fused layer hides such edges.
 
     >>> import numpy as np
     >>> import tinygrad_lstm as tg
@@ -80,6 +86,8 @@ def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], 
     among = in_class(what)
 
     def weigh(edge: Edge, g: Any) -> Any:
+        if not callable(what):
+            refuse_if_fused(edge.reader)
         if not among(edge):
             return g
         by = weight(edge) if callable(weight) else weight
@@ -91,9 +99,58 @@ def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], 
 
 @contextmanager
 def cut(what: EdgeClass | Predicate) -> Iterator[None]:
-    """No gradient passes along such edges inside.
+    """No gradient passes along such edges inside; errors as of ``edge_weight``.
 
-    ``cut("crossing")`` leaves the belt alone: the LSTM gradient of 1997, and what the notes' ∂C_t/∂C_{t-1} = f means.
+    ``cut("crossing")`` leaves the belt alone: the truncated gradient of Hochreiter & Schmidhuber 1997, and what the
+    notes' ∂C_t/∂C_{t-1} = f means. ``cut(lambda edge: edge.reader.label in ("f", "i", "o"))`` stops it at the gates.
+
+    >>> import numpy as np
+    >>> import tinygrad_lstm as tg
+    >>> step = tg.nn.LSTM(2, 3).unroll(np.ones((2, 2))).steps
+    >>> with cut("crossing"):
+    ...     belt, = tg.grad(step[1].c.sum(), step[0].c)
+    >>> np.allclose(belt.data, step[1].f.data)
+    True
     """
     with edge_weight(what, 0.0):
         yield
+
+
+def after_others(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any]:
+    """The same hook, for a pass of our own: it sees what the hooks around it, as ``cut``, have left of a gradient."""
+    outer = current_hook.get()
+    if outer is None:
+        return watch
+
+    def both(edge: Edge, g: Any) -> Any:
+        g = outer(edge, g)
+        return None if g is None else watch(edge, g)
+
+    return both
+
+
+def refuse_if_fused(node: Node) -> None:
+    """UnsupportedError for the run of a fused layer: its one op hides the steps that an edge's class is told by."""
+    if node.op is not None and node.op.name in ("fused_lstm", "fused_gru"):
+        raise UnsupportedError(
+            f"{node} runs all steps as one op, which hides the routes through them: make the layer with fused=False"
+        )
+
+
+def composed(*losses: Tensor, steps: bool = False) -> list[Node]:
+    """The nodes of a graph, oldest first; UnsupportedError if it has fused layers, or no ``steps`` where they count."""
+    order = topological_order([loss.source.node for loss in losses])
+    for node in order:
+        refuse_if_fused(node)
+    if steps and not any(node.step for node in order):
+        raise UnsupportedError(
+            "the graph has no time steps, so nothing is seen to go from one to the next: a layer that runs as a scan "
+            "runs step by step in layer.unroll(x); a loop of your own says with tg.scope(name, step=t)"
+        )
+    return order
+
+
+def told(node: Node) -> str:
+    """A node in a word, with its step."""
+    name = node.label or (node.op.name if node.op else "leaf")
+    return name if node.step is None else f"{name} t={node.step}"

@@ -24,12 +24,11 @@ from tinygrad_lstm.engine.autodiff import backpropagate, dense, unbroadcast
 from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
-from tinygrad_lstm.engine.scope import current_hook, enable_grad
+from tinygrad_lstm.engine.scope import enable_grad
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, seed
 from tinygrad_lstm.errors import GradError, ShapeError
 from tinygrad_lstm.graph import Graph, graph_of
-from tinygrad_lstm.paths.edges import EdgeClass, edge_class
-from tinygrad_lstm.paths.routes import refuse_fused
+from tinygrad_lstm.paths.edges import EdgeClass, after_others, composed, edge_class
 
 Array: TypeAlias = np.ndarray
 Tangents: TypeAlias = dict[tuple[Node, int], Array]
@@ -49,8 +48,9 @@ class FlowEdge(NamedTuple):
 class Flow:
     """The flow from one tensor to a loss: ``edges``, ``total`` (the directional derivative), and cuts through it."""
 
-    def __init__(self, graph: Graph, edges: Sequence[FlowEdge], total: float, source: int) -> None:
-        self.graph, self.edges, self.total, self.source = graph, list(edges), total, source
+    def __init__(self, graph: Graph, edges: Sequence[FlowEdge], total: float, source: int, loss: int) -> None:
+        self.graph, self.edges, self.total = graph, list(edges), total
+        self.source, self.loss = source, loss  # ids of the two ends
 
     @cached_property
     def inflow(self) -> dict[int, float]:
@@ -69,33 +69,29 @@ class Flow:
         return dict(sums)
 
     def cut(self, t: int) -> float:
-        """What passes from the steps up to t to all that comes after: the total, for every t from the source's on."""
-        before = {vertex.id for vertex in self.graph.vertices if vertex.step is not None and vertex.step <= t} | {
-            self.source
-        }
-        out = sum(e.flow for e in self.edges if e.source in before and e.target not in before)
-        back = sum(e.flow for e in self.edges if e.source not in before and e.target in before)
-        return out - back
+        """What passes from the steps up to t to all that comes after: for every t from the source's on, the total."""
+        return sum(self.by_class(t).values())
 
     def by_class(self, t: int) -> dict[EdgeClass, float]:
-        """What passes from the steps up to t to later ones, by the class of the edge."""
-        before = {v.id for v in self.graph.vertices if v.step is not None and v.step <= t} | {self.source}
+        """The same by the class of the edge; what passes back, as in a layer that runs from T to 1, is subtracted."""
+        before = {v.id for v in self.graph.vertices if v.step is not None and v.step <= t}
+        before = before - {self.loss} | {self.source}
         sums: dict[EdgeClass, float] = defaultdict(float)
         for edge in self.edges:
-            if edge.source in before and edge.target not in before:
-                sums[edge.kind] += edge.flow
+            if (edge.source in before) != (edge.target in before):
+                sums[edge.kind] += edge.flow if edge.source in before else -edge.flow
         return dict(sums)
 
     def __str__(self) -> str:
-        """A table: at each cut, what each class of edges carries, in parts of the total."""
+        """A table: at each cut, what each class of edges carries; every row sums to the same."""
         steps = sorted({v.step for v in self.graph.vertices if v.step is not None})
-        first = self.graph.vertices[self.source].step or (steps[0] if steps else 0)
+        first = self.graph.vertices[self.source].step or 0
         cuts = {t: self.by_class(t) for t in steps if t >= first}
         kinds = sorted({kind for sums in cuts.values() for kind in sums})
-        lines = [f"flow of {self.total:.4g}, by what it takes from step t on",
+        lines = [f"a flow of {self.total:.4g}: what passes from the steps up to t to all after, by class of edge",
                  f"{'t':>5}" + "".join(f" {kind:>10}" for kind in kinds) + f" {'in all':>10}"]  # fmt: skip
         lines += [
-            f"{t:5d}" + "".join(f" {sums.get(kind, 0.0):10.4g}" for kind in kinds) + f" {self.cut(t):10.4g}"
+            f"{t:5d}" + "".join(f" {sums.get(kind, 0.0):10.4g}" for kind in kinds) + f" {sum(sums.values()):10.4g}"
             for t, sums in cuts.items()
         ]
         return "\n".join(lines)
@@ -108,7 +104,10 @@ def flow(loss: Tensor, source: Tensor, direction: TensorLike = None) -> Flow:
     """The flow on every edge between a tensor and a loss, for a direction v (by default the gradient: total ‖∇‖²).
 
     v = source · ∇ as a direction gives attributions of the input. Cost: one tangent pass (each rule run once, recorded,
-    and differentiated) and two backward passes, one where a direction is given. The graph is kept.
+    and differentiated) and two backward passes; memory: a tangent for each value on the way. The graph is kept.
+
+    Raises GradError for a source that requires no gradient and for a freed graph, ShapeError for a direction of another
+    shape, UnsupportedError for a fused layer.
 
     >>> import numpy as np
     >>> import tinygrad_lstm as tg
@@ -120,33 +119,28 @@ def flow(loss: Tensor, source: Tensor, direction: TensorLike = None) -> Flow:
     """
     if not source.requires_grad:
         raise GradError("the source does not require a gradient, so none flows from it")
-    refuse_fused(loss)
+    composed(loss)
     (gradient,) = grad(loss, source, retain_graph=True)
-    v = (
-        gradient.data
-        if direction is None
-        else np.asarray(direction.data if isinstance(direction, Tensor) else direction)
-    )
+    v = gradient if direction is None else direction
+    v = np.asarray(v.data if isinstance(v, Tensor) else v)
     if v.shape != source.shape:
         raise ShapeError(f"a direction of shape {v.shape} for a source of shape {source.shape}")
     graph = graph_of(loss)
     tangents = tangents_of(loss, source, v)
-    outer = current_hook.get()
     edges: list[FlowEdge] = []
 
     def watch(edge: Edge, g: Any) -> Any:
-        g = g if outer is None else outer(edge, g)
         tangent = tangents.get((edge.source, edge.index))
-        if g is not None and tangent is not None:
+        if tangent is not None:
             amount = float(np.vdot(g, tangent))
             edges.append(FlowEdge(graph.id_of(edge.source), graph.id_of(edge.reader), edge.position, edge.name,
                                   edge_class(edge), amount))  # fmt: skip
         return g
 
-    start = [seed(loss, None, False)]
-    for _ in backpropagate([loss.source], start, targets={source.source.node}, retain_graph=True, hook=watch):
+    start, hook = [seed(loss, None, False)], after_others(watch)
+    for _ in backpropagate([loss.source], start, targets={source.source.node}, retain_graph=True, hook=hook):
         pass
-    return Flow(graph, edges, float(np.vdot(gradient.data, v)), graph.id_of(source))
+    return Flow(graph, edges, float(np.vdot(gradient.data, v)), graph.id_of(source), graph.id_of(loss))
 
 
 def tangents_of(loss: Tensor, source: Tensor, direction: Array) -> Tangents:

@@ -10,8 +10,7 @@ import numpy as np
 from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.paths.edges import cut
-from tinygrad_lstm.paths.routes import refuse_fused
+from tinygrad_lstm.paths.edges import composed, cut, told
 
 Array: TypeAlias = np.ndarray
 
@@ -42,17 +41,29 @@ class StateJacobian:
             return rows_of(self.y, self.x)
 
     def __str__(self) -> str:
-        values = ", ".join(f"{value:.4g}" for value in self.singular_values[:6])
-        names = self.y.source.node.label or "y", self.x.source.node.label or "x"
-        return f"∂{names[0]}/∂{names[1]}: {self.matrix.shape}, norm {self.norm:.4g}, singular values {values}" + (
-            ", ..." if len(self.singular_values) > 6 else ""
-        )
+        """A table: the singular values, the factors by which changes in that many directions grow."""
+        shown = self.singular_values[:8]
+        lines = [f"{self._name} {self.matrix.shape}: its singular values, the factors by which a change grows"]
+        lines += [f"{k:5d} {value:10.4g}" for k, value in enumerate(shown, start=1)]
+        rest = len(self.singular_values) - len(shown)
+        return "\n".join(lines + ([f"  ... {rest} more, the least {self.singular_values[-1]:.4g}"] if rest else []))
+
+    def __repr__(self) -> str:
+        return f"StateJacobian({self._name} {self.matrix.shape}, norm {self.norm:.4g})"
+
+    @property
+    def _name(self) -> str:
+        y, x = self.y.source.node, self.x.source.node
+        return f"∂{told(y)}/∂{told(x)}"
 
 
 def state_jacobian(y: Tensor, x: Tensor) -> StateJacobian:
     """The Jacobian of one state by another, e.g. h_T by h_t: one backward pass for each element of y.
 
     ∂C_t/∂C_{t-1} is diag(f_t) only with h held fixed (``belt``); in full, h_{t-1} also moves, and with it the gates.
+    Norms below 1 vanish over many steps, and above 1 may explode (Bengio 1994; Pascanu 2013, 1211.5063).
+
+    Raises GradError where one of the two requires no gradient, UnsupportedError for a fused layer.
 
     >>> import numpy as np
     >>> import tinygrad_lstm as tg
@@ -63,7 +74,7 @@ def state_jacobian(y: Tensor, x: Tensor) -> StateJacobian:
     """
     if not (y.requires_grad and x.requires_grad):
         raise GradError("both states must be of a graph: make the run with parameters that require a gradient")
-    refuse_fused(y)
+    composed(y)
     return StateJacobian(y, x, rows_of(y, x))
 
 
@@ -103,24 +114,36 @@ class Horizon:
         self.norms, self.half_lives = norms, half_lives
 
     def __str__(self) -> str:
-        """A table: t and the norms."""
-        T = len(next(iter(self.norms.values())))
-        lines = [f"{'t':>5}" + "".join(f" {f'|dL/d{name}|':>11}" for name in self.norms)]
-        lines += [f"{t + 1:5d}" + "".join(f" {column[t]:11.4g}" for column in self.norms.values()) for t in range(T)]
+        """A table: t and the norms; below it the half-lives."""
+        lines = [f"{'t':>5}" + "".join(f" {f'‖dL/d{name}‖':>11}" for name in self.norms)]
+        rows = zip(*self.norms.values(), strict=True)
+        lines += [f"{t:5d}" + "".join(f" {norm:11.4g}" for norm in row) for t, row in enumerate(rows, start=1)]
+        if self.half_lives is not None:
+            least, median, most = np.percentile(self.half_lives, [0, 50, 100])
+            lines.append(f"half-lives on the belt: {least:.3g} to {most:.3g} steps, median {median:.3g}")
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"Horizon({', '.join(self.norms)}, {len(next(iter(self.norms.values())))} steps)"
 
 
 def horizon(loss: Tensor, trajectory: Any, chain: int = -1) -> Horizon:
-    """The norms of the gradients by the states of every step of a trajectory, ready to plot. One backward pass.
+    """The norms of the gradients by the states of every step of a trajectory, ready to plot (Pascanu 2013, 1211.5063).
+
+    ``chain``: which layer and direction, in the order of ``trajectory.chains``; the top one by default. Cost: one
+    backward pass. Raises UnsupportedError for a fused layer.
 
     >>> import tinygrad_lstm as tg
     >>> tg.manual_seed(0)
-    >>> trajectory = tg.nn.GRU(2, 3).unroll(tg.randn(4, 1, 2))
-    >>> [name for name in horizon(trajectory.output[-1].sum(), trajectory).norms]
-    ['h']
+    >>> trajectory = tg.nn.GRU(2, 3).unroll(tg.randn(3, 1, 2))
+    >>> print(horizon(trajectory.output[-1].sum(), trajectory))
+        t    ‖dL/dh‖
+        1 ...
+        2 ...
+        3       1.732
     """
     one = trajectory.chains[chain]
-    refuse_fused(loss)
+    composed(loss)
     names = one.cell.states
     states = [getattr(step, name) for name in names for step in one.steps]
     found = grad(loss, states, retain_graph=True, allow_unused=True)

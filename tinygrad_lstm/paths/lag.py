@@ -4,6 +4,9 @@
 
 Backpropagation through time in full sums the whole lower triangle. Truncated to chunks of k steps it sums the blocks on
 the diagonal, exactly; what it leaves out is its bias, and the better a network remembers, the larger that is.
+(Williams & Peng 1990; of the bias, Tallec & Ollivier 2017, 1705.08209.)
+
+A parameter of the head, read outside any step on the way from the states to ℓ_τ, counts as used at τ.
 """
 
 from __future__ import annotations
@@ -15,12 +18,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.gradients import grad
-from tinygrad_lstm.engine.node import Edge
+from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError
-from tinygrad_lstm.paths.edges import cut
+from tinygrad_lstm.errors import ArgumentError, UnsupportedError
+from tinygrad_lstm.paths.edges import composed, cut
 from tinygrad_lstm.paths.ledger import contributions
-from tinygrad_lstm.paths.routes import refuse_fused
 
 Array: TypeAlias = np.ndarray
 
@@ -69,7 +71,7 @@ class LagMatrix:
         return norm(wrong) / norm(self.full) if norm(self.full) else float("nan")
 
     def smallest_k(self, tolerance: float) -> int:
-        """The smallest chunk whose bias is at most the tolerance; all T steps have none."""
+        """The smallest chunk whose bias is at most the tolerance; all T steps have none. A pass for each k tried."""
         T = self.norms.shape[1]
         return next((k for k in range(1, T) if self.bias(k) <= tolerance), T)
 
@@ -83,12 +85,14 @@ class LagMatrix:
         return [np.zeros(p.shape, p.dtype) if g is None else g.data for p, g in zip(self.params, found, strict=True)]
 
     def __str__(self) -> str:
-        """A table: lag, norm; and the bias of some chunk lengths."""
-        lines = [f"{'lag':>5} {'norm':>10}"]
-        lines += [f"{lag:5d} {size:10.4g}" for lag, size in enumerate(self.by_lag)]
+        """A table: how much the losses owe to the weights of ``lag`` steps ago, and what chunks of k steps lose."""
         T = self.norms.shape[1]
-        chunks = sorted({k for k in (1, 2, 5, 10, 20, 50, 100) if k < T} | {T})
-        lines += [f"{'k':>5} {'bias':>10}", *(f"{k:5d} {self.bias(k):10.2%}" for k in chunks)]
+        lines = ["√Σ ‖G[τ, τ - lag]‖², the gradient due to weights used that long ago", f"{'lag':>5} {'norm':>10}"]
+        lines += [f"{lag:5d} {size:10.4g}" for lag, size in enumerate(self.by_lag)]
+        lines += ["the relative error of truncated BPTT in chunks of k steps", f"{'k':>5} {'bias':>10}"]
+        lines += [
+            f"{k:5d} {self.bias(k):10.2%}" for k in sorted({k for k in (1, 2, 5, 10, 20, 50, 100) if k < T} | {T})
+        ]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -98,8 +102,11 @@ class LagMatrix:
 def lag_matrix(losses: Sequence[Tensor], params: Tensor | Sequence[Tensor], *, entries: bool = False) -> LagMatrix:
     """G[τ, t] for the losses ℓ_1, ℓ_2, ... of the steps, by one backward pass for each.
 
-    Cost: as many passes as losses, O(T²) in time; the norms alone take O(T²) numbers, the entries O(T²) parameters. The
-    graph is kept, no ``grad`` changes.
+    Cost: as many passes as losses, O(T²) in time; in memory O(T²) numbers and one row of G at a time, T arrays for each
+    parameter; with ``entries`` all T² of them. The graph is kept, no ``grad`` changes.
+
+    Raises ArgumentError where there is no loss or no parameter; UnsupportedError for fused layers, for scans, and for a
+    parameter that all steps have a share in by one read before them, as the embedding of a whole sequence.
 
     >>> import tinygrad_lstm as tg
     >>> tg.manual_seed(0)
@@ -114,31 +121,40 @@ def lag_matrix(losses: Sequence[Tensor], params: Tensor | Sequence[Tensor], *, e
     tensors = [params] if isinstance(params, Tensor) else list(params)
     if not losses or not tensors:
         raise ArgumentError("a lag matrix takes at least one loss and one parameter")
-    refuse_fused(*losses)
+    before = read_by_steps(composed(*losses, steps=True))
     nodes = {tensor.source.node: place for place, tensor in enumerate(tensors)}
-    rows: list[dict[int, list[Array]]] = []  # for each loss: step -> one array for each parameter
-    for loss in losses:
+    norms = np.zeros((len(losses), len(losses)))
+    rows: list[dict[int, list[Any]]] = []  # for each loss: step -> an array for each parameter; empty unless asked for
+    for place, loss in enumerate(losses):
         row: dict[int, list[Any]] = {}
         for edge, g in contributions(loss, set(nodes)) if loss.requires_grad else ():
-            if edge.reader.step is not None:
-                parts = row.setdefault(edge.reader.step, [np.zeros(t.shape, t.dtype) for t in tensors])
-                parts[nodes[edge.source]] += g
-        rows.append(row)
-        if not entries:
-            rows[-1] = {step: [np.array(norm(parts))] for step, parts in row.items()}
-    T = max((step for row in rows for step in row), default=len(losses))
-    norms = np.zeros((len(losses), T))
-    for place, row in enumerate(rows):
+            step = edge.reader.step
+            if step is None and edge.reader in before:
+                raise UnsupportedError(
+                    f"parameter {nodes[edge.source]} is read before the steps, once for all of them, by {edge.reader}: "
+                    "read it inside the steps, or leave it out"
+                )
+            parts = row.setdefault(step or place + 1, [np.zeros(t.shape, t.dtype) for t in tensors])
+            parts[nodes[edge.source]] += g
+        norms = np.pad(norms, ((0, 0), (0, max(0, max(row, default=0) - norms.shape[1]))))
         for step, parts in row.items():
             norms[place, step - 1] = norm(parts)
-    kept = None
-    if entries:
-        kept = [np.zeros((len(losses), T, *t.shape), t.dtype) for t in tensors]
-        for place, row in enumerate(rows):
-            for step, parts in row.items():
-                for table, part in zip(kept, parts, strict=True):
-                    table[place, step - 1] = part
-    return LagMatrix(losses, tensors, norms, kept)
+        rows.append(row if entries else {})
+    kept = [np.zeros((*norms.shape, *t.shape), t.dtype) for t in tensors] if entries else []
+    for place, row in enumerate(rows):
+        for step, parts in row.items():
+            for table, part in zip(kept, parts, strict=True):
+                table[place, step - 1] = part
+    return LagMatrix(losses, tensors, norms, kept or None)
+
+
+def read_by_steps(order: Sequence[Node]) -> set[Node]:
+    """The nodes, of an order oldest first, of which a time step makes use."""
+    found: set[Node] = set()
+    for node in reversed(order):
+        if node.step is not None or node in found:
+            found.update(source.node for source in node.sources if source is not None)
+    return found
 
 
 def norm(parts: Sequence[Array]) -> float:

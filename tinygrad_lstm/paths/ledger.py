@@ -15,11 +15,10 @@ from typing import Any, NamedTuple, TypeAlias, overload
 import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
-from tinygrad_lstm.engine.node import Edge, Node, topological_order
-from tinygrad_lstm.engine.scope import current_hook
+from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import GradError
-from tinygrad_lstm.paths.routes import refuse_fused
+from tinygrad_lstm.paths.edges import after_others, composed
 
 Array: TypeAlias = np.ndarray
 Consumers: TypeAlias = dict[tuple[Node, int], list[Node]]
@@ -42,12 +41,13 @@ class Ledger:
     all of them, the gradient.
     """
 
-    def __init__(self, name: str, shape: tuple[int, ...], uses: Sequence[Use]) -> None:
-        self.name, self.shape, self.uses = name, shape, list(uses)
+    def __init__(self, param: Tensor, uses: Sequence[Use]) -> None:
+        self.name, self.shape, self.dtype = param.source.node.label or "x", param.shape, param.dtype
+        self.uses = list(uses)
         self.T = max((use.step or 0 for use in uses), default=0)
 
     def _summed(self, parts: Sequence[tuple[int | None, Array]], shape: tuple[int, ...]) -> Array:
-        table = np.zeros((self.T, *shape))
+        table = np.zeros((self.T, *shape), self.dtype)
         for step, part in parts:
             if step is not None:
                 table[step - 1] += part
@@ -61,7 +61,7 @@ class Ledger:
     @cached_property
     def outside(self) -> Array:
         """What came from uses outside any time step."""
-        total = np.zeros(self.shape)
+        total = np.zeros(self.shape, self.dtype)
         for use in self.uses:
             total += use.direct if use.step is None else 0
         return total
@@ -89,9 +89,12 @@ class Ledger:
         return {gate: self._summed(parts, parts[0][1].shape) for gate, parts in sorted(grouped.items())}
 
     def __str__(self) -> str:
-        """A table: step, norm, and each gate's norm."""
+        """A table: the norm of what each step contributed, and of each gate's rows of it; last, of their sum."""
         gates = {name: table for name, table in self.by_gate.items() if len(self.by_gate) > 1}
-        lines = [f"∂L/∂{self.name} at each use", f"{'t':>7} {'norm':>10}" + "".join(f" {g:>10}" for g in gates)]
+        lines = [
+            f"‖∂L/∂{self.name}‖ of the uses at step t alone" + (", and of the rows of each gate" if gates else ""),
+            f"{'t':>7} {'norm':>10}" + "".join(f" {g:>10}" for g in gates),
+        ]
         for t in range(self.T):
             norms = [np.linalg.norm(self.by_step[t]), *(np.linalg.norm(table[t]) for table in gates.values())]
             lines.append(f"{t + 1:7d}" + "".join(f" {norm:10.4g}" for norm in norms))
@@ -112,8 +115,10 @@ def ledger(loss: Tensor, params: Sequence[Tensor]) -> list[Ledger]: ...
 def ledger(loss: Tensor, params: Tensor | Sequence[Tensor]) -> Ledger | list[Ledger]:
     """Each use's contribution to the gradient of a parameter, or of several.
 
-    Cost: one backward pass; memory: one array of the parameter's shape for each use. The graph is kept, no ``grad``
-    changes. Raises GradError for a tensor that requires no gradient.
+    The sum over time steps of backpropagation through time (Werbos 1990), with its terms kept apart. Cost: one backward
+    pass; memory: one array of the parameter's shape for each use. The graph is kept, no ``grad`` changes.
+
+    Raises GradError for a tensor that requires no gradient, UnsupportedError for a fused layer.
 
     >>> import tinygrad_lstm as tg
     >>> tg.manual_seed(0)
@@ -122,52 +127,57 @@ def ledger(loss: Tensor, params: Tensor | Sequence[Tensor]) -> Ledger | list[Led
     >>> book
     Ledger(U (3, 3), 4 uses in 4 steps)
     >>> print(book)
-    ∂L/∂U at each use
+    ‖∂L/∂U‖ of the uses at step t alone
           t       norm
           1          0
           2 ...
+    >>> by_hand = sum(use.direct for use in book.uses)
+    >>> np.allclose(book.total, by_hand), book.uses[0].scope
+    (True, ('rnn', 'layers.0'))
     """
     tensors = [params] if isinstance(params, Tensor) else list(params)
     for k, tensor in enumerate(tensors):
         if not tensor.requires_grad:
             raise GradError(f"parameter {k} does not require a gradient, so nothing is booked for it")
-    refuse_fused(loss)
+    consumers = consumers_in(composed(loss))
     uses: dict[Node, list[Use]] = {tensor.source.node: [] for tensor in tensors}
-    consumers = consumers_of(loss)
     for edge, g in contributions(loss, set(uses)):
-        uses[edge.source].append(used(edge, g, consumers))
-    books = [Ledger(t.source.node.label or "x", t.shape, uses[t.source.node]) for t in tensors]
+        reader = edge.reader
+        uses[edge.source].append(Use(reader.step, layer_of(reader), tuple(gates_of(reader, g, consumers)), g))
+    books = [Ledger(tensor, uses[tensor.source.node]) for tensor in tensors]
     return books[0] if isinstance(params, Tensor) else books
 
 
 def contributions(loss: Tensor, targets: set[Node]) -> Iterator[tuple[Edge, Array]]:
     """Every contribution that one backward pass hands to one of the targets."""
-    outer = current_hook.get()
     arrived: list[tuple[Edge, Array]] = []
 
     def watch(edge: Edge, g: Any) -> Any:
-        g = g if outer is None else outer(edge, g)
-        if g is not None and edge.source in targets:
+        if edge.source in targets:
             arrived.append((edge, np.array(g)))
         return g
 
-    start = [seed(loss, None, False)]
-    for _ in backpropagate([loss.source], start, targets=targets, retain_graph=True, hook=watch):
+    start, hook = [seed(loss, None, False)], after_others(watch)
+    for _ in backpropagate([loss.source], start, targets=targets, retain_graph=True, hook=hook):
         yield from arrived
         arrived.clear()
 
 
-def used(edge: Edge, g: Array, consumers: Consumers) -> Use:
-    """The entry for one contribution."""
-    scope = edge.reader.scope
-    path = tuple(name for name in (scope.path if scope else ()) if name != f"t={edge.reader.step}")
-    return Use(edge.reader.step, path, tuple(gates_of(edge.reader, g, consumers)), g)
+def layer_of(node: Node) -> tuple[str, ...]:
+    """The names of its scope but for that of the time step."""
+    names, scope = [], node.scope
+    while scope is not None:
+        outer = scope.parent
+        if scope.step is None or (outer is not None and outer.step == scope.step):
+            names.append(scope.name)
+        scope = outer
+    return tuple(reversed(names))
 
 
-def consumers_of(loss: Tensor) -> Consumers:
+def consumers_in(order: Sequence[Node]) -> Consumers:
     """Who reads each output of each node."""
     readers: Consumers = defaultdict(list)
-    for node in topological_order([loss.source.node]):
+    for node in order:
         for source in node.sources:
             if source is not None:
                 readers[source.node, source.index].append(node)
@@ -175,8 +185,10 @@ def consumers_of(loss: Tensor) -> Consumers:
 
 
 def gates_of(node: Node, g: Array, consumers: Consumers) -> Iterator[tuple[str, slice]]:
-    """The named values that this use leads to: all rows to one, or, where they are split on the way, block by block."""
+    """The named values of the step that this use leads to: all rows to one, or, where split, block by block."""
     while not node.label and len(node.shapes) == 1 and len(readers := consumers[node, 0]) == 1:
+        if readers[0].step != node.step:
+            return
         node = readers[0]
     if node.label and len(node.shapes) == 1:
         yield node.label, slice(None)

@@ -5,27 +5,27 @@ Put a formal z on every crossing edge. The gradient of a loss with respect to a 
     dL/dC_t (z) = λ₀ + λ₁ z + λ₂ z² + ...
 
 λ₀ came along the belt alone, λ₁ crossed once, and at z = 1 their sum is the ordinary gradient: nothing is left out,
-nothing is counted twice. z = 0 is the gradient with h detached from the gates; z = 1 - p the mean over all h-detach
-masks of probability p.
+nothing is counted twice. z = 0 is the gradient with h detached from the gates, the truncated gradient of Hochreiter &
+Schmidhuber 1997; z = 1 - p the mean over all h-detach masks of probability p (Arpit 2018, 1810.03023).
 
 The passes: pass 0 stops at every crossing and notes what it stopped; pass n starts from what pass n - 1 stopped; the
-last one stops nowhere and gives the rest. N + 2 ordinary backward passes, memory linear in T.
+last one stops nowhere and gives the rest. N + 2 ordinary backward passes; memory is linear in T.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from functools import cache, cached_property, partial
 from typing import Any, TypeAlias, overload
 
 import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
-from tinygrad_lstm.engine.node import Edge, Node, Source, make_source, topological_order
-from tinygrad_lstm.engine.scope import current_hook
+from tinygrad_lstm.engine.node import Edge, Node, make_source
 from tinygrad_lstm.engine.tensor import Tensor, seed
-from tinygrad_lstm.errors import ArgumentError, GradError, UnsupportedError
-from tinygrad_lstm.paths.edges import EdgeClass, Predicate, in_class
+from tinygrad_lstm.errors import ArgumentError, GradError
+from tinygrad_lstm.paths.edges import EdgeClass, Predicate, after_others, composed, in_class
 
 Array: TypeAlias = np.ndarray
 Seeds: TypeAlias = dict[tuple[Node, int], Any]  # a cotangent for an output of a node
@@ -58,10 +58,12 @@ class Routes:
     def mean_crossings(self) -> float:
         """The mean number of crossings over all paths, each counted by its projection: Σ n ⟨λₙ, λ⟩ / ⟨λ, λ⟩.
 
-        Exact also for the paths in the rest: Σ n λₙ is the derivative of the polynomial at z = 1, found by two more
-        backward passes when it is first asked for, so the graph must not have been freed.
+        Σ n λₙ is the slope of the polynomial at z = 1. Where some paths are in the rest, it is found by two more
+        backward passes when first asked for, exact for these as well, so the graph must not have been freed.
         """
-        return self._projected(self._weighted())
+        if np.any(self.parts[-1]):
+            return self._projected(self._weighted())
+        return float(np.dot(np.arange(len(self.parts)), self.shares))
 
     def at(self, z: float) -> Array:
         """The polynomial at z, of which the rest must be nothing: else ArgumentError."""
@@ -76,9 +78,12 @@ class Routes:
     def __str__(self) -> str:
         """A table: crossings, norm, share."""
         last = len(self.parts) - 1
-        lines = [f"dL/d{self.name}, by crossings into the gates", f"{'crossed':>9} {'norm':>11} {'share':>8}"]
+        lines = [
+            f"dL/d{self.name} {self.total.shape}, by how often its paths crossed (shares: projections on the total)",
+            f"{'crossed':>9} {'norm':>11} {'share':>8}",
+        ]
         for n, (norm, share) in enumerate(zip(self.norms, self.shares, strict=True)):
-            times = "more" if n == last else "0, belt" if n == 0 else str(n)
+            times = "more" if n == last else "never" if n == 0 else f"{n} x"
             lines.append(f"{times:>9} {norm:11.4g} {share:8.1%}")
         lines.append(f"{'total':>9} {np.linalg.norm(self.total):11.4g} {np.sum(self.shares):8.1%}")
         return "\n".join(lines)
@@ -104,32 +109,39 @@ def routes(
     """Split dL/d(wrt) by how often its paths crossed: 0, 1, ..., N = ``max_crossings`` times, and more.
 
     What counts as a crossing: by default every read of an earlier state that is no carry, so into the gates, also
-    through a peephole; ``crossing`` is a class of edges or a predicate of your own; ``gate="f"`` counts only the
-    passages through the gate of that label. For any tensors of the graph; the graph is kept, and no ``grad`` changes.
+    through a peephole. ``crossing="depth"`` counts another class of edges, here the layers; ``gate="f"`` the passages
+    through the gate of that label; a predicate what you like, the crossings of one layer for example:
+    ``lambda edge: edge_class(edge) == "crossing" and "layers.0" in edge.reader.scope.path``.
 
-    Cost: N + 2 backward passes, whatever the number of tensors.
+    ``wrt`` is any tensor of the graph, or a list of them: states, parameters, inputs; where nothing arrives the parts
+    are zero. Each part has the shape and dtype of its tensor. The graph is kept, no ``grad`` changes.
+    Cost: N + 2 backward passes, whatever the number of tensors; memory: those of one, and an array for each crossing.
+
+    Raises GradError for a tensor that requires no gradient and for a freed graph; ArgumentError for a number of
+    crossings or a class there is not; UnsupportedError for a fused layer, and, unless you say yourself what counts, for
+    a graph without time steps.
 
     >>> import tinygrad_lstm as tg
     >>> tg.manual_seed(0)
     >>> trajectory = tg.nn.LSTM(2, 3).unroll(tg.randn(6, 1, 2))
     >>> print(routes(trajectory.output[-1].sum(), trajectory.steps[0].c))
-    dL/dc, by crossings into the gates
+    dL/dc (1, 3), by how often its paths crossed (shares: projections on the total)
       crossed        norm    share
-      0, belt ...
-            1 ...
-            2 ...
-            3 ...
+        never ...
+          1 x ...
+          2 x ...
+          3 x ...
          more ...
         total ...   100.0%
     """
-    if max_crossings < 0:
-        raise ArgumentError(f"max_crossings is at least 0, not {max_crossings}")
+    if not isinstance(max_crossings, int | np.integer) or max_crossings < 0:
+        raise ArgumentError(f"max_crossings is a whole number, at least 0, not {max_crossings!r}")
     tensors = [wrt] if isinstance(wrt, Tensor) else list(wrt)
     for k, tensor in enumerate(tensors):
         if not tensor.requires_grad:
             raise GradError(f"tensor {k} does not require a gradient, so none travels to it")
     crosses = which(crossing, gate)
-    refuse_fused(loss)
+    composed(loss, steps=crossing is None and gate is None)
     targets = {tensor.source.node for tensor in tensors}
     start: Seeds = {(loss.source.node, loss.source.index): seed(loss, None, False)}
     parts: list[list[Array]] = []
@@ -138,11 +150,13 @@ def routes(
         found, stopped = one_pass(stopped, targets, crosses, stop=not last)
         parts.append([arrived(found, tensor) for tensor in tensors])
 
+    context = copy_context()  # with the hooks in force now, whenever the mean is asked for
+
     @cache
     def weighted() -> dict[Node, Any]:
         """Σ n λₙ: whatever crosses, anywhere, is sent on once more."""
-        _, crossed = one_pass(start, targets, crosses, stop=False)
-        return one_pass(crossed, targets, crosses, stop=False)[0]
+        _, crossed = context.run(one_pass, start, targets, crosses, stop=False)
+        return context.run(one_pass, crossed, targets, crosses, stop=False)[0]
 
     results = [
         Routes(tensor.source.node.label or "x", column, partial(lambda one: arrived(weighted(), one), tensor))
@@ -152,15 +166,21 @@ def routes(
 
 
 def which(crossing: Predicate | EdgeClass | None, gate: str | None) -> Predicate:
-    """The predicate meant by the two arguments."""
+    """The predicate meant by the two arguments, which asks about an edge once for all passes."""
     if crossing is not None and gate is not None:
         raise ArgumentError("crossing or gate, not both: each says which edges count")
     if gate is not None:
-        return lambda edge: edge.reader.op is not None and edge.reader.label == gate
-    if crossing is not None:
-        return in_class(crossing)
-    through_h, through_c = in_class("crossing"), in_class("peephole")
-    return lambda edge: through_h(edge) or through_c(edge)
+        crossing = lambda edge: edge.reader.label == gate  # noqa: E731  # as a caller would write it
+    asked = in_class("crossing", "peephole") if crossing is None else in_class(crossing)
+    known: dict[tuple[Any, ...], bool] = {}
+
+    def crosses(edge: Edge) -> bool:
+        place = edge[:2]  # reader and position
+        if place not in known:
+            known[place] = asked(edge)
+        return known[place]
+
+    return crosses
 
 
 def one_pass(seeds: Seeds, targets: set[Node], crosses: Predicate, *, stop: bool) -> tuple[dict[Node, Any], Seeds]:
@@ -168,22 +188,21 @@ def one_pass(seeds: Seeds, targets: set[Node], crosses: Predicate, *, stop: bool
 
     ``stop``: what crosses goes no further.
     """
-    outer = current_hook.get()
     crossed: Seeds = {}
 
     def watch(edge: Edge, g: Any) -> Any:
-        g = g if outer is None else outer(edge, g)
-        if g is None or not crosses(edge):
+        if not crosses(edge):
             return g
         place = edge.source, edge.index
         crossed[place] = crossed[place] + g if place in crossed else g
         return None if stop else g
 
-    roots: list[Source] = [make_source(node, index) for node, index in seeds]
-    found = {}
-    for node, g in backpropagate(roots, list(seeds.values()), targets=targets, retain_graph=True, hook=watch):
-        if node in targets:
-            found[node] = g
+    roots, hook = [make_source(node, index) for node, index in seeds], after_others(watch)
+    found = {
+        node: g
+        for node, g in backpropagate(roots, list(seeds.values()), targets=targets, retain_graph=True, hook=hook)
+        if node in targets
+    }
     return found, crossed
 
 
@@ -193,12 +212,3 @@ def arrived(found: dict[Node, Any], tensor: Tensor) -> Array:
     if g is not None and len(tensor.source.node.shapes) > 1:
         g = g[tensor.source.index]
     return np.zeros(tensor.shape, tensor.dtype) if g is None else np.array(g)
-
-
-def refuse_fused(*tensors: Tensor) -> None:
-    """UnsupportedError where a fused layer hides the steps that a route would be told by."""
-    for node in topological_order([tensor.source.node for tensor in tensors]):
-        if node.op is not None and node.op.name in ("fused_lstm", "fused_gru"):
-            raise UnsupportedError(
-                f"{node} runs all steps as one op, which hides the routes through them: make the layer with fused=False"
-            )

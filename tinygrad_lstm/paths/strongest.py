@@ -13,11 +13,9 @@ import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
-from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import GradError
-from tinygrad_lstm.paths.edges import EdgeClass, edge_class
-from tinygrad_lstm.paths.routes import refuse_fused
+from tinygrad_lstm.paths.edges import EdgeClass, after_others, composed, edge_class, told
 
 
 class PathEdge(NamedTuple):
@@ -36,8 +34,8 @@ class StrongestPath(NamedTuple):
     log_strength: float
 
     def __str__(self) -> str:
-        """A line for each edge."""
-        lines = [f"strongest path, strength {self.strength:.4g}"]
+        """A line for each edge, from the loss down: who reads whom, under which name, and the gain."""
+        lines = [f"strongest path: {len(self.edges)} edges, their gains multiplied {self.strength:.4g}"]
         for step in self.edges:
             reader, source = step.edge.reader, step.edge.source
             lines.append(
@@ -45,17 +43,14 @@ class StrongestPath(NamedTuple):
             )
         return "\n".join(lines)
 
-
-def told(node: Node) -> str:
-    """A node in a word, with its step."""
-    name = node.label or (node.op.name if node.op else "leaf")
-    return name if node.step is None else f"{name} t={node.step}"
+    def __repr__(self) -> str:
+        return f"StrongestPath({len(self.edges)} edges, strength {self.strength:.4g})"
 
 
 def strongest_path(loss: Tensor, tensor: Tensor) -> StrongestPath:
     """The path of the largest product of gains from a loss to a tensor. Cost: one backward pass.
 
-    Raises GradError where no path leads there, or nothing arrives by any.
+    Raises GradError where no path leads there, or nothing arrives by any; UnsupportedError for a fused layer.
 
     >>> import numpy as np
     >>> import tinygrad_lstm as tg
@@ -64,21 +59,20 @@ def strongest_path(loss: Tensor, tensor: Tensor) -> StrongestPath:
     >>> [(step.edge.name, step.gain) for step in strongest_path(y, x).edges]
     [('a', 1.0), ('a', 3.0)]
     """
-    refuse_fused(loss)
+    composed(loss)
     start = seed(loss, None, False)
-    goal, outer = tensor.source.node, current_hook.get()
+    goal = tensor.source.node
     best: dict[Node, float] = {loss.source.node: 0.0}  # the logarithm of the strongest path so far
     came: dict[Node, PathEdge] = {}
     received: dict[Node, float] = {}
     waiting: list[tuple[Edge, float]] = []
 
     def watch(edge: Edge, g: Any) -> Any:
-        g = g if outer is None else outer(edge, g)
-        if g is not None:
-            waiting.append((edge, float(np.linalg.norm(g))))
+        waiting.append((edge, float(np.linalg.norm(g))))
         return g
 
-    for node, g in backpropagate([loss.source], [start], targets={goal}, retain_graph=True, hook=watch):
+    hook = after_others(watch)
+    for node, g in backpropagate([loss.source], [start], targets={goal}, retain_graph=True, hook=hook):
         parts = g if isinstance(g, list) else [g]
         received[node] = math.sqrt(sum(float(np.vdot(part, part).real) for part in parts))
         for edge, handed in waiting:
