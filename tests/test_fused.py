@@ -90,11 +90,21 @@ def test_padding_may_hold_anything(kind: Any) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def as_tuple(state: Any) -> tuple[Any, ...]:
+    return state if isinstance(state, tuple) else (state,)
+
+
 @BOTH
 def test_packed_sequences(kind: Any) -> None:
     composed, fused = pair(kind, num_layers=2, bidirectional=True)
-    packed = pack_padded_sequence(np.ones((T, B, D)), LENGTHS, enforce_sorted=False)
-    np.testing.assert_allclose(fused(packed)[0].data.data, composed(packed)[0].data.data, **CLOSE)
+    x = np.random.default_rng(1).normal(size=(T, B, D))
+    packed = pack_padded_sequence(x, LENGTHS, enforce_sorted=False)
+    for turned in (False, True):
+        composed.batch_first = fused.batch_first = turned  # the layout of padded batches only
+        (y, state), (z, other) = composed(packed), fused(packed)
+        for a, b in zip((y.data, *as_tuple(state)), (z.data, *as_tuple(other)), strict=True):
+            np.testing.assert_allclose(b.data, a.data, **CLOSE)
+        np.testing.assert_array_equal(z.batch_sizes, packed.batch_sizes)
 
 
 def test_gradcheck() -> None:

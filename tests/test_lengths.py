@@ -186,6 +186,10 @@ def test_packing_and_padding_undo_each_other_with_their_gradients() -> None:
     assert tg.gradcheck(lambda *rows: pad_sequence(rows), rows)
 
 
+def packed(x: Any) -> Any:
+    return pack_padded_sequence(x, [5, 4, 3, 2])
+
+
 WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda lstm, x: lstm(x, lengths=[1, 2]), ShapeError, r"lengths \(2,\) for a batch of \(4,\)"),
     (lambda lstm, x: lstm(x, lengths=[1, 2, 3, 6]), ArgumentError, "lengths 1 to 6 for sequences of 5 steps"),
@@ -194,6 +198,9 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda lstm, x: lstm(x, mask=np.ones((B, T), bool)), ShapeError, r"a bool for each step and row, \(5, 4\)"),
     (lambda lstm, x: lstm(x, mask=np.ones((T, B))), ShapeError, "not float64"),
     (lambda lstm, x: lstm(x, lengths=[1] * B, mask=np.ones((T, B), bool)), ArgumentError, "not both"),
+    (lambda lstm, x: lstm(packed(x), lengths=[5, 4, 3, 2]), ArgumentError, "valid steps only: no lengths"),
+    (lambda lstm, x: lstm(packed(x), outside="raw"), ArgumentError, "valid steps only"),
+    (lambda lstm, x: lstm.unroll(packed(x)), ArgumentError, r"pad_packed_sequence\(packed\) first"),
     (lambda lstm, x: pack_padded_sequence(x, [1, 2, 3, 4]), ArgumentError, "longest first"),
     (lambda lstm, x: pack_padded_sequence(x, [3, 2, 1, 0]), ArgumentError, "no room for a row of length 0"),
     (lambda lstm, x: pack_padded_sequence(x[0, 0], [1]), ShapeError, r"\(T, B, \.\.\.\)"),

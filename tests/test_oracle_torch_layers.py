@@ -146,6 +146,18 @@ def test_weights_go_to_a_file_and_come_back(kind: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(again(x.numpy())[0].data, theirs(x)[0].detach().numpy(), **CLOSE)
 
 
+def test_what_is_loaded_is_a_copy() -> None:
+    """Training ours in place must not train PyTorch's."""
+    theirs = torch.nn.LSTM(D, H, proj_size=2).double()
+    before = {name: p.detach().clone() for name, p in theirs.named_parameters()}
+    ours = nn.LSTM(D, H, proj_size=2).astype(float)
+    interop.torch.load_state_dict(ours, theirs.state_dict())
+    for parameter in ours.parameters():
+        parameter.data += 1.0
+    for name, p in theirs.named_parameters():
+        assert torch.equal(p, before[name]), name
+
+
 def test_what_pytorch_cannot_say_is_refused() -> None:
     for layer, said in [
         (nn.LSTM(D, H, cell=nn.PeepholeLSTMCell), "PyTorch has no PeepholeLSTMCell"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 from unittest.mock import Mock
@@ -11,7 +12,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.errors import ShapeError
+from tinygrad_lstm.errors import ArgumentError, ShapeError
 
 T, B, D, H = 5, 3, 4, 6
 LAYERS = [nn.RNN, nn.LSTM, nn.GRU]
@@ -316,3 +317,49 @@ def test_the_state_is_checked_once_not_at_every_step(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(nn.Cell, "checked_state", lambda *args: check(*args))
     nn.unroll(nn.LSTMCell(D, H), sequence())
     assert check.call_count == 1
+
+
+def test_what_a_cell_of_ones_own_gives_is_checked_at_the_first_step() -> None:
+    """A list or a wrong width would else become an output of another shape."""
+
+    class Twice(nn.Cell):
+        states = ("h", "m")
+
+        def forward(self, x: tg.Tensor, state: Any) -> Any:
+            return GIVES[self.hidden_size](x, state)
+
+    GIVES: dict[int, Any] = {
+        1: lambda x, state: list(state), 2: lambda x, state: state[0], 3: lambda x, state: (x, x),
+        5: lambda x, state: (state[0], state[1].data), 6: lambda x, state: (state[0] + 1, state[1]),
+    }  # fmt: skip
+    said = {1: "gave list", 2: "Tensor (3, 2)", 3: "Tensor (3, 4), Tensor (3, 4)", 5: "Tensor (3, 5), ndarray (3, 5)"}
+    for size, got in said.items():
+        wanted = f"is the tuple of Tensors h (3, {size}), m (3, {size}), but its forward gave"
+        with pytest.raises(ShapeError, match=f"(?=.*{re.escape(wanted)})(?=.*{re.escape(got)})"):
+            nn.RNN(D, size, cell=Twice)(sequence())
+    output, (h, m) = nn.RNN(D, 6, cell=Twice)(sequence())
+    assert output.data[:, 0, 0].tolist() == [1, 2, 3, 4, 5]
+    assert h.shape == m.shape == (1, B, 6)
+
+
+WRONG_OPTIONS: list[tuple[Any, str]] = [
+    (lambda: nn.LSTM(D, 6.0), "sizes are whole numbers, at least 1, not 4, 6.0, 1"),  # type: ignore[arg-type]
+    (lambda: nn.GRU("4", H), "not '4', 6, 1"),  # type: ignore[arg-type]
+    (lambda: nn.GRU(D, H, 0), "not 4, 6, 0"),
+    (lambda: nn.GRUCell(0, H), "not 0, 6"),
+    (lambda: nn.LSTM(D, H, cell=nn.LSTMCell(D, H)), "a cell of its own: cell=LSTMCell, not one made already"),
+    (lambda: nn.RNN(D, H, cell=nn.Linear), "cell makes a Cell of input and hidden size, not a Linear"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG_OPTIONS)
+def test_options_that_make_no_layer_are_told(call: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        call()
+
+
+def test_of_two_directions_the_last_chain_is_the_reverse_one() -> None:
+    trajectory = make(nn.GRU, D, H, 2, bidirectional=True).unroll(sequence())
+    assert trajectory.steps is trajectory.chains[3].steps
+    np.testing.assert_array_equal(trajectory.chains[-2]["h"].data, trajectory.output.data[..., :H])
+    np.testing.assert_array_equal(trajectory["h"].data, trajectory.output.data[..., H:])

@@ -149,16 +149,20 @@ def live_nodes() -> int:
 def most_nodes(steps: int, k1: int, k2: int) -> int:
     """The most nodes alive at once, seen when a window has just been run and while its loss is out."""
     layer, y = make(), sequence(2, steps, B, H)
-    before, counts = live_nodes(), []
+    counts: list[int] = []
 
     def loss_of(output: tg.Tensor, now: slice) -> tg.Tensor:
-        counts.append(live_nodes() - before)
+        counts.append(live_nodes())
         return mse_loss(output, y[now])
 
-    for loss in nn.truncated_bptt(layer, sequence(1, steps, B, D), loss_of, k1=k1, k2=k2):
-        loss.backward()
-        counts.append(live_nodes() - before)
-        del loss  # or its graph would still be there while the next is made
+    gc.freeze()  # what is there already is not looked through again and again
+    try:
+        for loss in nn.truncated_bptt(layer, sequence(1, steps, B, D), loss_of, k1=k1, k2=k2):
+            loss.backward()
+            counts.append(live_nodes())
+            del loss  # or its graph would still be there while the next is made
+    finally:
+        gc.unfreeze()
     return max(counts)
 
 
@@ -336,3 +340,12 @@ def test_gradient_noise_of_no_size_adds_nothing_and_a_negative_one_is_refused() 
     w.grad = tg.tensor(1.0)
     nn.utils.add_grad_noise_(w, 0.1, 0.55, 0)
     assert w.grad.dtype == np.float32
+
+
+def test_a_stateful_layer_takes_packed_sequences() -> None:
+    stateful = nn.Stateful(make())
+    packed = nn.utils.pack_padded_sequence(sequence(1, 4, B, D), [4, *[3] * (B - 1)])
+    first, second = (stateful(packed)[0].data.data for _ in range(2))
+    assert not np.allclose(first, second)
+    _, state = stateful.layer(packed)
+    np.testing.assert_allclose(stateful.layer(packed, state)[0].data.data, second, rtol=1e-12)

@@ -94,7 +94,7 @@ class Recurrent(Module):
         if isinstance(x, PackedSequence):
             if lengths is not None or mask is not None or outside != "zero":
                 raise ArgumentError(
-                    "a PackedSequence holds the valid steps alone: no lengths, mask or outside beside it"
+                    "a PackedSequence holds the valid steps only: no lengths, mask or outside beside it"
                 )
             return self._packed(x, state)
         trajectory = self._run(x, state, lengths, mask, outside, collect=False)
