@@ -222,9 +222,10 @@ def test_flow_through_many_kinds_of_ops() -> None:
 def test_the_flow_is_told_by_class_at_every_step() -> None:
     trajectory, loss = unrolled(make("LSTM"))
     result = paths.flow(loss, trajectory.steps[1].c)
-    classes = result.by_class(3)
-    assert set(classes) == {"carry", "crossing", "read"}
-    np.testing.assert_allclose(sum(classes.values()), result.total, rtol=1e-11)
+    assert list(result.cuts) == ["carry", "crossing", "read"]
+    np.testing.assert_allclose(sum(result.cuts.values()), np.full(T + 1, result.total), rtol=1e-11)
+    edges = [edge for edge in result.edges if result.graph.vertices[edge.source].step == 3 and edge.kind == "carry"]
+    np.testing.assert_allclose(result.cuts["carry"][3], sum(edge.flow for edge in edges), rtol=1e-10)
     assert "carry" in str(result).splitlines()[1]
     with pytest.raises(ShapeError, match=r"a direction of shape \(2,\)"):
         paths.flow(loss, trajectory.steps[1].c, np.ones(2))

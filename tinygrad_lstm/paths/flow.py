@@ -46,7 +46,10 @@ class FlowEdge(NamedTuple):
 
 
 class Flow:
-    """The flow from one tensor to a loss: ``edges``, ``total`` (the directional derivative), and cuts through it."""
+    """The flow from one tensor to a loss: ``edges``, ``total`` (the directional derivative), and cuts through it.
+
+    ``inflow`` and ``outflow`` are of each vertex of ``graph``; ``cuts["carry"][t]`` is what the belt carries on from t.
+    """
 
     def __init__(self, graph: Graph, edges: Sequence[FlowEdge], total: float, source: int, loss: int) -> None:
         self.graph, self.edges, self.total = graph, list(edges), total
@@ -68,32 +71,34 @@ class Flow:
             sums[edge.source] += edge.flow
         return dict(sums)
 
-    def cut(self, t: int) -> float:
-        """What passes from the steps up to t to all that comes after: for every t from the source's on, the total."""
-        return sum(self.by_class(t).values())
+    @cached_property
+    def cuts(self) -> dict[EdgeClass, Array]:
+        """What each class of edges takes from the steps up to t to all that comes after: (T + 1,), t = 0 first.
 
-    def by_class(self, t: int) -> dict[EdgeClass, float]:
-        """The same by the class of the edge; what passes back, as in a layer that runs from T to 1, is subtracted."""
-        before = {v.id for v in self.graph.vertices if v.step is not None and v.step <= t}
-        before = before - {self.loss} | {self.source}
-        sums: dict[EdgeClass, float] = defaultdict(float)
+        What passes back, as in a layer that runs from T to 1, is subtracted. The source lies before every cut.
+        """
+        steps = [vertex.step for vertex in self.graph.vertices]
+        T = max((step for step in steps if step is not None), default=0)
+        place = [T + 1 if step is None else step for step in steps]
+        place[self.source], place[self.loss] = 0, T + 1
+        tables: dict[EdgeClass, Array] = defaultdict(lambda: np.zeros(T + 2))
         for edge in self.edges:
-            if (edge.source in before) != (edge.target in before):
-                sums[edge.kind] += edge.flow if edge.source in before else -edge.flow
-        return dict(sums)
+            if place[edge.source] != place[edge.target]:
+                tables[edge.kind][place[edge.source]] += edge.flow
+                tables[edge.kind][place[edge.target]] -= edge.flow
+        return {kind: tables[kind].cumsum()[:-1] for kind in sorted(tables)}
+
+    def cut(self, t: int) -> float:
+        """What passes from the steps up to t to all that comes after, by every class of edges: the total."""
+        return float(sum(table[min(t, len(table) - 1)] for table in self.cuts.values()))
 
     def __str__(self) -> str:
         """A table: at each cut, what each class of edges carries; every row sums to the same."""
-        steps = sorted({v.step for v in self.graph.vertices if v.step is not None})
-        first = self.graph.vertices[self.source].step or 0
-        cuts = {t: self.by_class(t) for t in steps if t >= first}
-        kinds = sorted({kind for sums in cuts.values() for kind in sums})
         lines = [f"a flow of {self.total:.4g}: what passes from the steps up to t to all after, by class of edge",
-                 f"{'t':>5}" + "".join(f" {kind:>10}" for kind in kinds) + f" {'in all':>10}"]  # fmt: skip
-        lines += [
-            f"{t:5d}" + "".join(f" {sums.get(kind, 0.0):10.4g}" for kind in kinds) + f" {sum(sums.values()):10.4g}"
-            for t, sums in cuts.items()
-        ]
+                 f"{'t':>5}" + "".join(f" {kind:>10}" for kind in self.cuts) + f" {'in all':>10}"]  # fmt: skip
+        rows = list(zip(*self.cuts.values(), strict=True))
+        for t in range(self.graph.vertices[self.source].step or 0, len(rows)):
+            lines.append(f"{t:5d}" + "".join(f" {part:10.4g}" for part in (*rows[t], self.cut(t))))
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -81,7 +81,10 @@ class Ledger:
 
     @cached_property
     def by_gate(self) -> dict[str, Array]:
-        """By gate, under the label of what the rows lead to: (T, rows, ...) for each."""
+        """By gate, under the label of what the rows lead to: (T, rows, ...) for each.
+
+        Nothing where they lead to no one gate, as of a W whose product a LayerNorm mixes.
+        """
         grouped: dict[str, list[tuple[int | None, Array]]] = defaultdict(list)
         for use in self.uses:
             for gate, rows in use.gates:
