@@ -46,7 +46,7 @@ CHAPTERS = {
     ],
     "Weights in files": [
         "tinygrad_lstm/saving/{structure,npz,safetensors,__init__}.py",
-        "tinygrad_lstm/interop/{torch,keras}.py",
+        "tinygrad_lstm/interop/{layout,torch,keras}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
     "Pictures": [

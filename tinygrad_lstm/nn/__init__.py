@@ -1,7 +1,7 @@
 """Modules: cells that read as their equations, and the layers that unroll and stack them.
 
-Read in this order: module, init, layers, cells, lstm_variants, gru_variants, unroll, packing, recurrent,
-scan, wrappers, truncated, utils.
+Read in this order: init, module, layers, cells, unroll, fused, lstm_variants, gru_variants, packing, recurrent, scan,
+wrappers, truncated, utils.
 """
 
 from tinygrad_lstm.nn import functional, init, utils
