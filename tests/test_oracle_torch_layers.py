@@ -158,6 +158,20 @@ def test_what_is_loaded_is_a_copy() -> None:
         assert torch.equal(p, before[name]), name
 
 
+def test_half_precision_weights_are_taken_as_they_are() -> None:
+    for dtype in (torch.float16, torch.bfloat16):
+        theirs = torch.nn.GRU(D, H).to(dtype)
+        ours = nn.GRU(D, H)
+        interop.torch.load_state_dict(ours, theirs.state_dict())
+        np.testing.assert_array_equal(ours.layers[0].W.data, theirs.weight_ih_l0.detach().float().numpy())
+        assert ours.layers[0].W.dtype == np.float32
+
+
+def test_a_module_in_place_of_its_weights_is_told() -> None:
+    with pytest.raises(WeightsError, match="a dict of arrays by name, not a LSTM"):
+        interop.torch.load_state_dict(nn.LSTM(D, H), torch.nn.LSTM(D, H))
+
+
 def test_what_pytorch_cannot_say_is_refused() -> None:
     for layer, said in [
         (nn.LSTM(D, H, cell=nn.PeepholeLSTMCell), "PyTorch has no PeepholeLSTMCell"),

@@ -58,6 +58,8 @@ def load_state_dict(layer: Recurrent, state: Mapping[str, Any], prefix: str = ""
 
     Raises WeightsError, before anything is changed, with all that is missing, unexpected or mis-shaped.
     """
+    if not isinstance(state, Mapping):
+        raise WeightsError(f"a PyTorch state_dict is a dict of arrays by name, not a {type(state).__name__}")
     given = {name.removeprefix(prefix): _array(value) for name, value in state.items() if name.startswith(prefix)}
     wanted = {name: array.shape for name, array in state_dict(layer).items()}
     complaints = [f"missing: {prefix}{name} {shape}" for name, shape in wanted.items() if name not in given]
@@ -107,4 +109,5 @@ def _cells(layer: Recurrent) -> list[tuple[str, Gates, Layout]]:
 
 
 def _array(value: Any) -> Array:
-    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
+    """An array, or a PyTorch tensor as one; bfloat16, which NumPy has not, goes exactly into float64."""
+    return np.asarray(value.detach().cpu().double().numpy() if hasattr(value, "detach") else value)

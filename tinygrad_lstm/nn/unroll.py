@@ -161,7 +161,7 @@ def unroll(
     output and final state are kept, not the gates of every step.
 
     Raises ShapeError for an empty sequence, an input of another width than the cell's, a state or a mask that does
-    not fit.
+    not fit, and a cell whose forward gives no such state.
 
     >>> import numpy as np
     >>> from tinygrad_lstm import nn
