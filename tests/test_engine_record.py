@@ -13,7 +13,7 @@ import pytest
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor
 from tinygrad_lstm.engine.scope import source_line
-from tinygrad_lstm.errors import GradError
+from tinygrad_lstm.errors import DtypeError, GradError
 
 
 def leaf(data: Any) -> Tensor:
@@ -340,3 +340,16 @@ def test_an_error_names_the_node_in_words() -> None:
     h.sum().backward()
     with pytest.raises(GradError, match=r"h \(multiply\) of shape \(1,\)"):
         h.sum().backward()
+
+
+def test_backward_events_refuses_at_the_call() -> None:
+    with pytest.raises(GradError, match="depends on nothing"):
+        tg.backward_events(tg.ones(()) * 2)
+    with pytest.raises(DtypeError, match="not of a float"):
+        tg.backward_events(3.0)  # type: ignore[arg-type]
+
+
+def test_grad_takes_a_generator_of_inputs_as_parameters_gives() -> None:
+    xs = [leaf(2.0), leaf(3.0)]
+    y = xs[0] * xs[1]
+    assert [g.item() for g in tg.grad(y, (x for x in xs))] == [3.0, 2.0]

@@ -16,6 +16,7 @@ import pytest
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.engine.node import Edge
+from tinygrad_lstm.explain.trace import Trace
 
 
 def run_with_a_shallow_stack(program: str) -> str:
@@ -97,6 +98,54 @@ def test_one_tensor_read_by_100_000_ops_is_linear_too() -> None:
     assert (edges, len(buffers)) == (199_999, 1)
     assert w.grad is not None
     assert w.grad.tolist() == [100_000] * 3
+
+
+def read_element_by_element(n: int) -> tuple[tg.Tensor, tg.Tensor]:
+    """Computed numbers x, and the end of h ← tanh(x[t] + h)."""
+    x, h = tg.tensor(np.full(n, 0.5), requires_grad=True) * 1.0, tg.tensor(0.1, dtype=float)
+    for t in range(n):
+        h = tg.tanh(x[t] + h)
+    return x, h
+
+
+def test_reading_x_t_in_a_loop_makes_no_array_as_long_as_x_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever watches backward sees the reads as they are: T of them cost O(T), not O(T²)."""
+    x, h = read_element_by_element(50)
+    expected = tg.grad(h, x, retain_graph=True)[0].tolist()
+    made = []
+    whole = Edge.whole
+
+    def count(edge: Edge, c: Any) -> Any:
+        made.append(type(c))
+        return whole(edge, c)
+
+    monkeypatch.setattr(Edge, "whole", count)
+    seen = []
+    with tg.through(lambda edge, c: seen.append(type(c)) or c, indexed=True), tg.detect_anomaly():
+        assert tg.grad(h, x, retain_graph=True)[0].tolist() == expected
+    assert seen.count(tg.IndexedCotangent) == 50
+    why = tg.explain_grad(h, x)
+    np.testing.assert_allclose(sorted(use.norm for use in why.uses), sorted(expected), rtol=1e-12)
+    rows = Trace(h).rows
+    assert next(part.contribution for row in rows if row.op == "index" for part in row.parts).shape == (50,)
+    events = list(tg.backward_events(h, retain_graph=True))
+    assert tg.IndexedCotangent not in made
+    reads = [event.contributions[0].array for event in events if event.node.op and event.node.op.name == "index"]
+    np.testing.assert_array_equal(np.sum(reads, axis=0), expected)
+
+
+def test_a_checkpoint_of_many_reads_adds_them_up_in_one_array() -> None:
+    x = tg.tensor(np.arange(6.0).reshape(3, 2), requires_grad=True)
+    number = tg.tensor(3.0, requires_grad=True)
+
+    def read(x: tg.Tensor, number: tg.Tensor) -> tg.Tensor:
+        y = x[0].sum() + (x * x)[1].sum() + (x[[1, 1]] * x[2]).sum() + (x * 2).sum() + x[0, 0] ** 2
+        return y * number[()] + number[...] * number
+
+    plain = tg.grad(read(x, number), [x, number])
+    again = tg.grad(tg.func.checkpoint(read, x, number), [x, number])
+    for a, b in zip(plain, again, strict=True):
+        np.testing.assert_array_equal(a.data, b.data)
 
 
 @pytest.mark.large

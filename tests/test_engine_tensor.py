@@ -321,3 +321,7 @@ def test_iteration_gives_rows() -> None:
     assert x.grad is not None
     assert x.grad.tolist() == [[3.0, 4.0], [1.0, 2.0]]
     assert len(x) == 2
+
+
+def test_complex_numbers_in_a_list_stay_complex() -> None:
+    assert tg.tensor([1 + 2j, 3]).tolist() == [1 + 2j, 3 + 0j]

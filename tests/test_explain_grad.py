@@ -287,3 +287,10 @@ def test_a_chain_of_30_000_steps() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert "What arrived, by use (30001)" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("move", [lambda x: x[::-1], lambda x: tg.roll(x, 1), lambda x: x.T, lambda x: tg.cumsum(x, 0)])
+def test_elements_that_only_change_places_are_not_saturated(move: Any) -> None:
+    x, one = leaf([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
+    why = tg.explain_grad((move(x) * one).sum(), x)
+    assert "saturated" not in str(why)

@@ -259,3 +259,9 @@ def test_a_long_chain_is_written_in_linear_time() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert int(done.stdout) > 50_000, done.stderr
+
+
+def test_a_checkpoint_is_refused_by_name() -> None:
+    y = tg.func.checkpoint(lambda x: (x * x).sum(), leaf([1.0, 2.0]))
+    with pytest.raises(UnsupportedError, match="the inside of a checkpoint is not recorded"):
+        program(y)

@@ -129,6 +129,17 @@ def test_value_and_both_derivatives(
     )
 
 
+@pytest.mark.parametrize("point", [(0.0, 0.0), (-0.0, -0.0), (0.0, -2.0), (3.0, 0.0)])
+def test_the_slope_of_an_angle_is_0_where_it_has_none(point: tuple[float, float]) -> None:
+    torch = pytest.importorskip("torch")
+    a, b = (tg.tensor(np.array(value), requires_grad=True) for value in point)
+    zs = [torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in point]
+    first = tg.grad(tg.arctan2(a, b), [a, b], create_graph=True)
+    torch.atan2(*zs).backward()
+    assert [g.item() for g in first] == [z.grad.item() for z in zs]
+    assert all(np.isfinite(g.item()) for g in tg.grad(first[0] + first[1], [a, b]))
+
+
 # Where we differ, on purpose -----------------------------------------------------------------------------------------
 
 ZERO, TWOS = np.zeros(2), np.full(2, 2.0)

@@ -26,7 +26,7 @@ def get_default_dtype() -> np.dtype:
 
 
 def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
-    """A fresh array: arrays keep their dtype, numbers and lists take the default one (truth values stay bool)."""
+    """A fresh array: arrays keep their dtype, real numbers, alone or in lists, take the default one."""
     data = plain(data)
     if dtype is None and not isinstance(data, np.ndarray | np.generic):
         if isinstance(data, list | tuple) and any(isinstance(part, Operators) for part in data):
@@ -34,7 +34,7 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
                 "a list of Tensors: put them together with tg.stack or tg.concatenate, which keep the graph"
             )
         array = numpy_array(data, None)
-        array = array if array.dtype.kind in "bOUS" else array.astype(_default_dtype[0])
+        array = array.astype(_default_dtype[0]) if array.dtype.kind in "iuf" else array
     else:
         array = numpy_array(data, dtype)
     if array.dtype.kind not in "biufc":

@@ -4,8 +4,8 @@ Reverse mode in one sentence: visit the nodes from the newest to the oldest; eac
 cotangent, and a source that several nodes read adds the parts up before its own turn comes. Creation numbers give the
 order: a node is always newer than what it reads, and its sources never change.
 
-Why the order matters: in z = x·x + x the node x must wait for both parts. A walk that went on from x as soon as the
-first part arrived would count the paths through x·x twice, or not at all.
+Why the order matters: in z = h·h + h, where h = f(x), the node h must wait for all three parts. A walk that went on
+from h as soon as a part arrived would hand x the first ones again with each later one.
 """
 
 from __future__ import annotations
@@ -51,12 +51,14 @@ def backpropagate(
     retain_graph: bool = False,
     wrap: Wrap | None = None,
     hook: Hook | None = None,
+    indexed: bool = False,
 ) -> Iterator[tuple[Node, Any]]:
     """Visit the graph from the newest node to the oldest, handing cotangents on: the whole of reverse mode.
 
     ``targets``: only nodes that lead to one of these are visited (None: all that need a gradient). ``wrap`` makes a
     Tensor of a kept array, so that the rules themselves are recorded (create_graph); without it all is plain NumPy.
-    ``hook`` sees each contribution before it is summed, and what it returns goes on (by default: that of ``through``).
+    ``hook`` sees each contribution before it is summed, and what it returns goes on (by default: that of ``through``);
+    it gets whole arrays, unless it says that it takes an IndexedCotangent as it is (``indexed``).
 
     Raises GradError, before anything is touched, where the graph was freed or a kept value was changed.
     """
@@ -68,7 +70,9 @@ def backpropagate(
     visited = set(order)
     pending: dict[Node, Any] = {}  # dL/dy so far, for the nodes whose turn is still to come
     owned: set[Node] = set()  # those whose buffer was made here: nobody else holds it, so it may be added to in place
-    recorded, hook = wrap is not None, hook or current_hook.get()
+    recorded = wrap is not None
+    if hook is None:
+        hook, indexed = current_hook.get(), True
     for root, seed in zip(roots, seeds, strict=True):
         if root.node in visited:
             hand_on(pending, owned, root.node, root.index, seed, recorded)
@@ -114,7 +118,7 @@ def backpropagate(
             except FAILURES as error:
                 raise _explained(node, position, error) from error
             if type(c) is IndexedCotangent:
-                if recorded or hook is not None or len(source.shapes) > 1:
+                if recorded or not indexed or len(source.shapes) > 1:
                     c = dense(c, source.shapes[index], recorded)
             else:
                 if not fits:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
-from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.autodiff import Wrap, backpropagate
 from tinygrad_lstm.engine.node import Edge, Node, Source
 from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, handle, seed
@@ -18,8 +18,8 @@ _inside_the_engine = True
 
 @overload
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
+    outputs: Tensor | Iterable[Tensor],
+    inputs: Tensor | Iterable[Tensor],
     grad_outputs: TensorLike | Sequence[TensorLike] = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
@@ -27,8 +27,8 @@ def grad(
 ) -> tuple[Tensor, ...]: ...
 @overload
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
+    outputs: Tensor | Iterable[Tensor],
+    inputs: Tensor | Iterable[Tensor],
     grad_outputs: TensorLike | Sequence[TensorLike] = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
@@ -36,8 +36,8 @@ def grad(
     allow_unused: bool,
 ) -> tuple[Tensor | None, ...]: ...
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
+    outputs: Tensor | Iterable[Tensor],
+    inputs: Tensor | Iterable[Tensor],
     grad_outputs: TensorLike | Sequence[TensorLike] = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
@@ -108,9 +108,23 @@ def _result(k: int, source: Source, found: dict[Node, Any], allow_unused: bool) 
 class Contribution(NamedTuple):
     """What a node handed to one of its sources."""
 
-    name: str  # the input's name in the op
-    target: Node
-    array: Any
+    edge: Edge
+    cotangent: Any  # an array, or the IndexedCotangent of a read x[t]
+
+    @property
+    def name(self) -> str:
+        """The input's name in the op."""
+        return self.edge.name
+
+    @property
+    def target(self) -> Node:
+        """The node it went to."""
+        return self.edge.source
+
+    @property
+    def array(self) -> Any:
+        """The contribution, of the shape of the target."""
+        return self.edge.whole(self.cotangent)
 
 
 class BackwardEvent(NamedTuple):
@@ -127,6 +141,8 @@ def backward_events(
 ) -> Iterator[BackwardEvent]:
     """``loss.backward()``, one node at a time: take all the events and every leaf's ``grad`` has been added to.
 
+    Raises GradError where no gradient is needed, the graph was freed, or a kept value was changed.
+
     >>> x = Tensor(3.0, requires_grad=True)
     >>> for event in backward_events(x * x + x):
     ...     name = event.node.op.name if event.node.op else "leaf"
@@ -135,19 +151,25 @@ def backward_events(
     multiply 1.0 ['a', 'b']
     leaf 7.0 []
     """
+    if not isinstance(loss, Tensor):
+        raise DtypeError(f"backward_events() walks the graph of a tensor, not of a {type(loss).__name__}")
+    if not loss.requires_grad:
+        raise GradError("backward_events() of a tensor that depends on nothing that requires a gradient")
     retain = create_graph if retain_graph is None else retain_graph
-    first = seed(loss, gradient, create_graph)
+    return _events(loss, seed(loss, gradient, create_graph), retain, handle if create_graph else None)
+
+
+def _events(loss: Tensor, first: Any, retain: bool, wrap: Wrap | None) -> Iterator[BackwardEvent]:
     contributions: list[Contribution] = []
     outer = current_hook.get()
 
     def watch(edge: Edge, g: Any) -> Any:
         g = g if outer is None else outer(edge, g)
         if g is not None:
-            contributions.append(Contribution(edge.name, edge.source, g))
+            contributions.append(Contribution(edge, g))
         return g
 
-    wrap = handle if create_graph else None
-    for node, g in backpropagate([loss.source], [first], retain_graph=retain, wrap=wrap, hook=watch):
+    for node, g in backpropagate([loss.source], [first], retain_graph=retain, wrap=wrap, hook=watch, indexed=True):
         if node.op is None or node.retains_grad:
             accumulate(node, g)
         freed = node.plan.keep if node.plan is not None and not retain else ()

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.ops.indexing import scatter
 from tinygrad_lstm.engine.ops.plan import Plan
-from tinygrad_lstm.engine.ops.primitive import Primitive
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
 from tinygrad_lstm.engine.scope import Place, Scope, caller, current_scope, source_line
 
 Shape: TypeAlias = tuple[int, ...]
@@ -128,6 +129,12 @@ class Edge(NamedTuple):
         """The input's name in its op, e.g. ``x`` or ``W``; ``arrays[2]`` for an element of a sequence."""
         assert self.reader.op is not None
         return input_name(self.reader.op, self.position)
+
+    def whole(self, cotangent: Any) -> Any:
+        """A contribution along this edge as an array of the source's shape, also where it is an IndexedCotangent."""
+        if type(cotangent) is not IndexedCotangent:
+            return cotangent
+        return scatter.forward(cotangent.values, cotangent.where, self.source.shapes[self.index])
 
 
 def input_name(op: Primitive[Any, Any], position: int) -> str:

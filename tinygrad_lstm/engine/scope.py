@@ -131,10 +131,12 @@ class enable_grad(_GradMode):  # noqa: N801  # PyTorch's name
 
 
 @contextmanager
-def through(hook: Callable[[Any, Any], Any]) -> Iterator[None]:
+def through(hook: Callable[[Any, Any], Any], indexed: bool = False) -> Iterator[None]:
     """Every backward pass inside shows ``hook(edge, cotangent)`` each contribution before it is summed.
 
     What the hook returns goes on instead; None cuts the edge. Hooks nest: the innermost sees a contribution first.
+    With ``indexed`` the contribution of a read ``x[t]`` comes as the IndexedCotangent it is, so that T reads stay O(T);
+    ``edge.whole(cotangent)`` is the array.
 
     >>> import tinygrad_lstm as tg
     >>> x = tg.tensor(3.0, requires_grad=True)
@@ -146,7 +148,7 @@ def through(hook: Callable[[Any, Any], Any]) -> Iterator[None]:
     outer = current_hook.get()
 
     def both(edge: Any, cotangent: Any) -> Any:
-        kept = hook(edge, cotangent)
+        kept = hook(edge, cotangent if indexed else edge.whole(cotangent))
         return kept if kept is None or outer is None else outer(edge, kept)
 
     current_hook.set(both)

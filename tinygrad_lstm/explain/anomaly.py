@@ -68,7 +68,7 @@ class detect_anomaly:  # noqa: N801  # PyTorch's name
             at_start.set(_check_start)
             modes.callback(at_start.set, None)
             modes.callback(watching.set, False)
-            modes.enter_context(through(_check_contribution))
+            modes.enter_context(through(_check_contribution, indexed=True))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -171,7 +171,7 @@ def _check_contribution(edge: Edge, c: Any) -> Any:
     """c, if it may pass: all that came before it did, so a first one that is not finite was made right here."""
     if is_finite(c):
         return c
-    node, g = edge.reader, edge.cotangent
+    node, g, c = edge.reader, edge.cotangent, edge.whole(c)
     assert node.op is not None
     values = [value for value in kept(node) if plain(value.array).dtype.kind in "fc"]
     what = "NaN" if np.isnan(plain(c)).any() else "inf"

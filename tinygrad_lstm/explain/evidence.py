@@ -11,9 +11,10 @@ import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.scope import current_hook, source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
-from tinygrad_lstm.explain.values import is_finite, kept, norm, plain
+from tinygrad_lstm.explain.values import handed_on, is_finite, kept, norm, plain
 
 FLAT = 1e-6  # a slope below this counts as none
 MASKS = {  # what it means when an op of this name hands on nothing
@@ -51,9 +52,8 @@ class Evidence:
         self._param = param
         self._came: dict[Node, list[float]] = {}  # the norms of the contributions to nodes still to come
         self._outer = current_hook.get()
-        walk = backpropagate(
-            [loss.source], [seed(loss, None, False)], targets={param}, retain_graph=True, hook=self._watch
-        )
+        roots, seeds = [loss.source], [seed(loss, None, False)]
+        walk = backpropagate(roots, seeds, targets={param}, retain_graph=True, hook=self._watch, indexed=True)
         with np.errstate(all="ignore"):
             for node, g in walk:
                 norms = self._came.pop(node, [])
@@ -70,14 +70,14 @@ class Evidence:
         if c is None:
             self._lost(edge.reader, "is cut here, by through()", 1.0)
             return None
-        size = norm(c)
+        size = handed_on(edge, c)
         self._came.setdefault(edge.source, []).append(size)
         if edge.source is self._param:
             self.uses.append(Use(f"{_reader(edge.reader)}, as {edge.name}{_at(edge.reader)}", size))
         if not is_finite(c):
             self.not_finite = self.not_finite or edge
         elif not isinstance(edge.cotangent, list):
-            self._compare(edge, plain(edge.cotangent), plain(c))
+            self._compare(edge, plain(edge.cotangent), c.values if type(c) is IndexedCotangent else plain(c))
         return c
 
     def _compare(self, edge: Edge, g: Any, c: Any) -> None:
@@ -87,9 +87,7 @@ class Evidence:
             return
         if not c.any():
             self._lost(edge.reader, _why(edge, g), 1.0)
-        elif (
-            len(op.inputs) == 1 and not op.sequence and c.shape == g.shape and op.name not in ("softmax", "log_softmax")
-        ):
+        elif is_curve(edge.reader) and c.shape == g.shape and op.name not in ("softmax", "log_softmax"):
             dead = (np.abs(c) < FLAT * np.abs(g)) & came
             if 2 * dead.sum() >= came.sum():
                 self._lost(edge.reader, MASKS.get(op.name, "is saturated"), dead.sum() / came.sum())
@@ -115,8 +113,11 @@ def _why(edge: Edge, g: Any) -> str:
 
 
 def is_curve(node: Node) -> bool:
-    """Whether an op's slope depends on where it is: its rule asked for a value."""
-    return node.plan is not None and bool(node.plan.keep)
+    """Whether an op of one input has a slope that depends on where it is: its rule asked for x or y."""
+    op, plan = node.op, node.plan
+    if op is None or plan is None or len(op.inputs) != 1 or op.sequence:
+        return False
+    return not {"y", *op.inputs}.isdisjoint(plan.keep)
 
 
 def _reader(node: Node) -> str:

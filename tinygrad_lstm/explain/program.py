@@ -23,6 +23,7 @@ from tinygrad_lstm.engine.scope import source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError, UnsupportedError
 from tinygrad_lstm.explain.prelude import Prelude, atom
+from tinygrad_lstm.func.recompute import recomputed
 
 REDUCTIONS = {"sum", "mean", "max", "min", "prod", "var", "std"}  # these mean all axes where none is named
 
@@ -61,8 +62,8 @@ def program(loss: Tensor) -> Program:
     The graph stays, and no ``grad`` is touched. Names are the labels, with the time step: ``f_3 = sigmoid(v12)``; dL/dW
     is ``dW``.
 
-    Raises GradError for a loss that needs no gradient, a freed graph, or a tensor with a hook, which would have to be
-    in the program; UnsupportedError for an op or a rule whose source is not known.
+    Raises GradError for a loss that needs no gradient, or a freed graph; UnsupportedError for a hook, for a checkpoint,
+    and for an op or a rule whose source is not known.
 
     >>> import tinygrad_lstm as tg
     >>> x = Tensor(3.0, requires_grad=True)
@@ -187,8 +188,8 @@ class _Writer:
         assert op is not None
         found = {name: self.literal(node, name, value) for name, value in node.params.items() if name in op.names}
         inputs = [self.input(node, position) for position in range(count)]
-        sources = zip(node.sources, range(count), strict=True)
-        shapes = [str(s.node.shapes[s.index] if s else np.shape(node.params[input_name(op, k)])) for s, k in sources]
+        sources = enumerate(node.sources)
+        shapes = [str(s.node.shapes[s.index] if s else np.shape(node.params[input_name(op, k)])) for k, s in sources]
         if op.sequence:
             found |= {op.names[0]: f"[{', '.join(inputs)}]", f"{op.names[0]}_shape": f"[{', '.join(shapes)}]"}
         else:
@@ -201,6 +202,8 @@ class _Writer:
 
     def forward(self, node: Node) -> None:
         assert node.op is not None
+        if node.op is recomputed:
+            raise UnsupportedError(f"the inside of a checkpoint is not recorded: call the function plainly, not {node}")
         name = self.names[node]
         called = self.prelude.call(node.op.forward, node.op.name, self.parameters(node))
         if node.op.name in REDUCTIONS:
@@ -220,10 +223,10 @@ class _Writer:
         self.summed.add(first)
         gradients = {}
         for node, g in walk:
-            if node.plan is None:
-                gradients[self.names[node]] = f"d{self.names[node]}"
-            else:
+            if node.plan is not None:
                 self.rules(node, g)
+            else:
+                gradients[self.names[node]] = f"d{self.names[node]}"
         return gradients
 
     def cotangent(self, node: Node, index: int) -> str:
@@ -234,9 +237,8 @@ class _Writer:
         plan, op = node.plan, node.op
         assert plan is not None
         assert op is not None
-        came = [self.cotangent(node, k) for k in range(len(node.shapes))]
         zeros = [f"np.zeros({shape}, {str(dtype)!r})" for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
-        came = [d if d in self.summed else zero for d, zero in zip(came, zeros, strict=True)]
+        came = [d if (d := self.cotangent(node, k)) in self.summed else zero for k, zero in enumerate(zeros)]
         given = [g] if plan.several and len(node.shapes) == 1 else g
         known = self.parameters(node)
         known["gs" if plan.several else "g"] = f"[{', '.join(came)}]" if plan.several else came[0]

@@ -16,11 +16,12 @@ import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
 from tinygrad_lstm.explain.formulas import local_derivative
-from tinygrad_lstm.explain.values import norm
+from tinygrad_lstm.explain.values import handed_on, norm
 
 HEADS = ("#", "node", "in", "g, what came in", "local derivative", "handed on")
 NARROW = (4, 15, 11, 20, 25, 15)  # how far each column may shrink, for the table to be about 100 wide
@@ -144,8 +145,9 @@ def _walk(loss: Tensor) -> tuple[tuple[Row, ...], dict[str, str]]:
         return c
 
     turns: list[tuple[Node, Amount, list[tuple[Edge, Amount]]]] = []
-    for node, g in backpropagate([loss.source], [seed(loss, None, False)], retain_graph=True, hook=watch):
-        turns.append((node, _amount(g), [(edge, _amount(c)) for edge, c in handed]))
+    roots, seeds = [loss.source], [seed(loss, None, False)]
+    for node, g in backpropagate(roots, seeds, retain_graph=True, hook=watch, indexed=True):
+        turns.append((node, _amount(g), [(edge, _handed(edge, c)) for edge, c in handed]))
         handed.clear()
     names = {node: _name(node, number) for number, (node, _, _) in enumerate(turns, start=1)}
     got: dict[Node, list[Amount]] = {}
@@ -168,6 +170,13 @@ def _amount(g: Any) -> Amount:
     shape = parts[0].shape if len(parts) == 1 else (len(parts), *parts[0].shape)
     few = len(parts) == 1 and parts[0].size <= 3 and parts[0].ndim < 2
     return Amount(shape, math.hypot(*map(norm, parts)), parts[0].tolist() if few else None)
+
+
+def _handed(edge: Edge, c: Any) -> Amount:
+    """The amount of a contribution; that of a read ``x[t]`` without making an array as long as x."""
+    shape = edge.source.shapes[edge.index]
+    few = type(c) is not IndexedCotangent or math.prod(shape) <= 3
+    return _amount(edge.whole(c)) if few else Amount(shape, handed_on(edge, c), None)
 
 
 def _ratio(c: Amount, g: Amount) -> float | None:

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_lstm.engine.node import Node, input_name, topological_order
+from tinygrad_lstm.engine.node import Edge, Node, input_name, topological_order
+from tinygrad_lstm.engine.ops.indexing import once
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.tensor import Tensor
 
 
@@ -52,7 +54,7 @@ def plain(value: Any) -> Any:
 
 def is_finite(value: Any) -> bool:
     """Whether an array holds neither NaN nor inf (integers never do)."""
-    array = plain(value)
+    array = plain(value.values if type(value) is IndexedCotangent else value)
     return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
 
@@ -61,6 +63,11 @@ def norm(value: Any) -> float:
     array = np.abs(plain(value)).astype(float).reshape(-1)
     largest = float(array.max(initial=0.0))
     return largest * float(np.linalg.norm(array / largest)) if 0 < largest < np.inf else largest
+
+
+def handed_on(edge: Edge, c: Any) -> float:
+    """‖c‖ of a contribution; that of a read ``x[t]`` without making an array as long as x."""
+    return norm(c.values if type(c) is IndexedCotangent and once(c.where) else edge.whole(c))
 
 
 def told(value: Any) -> str:

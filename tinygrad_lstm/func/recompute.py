@@ -12,7 +12,8 @@ from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.node import Edge, Node, counter, make_source
 from tinygrad_lstm.engine.operators import plain
-from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
+from tinygrad_lstm.engine.ops.indexing import add_at
+from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive_multi
 from tinygrad_lstm.engine.scope import Scope, collecting, current_hook, current_scope, enable_grad, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, handle
 from tinygrad_lstm.errors import GradError
@@ -132,6 +133,7 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
     if not same(values, y):
         raise GradError(CHANGED.format(f))
     collected: list[Any] = [None] * len(xs)
+    owned: set[int] = set()
 
     def collect(edge: Edge, c: Any) -> Any:
         c = c if outer is None else outer(edge, c)
@@ -140,11 +142,18 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
         k = places.get((edge.source, edge.index))
         if k is None:
             raise GradError(CHANGED.format(f))
-        collected[k] = c if collected[k] is None else collected[k] + c
+        if type(c) is not IndexedCotangent:
+            collected[k] = c if collected[k] is None else collected[k] + c
+            owned.discard(k)
+        elif k in owned:
+            add_at(collected[k], c.where, c.values)
+        else:  # an array of our own, to which the next read of the same tensor is added in place
+            collected[k] = edge.whole(c) if collected[k] is None else np.asarray(collected[k] + edge.whole(c))
+            owned.add(k)
         return None  # from here on it is the outer pass's
 
     roots, wrap = [y.source for y in values], handle if recorded else None
-    for _ in backpropagate(roots, gs, retain_graph=recorded, wrap=wrap, hook=collect):
+    for _ in backpropagate(roots, gs, retain_graph=recorded, wrap=wrap, hook=collect, indexed=True):
         pass
     return collected
 

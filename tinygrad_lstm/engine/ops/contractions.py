@@ -68,7 +68,10 @@ def _spelled_out(subscripts: str, ndims: tuple[int, ...]) -> tuple[list[str], st
     for word, n, more in zip(words, ndims, hidden, strict=True):
         if more < 0 or (more and "..." not in word):
             raise ValueError(f"the word {word!r} for an operand with {n} axes")
-    ellipsis = "".join(letter for letter in ascii_letters if letter not in subscripts)[: max(hidden)]
+    free = [letter for letter in ascii_letters if letter not in subscripts]
+    if len(free) < max(hidden):
+        raise ValueError(f"more than {len(ascii_letters)} axes to tell apart, a letter each")
+    ellipsis = "".join(free[: max(hidden)])
     if not arrow:  # what appears once, in the order of the alphabet
         out = "..." + "".join(sorted(letter for letter in ascii_letters if inputs.count(letter) == 1))
     elif ellipsis and "..." not in out:
@@ -96,14 +99,29 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Tensor:
 
 @composite(np.tensordot)
 def tensordot(a: Any, b: Any, axes: int | tuple[Axes, Axes] = 2) -> Tensor:
-    """Σ over pairs of axes: (axes of a, axes of b), or how many, the last of a with the first of b."""
+    """Σ over pairs of axes: (axes of a, axes of b), or how many, the last of a with the first of b.
+
+    Raises ShapeError where the axes do not pair up.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.tensordot(tg.ones((2, 3, 4)), tg.ones((4, 3, 5)), axes=([1, 2], [1, 0])).shape
+    (2, 5)
+    """
     n, m = np.ndim(a), np.ndim(b)
-    if isinstance(axes, int):
+    if isinstance(axes, int) and 0 <= axes <= min(n, m):
         of_a, of_b = list(range(n - axes, n)), list(range(axes))
-    else:
+    elif isinstance(axes, tuple | list) and len(axes) == 2:
         of_a, of_b = (np.atleast_1d(given).tolist() for given in axes)
-    if [np.shape(a)[k] for k in of_a] != [np.shape(b)[k] for k in of_b]:
-        raise ValueError("the paired axes differ in length")
+    else:
+        raise ValueError(f"axes is how many to pair, 0 to {min(n, m)}, or a pair: (axes of a, axes of b)")
+    for of, count in ((of_a, n), (of_b, m)):
+        if wrong := [k for k in of if not -count <= k < count]:
+            raise ValueError(f"axis {wrong[0]} is out of bounds for an array of dimension {count}")
+    lengths = [np.shape(a)[k] for k in of_a], [np.shape(b)[k] for k in of_b]
+    if lengths[0] != lengths[1]:
+        raise ValueError(f"the paired axes differ in length: {lengths[0]} and {lengths[1]}")
+    if n + m > len(ascii_letters):
+        raise ValueError(f"{n + m} axes in all, but at most {len(ascii_letters)} can be told apart, a letter each")
     left, right = list(ascii_letters[:n]), list(ascii_letters[n : n + m])
     for i, j in zip(of_a, of_b, strict=True):
         right[j] = left[i]

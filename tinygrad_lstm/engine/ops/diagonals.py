@@ -43,6 +43,8 @@ def diag(x: Any, k: int = 0) -> Tensor:
 
 
 def _lower(x: Any, k: int) -> Array:
+    if np.ndim(x) < 2:
+        raise ValueError(f"a matrix has 2 axes at least, not {np.ndim(x)}")
     n, m = np.shape(x)[-2:]
     return np.tri(n, m, k, bool)
 

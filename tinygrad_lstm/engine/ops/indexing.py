@@ -90,7 +90,7 @@ def add_at(y: Array, where: Any, values: Array) -> None:
     Integer look-ups of whole rows are sorted first, so that each row is summed in one sweep: much faster than the
     element by element ``np.add.at``.
     """
-    if _once(where):
+    if once(where):
         y[where] += values
         return
     indices = np.asarray(where) if not isinstance(where, tuple) else None
@@ -104,7 +104,7 @@ def add_at(y: Array, where: Any, values: Array) -> None:
     y[rows[starts]] += np.add.reduceat(np.reshape(values, (flat.size, *y.shape[1:]))[order], starts, axis=0)
 
 
-def _once(where: Any) -> bool:
+def once(where: Any) -> bool:
     """No element can be meant twice: slices, numbers, Ellipsis, None and masks only."""
     parts = where if isinstance(where, tuple) else (where,)
     return all(

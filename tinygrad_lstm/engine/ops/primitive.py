@@ -183,7 +183,8 @@ class Primitive(Generic[P, R]):
             try:
                 self.signature.bind(*args, **kwargs)
             except TypeError as error:
-                raise TypeError(f"{self.name}{self.signature}: {error}") from None
+                takes = ", ".join(f"{x}={self.defaults[x]!r}" if x in self.defaults else x for x in names)
+                raise TypeError(f"{self.name}({takes}) {error}") from None
         if self.sequence:
             return tuple(args[0] if first else values.pop(names[0])), values
         return args[:first] if first else [values.pop(name) for name in self.inputs], values

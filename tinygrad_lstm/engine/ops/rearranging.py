@@ -120,6 +120,8 @@ def vstack(arrays: Sequence[Any]) -> Tensor:
 @composite(np.hstack)
 def hstack(arrays: Sequence[Any]) -> Tensor:
     """Arrays side by side: along axis 1, or vectors end to end."""
+    if not len(arrays):
+        raise ValueError("need at least one array")
     return concatenate([x if np.ndim(x) else atleast_1d(x) for x in arrays], 0 if np.ndim(arrays[0]) < 2 else 1)
 
 

@@ -66,9 +66,9 @@ arccos = derive(
 )
 arctan = derive(np.arctan, "The angle whose tangent is x; slope 1/(1+x²).", x=lambda g, x: g / (1 + x * x))
 arctan2 = derive(
-    np.arctan2, "The angle of the point (b, a), in (-π, π]: arctan a/b in the right quadrant; no slope at (0, 0).",
-    a=lambda g, a, b: g * b / (a * a + b * b),
-    b=lambda g, a, b: -g * a / (a * a + b * b),
+    np.arctan2, "The angle of the point (b, a), in (-π, π]: arctan a/b in the right quadrant; slope 0 at (0, 0).",
+    a=lambda g, a, b: g * b / np.where((a == 0) & (b == 0), 1, a * a + b * b),
+    b=lambda g, a, b: -g * a / np.where((a == 0) & (b == 0), 1, a * a + b * b),
 )  # fmt: skip
 hypot = derive(
     np.hypot, "The distance y = √(a² + b²), with slopes a/y and b/y: 0 at the kink a = b = 0.",
