@@ -86,6 +86,15 @@ def test_a_loop_of_ones_own_says_its_steps_and_tags_what_it_scales() -> None:
     assert paths.ledger(c.sum(), u).by_scope.keys() == {()}
 
 
+def test_what_a_use_leads_to_is_looked_for_in_its_own_step() -> None:
+    W, h = tg.tensor(np.eye(3), requires_grad=True), tg.tensor(np.ones((1, 3)))
+    for t in range(1, 4):
+        with tg.scope(f"t={t}", step=t):
+            h = tg.tanh(tg.linear(h, W))
+    tg.label(last=h)
+    assert [bool(np.any(rows)) for rows in paths.ledger(h.sum(), W).by_gate["last"]] == [False, False, True]
+
+
 def test_attention_over_earlier_states_crosses() -> None:
     h = [tg.tensor(np.ones((1, 3)), requires_grad=True)]
     for t in range(1, 5):
@@ -171,6 +180,37 @@ def test_one_line_trains_as_a_cell_that_detaches_by_hand(gates: bool) -> None:
         np.testing.assert_allclose(gradient(p), gradient(q), **CLOSE)
 
 
+def test_a_cut_leaves_nothing_not_a_zero_that_an_infinity_would_make_nan() -> None:
+    x = tg.tensor([1.0], requires_grad=True)
+    with paths.cut(lambda edge: edge.name == "a"):
+        assert tg.grad((x * 2.0 * np.inf).sum(), x, allow_unused=True) == (None,)
+
+
+def test_peepholes_are_a_class_and_correct_the_formula_of_the_belt() -> None:
+    """∂C_t/∂C_{t-1}: f on the belt, with h held f + C f (1 - f) p_f + g i (1 - i) p_i, in full also by U and p_o."""
+    layer = make("Peephole")
+    cell: Any = layer.layers[0]
+    steps = layer.unroll(rng(0).normal(size=(T, D))).steps
+    before, now = steps[2], steps[3]
+    f, i, g, c = now.f.data, now.i.data, now.g.data, before.c.data
+    df, di, dg = c * f * (1 - f), g * i * (1 - i), i * (1 - g * g)
+    held = f + df * cell.p_f.data + di * cell.p_i.data
+    o, tanh_c = before.o.data, np.tanh(c)
+    dh = o * (1 - tanh_c**2) + tanh_c * o * (1 - o) * cell.p_o.data
+    U_f, U_i, _, U_g = np.split(cell.U.data, 4)
+    full = np.diag(held) + (df[:, None] * U_f + di[:, None] * U_i + dg[:, None] * U_g) * dh
+    jacobian = paths.state_jacobian(now.c, before.c)
+    np.testing.assert_allclose(jacobian.belt, np.diag(f), **CLOSE)
+    np.testing.assert_allclose(jacobian.matrix, full, **CLOSE)
+    with paths.cut("crossing"):
+        np.testing.assert_allclose(paths.state_jacobian(now.c, before.c).matrix, np.diag(held), **CLOSE)
+    route = paths.routes(steps[-1].c.sum(), steps[0].c, crossing="peephole", max_crossings=T)
+    with paths.cut("peephole"):
+        (without,) = tg.grad(steps[-1].c.sum(), steps[0].c, retain_graph=True)
+    np.testing.assert_allclose(route.parts[0], without.data, **CLOSE)
+    assert np.any(route.parts[1])
+
+
 # What cannot be told is refused --------------------------------------------------------------------------------------
 
 
@@ -195,6 +235,9 @@ def test_a_class_of_edges_that_a_fused_layer_hides_cannot_be_cut() -> None:
     loss = fused(np.ones((T, B, D)))[0].sum()
     with pytest.raises(UnsupportedError, match="fused=False"), paths.cut("crossing"):
         loss.backward()
+    trajectory, loss = unrolled(make("LSTM"))
+    with pytest.raises(ArgumentError, match="no gate 'r'"):
+        paths.routes(loss, trajectory.steps[0].c, gate="r")
     with pytest.raises(ArgumentError, match="whole number"):
         paths.routes(loss, fused.layers[0].U, max_crossings=1.5)  # type: ignore[call-overload]
 

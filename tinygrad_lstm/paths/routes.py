@@ -115,11 +115,12 @@ def routes(
 
     ``wrt`` is any tensor of the graph, or a list of them: states, parameters, inputs; where nothing arrives the parts
     are zero. Each part has the shape and dtype of its tensor. The graph is kept, no ``grad`` changes.
-    Cost: N + 2 backward passes, whatever the number of tensors; memory: those of one, and an array for each crossing.
+
+    Cost: N + 2 backward passes, whatever the number of tensors; memory: that of one, and an array for each crossing.
 
     Raises GradError for a tensor that requires no gradient and for a freed graph; ArgumentError for a number of
-    crossings or a class there is not; UnsupportedError for a fused layer, and, unless you say yourself what counts, for
-    a graph without time steps.
+    crossings, a class or a gate there is not; UnsupportedError for a fused layer, and for a graph without time steps,
+    unless you say yourself what counts.
 
     >>> import tinygrad_lstm as tg
     >>> tg.manual_seed(0)
@@ -141,7 +142,9 @@ def routes(
         if not tensor.requires_grad:
             raise GradError(f"tensor {k} does not require a gradient, so none travels to it")
     crosses = which(crossing, gate)
-    composed(loss, steps=crossing is None and gate is None)
+    order = composed(loss, steps=crossing is None and gate is None)
+    if gate is not None and not any(node.label == gate for node in order):
+        raise ArgumentError(f"no gate {gate!r}: nothing in the graph bears that label")
     targets = {tensor.source.node for tensor in tensors}
     start: Seeds = {(loss.source.node, loss.source.index): seed(loss, None, False)}
     parts: list[list[Array]] = []
