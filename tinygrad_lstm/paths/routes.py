@@ -149,8 +149,8 @@ def routes(
     start: Seeds = {(loss.source.node, loss.source.index): seed(loss, None, False)}
     parts: list[list[Array]] = []
     stopped = start
-    for last in [False] * (max_crossings + 1) + [True]:
-        found, stopped = one_pass(stopped, targets, crosses, stop=not last)
+    for looked_for in [crosses] * (max_crossings + 1) + [None]:
+        found, stopped = one_pass(stopped, targets, looked_for)
         parts.append([arrived(found, tensor) for tensor in tensors])
 
     context = copy_context()  # with the hooks in force now, whenever the mean is asked for
@@ -159,7 +159,7 @@ def routes(
     def weighted() -> dict[Node, Any]:
         """Σ n λₙ: whatever crosses, anywhere, is sent on once more."""
         _, crossed = context.run(one_pass, start, targets, crosses, stop=False)
-        return context.run(one_pass, crossed, targets, crosses, stop=False)[0]
+        return context.run(one_pass, crossed, targets, None)[0]
 
     results = [
         Routes(tensor.source.node.label or "x", column, partial(lambda one: arrived(weighted(), one), tensor))
@@ -179,28 +179,31 @@ def which(crossing: Predicate | EdgeClass | None, gate: str | None) -> Predicate
 
     def crosses(edge: Edge) -> bool:
         place = edge[:2]  # reader and position
-        if place not in known:
-            known[place] = asked(edge)
-        return known[place]
+        answer = known.get(place)
+        if answer is None:
+            answer = known[place] = asked(edge)
+        return answer
 
     return crosses
 
 
-def one_pass(seeds: Seeds, targets: set[Node], crosses: Predicate, *, stop: bool) -> tuple[dict[Node, Any], Seeds]:
+def one_pass(
+    seeds: Seeds, targets: set[Node], crosses: Predicate | None, *, stop: bool = True
+) -> tuple[dict[Node, Any], Seeds]:
     """One backward pass from the seeds: what arrived at the targets, and what went along the crossings.
 
-    ``stop``: what crosses goes no further.
+    ``stop``: what crosses goes no further. With None for the crossings nothing is looked for, and nothing stopped.
     """
     crossed: Seeds = {}
 
     def watch(edge: Edge, g: Any) -> Any:
-        if not crosses(edge):
+        if not crosses or not crosses(edge):
             return g
         place = edge.source, edge.index
         crossed[place] = crossed[place] + g if place in crossed else g
         return None if stop else g
 
-    roots, hook = [make_source(node, index) for node, index in seeds], after_others(watch)
+    roots, hook = [make_source(node, index) for node, index in seeds], after_others(watch) if crosses else None
     found = {
         node: g
         for node, g in backpropagate(roots, list(seeds.values()), targets=targets, retain_graph=True, hook=hook)
