@@ -121,7 +121,12 @@ def test_reading_x_t_in_a_loop_makes_no_array_as_long_as_x_at_each_step(monkeypa
 
     monkeypatch.setattr(Edge, "whole", count)
     seen = []
-    with tg.through(lambda edge, c: seen.append(type(c)) or c, indexed=True), tg.detect_anomaly():
+
+    def note(edge: Edge, c: Any) -> Any:
+        seen.append(type(c))
+        return c
+
+    with tg.through(note, indexed=True), tg.detect_anomaly():
         assert tg.grad(h, x, retain_graph=True)[0].tolist() == expected
     assert seen.count(tg.IndexedCotangent) == 50
     why = tg.explain_grad(h, x)

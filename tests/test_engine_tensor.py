@@ -325,3 +325,20 @@ def test_iteration_gives_rows() -> None:
 
 def test_complex_numbers_in_a_list_stay_complex() -> None:
     assert tg.tensor([1 + 2j, 3]).tolist() == [1 + 2j, 3 + 0j]
+
+
+def test_what_is_no_number_is_refused_by_name() -> None:
+    with pytest.raises(DtypeError, match="cannot make a tensor of object"):
+        leaf(1.0) + object()
+    with pytest.raises(DtypeError, match="not of a int"):
+        tg.graph_of(3)  # type: ignore[arg-type]
+
+
+def test_a_mode_is_no_decorator_for_a_generator() -> None:
+    """Its body runs after the call, when the mode is over: PyTorch wraps it, and here it is said."""
+
+    def values() -> Any:
+        yield leaf(1.0) * 2
+
+    with pytest.raises(UnsupportedError, match="on the generator values would be over"):
+        tg.no_grad()(values)

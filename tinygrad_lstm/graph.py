@@ -16,6 +16,7 @@ import numpy as np
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.scope import SourceLine, source_line
 from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import DtypeError
 
 Kind: TypeAlias = Literal["input", "parameter", "constant", "op", "state"]
 
@@ -73,7 +74,7 @@ class Graph:
 
 
 def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
-    """Everything the tensors were computed from, constants included.
+    """Everything the tensors were computed from, constants included. Raises DtypeError for what is no tensor.
 
     >>> x = Tensor(2.0, requires_grad=True)
     >>> graph = graph_of(x * x + 1)
@@ -82,7 +83,10 @@ def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
     >>> [(edge.source, edge.target, edge.name) for edge in graph.edges]
     [(0, 1, 'a'), (0, 1, 'b'), (1, 2, 'a')]
     """
-    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    tensors = list(tensors) if isinstance(tensors, Iterable) and not isinstance(tensors, Tensor) else [tensors]
+    for given in tensors:
+        if not isinstance(given, Tensor):
+            raise DtypeError(f"graph_of() shows the graph of a tensor, or of several, not of a {type(given).__name__}")
     order = topological_order([tensor.source.node for tensor in tensors], all_nodes=True)
     ids = {node: position for position, node in enumerate(order)}
     edges = tuple(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lstm.engine.arrays import get_default_dtype
+from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array
 from tinygrad_lstm.engine.node import input_name, make_node
 from tinygrad_lstm.engine.ops.plan import Plan
 from tinygrad_lstm.engine.ops.primitive import Primitive
@@ -130,7 +130,7 @@ def _literal(op: Primitive[Any, Any], value: Any) -> Any:
         return value.item()
     if value is None or isinstance(value, str | dict):
         raise DtypeError(f"{op.name} takes tensors, arrays and numbers, not {type(value).__name__}")
-    return np.asarray(value, dtype=get_default_dtype())
+    return numpy_array(value, get_default_dtype())
 
 
 def _plain_param(op: Primitive[Any, Any], name: str, value: Any) -> Any:

@@ -7,6 +7,7 @@ knows the path of names it was made under. Modes are per thread: one thread's ``
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
+
+from tinygrad_lstm.errors import UnsupportedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,6 +104,13 @@ class _GradMode:
         grad_enabled.set(self.outer)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        if inspect.isgeneratorfunction(function):
+            mode = type(self).__name__
+            raise UnsupportedError(
+                f"@{mode}() on the generator {function.__name__} would be over before its body runs: "
+                f"say with {mode}(): inside, around what lies between two yields"
+            )
+
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             with type(self)():
