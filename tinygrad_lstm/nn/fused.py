@@ -35,9 +35,9 @@ def order(T: int, reverse: bool) -> range:
     return range(T - 1, -1, -1) if reverse else range(T)
 
 
-def held(on: Array, new: Array, old: Array) -> Array:
-    """The new state in the rows that count at this step, the old one in the others."""
-    return np.where(on[:, None], new, old)
+def rest(on: Array, new: Array, old: Array) -> None:
+    """Put the old state back, in place, in the rows that do not count at this step."""
+    np.copyto(new, old, where=~on[:, None])
 
 
 # LSTM: gates f, i, o, g ----------------------------------------------------------------------------------------------
@@ -54,24 +54,25 @@ def fused_lstm(
     Z = (x.reshape(T * B, D).dot((W * minus[:, None]).T) + b * minus).reshape(T, B, 4 * H)  # 1  W x + b, every step
     U_T = (U * minus[:, None]).T
     y, C, S = (np.empty((T, B, H), Z.dtype) for _ in range(3))
-    h, c = h0, c0
+    h, c, one = h0, c0, np.ones((), Z.dtype)  # (a bare 1 costs a ufunc twice)
     with np.errstate(over="ignore"):  # e⁻ᶻ = ∞ gives σ = 0
         for t in order(T, reverse):
             z = Z[t]
             z += h.dot(U_T)  # 2
             np.exp(z, out=z)  # 3
-            z += 1
+            z += one
             np.reciprocal(z, out=z)
             f, i, o, g = z[:, :H], z[:, H : 2 * H], z[:, 2 * H : 3 * H], z[:, 3 * H :]
-            g *= 2
-            g -= 1
-            new = f * c
-            new += i * g  # 4
-            np.tanh(new, out=S[t])
-            shown = o * S[t]  # 5
-            h, c = (shown, new) if on is None or on[t].all() else (held(on[t], shown, h), held(on[t], new, c))
-            y[t], C[t] = h, c
-    return (y, h, c), (Z, C, S)
+            g += g
+            g -= one
+            before_h, before_c = h, c
+            c = np.multiply(f, c, out=C[t])
+            c += i * g  # 4
+            h = np.multiply(o, np.tanh(c, out=S[t]), out=y[t])  # 5
+            if on is not None:
+                rest(on[t], h, before_h)
+                rest(on[t], c, before_c)
+    return (y, h.copy(), c.copy()), (Z, C, S)
 
 
 def _fused_lstm_vjp(
@@ -91,17 +92,17 @@ def _fused_lstm_vjp(
     dy, dh, dc = gs
     for t in reversed(order(T, reverse)):
         dh = dh + dy[t]
-        resting_h = resting_c = 0
-        if on is not None and not on[t].all():
-            rest = ~on[t][:, None]
-            resting_h, resting_c = dh * rest, dc * rest  # these rows handed their state on as it was
+        if on is not None:
+            resting_h, resting_c = dh * ~on[t][:, None], dc * ~on[t][:, None]  # rows that handed their state on
             dh, dc = dh - resting_h, dc - resting_c
         dc = dc + dh * dc_of_dh[t]  # 5'  h = o tanh c
         dz[t, :, :2] *= dc[:, None]  # 4', 3'  ... times df = dc c_before and di = dc g
         dz[t, :, 2] *= dh  # 5', 3'  ... times do = dh tanh c
         dz[t, :, 3] *= dc  # 4', 3'  ... times dg = dc i: dL/dz
-        dc = dc * f[t] + resting_c  # 4'  the belt
-        dh = dZ[t].dot(U) + resting_h  # 2'
+        dc = dc * f[t]  # 4'  the belt
+        dh = dZ[t].dot(U)  # 2'
+        if on is not None:
+            dh, dc = dh + resting_h, dc + resting_c
     rows = dZ.reshape(T * B, 4 * H)  # every row of every step at once
     dx = rows.dot(W).reshape(x.shape) if wanted[0] else None  # 1'
     dW = rows.T.dot(x.reshape(T * B, x.shape[2])) if wanted[3] else None  # 1'
@@ -138,10 +139,11 @@ def fused_gru(
         m = np.add(u[:, 2 * H :], b_n, out=M[t])
         n += r * m
         np.tanh(n, out=n)  # 4  n = tanh(W x + b + r m)
-        new = n + z * (h - n)  # 5  (1 - z) n + z h
-        h = new if on is None or on[t].all() else held(on[t], new, h)
-        y[t] = h
-    return (y, h), (A, M)
+        before_h = h
+        h = np.add(n, z * (h - n), out=y[t])  # 5  (1 - z) n + z h
+        if on is not None:
+            rest(on[t], h, before_h)
+    return (y, h.copy()), (A, M)
 
 
 def _fused_gru_vjp(
@@ -159,9 +161,8 @@ def _fused_gru_vjp(
     dy, dh = gs
     for t in reversed(order(T, reverse)):
         dh = dh + dy[t]
-        resting: Any = 0
-        if on is not None and not on[t].all():
-            resting = dh * ~on[t][:, None]  # these rows handed their state on as it was
+        if on is not None:
+            resting = dh * ~on[t][:, None]  # rows that handed their state on
             dh = dh - resting
         dn = dh * dn_of[t]  # 5', 4'
         dA[t, :, :H] = dn * dr_of[t]  # 4', 3'
@@ -169,7 +170,9 @@ def _fused_gru_vjp(
         dA[t, :, 2 * H :] = dn
         dV[t, :, : 2 * H] = dA[t, :, : 2 * H]
         dV[t, :, 2 * H :] = dn * r[t]  # 4'
-        dh = dh * z[t] + dV[t].dot(U) + resting  # 5', 2'
+        dh = dh * z[t] + dV[t].dot(U)  # 5', 2'
+        if on is not None:
+            dh = dh + resting
     dA, dV = dA.reshape(T * B, 3 * H), dV.reshape(T * B, 3 * H)
     dx = dA.dot(W).reshape(x.shape) if wanted[0] else None  # 1'
     dW = dA.T.dot(x.reshape(T * B, x.shape[2])) if wanted[2] else None  # 1'

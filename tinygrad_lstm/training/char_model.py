@@ -33,11 +33,6 @@ class CharModel(Module):
             return self.head(trajectory.steps[-1].h), trajectory
 
 
-def detached(state: State) -> State:
-    """The same state without its history: where truncated BPTT cuts."""
-    return tuple(part.detach() for part in state)
-
-
 @no_grad()
 def bits_per_character(model: CharModel, numbers: np.ndarray, batch: int = 16, steps: int = 200) -> float:
     """-mean log₂ p(next character), over the text read in long streams with the state carried."""

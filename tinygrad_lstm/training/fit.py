@@ -9,9 +9,10 @@ import numpy as np
 
 from tinygrad_lstm.data import windows
 from tinygrad_lstm.losses import cross_entropy
+from tinygrad_lstm.nn.truncated import detached
 from tinygrad_lstm.nn.utils import clip_grad_norm_
 from tinygrad_lstm.optim import Adam
-from tinygrad_lstm.training.char_model import CharModel, bits_per_character, detached
+from tinygrad_lstm.training.char_model import CharModel, bits_per_character
 
 
 @dataclass(frozen=True)
