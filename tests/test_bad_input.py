@@ -49,7 +49,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: tg.tensor([[1], [1, 2]], dtype=np.float64), ShapeError, "all of the same length"),
     (lambda: tg.tensor("abc", dtype=np.float64), DtypeError, "cannot make a tensor of str"),
     (lambda: tg.grad(3.0, w), DtypeError, "the outputs of grad are a tensor or a sequence of tensors, not a float"),  # type: ignore[call-overload]
-    (lambda: tg.grad(w.sum(), {"w": w}), DtypeError, "the inputs of grad are .* not a dict"),  # type: ignore[call-overload]
+    (lambda: tg.grad(w.sum(), {"w": w}), DtypeError, "the inputs of grad are .* not a dict"),  # type: ignore[dict-item]
     (lambda: tg.grad(w.sum(), None), DtypeError, "not a NoneType"),  # type: ignore[call-overload]
     (lambda: f"{w:.3f}", ShapeError, r"'.3f' is for one number, not for a tensor of shape \(2,\)"),
 ]
