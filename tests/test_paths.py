@@ -350,3 +350,14 @@ def test_a_fused_layer_is_refused_by_every_account() -> None:
     ):  # fmt: skip
         with pytest.raises(UnsupportedError, match="fused=False"):
             call()
+
+
+def test_weights_dropped_for_a_whole_sequence_are_used_outside_its_steps() -> None:
+    tg.manual_seed(0)
+    layer = nn.LSTM(D, H, cell=lambda D, H: nn.WeightDrop(nn.LSTMCell(D, H), 0.5)).astype(float)
+    _, loss = unrolled(layer)
+    U = layer.layers[0].cell.U
+    book = paths.ledger(loss, U)
+    assert book.by_step.shape[0] == 0
+    loss.backward()
+    np.testing.assert_allclose(book.outside, U.grad.data, **CLOSE)

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.scope import current_scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.nn.cells import Cell, State
@@ -159,7 +160,9 @@ class WeightDrop(CellWrapper):
             return self.cell.forward(x, state)
         whole = {name: getattr(self.cell, name) for name in self.names}
         if self.dropped is None:
+            within = current_scope.set(None)  # drawn for the whole sequence, so not in its first step
             self.dropped = {name: w * keep_mask(w.shape, self.p, w.dtype) for name, w in whole.items()}
+            current_scope.reset(within)
         try:
             vars(self.cell).update(self.dropped)
             return self.cell.forward(x, state)
