@@ -52,7 +52,7 @@ def fused_lstm(
     # -z for the gates and -2z for g: then one σ(z) = 1 / (1 + e⁻ᶻ) serves all four, for tanh z = 2 σ(2z) - 1
     minus = np.repeat(np.array([-1, -1, -1, -2], W.dtype), H)
     Z = (x.reshape(T * B, D).dot((W * minus[:, None]).T) + b * minus).reshape(T, B, 4 * H)  # 1  W x + b, every step
-    U_T = (U * minus[:, None]).T
+    U_T = np.ascontiguousarray((U * minus[:, None]).T)  # laid out as the products of the loop read it
     y, C, S = (np.empty((T, B, H), Z.dtype) for _ in range(3))
     h, c, one = h0, c0, np.ones((), Z.dtype)  # (a bare 1 costs a ufunc twice)
     with np.errstate(over="ignore"):  # e⁻ᶻ = ∞ gives σ = 0
@@ -131,9 +131,9 @@ def fused_gru(
     (T, B, D), H = x.shape, len(b_n)
     A = np.asarray(x.reshape(T * B, D).dot(W.T) + b).reshape(T, B, 3 * H)  # 1  every step's W x + b
     y, M = np.empty((T, B, H), A.dtype), np.empty((T, B, H), A.dtype)
-    h = h0
+    h, U_T = h0, np.ascontiguousarray(U.T)
     for t in order(T, reverse):
-        a, u = A[t], h.dot(U.T)  # 2
+        a, u = A[t], h.dot(U_T)  # 2
         a[:, : 2 * H] = σ(a[:, : 2 * H] + u[:, : 2 * H])  # 3  r, z
         r, z, n = a[:, :H], a[:, H : 2 * H], a[:, 2 * H :]
         m = np.add(u[:, 2 * H :], b_n, out=M[t])
