@@ -562,3 +562,8 @@ def test_a_module_has_its_own_copy_of_what_it_loads(net: nn.Sequential) -> None:
     net.load_state_dict(state)
     state["0.W"][:] = 7
     assert not (net.state_dict()["0.W"] == 7).any()
+
+
+def test_arguments_the_wrong_way_round_are_told() -> None:
+    with pytest.raises(WeightsError, match="what to save and then a path, not a dict"):
+        tg.save("weights.npz", {"a": np.ones(2)})  # type: ignore[arg-type]  # the point

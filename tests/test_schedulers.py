@@ -218,3 +218,10 @@ def test_a_schedule_of_ones_own() -> None:
     quick = Quick(sgd)
     quick.step()
     assert rates(sgd) == [0.75, 0.125]
+
+
+@pytest.mark.parametrize("wrong", [3, "half", [0.5]])
+def test_what_is_no_function_of_t_is_told(wrong: Any) -> None:
+    sgd = tg.optim.SGD([tg.tensor([1.0], requires_grad=True)], lr=0.1)
+    with pytest.raises(ArgumentError, match="lr_lambda is a function of t, or a list of them"):
+        tg.optim.lr_scheduler.LambdaLR(sgd, wrong)

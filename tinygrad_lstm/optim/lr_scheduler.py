@@ -151,6 +151,13 @@ class LinearLR(LRScheduler):
         return lr0 * (self.start_factor + (self.end_factor - self.start_factor) * done)
 
 
+def _functions(given: Any) -> list[Callable[[int], float]]:
+    """Several functions, one for each group; ArgumentError for anything else."""
+    if not isinstance(given, Sequence) or not all(map(callable, given)):
+        raise ArgumentError(f"lr_lambda is a function of t, or a list of them, not {given!r}")
+    return list(given)
+
+
 class LambdaLR(LRScheduler):
     """lr(t) = lr₀ f(t), with a function f of your own, or one for each group.
 
@@ -163,7 +170,7 @@ class LambdaLR(LRScheduler):
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]
     ) -> None:
         groups = len(optimizer.param_groups)
-        self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
+        self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else _functions(lr_lambda)
         if len(self.lr_lambdas) != groups:
             raise ArgumentError(f"{len(self.lr_lambdas)} functions for {groups} groups of parameters")
         super().__init__(optimizer)
