@@ -23,8 +23,8 @@ from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
 from tinygrad_lstm.engine.ops.shapes import expand_dims, squeeze
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError
-from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, State
-from tinygrad_lstm.nn.unroll import Chain, Outside, Step, masked, named_state, parts_of
+from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, State
+from tinygrad_lstm.nn.unroll import Chain, Outside, as_state, begun, parts_of
 
 Mask: TypeAlias = np.ndarray | None
 σ = sigmoid.forward
@@ -209,11 +209,8 @@ def unroll_fused(
         raise ArgumentError(
             'outside="raw" shows what a step makes of the padding, which has no fused form: fused=False'
         )
-    assert isinstance(cell, Gates)
-    on, x = masked(x, mask, outside)
-    state = cell.checked_state(state, x.shape[1:-1], x.dtype)
-    initial = named_state(cell, state)
-    label(**initial)
+    assert isinstance(cell, LSTMCell | GRUCell)
+    on, x, state, initial = begun(cell, x, state, mask, outside)
     batched = x if x.ndim == 3 else expand_dims(x, 1)
     starts = [part if part.ndim == 2 else expand_dims(part, 0) for part in parts_of(state)]
     rows = None if on is None else on.reshape(batched.shape[:2])
@@ -222,8 +219,7 @@ def unroll_fused(
         if isinstance(cell, LSTMCell):
             y, *last = fused_lstm(batched, starts[0], starts[1], cell.W, cell.U, b, rows, reverse)
         else:
-            b_n = getattr(cell, "b_n", None)
-            b_n = np.zeros(cell.hidden_size, x.dtype) if b_n is None else b_n
+            b_n = np.zeros(cell.hidden_size, x.dtype) if cell.b_n is None else cell.b_n
             y, *last = fused_gru(batched, starts[0], cell.W, cell.U, b, b_n, rows, reverse)
     if rows is not None and outside == "zero":
         y = where(np.expand_dims(rows, -1), y, 0)
@@ -231,4 +227,4 @@ def unroll_fused(
         y, last = squeeze(y, 1), [squeeze(part, 0) for part in last]
     after = dict(zip(cell.states, last, strict=True))
     label(**after)
-    return Chain(cell, Step(0, initial), (), y, tuple(last) if len(last) > 1 else last[0])
+    return Chain(cell, initial, (), y, as_state(last))

@@ -18,7 +18,7 @@ from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
 from tinygrad_lstm.nn.module import Module, ModuleList
 from tinygrad_lstm.nn.packing import PackedSequence, lengths_to_mask, pack_padded_sequence, pad_packed_sequence
-from tinygrad_lstm.nn.unroll import Chain, Outside, Trajectory, parts_of, unroll
+from tinygrad_lstm.nn.unroll import Chain, Outside, Trajectory, as_state, parts_of, unroll
 
 
 class Recurrent(Module):
@@ -144,9 +144,9 @@ class Recurrent(Module):
             ]
             chains += layer
             y = self._merged([chain.output for chain in layer])
-        final = tuple([stack(parts) for parts in zip(*[parts_of(chain.state) for chain in chains], strict=True)])
+        final = [stack(parts) for parts in zip(*[parts_of(chain.state) for chain in chains], strict=True)]
         output = swapaxes(y, 0, 1) if batch_first else y
-        return Trajectory(tuple(chains), output, final if len(final) > 1 else final[0])
+        return Trajectory(tuple(chains), output, as_state(final))
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
         """How each cell runs along the time axis."""

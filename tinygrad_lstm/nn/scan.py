@@ -33,7 +33,7 @@ from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.recurrent import Recurrent
-from tinygrad_lstm.nn.unroll import Chain, Outside, Step, masked, named_state, unroll
+from tinygrad_lstm.nn.unroll import Chain, Outside, begun, unroll
 
 
 def linear_scan(a: Tensor, b: Tensor, h: TensorLike = 0.0) -> Tensor:
@@ -143,11 +143,7 @@ def unroll_scanned(
     >>> unroll_scanned(MinGRUCell(3, 5), Tensor(np.ones((7, 2, 3))))
     Chain(MinGRUCell, steps not kept)
     """
-    on, x = masked(x, mask, outside)
-    state = cell.checked_state(state, x.shape[1:-1], x.dtype)
-    initial = named_state(cell, state)
-    label(**initial)
-    cell.begin()
+    on, x, state, initial = begun(cell, x, state, mask, outside)
     with cell.scope():
         a, b = cell.coefficients(x)
         rows = None if on is None else np.expand_dims(on, -1)
@@ -157,7 +153,7 @@ def unroll_scanned(
         last = h[0 if reverse else -1]
         if rows is not None and outside != "repeat":
             h = where(rows, h, 0 if outside == "zero" else a * h + b)
-    return Chain(cell, Step(0, initial), (), h, last)
+    return Chain(cell, initial, (), h, last)
 
 
 class Scanned(Recurrent):

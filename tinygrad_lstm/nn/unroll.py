@@ -148,6 +148,18 @@ def check_step(cell: Cell, after: object, shapes: list[tuple[int, ...]]) -> None
         raise ShapeError(f"the next state of a {type(cell).__name__} is {wanted}, but its forward gave {got}")
 
 
+def begun(
+    cell: Cell, x: Tensor, state: State | None, mask: TensorLike | None, outside: Outside
+) -> tuple[np.ndarray | None, Tensor, State, Step]:
+    """How every run of a cell begins: the mask and x by ``masked``, the state checked, and named as that of t = 0."""
+    on, x = masked(x, mask, outside)
+    state = cell.checked_state(state, x.shape[1:-1], x.dtype)
+    initial = named_state(cell, state)
+    label(**initial)
+    cell.begin()
+    return on, x, state, Step(0, initial)
+
+
 def unroll(
     cell: Cell, x: TensorLike, state: State | None = None, *, mask: TensorLike | None = None,
     outside: Outside = "zero", reverse: bool = False, collect: bool = True,
@@ -173,13 +185,9 @@ def unroll(
         raise ShapeError(f"a sequence of at least one step is needed, (T, B, D) or (T, D), not {x.shape}")
     if x.shape[-1] != cell.input_size:
         raise ShapeError(f"inputs of width {x.shape[-1]} for a {type(cell).__name__} that takes {cell.input_size}")
-    on, x = masked(x, mask, outside)
-    state = cell.checked_state(state, x.shape[1:-1], x.dtype)
-    initial = named_state(cell, state)
-    label(**initial)
+    on, x, state, initial = begun(cell, x, state, mask, outside)
     shapes = [part.shape for part in parts_of(state)]
     state = as_state([tag(part, "initial") for part in parts_of(state)])  # reads of it reach back in time as well
-    cell.begin()
     steps: list[Step] = []
     outputs: list[Tensor] = []
     inputs = list(enumerate(unstack(x), start=1))
@@ -214,4 +222,4 @@ def unroll(
     if reverse:
         steps.reverse()
         outputs.reverse()
-    return Chain(cell, Step(0, initial), tuple(steps), stack(outputs), state)
+    return Chain(cell, initial, tuple(steps), stack(outputs), state)

@@ -18,7 +18,7 @@ from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.layers import Dropout, keep_mask
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.packing import PackedSequence
-from tinygrad_lstm.nn.unroll import parts_of
+from tinygrad_lstm.nn.unroll import as_state, parts_of
 
 
 def probability(p: float) -> float:
@@ -86,8 +86,7 @@ class Zoneout(CellWrapper):
             asleep: Any = (generator().random(old.shape) < p).astype(old.dtype) if self.training else p
             named[name] = asleep * tag(old, "carry") + (1 - asleep) * new if p else new
         label(**named)
-        after = tuple(named.values())
-        return after if len(after) > 1 else after[0]
+        return as_state(list(named.values()))
 
     def extra_repr(self) -> str:
         """Sizes and probabilities."""
