@@ -51,7 +51,7 @@ def save(obj: HasState | Mapping[Any, Any], path: str | Path) -> None:
     {'W': array([[1., 0.], [0., 1.]]), 'sizes': {'hidden': 8, 'layers': (2, None)}}
     >>> folder.cleanup()
     """
-    if not isinstance(path, str | Path):
+    if not isinstance(path, str | os.PathLike):
         raise WeightsError(f"save takes what to save and then a path, not a {type(path).__name__}")
     path = Path(path)
     write, _ = _format(path)
