@@ -1,0 +1,134 @@
+"""The page itself: the figure, the tape beside it, and the script that plays it, in one file that asks for no other.
+
+The tape is JSON in a data block that no browser runs; names enter the page as text only. The page's own policy
+forbids it to load anything.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import fields
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+import tinygrad_lstm as tg
+from tinygrad_lstm.explain.trace import Amount
+from viz.opview import SYMBOLS
+from viz.stepping.figure import Figure
+from viz.stepping.tape import Handed, Tape
+from viz.stepping.words import BINARY, names_of, sentences, shortened
+from viz.style import THEMES, Colour
+
+JSON: Any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def page(figure: Figure, tape: Tape) -> str:
+    """The HTML of a player."""
+    names = names_of(tape.graph)
+    forward, backward = sentences(tape, names)
+    source = files("viz.stepping")
+    return Template(source.joinpath("page.html").read_text("utf-8")).substitute(
+        width=_width(figure.svg), title=html.escape(shortened(figure.title)),
+        style=colours() + source.joinpath("player.css").read_text("utf-8"),
+        script=source.joinpath("player.js").read_text("utf-8"),
+        svg=figure.svg, tape=encoded(figure, tape, names),
+        forward=_list(forward, "&amp;pass=forward"), backward=_list(backward),
+        forward_steps=len(forward), backward_steps=len(backward),
+    )  # fmt: skip
+
+
+def _width(svg: str) -> str:
+    """How wide the figure is, in its own units."""
+    found = re.search(r'viewBox="\S+ \S+ ([\d.]+) ', svg)
+    assert found is not None
+    return found[1]
+
+
+def _list(sentences: Iterable[str], state: str = "") -> str:
+    """Every step as a link to the state after it."""
+    return "\n".join(
+        f'<li><a href="#k={k}{state}">{html.escape(said)}</a></li>' for k, said in enumerate(sentences, start=1)
+    )
+
+
+def colours() -> str:
+    """Style rules: the page's colours, and every colour of the light figure as it is in the reader's own theme.
+
+    >>> colours().splitlines()[0]
+    ':root { --paper: light-dark(#FFFFFF, #111827); --ink: light-dark(#1F2933, #E5EAF0); ...
+    """
+    light, dark = THEMES["light"], THEMES["dark"]
+    names = [field.name for field in fields(light) if field.name != "opacity"]
+    plain = {name: (getattr(light, name), getattr(dark, name)) for name in names}
+    mixes = [
+        (getattr(light, mix)(one), getattr(dark, mix)(other))
+        for mix in ("filled", "spoken")
+        for one, other in plain.values()
+    ]
+    pairs: dict[Colour, Colour] = {"white": dark.paper, "black": dark.ink}
+    for one, other in [*plain.values(), *mixes]:
+        pairs.setdefault(one, other)
+    roots = "; ".join(f"--{name.replace('_', '-')}: light-dark({one}, {other})" for name, (one, other) in plain.items())
+    rules = [
+        f'.figure [{kind}="{one}" i] {{ {kind}: light-dark({one}, {other}) }}'
+        for one, other in pairs.items()
+        for kind in ("fill", "stroke")
+    ]
+    return "\n".join([f":root {{ {roots} }}", *rules, ""])
+
+
+def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
+    """The tape as JSON that may stand between script tags: texts once each, in a table, and numbers to four digits."""
+    texts: dict[str, int] = {}
+
+    def text(word: str) -> int:
+        return texts.setdefault(word, len(texts))
+
+    def amount(given: Amount | None) -> list[Any] | int:
+        if given is None:
+            return 0
+        shape = " × ".join(map(str, given.shape))
+        values = given.values if given.values is not None else []
+        return [text(shape), *map(_number, [given.norm, *(values if isinstance(values, list) else [values])])]
+
+    def element(target: int, position: int) -> int:
+        return text(figure.edges.get((target, position), ""))
+
+    def handed(vertex: int, part: Handed) -> list[Any]:
+        return [
+            text(part.name), part.target, part.index, element(vertex, part.position), text(part.law),
+            part.nth, part.of, *map(amount, (part.contribution, part.slope, part.before, part.after)),
+        ]  # fmt: skip
+
+    vertices = [
+        [text(names[v.id]), text(v.op), text(shortened("/".join(v.scope))), v.step or 0, len(v.shapes),
+         *map(text, figure.nodes.get(v.id, ()))]
+        for v in tape.graph.vertices
+    ]  # fmt: skip
+    forward = [
+        [made.vertex, amount(made.value), [[text(e.name), e.source, element(e.target, e.position)] for e in made.reads]]
+        for made in tape.forward
+    ]
+    backward = [
+        [turn.vertex, amount(turn.cotangent), [handed(turn.vertex, part) for part in turn.handed]]
+        for turn in tape.backward
+    ]
+    ops = sorted({vertex.op for vertex in tape.graph.vertices})
+    said = {op: (tg.Primitive.by_name[op].__doc__ or "").strip().split("\n")[0]
+            for op in ops if op in tg.Primitive.by_name}  # fmt: skip
+    record = {"texts": list(texts), "vertices": vertices, "forward": forward, "backward": backward,
+              "ops": said, "belt": figure.belt, "signs": {op: SYMBOLS[op] for op in ops if op in BINARY}}  # fmt: skip
+    return str(JSON.encode(record)).replace("<", "\\u003c")
+
+
+def _number(x: float) -> float | int | str:
+    """A number that JSON has; what is not finite as a word."""
+    if not math.isfinite(x):
+        return "NaN" if math.isnan(x) else "inf" if x > 0 else "−inf"
+    short = float(f"{x:.4g}")
+    return int(short) if short.is_integer() and abs(short) < 1e6 else short

@@ -1,0 +1,251 @@
+// Plays a tape: everything shown is a function of three things, the pass, the step and the route.
+"use strict";
+(() => {
+  const $ = (name) => document.getElementById("play-" + name);
+  const tape = JSON.parse($("tape").textContent);
+  const text = (k) => tape.texts[k];
+  const vertices = tape.vertices.map(([name, op, scope, t, outputs, ...elements]) => (
+    { name: text(name), op: text(op), scope: text(scope), t, outputs, elements: elements.map(text) }));
+  const passes = { forward: forwardSteps(), backward: backwardSteps() };
+  const elements = new Map(); // id -> the element of the figure, of all that is ever lit
+  for (const step of [...passes.forward, ...passes.backward])
+    for (const id of lit(step)) if (document.getElementById(id)) elements.set(id, document.getElementById(id));
+  const state = { pass: "backward", k: 0, route: "" };
+  let timer = 0;
+
+  // The tape, unpacked
+
+  function amount(packed) {
+    return packed ? { shape: text(packed[0]), norm: packed[1], values: packed.length > 2 ? packed.slice(2) : null } : null;
+  }
+
+  function forwardSteps() {
+    return tape.forward.map(([vertex, value, reads]) => (
+      { vertex, value: amount(value), parts: reads.map(([name, source, edge]) => ({ name: text(name), source, edge: text(edge) })) }));
+  }
+
+  function backwardSteps() {
+    const steps = tape.backward.map(([vertex, cotangent, handed]) => ({
+      vertex, value: amount(cotangent), came: [],
+      parts: handed.map(([name, target, output, edge, law, nth, of, ...amounts]) => {
+        const [given, slope, before, after] = amounts.map(amount);
+        return { name: text(name), target, output, edge: text(edge), law: text(law), nth, of, given, slope, before, after };
+      }),
+    }));
+    const turn = new Map(steps.map((step) => [step.vertex, step]));
+    for (const step of steps)
+      for (const part of step.parts) turn.get(part.target).came.push({ from: step.vertex, part });
+    return steps;
+  }
+
+  function lit(step) { // the ids of what belongs to a step: its vertex, and the lines along which it reads or hands on
+    return [...vertices[step.vertex].elements, ...step.parts.map((part) => part.edge)].filter(Boolean);
+  }
+
+  function routeOf(part) {
+    const route = elements.get(part.edge)?.dataset.route;
+    return { carried: "C", gated: "h", weights: "W" }[route] ?? "";
+  }
+
+  // From one state to another
+
+  function go(k, change = {}) {
+    Object.assign(state, change);
+    state.k = Math.min(Math.max(k, 0), passes[state.pass].length);
+    draw();
+    if (!timer) remember();
+  }
+
+  function move(by) { // with a route chosen, to the next step that goes along it
+    const steps = passes[state.pass];
+    let k = state.k + by;
+    while (state.route && k > 0 && k < steps.length && !steps[k - 1].parts.some((part) => routeOf(part) === state.route)) k += by;
+    go(k);
+  }
+
+  function play(on) {
+    clearInterval(timer);
+    const steps = passes[state.pass].length;
+    if (on && state.k === steps) state.k = 0;
+    timer = on ? setInterval(() => (state.k < steps ? move(1) : play(false)), Math.min(900, Math.max(80, 90000 / steps))) : 0;
+    $("status").setAttribute("aria-live", on ? "off" : "polite"); // nobody can listen to ten steps a second
+    $("play").textContent = on ? "Pause" : "Play";
+    if (!on) go(state.k);
+  }
+
+  function remember() {
+    const hash = new URLSearchParams({ k: state.k });
+    if (state.route) hash.set("route", state.route);
+    if (state.pass !== "backward") hash.set("pass", state.pass);
+    try { history.replaceState(null, "", "#" + hash); } catch { /* a frame in a notebook has no address */ }
+  }
+
+  function recall(hash) {
+    const asked = new URLSearchParams(hash.slice(1)), route = asked.get("route");
+    const pass = asked.get("pass") === "forward" ? "forward" : "backward";
+    go(Math.trunc(Number(asked.get("k"))) || 0, { pass, route: tape.belt && ["C", "h"].includes(route) ? route : "" });
+  }
+
+  // The picture of a state
+
+  function draw() {
+    const steps = passes[state.pass], step = steps[state.k - 1];
+    const on = new Set(steps.slice(0, state.k).flatMap(lit)), now = new Set(step ? lit(step) : []);
+    for (const [id, element] of elements) {
+      element.classList.add("played");
+      element.classList.toggle("on", on.has(id));
+      element.classList.toggle("now", now.has(id));
+    }
+    $("figure").classList.toggle("stepping", state.k > 0);
+    $("figure").dataset.only = state.route;
+    document.body.dataset.pass = state.pass;
+    $("step").max = steps.length;
+    $("step").value = state.k;
+    $("count").textContent = `${state.k} of ${steps.length}`;
+    $("back").disabled = state.k === 0;
+    $("next").disabled = state.k === steps.length;
+    for (const chip of document.querySelectorAll("[data-pass], .chips [data-route]"))
+      if (chip.matches("button")) chip.setAttribute("aria-pressed", (chip.dataset.pass ?? chip.dataset.route) === (chip.dataset.pass ? state.pass : state.route));
+    const past = steps.slice(0, state.k).findLast((each) => vertices[each.vertex].t);
+    $("time").value = past ? vertices[past.vertex].t : state.pass === "forward" ? 1 : $("time").max;
+    $("t").textContent = `t = ${$("time").value}`;
+    const item = step && $(state.pass).children[state.k - 1];
+    document.querySelector('.steps [aria-current]')?.removeAttribute("aria-current");
+    item?.firstChild.setAttribute("aria-current", "step");
+    const start = state.pass === "forward" ? "the whole figure; nothing is computed yet." : "the whole figure. The first step is the loss, whose gradient is 1.";
+    $("lede").hidden = Boolean(step);
+    $("status").textContent = `Step ${state.k} of ${steps.length}, ${state.pass}: ${item ? item.textContent : start}`;
+    $("panel").replaceChildren(...(step ? told(step) : []));
+    if (step) follow(step);
+  }
+
+  function follow(step) {
+    const frame = $("figure"), seen = vertices[step.vertex].elements.map((id) => elements.get(id)).find(Boolean);
+    if (!seen || frame.scrollWidth <= frame.clientWidth) return;
+    const box = seen.getBoundingClientRect(), around = frame.getBoundingClientRect();
+    if (box.width > around.width) return; // the bar of weights is everywhere
+    const left = frame.scrollLeft + box.left + box.width / 2 - around.left - around.width / 2;
+    frame.scrollTo({ left, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches || timer ? "instant" : "smooth" });
+  }
+
+  // The numbers of a step
+
+  function make(tag, look, ...inside) {
+    const element = document.createElement(tag);
+    if (look) element.className = look;
+    element.append(...inside.filter((part) => part !== null && part !== undefined));
+    return element;
+  }
+
+  function show(x) {
+    if (typeof x !== "number") return x;
+    const size = Math.abs(x);
+    return (size && (size < 1e-4 || size >= 1e4) ? x.toExponential() : String(x)).replaceAll("-", "−").replace("+", "");
+  }
+
+  function told(step) {
+    const { name, op, scope, t } = vertices[step.vertex], forward = state.pass === "forward";
+    const where = [scope, t && !scope.includes(`t=${t}`) ? `t = ${t}` : ""].filter(Boolean).join(" ");
+    const reads = passes.forward[step.vertex].parts.map((part) => `${part.name} = ${vertices[part.source].name}`);
+    const head = make("header", "", make("h2", "", name), make("p", "op", make("b", "", op), reads.length ? `(${reads.join(", ")})` : "",
+      make("span", "soft", where)), tape.ops[op] ? make("p", "soft", tape.ops[op]) : null);
+    if (forward) {
+      const inputs = step.parts.map((part, k) => [k ? tape.signs[op] ?? "" : "", vertices[part.source].name, passes.forward[part.source].value]);
+      const rows = [...inputs.filter(([, , value]) => value), ["=", "y", step.value]];
+      return [make("div", "card", head, step.value ? table(rows) : make("p", "soft", "No derivative needs its value, so nothing has kept it."))];
+    }
+    const terms = step.came.map(({ from, part }) => ["+", `by ${vertices[from].name}`, part.given]);
+    const rows = terms.length > 6 ? [["", `g, the sum of ${terms.length}`, step.value]]
+      : terms.length > 1 && vertices[step.vertex].outputs === 1 ? [...terms, ["=", "g came in", step.value]] : [["", "g came in", step.value]];
+    rows[0][0] = "";
+    const came = make("div", "card", head, table(rows));
+    if (!step.parts.length) came.append(make("p", "done", `∂L/∂${name} is complete: a leaf keeps it as its gradient.`));
+    return [came, ...step.parts.map((part) => card(step, part))];
+  }
+
+  function card(step, part) {
+    const target = vertices[part.target], place = target.outputs > 1 ? `${target.name}, output ${part.output}` : target.name;
+    const route = routeOf(part);
+    const rows = [["", "g came in", step.value]];
+    if (part.slope) rows.push(["×", "local", part.slope]);
+    rows.push([part.slope ? "=" : "→", "handed on", part.given]);
+    if (part.before) rows.push(["+", `${place} had`, part.before], ["=", `${place} has`, part.after]);
+    const complete = part.nth === part.of, reads = passes.backward.find((each) => each.vertex === part.target).came;
+    const sum = part.of === 1 ? `${target.name} gets this one only: its gradient is complete.`
+      : `${target.name} gets ${part.of} contributions. This is number ${part.nth}${complete ? ": now it is complete." : "."}`;
+    const from = part.of > 1 && part.of <= 6 ? make("p", "terms", ...reads.map(({ from }, k) =>
+      make("span", k < part.nth ? "in" : "", (k ? (target.outputs > 1 ? ", " : " + ") : "") + vertices[from].name))) : null;
+    return make("div", "card", make("h3", "", `to ${place}`, route && tape.belt ? make("span", "badge " + route, { C: `${tape.belt} route`, h: "h route", W: "weights" }[route]) : null),
+      make("p", "local", make("code", "", part.law)), table(rows), make("p", complete ? "done" : "soft", sum), from);
+  }
+
+  function table(rows) {
+    const columns = Math.max(...rows.map(([, , given]) => given.values?.length ?? 0)); // a single number counts for each
+    const few = rows.every(([, , given]) => given.values && [1, columns].includes(given.values.length));
+    const body = make("tbody", "", ...rows.map(([sign, label, given]) => {
+      const numbers = few ? Array.from({ length: columns }, (_, k) => given.values[k] ?? given.values[0])
+        : given.values?.length === 1 ? given.values : [given.norm];
+      const head = make("th", "", few || given.values?.length === 1 ? label : `‖${label}‖`);
+      head.scope = "row";
+      return make("tr", few && sign === "=" ? "sum" : "", make("td", "sign", few || sign === "→" ? sign : ""), head,
+        ...numbers.map((x) => make("td", "number", show(x))));
+    }));
+    const { shape, norm } = rows.at(-1)[2];
+    const adds = !few && rows.some(([sign]) => sign === "+") ? "; the arrays add up, their norms need not" : "";
+    const foot = shape ? `shape (${shape})${few ? `, ‖·‖ = ${show(norm)}` : adds}` : "a single number";
+    return make("div", "numbers", make("table", "", body), make("p", "soft", foot));
+  }
+
+  // Hands
+
+  const keys = {
+    ArrowRight: () => move(1), ArrowLeft: () => move(-1), " ": () => play(!timer),
+    c: () => go(state.k, { route: tape.belt && state.route !== "C" ? "C" : "" }),
+    h: () => go(state.k, { route: tape.belt && state.route !== "h" ? "h" : "" }),
+    Escape: () => { play(false); go(0, { route: "" }); },
+  };
+  document.addEventListener("keydown", (event) => {
+    const on = event.target.closest("input, button, a, summary");
+    const native = event.key === " " ? on : event.key.startsWith("Arrow") && on?.matches("input");
+    if (!keys[event.key] || native || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+  $("next").onclick = keys.ArrowRight;
+  $("back").onclick = keys.ArrowLeft;
+  $("play").onclick = keys[" "];
+  $("reset").onclick = keys.Escape;
+  $("step").oninput = () => go(Number($("step").value));
+  $("time").oninput = () => {
+    const t = Number($("time").value);
+    go(passes[state.pass].findIndex((step) => vertices[step.vertex].t === t) + 1);
+  };
+  for (const chip of document.querySelectorAll("button[data-pass]"))
+    chip.onclick = () => { play(false); go(0, { pass: chip.dataset.pass }); };
+  for (const chip of document.querySelectorAll("button[data-route]")) chip.onclick = () => go(state.k, { route: chip.dataset.route });
+  for (const [id, element] of elements)
+    element.addEventListener("click", () => go(passes[state.pass].findIndex((step) => vertices[step.vertex].elements[0] === id) + 1 || state.k));
+  for (const link of document.querySelectorAll(".steps a"))
+    link.onclick = (event) => { event.preventDefault(); play(false); recall(link.hash); };
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const paint = (theme) => {
+    document.documentElement.style.colorScheme = theme;
+    $("theme").textContent = theme === "dark" ? "Light theme" : "Dark theme";
+  };
+  dark.onchange = () => paint(dark.matches ? "dark" : "light");
+  $("theme").onclick = () => paint($("theme").textContent === "Dark theme" ? "dark" : "light");
+  window.addEventListener("hashchange", () => recall(location.hash));
+
+  // The start
+
+  const times = vertices.map((vertex) => vertex.t);
+  $("time").max = Math.max(1, ...times);
+  $("time-label").hidden = Math.max(0, ...times) < 2;
+  $("routes").hidden = $("route-keys").hidden = !tape.belt;
+  document.querySelector('button[data-route="C"]').textContent = `${tape.belt} only`;
+  document.querySelector('button[data-route="h"]').textContent = tape.belt === "C" ? "h only" : "gates only";
+  for (const name of ["controls", "status", "panel", "theme"]) $(name).hidden = false;
+  $("steps").open = false;
+  dark.onchange();
+  recall(location.hash);
+})();

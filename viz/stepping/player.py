@@ -1,0 +1,92 @@
+"""``viz.player``: a page that steps through forward and backward, one event of the engine at a time."""
+
+from __future__ import annotations
+
+import html
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import nn
+from tinygrad_lstm.errors import DtypeError
+from viz.picture import write_whole
+from viz.roles import NoCellViewError
+from viz.stepping.figure import Figure, cell_figure, op_figure
+from viz.stepping.page import page
+from viz.stepping.tape import tape_of
+
+
+@dataclass(frozen=True)
+class Player:
+    """A page: ``html`` is all of it, one file that needs no network; ``description`` says in words what it plays."""
+
+    title: str
+    description: str
+    html: str = field(repr=False)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page, whole or not at all; returns the path that was written.
+
+        Raises ValueError for a suffix other than .html, FileNotFoundError for a folder that is not there,
+        IsADirectoryError for one that is.
+        """
+        path = Path(path)
+        if path.is_dir():
+            raise IsADirectoryError(f"cannot save to {path}: it is a folder; name a file in it, {path / 'player.html'}")
+        if path.suffix.lower() != ".html":
+            raise ValueError(f"a player is saved as .html, not {path.suffix or 'without a suffix'!r}")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}; make it first")
+        return write_whole(path, self.html.encode())
+
+    def __str__(self) -> str:
+        return self.description
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, which can reach nothing of the notebook around it."""
+        return (
+            f'<iframe sandbox="allow-scripts" title="{html.escape(self.title)}" srcdoc="{html.escape(self.html)}" '
+            'style="width:100%;height:56rem;border:0"></iframe>'
+        )
+
+
+def player(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, *, chain: int = -1) -> Player:
+    """A page that steps through the forward pass, and through the backward pass in the engine's own order.
+
+    At each step it shows what came in, each local derivative, what is handed on, and the sum that it is added to. The
+    picture is the cell view of a trajectory's chain (the top layer's, or the one asked for), all steps side by side;
+    without a trajectory, or where no template fits the cell, the op view. No ``.grad`` is touched, and the graph can be
+    used again.
+
+    Raises DtypeError for what is no tensor or no trajectory, GradError where nothing needs a gradient, the graph was
+    freed, or the loss does not depend on the trajectory.
+
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> print(player(x * x + x))
+    A graph of 3 vertices and 4 edges, from its leaves to the loss. Played in 3 steps forward and 3 backward.
+    """
+    _check(loss, trajectory)
+    figure = _figure(loss, trajectory, chain)
+    tape = tape_of(loss, figure.graph, figure.known)
+    played = f"Played in {len(tape.forward)} steps forward and {len(tape.backward)} backward."
+    return Player(figure.title, f"{figure.description} {played}", page(figure, tape))
+
+
+def _check(loss: object, trajectory: object) -> None:
+    if not isinstance(loss, tg.Tensor):
+        order = " (the loss comes first, the trajectory second)" if isinstance(loss, nn.Trajectory) else ""
+        raise DtypeError(f"player expects a loss, which is a tensor, not {type(loss).__name__}{order}")
+    if not isinstance(trajectory, nn.Trajectory | None):
+        raise DtypeError(f"expected a trajectory, which is what layer.unroll(x) gives, not {type(trajectory).__name__}")
+
+
+def _figure(loss: tg.Tensor, trajectory: nn.Trajectory | None, chain: int) -> Figure:
+    if trajectory is None:
+        return op_figure(loss)
+    if not -len(trajectory.chains) <= chain < len(trajectory.chains):
+        raise ValueError(f"no chain {chain}: this trajectory has {len(trajectory.chains)}")
+    try:
+        return cell_figure(loss, trajectory.chains[chain])
+    except NoCellViewError:
+        return op_figure(loss)

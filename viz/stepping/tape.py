@@ -1,0 +1,197 @@
+"""What happened, step by step: the values as they were made, and the engine's own events of the way back.
+
+The backward steps are the events of ``tg.backward_events``, in its order and with its numbers. What is added here is
+the running sum at every value that is read more than once: the ``+=`` of reverse mode, before and after.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+import tinygrad_lstm as tg
+from tinygrad_lstm.explain.formulas import local_derivative
+from tinygrad_lstm.explain.trace import Amount
+from tinygrad_lstm.explain.values import kept, norm
+from tinygrad_lstm.graph import GraphEdge
+
+Array: TypeAlias = Any
+
+FEW = 8  # so many numbers are told one by one; of more, their norm
+ELEMENTWISE = {"sigmoid", "relu", "softplus"} | {
+    op.name
+    for function, op in tg.Primitive.by_numpy.items()
+    if isinstance(function, np.ufunc)
+    and function.signature is None  # (matmul is a ufunc too, with a signature)
+    and isinstance(op, tg.Primitive)
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """One forward step: a vertex and what it read; the value where something still holds it."""
+
+    vertex: int
+    value: Amount | None
+    reads: tuple[GraphEdge, ...]
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What a vertex handed to one of its inputs, and what that made of the sum there."""
+
+    name: str  # of the input, in the op
+    position: int
+    target: int  # the vertex that it went to,
+    index: int  # and which of its outputs
+    local: str  # the derivative of the op by this input, in the op's own letters
+    slope: Amount | None  # the same in numbers, where incoming × local = outgoing holds number by number
+    contribution: Amount
+    before: Amount | None  # the sum so far; None for the first to come
+    after: Amount
+    nth: int  # of the contributions to the target
+    of: int
+
+    @property
+    def law(self) -> str:
+        """The derivative as an equation: of the op's own y, or, where its rule is told as it is, of the loss."""
+        of = "L" if re.search(r"\b([gG]|gs)\b", self.local) else "y"
+        return f"∂{of}/∂{self.name} = {self.local}" if self.local else ""
+
+    @property
+    def completes(self) -> bool:
+        """Whether all of the target's gradient has now come."""
+        return self.nth == self.of
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One backward step: what had come to a vertex, and what it handed on."""
+
+    vertex: int
+    cotangent: Amount
+    handed: tuple[Handed, ...]
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Both passes, in the order in which they happen."""
+
+    graph: tg.Graph
+    forward: tuple[Made, ...]
+    backward: tuple[Turn, ...]
+
+
+def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None = None) -> Tape:
+    """The tape of a loss in a graph that holds it; ``known`` are values of vertices that the caller has at hand.
+
+    Every ``.grad`` is as it was afterwards, and the graph can be used again.
+
+    Raises GradError where no gradient is needed, or the graph was freed; its message says what to do.
+
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> loss = x * x + x
+    >>> tape = tape_of(loss, tg.graph_of(loss))
+    >>> for turn in tape.backward:
+    ...     print(turn.vertex, turn.cotangent, [str(part.after) for part in turn.handed])
+    2 1 ['1', '1']
+    1 1 ['4', '7']
+    0 7 []
+    """
+    values: dict[int, Array] = {graph.id_of(loss): loss.data, **(known or {})}
+    with np.errstate(all="ignore"):  # a gradient that exploded is told as it is
+        events = _events(loss, graph, values)
+        _recompute(events, graph, values)
+        backward = _turns(events, graph)
+        forward = tuple(
+            Made(vertex.id, _amount(values[vertex.id]) if vertex.id in values else None, reads)
+            for vertex, reads in zip(graph.vertices, _reads(graph), strict=True)
+        )
+    return Tape(graph, forward, backward)
+
+
+def _reads(graph: tg.Graph) -> list[tuple[GraphEdge, ...]]:
+    reads: list[list[GraphEdge]] = [[] for _ in graph.vertices]
+    for edge in graph.edges:
+        reads[edge.target].append(edge)
+    return [tuple(edges) for edges in reads]
+
+
+def _events(loss: tg.Tensor, graph: tg.Graph, values: dict[int, Array]) -> list[Any]:
+    """The events; on the way, whatever the rules have kept is noted in ``values``."""
+    events = []
+    grads: dict[Any, Any] = {loss.source.node: loss.source.node.grad}  # of every node before its turn, which adds to it
+    for event in tg.backward_events(loss, retain_graph=True):
+        event.node.grad = grads.pop(event.node)
+        for contribution in event.contributions:
+            grads.setdefault(contribution.target, contribution.target.grad)
+        for one in kept(event.node):
+            if one.vertex is not None and one.vertex in graph and len(one.vertex.shapes) == 1:
+                values.setdefault(graph.id_of(one.vertex), one.array)
+        events.append(event)
+    return events
+
+
+def _recompute(events: list[Any], graph: tg.Graph, values: dict[int, Array]) -> None:
+    """Add the values that no rule has kept, as a sum's: by running their operations again on what they read."""
+    reads = _reads(graph)
+    for event in reversed(events):
+        vertex, op = graph.id_of(event.node), event.node.op
+        if op is None or op.sequence or vertex in values or any(e.source not in values for e in reads[vertex]):
+            continue
+        with tg.no_grad():
+            result = op(**event.node.params, **{e.name: _output(values[e.source], e.index) for e in reads[vertex]})
+        values[vertex] = [part.data for part in result] if op.several else result.data
+
+
+def _output(value: Array, index: int) -> Array:
+    return value[index] if isinstance(value, list) else value
+
+
+def _turns(events: list[Any], graph: tg.Graph) -> tuple[Turn, ...]:
+    readers = Counter(part.target for event in events for part in event.contributions)
+    come: Counter[Any] = Counter()
+    sums: dict[tuple[Any, int], Array] = {}
+    turns = []
+    for event in events:
+        handed = []
+        for part in event.contributions:
+            come[part.target] += 1
+            place, array = (part.target, part.edge.index), part.array
+            before = sums.get(place)
+            sums[place] = array if before is None else before + array
+            handed.append(
+                Handed(
+                    part.name, part.edge.position, graph.id_of(part.target), part.edge.index,
+                    local_derivative(event.node, part.edge.position), _slope(event, array), _amount(array),
+                    None if before is None else _amount(before), _amount(sums[place]),
+                    come[part.target], readers[part.target],
+                )
+            )  # fmt: skip
+        turns.append(Turn(graph.id_of(event.node), _amount(event.cotangent), tuple(handed)))
+    return tuple(turns)
+
+
+def _slope(event: Any, contribution: Array) -> Amount | None:
+    """The local derivative in numbers: of a single number by each input, or of each element by its own."""
+    g = event.cotangent
+    if isinstance(g, list) or contribution.size > FEW or contribution.dtype.kind == "c":
+        return None
+    if g.size == 1 or (event.node.op.name in ELEMENTWISE and g.shape == contribution.shape):
+        return _amount(np.where(g == 0, np.nan, contribution / g))
+    return None
+
+
+def _amount(array: Array) -> Amount:
+    """An array, or the arrays of a vertex with several outputs, in a few words."""
+    parts = [np.asarray(part) for part in (array if isinstance(array, list) else [array])]
+    shape = parts[0].shape if len(parts) == 1 else (len(parts), *parts[0].shape)
+    told = sum(part.size for part in parts) <= FEW and parts[0].dtype.kind != "c"
+    values = [number for part in parts for number in part.ravel().tolist()] if told else None
+    return Amount(shape, math.hypot(*map(norm, parts)), values if shape or not told else values[0])  # type: ignore[index]  # told
