@@ -51,7 +51,8 @@ CHAPTERS = {
     ],
     "Pictures": [
         "viz/{style,render,picture,names,pinned,places,opview}.py",
-        "viz/{templates,roles,gradients,hover,header,cellview,describe,views,plots}.py",
+        "viz/{templates,roles,gradients,hover,header,cellview,describe,views}.py",
+        "viz/plots/{canvas,steps,heat,lags,bars,memory,curves}.py",
     ],
     "The command line": ["tinygrad_lstm/cli/{demo_page,demo,app,__init__}.py"],
 }

@@ -1,32 +1,17 @@
-"""Plots of runs, with matplotlib: each draws on the Axes it is given, or on a figure of its own, and returns them."""
+"""Curves of a training: how many bits a character still takes, and how much of the gradient stayed on the belt."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.training import BeltShare, Update
+from viz.plots.canvas import keyed, looks, on
 from viz.style import ThemeName, theme_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-def axes(theme: ThemeName = "light", width: float = 8.0, height: float = 3.6) -> Axes:
-    """Empty Axes on a transparent figure of their own, with quiet lines."""
-    from matplotlib.figure import Figure  # not pyplot: no window, no global state; and only when somebody plots
-
-    colours = theme_named(theme)
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.patch.set_alpha(0)
-    ax: Axes = figure.subplots()
-    ax.patch.set_alpha(0)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(colours.quiet)
-    ax.tick_params(colors=colours.quiet)
-    ax.xaxis.label.set_color(colours.ink)
-    ax.yaxis.label.set_color(colours.ink)
-    return ax
 
 
 def training_curve(
@@ -37,7 +22,7 @@ def training_curve(
     theme: ThemeName = "light",
 ) -> Axes:
     """Bits per character over the updates: each training window, the held-out text, and the baselines as lines."""
-    ax = axes(theme) if ax is None else ax
+    ax = on(ax, theme)
     colours = theme_named(theme)
     numbers, bits = [update.number for update in history], [update.bits for update in history]
     ax.plot(numbers, bits, color=colours.gated, alpha=0.6, linewidth=1, label="training")
@@ -50,26 +35,29 @@ def training_curve(
         ax.axhline(value, color=colours.quiet, linewidth=1, linestyle=(0, (4, 3)))
         ax.annotate(
             f"{name} {value:.2f}", (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 3), ha="right",
-            textcoords="offset points", color=colours.quiet, fontsize=9,
+            textcoords="offset points", color=colours.quiet, fontsize=9, parse_math=False,
         )  # fmt: skip
     ax.set_xlabel("update")
     ax.set_ylabel("bits per character")
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, labelcolor=colours.ink, loc="lower left", ncols=2)
+    keyed(ax, theme, loc="lower left", ncols=2)
     return ax
 
 
 def belt_shares(runs: Mapping[str, Sequence[BeltShare]], *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
     """How much of the gradient stayed on the belt, by lag: one line for each run (before, after, ...)."""
-    ax = axes(theme) if ax is None else ax
+    for name, shares in runs.items():
+        if not shares:
+            raise ArgumentError(f"{name} has no shares: one BeltShare for each lag")
+    ax = on(ax, theme)
     colours = theme_named(theme)
-    looks = ((colours.gated, (0, (2, 2))), (colours.carried, "solid"), (colours.quiet, (0, (6, 2))))
-    for (name, shares), (colour, dash) in zip(runs.items(), looks, strict=False):
+    for (name, shares), look in zip(runs.items(), looks(theme), strict=False):
         lags, heights = [share.lag for share in shares], [share.share for share in shares]
-        ax.plot(lags, heights, color=colour, linestyle=dash, linewidth=2)
+        ax.plot(lags, heights, color=look.colour, linestyle=look.dash, linewidth=2)
         ax.annotate(
             f"{name}\n‖∂L/∂C‖ {shares[-1].norm:.2g} at lag {lags[-1]}", (lags[-1], heights[-1]), xytext=(6, 4),
-            textcoords="offset points", va="bottom", color=colour, fontsize=9, annotation_clip=False,
+            textcoords="offset points", va="bottom", color=colours.spoken(look.colour), fontsize=9,
+            annotation_clip=False, parse_math=False,
         )  # fmt: skip
     ax.axhline(0, color=colours.quiet, linewidth=0.6)
     ax.set_xlabel("steps back from the loss")

@@ -1,0 +1,23 @@
+"""Plots of runs, with matplotlib: each draws on the Axes it is given, or on a figure of its own, and returns them.
+
+    gates                      what every gate and cell did, above the text or the signal
+    gradient_by_lag            how far back the gradient reaches, model by model
+    lag_matrix                 how much the loss at τ owes to the weights at t
+    ledger, shares             which step added how much to dL/dU; by which routes dL/dC came
+    eigenvalues, half_lives    how long it can remember
+    training_curve, belt_shares
+
+``ax.get_figure().savefig("plot.svg")`` writes one; ``ax=`` puts several into a figure of yours.
+"""
+
+from viz.plots.bars import ledger, shares
+from viz.plots.canvas import axes
+from viz.plots.curves import belt_shares, training_curve
+from viz.plots.heat import gates
+from viz.plots.lags import gradient_by_lag, lag_matrix
+from viz.plots.memory import eigenvalues, half_lives
+
+__all__ = [
+    "axes", "belt_shares", "eigenvalues", "gates", "gradient_by_lag", "half_lives", "lag_matrix", "ledger", "shares",
+    "training_curve",
+]  # fmt: skip

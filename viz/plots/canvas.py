@@ -1,0 +1,154 @@
+"""What every plot stands on: Axes with quiet lines, the looks that tell things apart, and the two colour maps.
+
+matplotlib is imported when somebody plots, and without pyplot: no window, no global state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+import tinygrad_lstm as tg
+from tinygrad_lstm.errors import MissingExtraError
+from viz.style import Colour, ThemeName, mixed, theme_named
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+Array: TypeAlias = np.ndarray
+Dash: TypeAlias = str | tuple[float, tuple[float, ...]]
+
+DASHES: tuple[Dash, ...] = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (9, 3)))
+MARKERS = "os^DvPX"
+HATCHES = ("", "///", "...", "\\\\\\", "xxx")
+NOTHING = "/////"  # the hatch of what is no data
+
+
+class Look(NamedTuple):
+    """How one of several things is drawn: any one of these is enough to tell it by."""
+
+    colour: Colour
+    dash: Dash
+    marker: str
+    hatch: str
+
+
+def looks(theme: ThemeName) -> Iterator[Look]:
+    """One look after the other, without end; the first thirty are all different."""
+    of = theme_named(theme)
+    hues = (of.carried, of.gated, of.gate, of.candidate, of.ink, of.weights)
+    for k in count():
+        yield Look(hues[k % 6], DASHES[k % 5], MARKERS[k % 7], HATCHES[k % 5])
+
+
+def figure(theme: ThemeName, width: float, height: float) -> Figure:
+    """An empty figure on the paper of the theme, so many inches large; it lays itself out when it is saved.
+
+    Raises MissingExtraError where there is no matplotlib.
+    """
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+    except ImportError:
+        raise MissingExtraError('plots need: pip install "tinygrad-lstm[viz]" (or matplotlib)') from None
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    return Figure(figsize=(width, height), layout=layout, facecolor=theme_named(theme).paper)
+
+
+def axes(theme: ThemeName = "light", width: float = 8.0, height: float = 3.6) -> Axes:
+    """Empty Axes with quiet lines, on a figure of their own."""
+    return dressed(figure(theme, width, height).subplots(), theme)
+
+
+def dressed(ax: Axes, theme: ThemeName) -> Axes:
+    """The same Axes in the colours of the theme; the figure's own paper is left to whoever made it."""
+    colours = theme_named(theme)
+    ax.set_facecolor("none")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(colours.quiet)
+    ax.tick_params(which="both", colors=colours.quiet)
+    for text in (ax.xaxis.label, ax.yaxis.label, ax.title):
+        text.set_color(colours.ink)
+    return ax
+
+
+def on(ax: Axes | None, theme: ThemeName, width: float = 8.0, height: float = 3.6) -> Axes:
+    """The Axes that somebody gave, dressed, or new ones."""
+    return axes(theme, width, height) if ax is None else dressed(ax, theme)
+
+
+def keyed(ax: Axes, theme: ThemeName, **where: Any) -> None:
+    """A legend, if there is anything to tell apart."""
+    from matplotlib.container import Container
+
+    named = sorted(zip(*ax.get_legend_handles_labels(), strict=True), key=lambda one: not isinstance(one[0], Container))
+    if named:  # bars first, as they were drawn
+        key = ax.legend(
+            *zip(*named, strict=True), frameon=False, labelcolor=theme_named(theme).ink, fontsize=9, **where
+        )
+        for text in key.get_texts():
+            text.set_parse_math(False)  # a name may have dollars in it
+
+
+def whole(axis: Axis) -> None:
+    """Ticks at whole numbers only, as time steps are."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+
+
+def said(ax: Axes, text: str, theme: ThemeName) -> None:
+    """A word in the middle, where there is nothing to draw."""
+    of = theme_named(theme)
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=of.ink, backgroundcolor=of.paper)
+
+
+def blank(ax: Axes, theme: ThemeName) -> None:
+    """Hatching behind an image: it shows where the image has no data."""
+    ax.patch.set(facecolor="none", edgecolor=theme_named(theme).frame, hatch=NOTHING, linewidth=0)
+
+
+def sequential(theme: ThemeName) -> Colormap:
+    """From little to much: from the paper to the green of the gates and on towards the ink."""
+    of = theme_named(theme)
+    return ramp([mixed(of.gate, of.paper, 0.04), mixed(of.gate, of.paper, 0.5), of.gate, mixed(of.gate, of.ink, 0.35)])
+
+
+def diverging(theme: ThemeName) -> Colormap:
+    """From negative to positive: blue, the paper at zero, orange."""
+    of = theme_named(theme)
+    blue, orange = mixed(of.gated, of.ink, 0.7), mixed(of.carried, of.ink, 0.7)
+    return ramp([blue, of.gated, mixed(of.ink, of.paper, 0.03), of.carried, orange])
+
+
+def ramp(colours: list[Colour]) -> Colormap:
+    """A colour map through the colours, evenly spaced; what is not finite has none."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("ramp", colours).with_extremes(bad=(0, 0, 0, 0))
+
+
+def array_of(numbers: Any) -> Array:
+    """Numbers from anywhere, a Tensor's too, as an array of floats."""
+    return np.asarray(numbers.data if isinstance(numbers, tg.Tensor) else numbers, float)
+
+
+def told(places: Iterable[int]) -> str:
+    """Whole numbers in order, with runs of them in short.
+
+    >>> told([0, 3, 4, 5, 9])
+    '0, 3–5, 9'
+    """
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)

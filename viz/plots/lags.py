@@ -1,0 +1,152 @@
+"""How far back the gradient reaches: its norm by lag, for several models, and the lag matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import tinygrad_lstm as tg
+from tinygrad_lstm.errors import ArgumentError, GradError
+from tinygrad_lstm.nn import Trajectory
+from tinygrad_lstm.paths import LagMatrix
+from viz.plots.canvas import blank, keyed, looks, on, said, sequential, told, whole
+from viz.plots.steps import chain_of, check_names, last_first
+from viz.style import ThemeName, counted, letter, number, theme_named
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DECADES = 8  # of the lag matrix, from its largest entry down
+
+
+def gradient_by_lag(
+    runs: Mapping[str, tuple[tg.Tensor, Trajectory]],
+    *,
+    state: str = "h",
+    chain: int = -1,
+    ax: Axes | None = None,
+    theme: ThemeName = "light",
+) -> Axes:
+    """‖∂L/∂h‖ over the steps back from the last one, a line for each model: {name: (loss, trajectory)}.
+
+    The axis is logarithmic, so a gradient that vanishes at a steady rate is a straight line (Hochreiter 1991; Bengio
+    1994). ``state``: the name of any value of the steps, "c" for the belt. ``chain``: the layer and direction; lag 0 is
+    the step that the chain made last. What has no place on the axis is no point of a line but a word in the legend:
+    exactly 0, not finite, no gradient (where no path leads from the loss).
+
+    Cost: one backward pass for each model; the graphs are kept and no ``grad`` changes. Raises ArgumentError for a
+    state that the steps do not have, GradError for a loss that requires no gradient.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.manual_seed(0)
+    >>> run = tg.nn.LSTM(2, 8).unroll(tg.randn(9, 1, 2))
+    >>> ax = gradient_by_lag({"LSTM": (run.steps[8].h.sum(), run), "of t = 5 only": (run.steps[4].h.sum(), run)})
+    >>> print(*(text.get_text() for text in ax.get_legend().get_texts()), sep=", ")
+    LSTM, of t = 5 only
+       no gradient at lag 0–3
+    """
+    if not runs:
+        raise ArgumentError("no runs: {name: (loss, trajectory), ...}")
+    measured = {name: norms_by_lag(name, *run, state, chain) for name, run in runs.items()}
+    ax = on(ax, theme)
+    ax.set_yscale("log")
+    for (name, norms), look in zip(measured.items(), looks(theme), strict=False):
+        points = np.array([np.nan if norm is None or not 0 < norm < np.inf else norm for norm in norms])
+        ax.plot(
+            range(len(points)), points, color=look.colour, linestyle=look.dash, linewidth=2, marker=look.marker,
+            markersize=4, markevery=max(1, len(points) // 10), label="\n   ".join([name, *gaps(norms)]),
+        )  # fmt: skip
+    if not any(np.isfinite(line.get_ydata()).any() for line in ax.get_lines()):
+        said(ax, "no gradient", theme)
+    ax.set_xlabel("lag: steps back from the last")
+    whole(ax.xaxis)
+    ax.set_ylabel(f"‖∂L/∂{letter(state)}‖")
+    keyed(ax, theme, loc="best")
+    return ax
+
+
+def norms_by_lag(name: str, loss: tg.Tensor, trajectory: Trajectory, state: str, chain: int) -> Sequence[float | None]:
+    """The norm of the gradient by a value of each step, the last one first; None where there is no gradient."""
+    one = chain_of(trajectory, chain)
+    check_names(one, [state])
+    if not isinstance(loss, tg.Tensor):
+        raise ArgumentError(f"the loss of {name} is a Tensor, not a {type(loss).__name__}")
+    if not loss.requires_grad:
+        raise GradError(f"the loss of {name} requires no gradient: run the model outside of no_grad")
+    values = [getattr(step, state) for step in last_first(one)]
+    asked = [value for value in values if value.requires_grad]
+    found = iter(tg.grad(loss, asked, retain_graph=True, allow_unused=True) if asked else ())
+    gradients = [next(found) if value.requires_grad else None for value in values]
+    return [None if g is None else float(np.linalg.norm(g.data)) for g in gradients]
+
+
+def gaps(norms: Sequence[float | None]) -> list[str]:
+    """At which lags there is nothing to draw, and why.
+
+    >>> gaps([0.5, 0.1, 0.0, 0.0, None])
+    ['exactly 0 at lag 2–3', 'no gradient at lag 4']
+    """
+    reasons: dict[str, list[int]] = {"exactly 0": [], "not finite": [], "no gradient": []}
+    for lag, norm in enumerate(norms):
+        if norm is None:
+            reasons["no gradient"].append(lag)
+        elif norm == 0:
+            reasons["exactly 0"].append(lag)
+        elif not np.isfinite(norm):
+            reasons["not finite"].append(lag)
+    return [f"{reason} at lag {told(lags)}" for reason, lags in reasons.items() if lags]
+
+
+def lag_matrix(matrix: LagMatrix, *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
+    """``tg.paths.lag_matrix`` as a picture: ‖∂ℓ_τ/∂θ_t‖, the losses down, the uses of the weights to the right.
+
+    The diagonal is lag 0; the better a network remembers, the further its colour reaches to the left of it. The scale
+    is logarithmic; what is more than 8 decades below the largest has the last colour. An entry of exactly 0, as for
+    weights used after the loss, is hatched.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.manual_seed(0)
+    >>> rnn = tg.nn.RNN(2, 8)
+    >>> losses = [h.sum() for h in rnn(tg.randn(5, 1, 2))[0]]
+    >>> ax = lag_matrix(tg.paths.lag_matrix(losses, list(rnn.parameters())))
+    >>> print(ax.get_images()[0].get_array().mask.astype(int))  # what is hatched
+    [[0 1 1 1 1]
+     [0 0 1 1 1]
+     [0 0 0 1 1]
+     [0 0 0 0 1]
+     [0 0 0 0 0]]
+    """
+    ax = on(ax, theme, 5.6, 4.6)
+    norms = matrix.norms
+    rows, columns = norms.shape
+    data = np.ma.masked_where(~((norms > 0) & np.isfinite(norms)), norms)
+    blank(ax, theme)
+    whole(ax.xaxis)
+    whole(ax.yaxis)
+    ax.set_xlabel("t, where the weights were used")
+    ax.set_ylabel("τ, where the loss was taken")
+    wrong = int((~np.isfinite(norms)).sum())
+    if wrong:
+        note = f"{counted(wrong, 'entry', 'entries')} not finite, hatched"
+        ax.set_title(note, fontsize=9, loc="left", color=theme_named(theme).quiet)
+    if not data.count():
+        said(ax, "no gradient", theme)
+        ax.set(xlim=(0.5, columns + 0.5), ylim=(rows + 0.5, 0.5))
+        return ax
+    from matplotlib.colors import LogNorm
+
+    most = float(data.max())
+    least = min(max(float(data.min()), most * 10.0**-DECADES), most / 10)
+    image = ax.imshow(
+        data, extent=(0.5, columns + 0.5, rows + 0.5, 0.5), interpolation="none", cmap=sequential(theme),
+        norm=LogNorm(least, most, clip=True),
+    )  # fmt: skip
+    scale = ax.figure.colorbar(image, ax=ax, shrink=0.9, ticks=[least, (least * most) ** 0.5, most])
+    scale.ax.set_yticklabels([number(tick) for tick in scale.get_ticks()])
+    scale.ax.minorticks_off()
+    scale.set_label(r"$\|\partial\ell_\tau/\partial\theta_t\|$", color=theme_named(theme).ink, fontsize=11)
+    scale.outline.set_visible(False)
+    scale.ax.tick_params(colors=theme_named(theme).quiet, length=0)
+    return ax

@@ -1,0 +1,118 @@
+"""How long a network can remember, unit by unit: the eigenvalues of U, and the half-lives of the belt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.paths import Horizon
+from viz.plots.canvas import Array, array_of, keyed, looks, on, said
+from viz.style import ThemeName, counted, number, theme_named
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def eigenvalues(
+    U: Any, gates: Sequence[str] | None = None, *, ax: Axes | None = None, theme: ThemeName = "light"
+) -> Axes:
+    """The eigenvalues of the recurrent weights in the complex plane, with the unit circle: a mark for each.
+
+    ``U`` (nH, H), as a cell stores it, or one array. Of stacked gates every block (H, H) has marks of its own;
+    ``gates`` names them from top to bottom: "fiog" for an LSTM, "rzn" for a GRU. In the legend ρ = max |λ|: in a linear
+    recurrence, h' = U h, what lies inside the circle fades and what lies outside grows. (In a gated cell it is the
+    gates that decide; an orthogonal U, all on the circle, is how every cell starts.)
+
+    Raises ShapeError for what is no stack of square matrices, as of a ProjectedLSTMCell, and for another number of
+    gates; ArgumentError for values that are not finite.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.manual_seed(0)
+    >>> ax = eigenvalues(tg.nn.GRUCell(2, 8).U, "rzn")
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['r  ρ 1.00', 'z  ρ 1.00', 'n  ρ 1.00']
+    """
+    array = array_of(U)
+    H = array.shape[-1] if array.ndim == 2 else 0
+    blocks = len(array) // H if H else 0
+    if not blocks or len(array) != blocks * H or (gates is not None and len(gates) != blocks):
+        wanted = "n" if gates is None else f"{len(gates)}"
+        raise ShapeError(f"U is a stack of {wanted} square blocks, ({wanted}H, H), not {array.shape}")
+    if not np.isfinite(array).all():
+        raise ArgumentError("U has values that are not finite, and so no eigenvalues")
+    names = gates or (["U"] if blocks == 1 else [f"block {k + 1}" for k in range(blocks)])
+    ax = on(ax, theme, 4.8, 4.6)
+    angle = np.linspace(0, 2 * np.pi, 200)
+    ax.plot(np.cos(angle), np.sin(angle), color=theme_named(theme).quiet, linewidth=0.8, linestyle=(0, (4, 3)))
+    for name, block, look in zip(names, np.split(array, blocks), looks(theme), strict=False):
+        values = np.linalg.eigvals(block)
+        ax.plot(
+            values.real, values.imag, linestyle="none", marker=look.marker, markersize=6, markerfacecolor="none",
+            markeredgecolor=look.colour, markeredgewidth=1.4, label=f"{name}  ρ {number(np.abs(values).max())}",
+        )  # fmt: skip
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_xlabel("Re λ")
+    ax.set_ylabel("Im λ")
+    keyed(ax, theme, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, handletextpad=0.2, columnspacing=1.2)
+    return ax
+
+
+def half_lives(runs: Mapping[str, Horizon | Any], *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
+    """How many of the units hold on for how long: the share of units whose half-life is at least so many steps.
+
+    {name: half-lives}, one number for each unit, as ``tg.paths.half_life`` makes them of a gate that keeps, f of an
+    LSTM or z of a GRU; or a ``tg.paths.horizon``, which has those of its belt. A dot for each unit; the time axis is
+    logarithmic. Units that never forget (f = 1) or at once (f = 0) have no place on it: the line ends above 0 % or
+    begins below 100 %, and the legend says so.
+
+    Raises ArgumentError for a horizon without half-lives, for nothing at all, and for negative numbers or NaN.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.manual_seed(0)
+    >>> f = tg.nn.LSTM(2, 8).unroll(tg.randn(5, 1, 2))["f"].data
+    >>> ax = half_lives({"untrained": tg.paths.half_life(f.mean(axis=(0, 1)))})
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'untrained: median 2.34 steps'
+    """
+    found = {name: lives_of(name, run) for name, run in runs.items()}
+    if not found:
+        raise ArgumentError("no runs: {name: half-lives, ...}")
+    ax = on(ax, theme)
+    ax.set_xscale("log")
+    for (name, lives), look in zip(found.items(), looks(theme), strict=False):
+        order = np.sort(lives)
+        at_least = 1 - np.arange(len(order)) / len(order)
+        drawn = (order > 0) & np.isfinite(order)
+        never, at_once = int(np.isinf(order).sum()), int((order == 0).sum())
+        notes = [f"for ever: {counted(never, 'unit')}"] * (never > 0)
+        notes += [f"not at all: {counted(at_once, 'unit')}"] * (at_once > 0)
+        ax.plot(
+            order[drawn], at_least[drawn], drawstyle="steps-pre", color=look.colour, linestyle=look.dash, linewidth=1.6,
+            marker=look.marker, markersize=4,
+            label="\n   ".join([f"{name}: median {number(float(np.median(order)))} steps", *notes]),
+        )  # fmt: skip
+    if not any(((lives > 0) & np.isfinite(lives)).any() for lives in found.values()):
+        said(ax, "no half-life between never and at once", theme)
+    ax.set_xlabel("half-life in steps")
+    ax.set_ylabel("units with at least that half-life")
+    ax.set_ylim(0, 1.05)
+    ax.xaxis.set_major_formatter(lambda steps, _: f"{steps:g}")
+    ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    keyed(ax, theme, loc="best")
+    return ax
+
+
+def lives_of(name: str, run: Horizon | Any) -> Array:
+    """The half-lives of one run, one number for each unit."""
+    lives = run.half_lives if isinstance(run, Horizon) else run
+    if lives is None:
+        raise ArgumentError(
+            f"{name} has no belt with an f, so no half-lives: tg.paths.half_life(z) makes some of a gate"
+        )
+    array = array_of(lives).ravel()
+    if not array.size or not (array >= 0).all():
+        raise ArgumentError(f"half-lives are numbers of steps, at least one and none of them negative or NaN: {name}")
+    return array
