@@ -32,7 +32,7 @@ class Figure:
     graph: tg.Graph
     nodes: dict[int, tuple[str, ...]]  # vertex -> the elements that stand for it; a vertex may be in none
     edges: dict[EdgeKey, str]  # reading vertex and which of its inputs -> the element of its line
-    belt: str = ""  # the letter of the state that is carried, where there are two routes to tell apart
+    routes: tuple[str, ...] = ()  # what the carried route and the gated one are called, where there are two
     known: dict[int, Any] | None = None  # values of vertices
 
 
@@ -66,7 +66,7 @@ def cell_figure(loss: tg.Tensor, chain: nn.Chain) -> Figure:
     return Figure(
         title, description, _svg(cell_view(found, flow, THEMES["light"], title), title, description), graph,
         _nodes(found), {(edge.target, edge.position): _id(line, found) for line in found.lines for edge in line.edges},
-        belt=("C" if found.template.cell == "LSTM" else "h") if found.template.belt else "",
+        routes=(("C", "h") if found.template.cell == "LSTM" else ("carried", "gates")) if found.template.belt else (),
         known={vertex: t.data for t in tensors if len(graph.vertices[vertex := graph.id_of(t)].shapes) == 1},
     )  # fmt: skip
 

@@ -121,8 +121,9 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
     ops = sorted({vertex.op for vertex in tape.graph.vertices})
     said = {op: (tg.Primitive.by_name[op].__doc__ or "").strip().split("\n")[0]
             for op in ops if op in tg.Primitive.by_name}  # fmt: skip
+    signs = {op: SYMBOLS[op] for op in BINARY}
     record = {"texts": list(texts), "vertices": vertices, "forward": forward, "backward": backward,
-              "ops": said, "belt": figure.belt, "signs": {op: SYMBOLS[op] for op in ops if op in BINARY}}  # fmt: skip
+              "ops": said, "routes": figure.routes, "signs": signs}  # fmt: skip
     return str(JSON.encode(record)).replace("<", "\\u003c")
 
 

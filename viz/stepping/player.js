@@ -66,7 +66,7 @@
   function play(on) {
     clearInterval(timer);
     const steps = passes[state.pass].length;
-    if (on && state.k === steps) state.k = 0;
+    if (on && state.k === steps) go(0);
     timer = on ? setInterval(() => (state.k < steps ? move(1) : play(false)), Math.min(900, Math.max(80, 90000 / steps))) : 0;
     $("status").setAttribute("aria-live", on ? "off" : "polite"); // nobody can listen to ten steps a second
     $("play").textContent = on ? "Pause" : "Play";
@@ -83,7 +83,7 @@
   function recall(hash) {
     const asked = new URLSearchParams(hash.slice(1)), route = asked.get("route");
     const pass = asked.get("pass") === "forward" ? "forward" : "backward";
-    go(Math.trunc(Number(asked.get("k"))) || 0, { pass, route: tape.belt && ["C", "h"].includes(route) ? route : "" });
+    go(Math.trunc(Number(asked.get("k"))) || 0, { pass, route: tape.routes.length && ["C", "h"].includes(route) ? route : "" });
   }
 
   // The picture of a state
@@ -98,24 +98,24 @@
     }
     $("figure").classList.toggle("stepping", state.k > 0);
     $("figure").dataset.only = state.route;
-    document.body.dataset.pass = state.pass;
     $("step").max = steps.length;
     $("step").value = state.k;
     $("count").textContent = `${state.k} of ${steps.length}`;
-    $("back").disabled = state.k === 0;
-    $("next").disabled = state.k === steps.length;
-    for (const chip of document.querySelectorAll("[data-pass], .chips [data-route]"))
-      if (chip.matches("button")) chip.setAttribute("aria-pressed", (chip.dataset.pass ?? chip.dataset.route) === (chip.dataset.pass ? state.pass : state.route));
-    const past = steps.slice(0, state.k).findLast((each) => vertices[each.vertex].t);
-    $("time").value = past ? vertices[past.vertex].t : state.pass === "forward" ? 1 : $("time").max;
+    $("back").setAttribute("aria-disabled", state.k === 0); // (a disabled button would lose the keyboard's focus)
+    $("next").setAttribute("aria-disabled", state.k === steps.length);
+    for (const name of ["pass", "route"])
+      for (const chip of document.querySelectorAll(`button[data-${name}]`)) chip.setAttribute("aria-pressed", chip.dataset[name] === state[name]);
+    const past = steps.slice(0, state.k).findLast((each) => vertices[each.vertex].t) ?? steps.find((each) => vertices[each.vertex].t);
+    $("time").value = past ? vertices[past.vertex].t : 1;
     $("t").textContent = `t = ${$("time").value}`;
     const item = step && $(state.pass).children[state.k - 1];
     document.querySelector('.steps [aria-current]')?.removeAttribute("aria-current");
     item?.firstChild.setAttribute("aria-current", "step");
-    const start = state.pass === "forward" ? "the whole figure; nothing is computed yet." : "the whole figure. The first step is the loss, whose gradient is 1.";
     $("lede").hidden = Boolean(step);
-    $("status").textContent = `Step ${state.k} of ${steps.length}, ${state.pass}: ${item ? item.textContent : start}`;
+    $("status").textContent = `Step ${state.k} of ${steps.length}, ${state.pass}: ${item ? item.textContent : "the whole figure."}`;
     $("panel").replaceChildren(...(step ? told(step) : []));
+    for (const box of $("panel").querySelectorAll(".numbers"))
+      if (box.scrollWidth > box.clientWidth) Object.assign(box, { tabIndex: 0, role: "group", ariaLabel: "numbers, which scroll sideways" });
     if (step) follow(step);
   }
 
@@ -133,22 +133,22 @@
   function make(tag, look, ...inside) {
     const element = document.createElement(tag);
     if (look) element.className = look;
-    element.append(...inside.filter((part) => part !== null && part !== undefined));
+    element.append(...inside.filter(Boolean));
     return element;
   }
 
   function show(x) {
     if (typeof x !== "number") return x;
-    const size = Math.abs(x);
-    return (size && (size < 1e-4 || size >= 1e4) ? x.toExponential() : String(x)).replaceAll("-", "−").replace("+", "");
+    const digits = x === 0 || (Math.abs(x) >= 1e-4 && Math.abs(x) < 1e4) ? String(x) : x.toExponential();
+    return digits.replaceAll("-", "−").replace("+", "");
   }
 
   function told(step) {
     const { name, op, scope, t } = vertices[step.vertex], forward = state.pass === "forward";
     const where = [scope, t && !scope.includes(`t=${t}`) ? `t = ${t}` : ""].filter(Boolean).join(" ");
-    const reads = passes.forward[step.vertex].parts.map((part) => `${part.name} = ${vertices[part.source].name}`);
-    const head = make("header", "", make("h2", "", name), make("p", "op", make("b", "", op), reads.length ? `(${reads.join(", ")})` : "",
-      make("span", "soft", where)), tape.ops[op] ? make("p", "soft", tape.ops[op]) : null);
+    const reads = passes.forward[step.vertex].parts.map((part) => `${part.name} = ${vertices[part.source].name}`).join(", ");
+    const head = make("header", "", make("h2", "", name),
+      make("p", "op", make("b", "", op), reads && `(${reads})`, make("span", "soft", where)), tape.ops[op] && make("p", "soft", tape.ops[op]));
     if (forward) {
       const inputs = step.parts.map((part, k) => [k ? tape.signs[op] ?? "" : "", vertices[part.source].name, passes.forward[part.source].value]);
       const rows = [...inputs.filter(([, , value]) => value), ["=", "y", step.value]];
@@ -165,7 +165,7 @@
 
   function card(step, part) {
     const target = vertices[part.target], place = target.outputs > 1 ? `${target.name}, output ${part.output}` : target.name;
-    const route = routeOf(part);
+    const route = { C: `${tape.routes[0]} route`, h: `${tape.routes[1]} route`, W: "weights" }[tape.routes.length && routeOf(part)];
     const rows = [["", "g came in", step.value]];
     if (part.slope) rows.push(["×", "local", part.slope]);
     rows.push([part.slope ? "=" : "→", "handed on", part.given]);
@@ -175,8 +175,9 @@
       : `${target.name} gets ${part.of} contributions. This is number ${part.nth}${complete ? ": now it is complete." : "."}`;
     const from = part.of > 1 && part.of <= 6 ? make("p", "terms", ...reads.map(({ from }, k) =>
       make("span", k < part.nth ? "in" : "", (k ? (target.outputs > 1 ? ", " : " + ") : "") + vertices[from].name))) : null;
-    return make("div", "card", make("h3", "", `to ${place}`, route && tape.belt ? make("span", "badge " + route, { C: `${tape.belt} route`, h: "h route", W: "weights" }[route]) : null),
-      make("p", "local", make("code", "", part.law)), table(rows), make("p", complete ? "done" : "soft", sum), from);
+    const badge = route ? make("span", `badge ${routeOf(part)}`, route) : null;
+    return make("div", "card", make("h3", "", `to ${place}`, badge), part.law && make("p", "local", make("code", "", part.law)),
+      table(rows), make("p", complete ? "done" : "soft", sum), from);
   }
 
   function table(rows) {
@@ -198,10 +199,10 @@
 
   // Hands
 
+  const only = (route) => go(state.k, { route: tape.routes.length && state.route !== route ? route : "" }); // or both again
   const keys = {
     ArrowRight: () => move(1), ArrowLeft: () => move(-1), " ": () => play(!timer),
-    c: () => go(state.k, { route: tape.belt && state.route !== "C" ? "C" : "" }),
-    h: () => go(state.k, { route: tape.belt && state.route !== "h" ? "h" : "" }),
+    c: () => only("C"), h: () => only("h"),
     Escape: () => { play(false); go(0, { route: "" }); },
   };
   document.addEventListener("keydown", (event) => {
@@ -218,15 +219,13 @@
   $("step").oninput = () => go(Number($("step").value));
   $("time").oninput = () => {
     const t = Number($("time").value);
-    go(passes[state.pass].findIndex((step) => vertices[step.vertex].t === t) + 1);
+    go(passes[state.pass].findIndex((step) => vertices[step.vertex].t === t) + 1 || state.k);
   };
-  for (const chip of document.querySelectorAll("button[data-pass]"))
-    chip.onclick = () => { play(false); go(0, { pass: chip.dataset.pass }); };
+  for (const chip of document.querySelectorAll("button[data-pass]")) chip.onclick = () => { play(false); go(0, { pass: chip.dataset.pass }); };
   for (const chip of document.querySelectorAll("button[data-route]")) chip.onclick = () => go(state.k, { route: chip.dataset.route });
   for (const [id, element] of elements)
     element.addEventListener("click", () => go(passes[state.pass].findIndex((step) => vertices[step.vertex].elements[0] === id) + 1 || state.k));
-  for (const link of document.querySelectorAll(".steps a"))
-    link.onclick = (event) => { event.preventDefault(); play(false); recall(link.hash); };
+  for (const link of document.querySelectorAll(".steps a")) link.onclick = (event) => { event.preventDefault(); play(false); recall(link.hash); };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const paint = (theme) => {
     document.documentElement.style.colorScheme = theme;
@@ -241,9 +240,8 @@
   const times = vertices.map((vertex) => vertex.t);
   $("time").max = Math.max(1, ...times);
   $("time-label").hidden = Math.max(0, ...times) < 2;
-  $("routes").hidden = $("route-keys").hidden = !tape.belt;
-  document.querySelector('button[data-route="C"]').textContent = `${tape.belt} only`;
-  document.querySelector('button[data-route="h"]').textContent = tape.belt === "C" ? "h only" : "gates only";
+  $("routes").hidden = $("route-keys").hidden = !tape.routes.length;
+  tape.routes.forEach((name, k) => { $("routes").children[k + 1].textContent = `${name} only`; });
   for (const name of ["controls", "status", "panel", "theme"]) $(name).hidden = false;
   $("steps").open = false;
   dark.onchange();

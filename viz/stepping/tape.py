@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -106,9 +106,9 @@ def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None 
     """
     values: dict[int, Array] = {graph.id_of(loss): loss.data, **(known or {})}
     with np.errstate(all="ignore"):  # a gradient that exploded is told as it is
-        events = _events(loss, graph, values)
-        _recompute(events, graph, values)
-        backward = _turns(events, graph)
+        events = list(_events(loss))
+        _look_up(events, graph, values)
+        backward = _turns(events, _at_ones(loss), graph)
         forward = tuple(
             Made(vertex.id, _amount(values[vertex.id]) if vertex.id in values else None, reads)
             for vertex, reads in zip(graph.vertices, _reads(graph), strict=True)
@@ -123,23 +123,52 @@ def _reads(graph: tg.Graph) -> list[tuple[GraphEdge, ...]]:
     return [tuple(edges) for edges in reads]
 
 
-def _events(loss: tg.Tensor, graph: tg.Graph, values: dict[int, Array]) -> list[Any]:
-    """The events; on the way, whatever the rules have kept is noted in ``values``."""
-    events = []
-    grads: dict[Any, Any] = {loss.source.node: loss.source.node.grad}  # of every node before its turn, which adds to it
+def _events(loss: tg.Tensor) -> Iterator[Any]:
+    """The engine's events, each with the ``grad`` of its node put back to what it was."""
+    grads: dict[Any, Any] = {loss.source.node: loss.source.node.grad}
     for event in tg.backward_events(loss, retain_graph=True):
         event.node.grad = grads.pop(event.node)
-        for contribution in event.contributions:
-            grads.setdefault(contribution.target, contribution.target.grad)
+        for part in event.contributions:
+            grads.setdefault(part.target, part.target.grad)  # before its turn, at which the engine adds to it
+        yield event
+
+
+def _at_ones(loss: tg.Tensor) -> dict[tuple[Any, int], Array]:
+    """What every rule gives for each 1 that comes in: the local derivative, also where the real gradient is 0.
+
+    A second pass, in which every vertex gets ones, whatever was handed to it.
+    """
+    slopes: dict[tuple[Any, int], Array] = {}
+    reached: set[tuple[Any, int]] = set()
+
+    def watch(edge: Any, cotangent: Array) -> Array:
+        if cotangent.size <= FEW and not isinstance(edge.cotangent, list):
+            slopes[edge.reader, edge.position] = _ratio(cotangent, edge.cotangent)
+        place = edge.source, edge.index
+        filled = np.zeros_like(cotangent) if place in reached else np.ones_like(cotangent)
+        reached.add(place)
+        return filled
+
+    with tg.through(watch):
+        for _ in _events(loss):
+            pass
+    return slopes
+
+
+def _ratio(contribution: Array, g: Array) -> Array | None:
+    """Contribution / g, where the one belongs to the other number by number, or g is a single one."""
+    return contribution / g if g.size == 1 or g.shape == contribution.shape else None
+
+
+def _look_up(events: list[Any], graph: tg.Graph, values: dict[int, Array]) -> None:
+    """Add the values that the rules have kept, and, of the others, those that follow from what is known.
+
+    A sum's value is kept by nobody: its operation is run again on what it read.
+    """
+    for event in events:
         for one in kept(event.node):
             if one.vertex is not None and one.vertex in graph and len(one.vertex.shapes) == 1:
                 values.setdefault(graph.id_of(one.vertex), one.array)
-        events.append(event)
-    return events
-
-
-def _recompute(events: list[Any], graph: tg.Graph, values: dict[int, Array]) -> None:
-    """Add the values that no rule has kept, as a sum's: by running their operations again on what they read."""
     reads = _reads(graph)
     for event in reversed(events):
         vertex, op = graph.id_of(event.node), event.node.op
@@ -154,7 +183,7 @@ def _output(value: Array, index: int) -> Array:
     return value[index] if isinstance(value, list) else value
 
 
-def _turns(events: list[Any], graph: tg.Graph) -> tuple[Turn, ...]:
+def _turns(events: list[Any], at_ones: dict[tuple[Any, int], Array], graph: tg.Graph) -> tuple[Turn, ...]:
     readers = Counter(part.target for event in events for part in event.contributions)
     come: Counter[Any] = Counter()
     sums: dict[tuple[Any, int], Array] = {}
@@ -169,7 +198,7 @@ def _turns(events: list[Any], graph: tg.Graph) -> tuple[Turn, ...]:
             handed.append(
                 Handed(
                     part.name, part.edge.position, graph.id_of(part.target), part.edge.index,
-                    local_derivative(event.node, part.edge.position), _slope(event, array), _amount(array),
+                    local_derivative(event.node, part.edge.position), _slope(event, part, at_ones), _amount(array),
                     None if before is None else _amount(before), _amount(sums[place]),
                     come[part.target], readers[part.target],
                 )
@@ -178,14 +207,15 @@ def _turns(events: list[Any], graph: tg.Graph) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def _slope(event: Any, contribution: Array) -> Amount | None:
+def _slope(event: Any, part: Any, at_ones: dict[tuple[Any, int], Array]) -> Amount | None:
     """The local derivative in numbers: of a single number by each input, or of each element by its own."""
-    g = event.cotangent
-    if isinstance(g, list) or contribution.size > FEW or contribution.dtype.kind == "c":
+    g, c = event.cotangent, part.array
+    if isinstance(g, list) or c.size > FEW or c.dtype.kind == "c":
         return None
-    if g.size == 1 or (event.node.op.name in ELEMENTWISE and g.shape == contribution.shape):
-        return _amount(np.where(g == 0, np.nan, contribution / g))
-    return None
+    if g.size > 1 and event.node.op.name not in ELEMENTWISE:
+        return None
+    slope = _ratio(c, g)
+    return None if slope is None else _amount(np.where(g == 0, at_ones[event.node, part.edge.position], slope))
 
 
 def _amount(array: Array) -> Amount:
