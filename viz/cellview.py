@@ -1,301 +1,204 @@
-"""The cell view: every part of every step pinned in its place, lines as wide as the gradient that went along them."""
+"""The cell view: every part of every step pinned in its place, a band for each layer and direction.
+
+Time runs to the right in every band; in that of a layer which runs from T to 1 the step is mirrored, so that its
+states are still carried away from where they started.
+"""
 
 from __future__ import annotations
 
-import html
-import math
-import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from viz.gradients import Flow
-from viz.header import Entry, header
-from viz.hover import sign, told_line, told_part, words_of
-from viz.pinned import canvas, left_aligned, node, width_of_text
-from viz.roles import OUTSIDE, WEIGHTS, Line, Unrolled
-from viz.style import WIDTH_FORMULA, Theme, in_words, letter, number, percent, subscript, width_of
+import numpy as np
+
+from viz.band import BAR_HEIGHT, BAR_Y, Band, Columns
+from viz.bandlines import draw_line, draw_link, draw_loops, draw_scissors, draw_weights
+from viz.fold import Run
+from viz.foldview import fold_column
+from viz.header import header
+from viz.paint import Paint
+from viz.roles import ABOVE
+from viz.scene import Frame, Node, Scene, Span
+from viz.style import Theme, letter, number, percent
 from viz.templates import Box
 
-PILL, GATE, PRODUCT, DISC, INPUT = (68, 42), (78, 30), (108, 48), (28, 28), (32, 23)  # sizes in points
-START_X, LOSS_X = -62, 44  # the middle of a state before the first step, and of the loss after the last
-BAR_Y, BAR_HEIGHT = -47, 30  # of the weights, below a template's bottom
+ASIDE, LOSS = (26, 20), (84, 36)  # sizes of the pills of a loss
+LOSS_X = 60  # the middle of the loss, from the panel's edge
+BETWEEN = 44  # points between two bands
 SPLIT_TOLD = "what never crossed from h into a gate, projected on the whole, and the rest: together 100%"
 
 
-def cell_view(unrolled: Unrolled, flow: Flow | None, theme: Theme, title: str, layer: str = "") -> str:
-    """DOT text of an unrolled cell: with a flow its lines are the gradients, without one the values' way.
+@dataclass(frozen=True)
+class Layer:
+    """A chain to draw: its paint, the number of its layer, and what the band is called where there are several."""
 
-    ``layer`` names the layer through which the loss reads this one, if it is not the top.
-    """
-    view = _CellView(unrolled, flow, theme, layer)
-    steps = range(1, unrolled.last + 1)
-    for t in steps:
-        view.panel(t)
-    for name in unrolled.template.made_in:
-        view.pill(name, 0)
-    for t in steps:
-        for role, box in unrolled.template.boxes.items():
-            view.box(role, box, t)
-        view.derivative(t)
-    view.weights()
-    view.loss()
+    paint: Paint
+    number: int = 0
+    caption: str = ""
+
+
+def cell_view(layers: Sequence[Layer], hidden: Sequence[Run], theme: Theme, title: str, note: str = "") -> Scene:
+    """A picture of chains, from the lowest layer up; the last is the one whose ids have no prefix."""
+    scene, base = Scene(theme, title), 0.0
+    last = layers[-1].paint.unrolled
+    steps = [1] if last.rolled else range(1, last.last + 1)
+    columns = Columns(steps, hidden, max(layer.paint.unrolled.template.pitch for layer in layers))
+    bands: list[Band] = []
+    for k, layer in enumerate(layers):
+        prefix = "" if k == len(layers) - 1 else f"chain{k}_"
+        bands.append(Band(scene, layer.paint, columns, base, prefix, layer.number, layer.caption))
+        base = bands[-1].top + BETWEEN - layer.paint.unrolled.template.bottom - BAR_Y + BAR_HEIGHT / 2
+    for band in bands:
+        draw_band(band)
+    for band in bands:
+        above = next((other for other in bands if other.layer > band.layer), None)
+        for line in band.unrolled.lines if above else ():
+            if line.target[0] == ABOVE and above:
+                draw_link(band, above, line)
+    mirrored = "In the reverse layer all runs the other way." if any(band.mirrored for band in bands) else ""
+    guide = " ".join(filter(None, [layers[-1].paint.guide, mirrored, unseen(bands), note]))
+    left, _, right, top = scene.extent()
+    header(scene, left, max(right, left + 640), top, title, guide, layers[-1].paint.legend())
+    return scene
+
+
+def unseen(bands: Sequence[Band]) -> str:
+    """What is read from outside and has no line, in a sentence."""
+    parts = [band.sign(*part) for band in bands for part in band.unrolled.elsewhere]
+    return f"Read from outside as well, which is not drawn: {', '.join(parts)}." if parts else ""
+
+
+def draw_band(band: Band) -> None:
+    """One chain: its panels, states, boxes, lines, weights and the loss."""
+    template, unrolled = band.template, band.unrolled
+    for t in band.columns.shown:
+        _panel(band, t)
+    for name in template.made_in:
+        _pill(band, name, unrolled.start if not unrolled.rolled else 0)
+    for t in band.columns.shown:
+        drawn = {role for role, u in unrolled.parts if u == t or unrolled.rolled} | {*template.made_in, "x"}
+        for role, box in template.boxes.items():
+            if role in drawn or role == "cell":
+                _box(band, role, box, t)
+        _derivative(band, t)
+        _split(band, t)
+    for run in band.columns.hidden:
+        fold_column(band, run)
+    draw_weights(band)
     for line in unrolled.lines:
-        view.line(line)
-    view.split()
-    view.legend(title)
-    return str(view.dot.source)
+        draw_line(band, line)
+    for role, t in unrolled.cuts:
+        if t in band.columns.lefts and t not in band.runs:
+            draw_scissors(band, role, t)
+    if unrolled.rolled:
+        draw_loops(band)
+    if band.caption:
+        words = Span(band.caption, 13, band.theme.quiet, bold=True)
+        x = band.across(-62) if not band.mirrored else band.columns.right + 46
+        band.scene.add(Node(f"{band.prefix}layer", (x, band.top - 16), (120, 18), ((words,),), shape="text"))
 
 
-class _CellView:
-    """A picture being drawn: every method adds one kind of thing to it."""
+# Parts of a step
 
-    def __init__(self, unrolled: Unrolled, flow: Flow | None, theme: Theme, layer: str) -> None:
-        self.unrolled, self.flow, self.theme, self.layer = unrolled, flow, theme, layer
-        self.template = unrolled.template
-        self.lstm = self.template.cell == "LSTM"
-        self.dot = canvas("cell", theme)
 
-    def x(self, t: int) -> float:
-        """Where step t begins."""
-        return (t - 1) * self.template.pitch
+def _panel(band: Band, t: int) -> None:
+    """The step's background, with what the step adds to the gradient of the weights."""
+    theme, left = band.theme, band.columns.lefts[t]
+    box = (left + 8, band.base + band.template.bottom, left + band.template.pitch - 16, band.top)
+    caption = [Span(f"t = {t}" if not band.unrolled.rolled else "every t", 14, theme.quiet, bold=True)]
+    adds, masked = band.paint.adds(t), t in band.unrolled.masked and not band.unrolled.rolled
+    if masked:
+        caption.append(Span("\u00a0\u00a0masked", 12, theme.quiet, italic=True))
+    if adds and band.template.pitch > 250:
+        caption.append(Span(f"\u00a0\u00a0\u00a0{adds}", 12, theme.quiet))
+    told = (f"t = {t}", *filter(None, [adds, "some row keeps its old state here" if masked else ""]))
+    name = f"{band.prefix}step_{t}"
+    band.scene.add(Frame(name, box, theme.panel, theme.frame, tuple(caption), told, hatched=masked))
 
-    def place(self, role: str, t: int) -> tuple[float, float]:
-        """The middle of a box."""
-        box = self.template.boxes[role]
-        return (self.x(t) + box.x if t else START_X), box.y
 
-    def small(self, text: str, colour: str) -> str:
-        """Small text as markup."""
-        return f'<FONT POINT-SIZE="12" COLOR="{colour}">{text}</FONT>'
+def _pill(band: Band, name: str, t: int) -> None:
+    """A state, with what the paint notes of it."""
+    theme, template = band.theme, band.template
+    hue = theme.carried if name == template.belt_state == "c" else theme.gated
+    rows = (
+        (Span(band.sign(name, t), 15, bold=True),),
+        (Span(band.paint.note(name, t), 11, theme.quiet),),
+    )
+    band.node(name, t, template.boxes[name].size, rows, "round", hue, theme.filled(hue), 2.2, band.paint.data(name, t))
 
-    # Parts of a step
 
-    def panel(self, t: int) -> None:
-        """The step's background, with what the step adds to the gradient of the weights."""
-        theme, template, left = self.theme, self.template, self.x(t)
-        with self.dot.subgraph(name=f"cluster_{t}") as panel:
-            panel.attr(
-                style="rounded,filled", fillcolor=theme.panel, color=theme.frame, label="", id=f"step_{t}",
-                tooltip=f"t = {t}",
-                bb=f"{left + 8:g},{template.bottom},{left + template.pitch - 16:g},{template.top}",
-            )  # fmt: skip
-        caption = f'<FONT POINT-SIZE="14" COLOR="{theme.quiet}"><B>t = {t}</B></FONT>'
-        if self.flow and t in self.flow.weights:
-            caption += self.small(f"&#160;&#160;&#160;adds ‖∂L/∂W‖ {number(self.flow.weights[t])}", theme.quiet)
-        left_aligned(self.dot, f"caption_{t}", left + 22, template.top - 15, 170, caption)
+def _box(band: Band, role: str, box: Box, t: int) -> None:
+    """Any box of the template."""
+    theme, template = band.theme, band.template
+    if box.look == "state":
+        _pill(band, role, t)
+        return
+    text = band.words(role, t)
+    if box.look == "op":
+        hue = theme.carried if role in template.belt or role == f"hold_{template.belt_state}" else theme.ink
+        size = 15.0 if len(text) == 1 else 8.5
+        shape = "disc" if len(text) < 6 else "round"
+        band.node(role, t, box.size, ((Span(text, size),),), shape, hue, theme.paper, 1.8)  # type: ignore[arg-type]
+    elif box.look in ("product", "cell"):
+        rows = tuple((Span(line, 11.5 if box.look == "product" else 11),) for line in text.split("\n"))
+        band.node(role, t, box.size, rows, "round", theme.weights, theme.paper, 1.3)
+    elif box.look == "input":
+        band.node(role, t, box.size, ((Span(text),),), "round", theme.weights, theme.filled(theme.weights), 1.3)
+    else:
+        hue = theme.gate if box.look == "gate" else theme.candidate
+        name = letter(role, template.is_lstm)  # C̃ upright: slanted, the tilde slips
+        words = Span(name, 12, bold=True, italic=name == role), Span(band.index(t)), Span(f"\u00a0{box.note}", 11, theme.spoken(hue))  # fmt: skip
+        band.node(role, t, box.size, (words,), "box", hue, theme.filled(hue), 1.6)
 
-    def pill(self, name: str, t: int) -> None:
-        """A state, with the norm of its gradient."""
-        theme, tensor = self.theme, self.unrolled.state(name, t)
-        hue = theme.carried if name == "c" else theme.gated
-        if self.flow is None:
-            note = str(tensor.shape)
-        elif (name, t) in self.flow.states:
-            note = f"‖∇‖ {number(self.flow.states[name, t])}"
-        else:
-            note = "no gradient" if tensor.requires_grad else "constant"
-        label = (
-            f'<<FONT POINT-SIZE="15"><B>{sign(self.unrolled, name, t)}</B></FONT><BR/>'
-            f'<FONT POINT-SIZE="11" COLOR="{theme.quiet}">{note}</FONT>>'
-        )
-        node(
-            self.dot, f"{name}_{t}", self.place(name, t), PILL, label, style="rounded,filled", penwidth="2.2",
-            color=hue, fillcolor=theme.filled(hue), tooltip=told_part(self.unrolled, name, t),
-        )  # fmt: skip
 
-    def box(self, role: str, box: Box, t: int) -> None:
-        """Any box of the template."""
-        theme = self.theme
-        if box.look == "state":
-            self.pill(role, t)
-            return
-        text = words_of(self.unrolled, role, t) or sign(self.unrolled, role, t)
-        if box.look == "op":
-            hue = theme.carried if role in self.template.belt else theme.ink
-            size = DISC
-            look = {"shape": "circle", "penwidth": "1.8", "fontsize": "15" if len(text) == 1 else "8.5"}
-        elif box.look == "product":
-            text = self.fan(role, text)
-            hue, size, look = theme.weights, PRODUCT, {"style": "rounded,filled", "fontsize": "11.5"}
-        elif box.look == "input":
-            hue, size = theme.weights, INPUT
-            look = {"style": "rounded,filled", "fillcolor": theme.filled(hue)}
-        else:
-            hue, size = (theme.gate if box.look == "gate" else theme.candidate), GATE
-            look = {"penwidth": "1.6", "fillcolor": theme.filled(hue)}
-            name = f"<B>{letter(role, self.lstm)}</B>"
-            name = f"<I>{name}</I>" if role == letter(role, self.lstm) else name  # C̃ upright: slanted, the tilde slips
-            text = f'<{name}{subscript(t)}&#160;<FONT POINT-SIZE="11" COLOR="{theme.spoken(hue)}">{box.note}</FONT>>'
-        told = told_part(self.unrolled, role, t)
-        node(self.dot, f"{role}_{t}", self.place(role, t), size, text, color=hue, tooltip=told, **look)
+def _derivative(band: Band, t: int) -> None:
+    """What the belt is multiplied by at this step, in letters and in numbers."""
+    template, colour = band.template, band.theme.spoken(band.theme.carried)
+    if not template.derivative:
+        return
+    with np.errstate(all="ignore"):
+        gates = [float(getattr(band.unrolled.step(u), template.gate).data.mean()) for _, u in band.unrolled.every(("", t))]  # fmt: skip
+    before = band.index(band.unrolled.before(t))
+    law = template.derivative.replace("{t}", band.index(t)).replace("{p}", before)
+    words = {"law": (law, 0), "mean": (f"mean × {number(float(np.mean(gates)))}", -32)}
+    for name, (text, below) in words.items():
+        x, y = band.at((template.caption[0], template.caption[1] + below), t)
+        node = Node(f"{band.prefix}{name}_{t}", (x, y), (130, 16), ((Span(text, 12, colour),),), shape="text")
+        band.scene.add(node)
 
-    def fan(self, role: str, text: str) -> str:
-        """A product's label, with a port at the right for each gate that reads it, so that no two arrows meet."""
-        boxes, height = self.template.boxes, self.template.boxes[role].y
-        gates = [(name, box.y) for name, box in boxes.items() if box.look in ("gate", "candidate")]
-        above = sorted((gate for gate in gates if gate[1] > height), key=lambda gate: gate[1])
-        level = [name for name, y in gates if y == height]
-        below = sorted((gate for gate in gates if gate[1] < height), key=lambda gate: -gate[1])
-        rows = max(len(above), len(below))
-        upper = [""] * (rows - len(above)) + [name for name, _ in reversed(above)]
-        lower = [name for name, _ in below] + [""] * (rows - len(below))
-        ports = [*upper, level[0] if level else "", *lower]
-        named = [f' PORT="{name}"' if name else "" for name in ports]
-        cells = [f'<TD{port} WIDTH="2" HEIGHT="6"></TD>' for port in named]
-        first = f'<TR><TD ROWSPAN="{len(ports)}" WIDTH="104">{text}</TD>{cells[0]}</TR>'
-        rest = "".join(f"<TR>{cell}</TR>" for cell in cells[1:])
-        return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{first}{rest}</TABLE>>'
 
-    def derivative(self, t: int) -> None:
-        """What the belt is multiplied by at this step, in letters and in numbers."""
-        template, colour = self.template, self.theme.spoken(self.theme.carried)
-        if not template.belt:
-            return
-        x, y = self.x(t) + template.caption[0], template.caption[1]
-        gate = getattr(self.unrolled.chain.steps[t - 1], template.gate)
-        law = template.derivative.format(t=subscript(t), p=subscript(t - 1))
-        mean = f"mean × {number(float(gate.data.mean()))}"
-        for name, height, text in (("law", y, law), ("mean", y - 32, mean)):
-            label = f"<{self.small(text, colour)}>"
-            node(self.dot, f"{name}_{t}", (x, height), (130, 16), label, shape="plaintext", style="")
-
-    # Around the steps
-
-    def weights(self) -> None:
-        """One bar for the weights that all steps share."""
-        theme, steps = self.theme, self.unrolled.last
-        names = ", ".join(html.escape(name) for name in self.unrolled.parameters.values())
-        left, right = 8, self.x(steps + 1) - 16
-        said = "one set of weights" + (", used at every step" if steps > 1 else "")
-        arrows = len(self.flow.weights) if self.flow else 0
-        if arrows > 1:
-            said += f": ∂L/∂W is the sum of the {in_words(arrows)} arrows"
-        node(
-            self.dot, "weights", ((left + right) / 2, self.template.bottom + BAR_Y), (right - left, BAR_HEIGHT),
-            f'<<B>{names}</B>&#160;&#160;&#160;<FONT COLOR="{theme.quiet}">{said}</FONT>>', style="rounded,filled",
-            color=theme.weights, fillcolor=theme.filled(theme.weights), tooltip="the cell's parameters",
-        )  # fmt: skip
-
-    def loss(self) -> None:
-        """The loss: a pill at the end, and a small one wherever something outside reads an earlier state."""
-        theme, last = self.theme, self.unrolled.last
-        look = {"style": "rounded,filled", "color": theme.loss, "fillcolor": theme.loss, "fontcolor": theme.on_loss}
-        for line in self.unrolled.lines:
-            name, t = line.source
-            if line.target[0] == OUTSIDE and t < last:
-                x, y = self.template.asides[name]
-                size = (56 if self.layer else 26, 20)
-                node(self.dot, f"loss_{name}_{t}", (self.x(t) + x, y), size, self.layer or "L", fontsize="10", **look)
-        if self.flow:
-            x, y = self.x(last + 1) + LOSS_X, self.template.boxes["h"].y
-            value = "L" if self.flow.loss is None else f"<<B>L</B> = {number(self.flow.loss)}>"
-            node(self.dot, f"loss_{last}", (x, y), (80, 36), value, **look)
-            if self.layer:
-                way = f"<{self.small(f'by way of {self.layer}', theme.quiet)}>"
-                node(self.dot, "by_way", (x, y - 28), (100, 14), way, shape="plaintext", style="")
-
-    def split(self) -> None:
-        """How the gradient of the first state came, as a bar of two parts."""
-        if self.flow is None or self.flow.split is None:
-            return
-        theme, split = self.theme, self.flow.split
-        state = sign(self.unrolled, split.state, split.t)
-        if not split.told:
-            self.split_text(f"∂L/∂{state}:&#160;not finite, so no shares")
-            return
-        ways = ("came along C", "along h") if self.lstm else ("carried", "through the gates")
-        parts = list(zip((theme.carried, theme.gated), (split.carried, split.gated), ways, strict=True))
-        widths = [(hue, round(136 * min(max(part, 0), 1))) for hue, part, _ in parts]
-        cells = [
-            f'<TD BGCOLOR="{hue}" WIDTH="{width}" HEIGHT="7" FIXEDSIZE="TRUE"></TD>' for hue, width in widths if width
-        ]
-        bar = f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{"".join(cells)}</TR></TABLE>>'
-        said = ",&#160;".join(  # a plain space before bold is lost in browsers
-            f'<FONT COLOR="{theme.spoken(hue)}"><B>{percent(part)}</B></FONT> {way}' for hue, part, way in parts
-        )
-        x = self.split_text(f"∂L/∂{state}:&#160;{said}{', against it' if split.opposed else ''}")
-        look = {"shape": "plaintext", "style": "", "tooltip": SPLIT_TOLD}
-        node(self.dot, "split_bar", (x, self.template.top - 15), (140, 8), bar, **look)
-
-    def split_text(self, text: str) -> float:
-        """What is said of the first state's gradient, at the right of the first panel; returns its middle."""
-        width = width_of_text(html.unescape(re.sub("<.*?>", "", text)), 11)
-        x = self.x(2) - 28 - max(width, 136) / 2
-        node(
-            self.dot, "split_text", (x, self.template.top - 32), (width, 15),
-            f"<{self.small(text, self.theme.quiet)}>", shape="plaintext", style="", tooltip=SPLIT_TOLD,
-        )  # fmt: skip
-        return x
-
-    # Lines
-
-    def line(self, line: Line) -> None:
-        """One line: towards the source where a gradient went along it, towards the reader where none did."""
-        ends = self.ends(line)
-        if ends is None:
-            return
-        theme, size = self.theme, self.flow.norms.get(line) if self.flow else None
-        route = self.flow.routes[line] if self.flow else "forward"
-        if size is not None:
-            width = width_of(size)
-            look = {
-                "dir": "back", "arrowtail": "normal", "arrowsize": f"{0.95 / math.sqrt(width):.2f}",
-                "color": getattr(theme, route), "style": "dashed" if route == "gated" else "solid",
-            }  # fmt: skip
-        else:
-            width = 1.1
-            look = {"arrowhead": "vee", "arrowsize": "0.6", "color": theme.forward}
-            if self.flow is None and {line.source[0], line.target[0]} <= set(self.template.belt):
-                width, look["color"] = 2.6, theme.carried
-            elif self.flow is None and (line.crosses or not line.edges):
-                width, look["color"], look["style"] = 2.0, theme.gated, "dashed"
-        name = "-".join(end.split(":")[0] for end in ends)
-        told = told_line(self.unrolled, line, size)
-        self.dot.edge(*ends, penwidth=f"{width:.2f}", id=name, edgetooltip=told, **{"class": route}, **look)
-
-    def ends(self, line: Line) -> tuple[str, str] | None:
-        """The names of its two nodes, with ports where a fan of lines would touch its neighbours; None if not drawn."""
-        (source, t), (target, u) = line.source, line.target
-        if target == OUTSIDE:
-            if u < self.unrolled.last:
-                return f"{source}_{t}", f"loss_{source}_{t}"
-            return (f"{source}_{t}", f"loss_{t}") if self.flow else None
-        if source == WEIGHTS:
-            foot = f"weights_{target}_{u}"
-            place = self.place(target, u)[0], self.template.bottom + BAR_Y + BAR_HEIGHT / 2
-            node(self.dot, foot, place, (1, 1), "", shape="point", style="invis")
-            return foot, f"{target}_{u}"
-        fans = self.template.boxes[source].look == "product" and self.template.boxes[target].look in (
-            "gate",
-            "candidate",
-        )
-        return (f"{source}_{t}:{target}:e", f"{target}_{u}:w") if fans else (f"{source}_{t}", f"{target}_{u}")
-
-    # The header
-
-    def legend(self, title: str) -> None:
-        """Title, how to read the picture, and the scale of its lines."""
-        theme, template = self.theme, self.template
-        if self.flow:
-            guide = "Values run left to right, gradients right to left. "
-            guide += "A line is as wide as the log of the gradient that went along it."
-            ways = [Entry(template.carried, theme.carried, "solid", 4)] if template.belt else []
-            gated = template.gated
-            if not template.belt:  # an RNN's one way is through whatever it squashes with
-                gated = gated.replace("tanh", words_of(self.unrolled, "squash", 1))
-            ways += [
-                Entry(gated, theme.gated, "dashed", 3),
-                Entry("into the shared weights", theme.weights, "solid", 3),
-                Entry("no gradient", theme.forward, "solid", 1.1, forward=True),
-            ]
-            scale = [Entry(f"‖∇‖ {size}", theme.ink, "solid", width_of(float(size))) for size in ("0.03", "0.3", "3")]
-            scale.append(Entry(f"width {WIDTH_FORMULA} points, within 0.8 to 6.5", theme.ink, "none", 0))
-            rows = [ways, scale]
-        else:
-            guide = "Values run left to right."
-            belt = template.carried.split(":")[0]
-            ways = [Entry(belt, theme.carried, "solid", 2.6, forward=True)] if template.belt else []
-            rows = [[*ways, Entry("the hidden state", theme.gated, "dashed", 2.0, forward=True)]]
-        if self.unrolled.elsewhere:
-            unseen = ", ".join(sign(self.unrolled, *part) for part in self.unrolled.elsewhere)
-            guide += f" Read from outside as well, which is not drawn: {unseen}."
-        right = self.x(self.unrolled.last + 1) + (LOSS_X + 40 if self.flow else 0)
-        header(self.dot, theme, START_X - PILL[0] / 2, max(right, 560), template.top, title, guide, rows)
+def _split(band: Band, t: int) -> None:
+    """How a state's gradient came: a bar of two parts above its pill, at the first step in words as well."""
+    split = band.paint.split(t)
+    if split is None:
+        return
+    theme, first = band.theme, t == band.unrolled.order[0]
+    x, y = band.place(split.state, t)
+    wide, high = 64.0, y + 28
+    if split.told:
+        left = x - wide / 2
+        for name, hue, part in (("carried", theme.carried, split.carried), ("gated", theme.gated, split.gated)):
+            width = wide * min(max(part, 0), 1)
+            if width:
+                told = (f"{percent(part)} of ∂L/∂{band.sign(split.state, t)}", SPLIT_TOLD)
+                bar = Node(f"{band.prefix}share_{name}_{t}", (left + width / 2, high), (width, 5), fill=hue, told=told,
+                           data={"share": f"{part:.9g}"})  # fmt: skip
+                band.scene.add(bar)
+                left += width
+    if not first or band.template.pitch < 300:
+        return
+    state = band.sign(split.state, t)
+    ways = ("along C", "along h") if band.template.is_lstm else ("carried", "through the gates")
+    if split.told:
+        row = [Span(f"∂L/∂{state}:\u00a0", 12, theme.quiet)]
+        for k, (hue, part) in enumerate(((theme.carried, split.carried), (theme.gated, split.gated))):
+            row += [Span(percent(part), 12, theme.spoken(hue), bold=True), Span(f"\u00a0{ways[k]}", 12, theme.quiet)]
+            row += [Span(",\u00a0", 12, theme.quiet)] if not k else []
+        row += [Span(", against it", 12, theme.quiet)] if split.opposed else []
+    else:
+        row = [Span(f"∂L/∂{state}:\u00a0not finite, so no shares", 12, theme.quiet)]
+    width = 6 * sum(len(span.text) for span in row)
+    right = band.columns.lefts[t] + band.template.pitch - 30
+    middle = right - width / 2 if not band.mirrored else band.columns.lefts[t] + 22 + width / 2
+    text = Node(f"{band.prefix}split_text", (middle, band.top - 32), (width, 15), (tuple(row),), shape="text", told=(SPLIT_TOLD,))  # fmt: skip
+    band.scene.add(text)

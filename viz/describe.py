@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
-from viz.gradients import Flow
-from viz.roles import Unrolled
-from viz.style import in_words, letter, number, percent, subscript
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from viz.fold import LONGEST
+from viz.hover import sign
+from viz.style import in_words, letter, number, percent
+from viz.sweep import Flow
 
 
-def in_words_of(unrolled: Unrolled, flow: Flow) -> str:
-    """The way of the gradient from the last step to the first, in a few sentences."""
-    template, lstm = unrolled.template, unrolled.template.cell == "LSTM"
-    steps = f"{in_words(unrolled.last)} time step{'s' * (unrolled.last > 1)}"
+def in_words_of(flow: Flow, where: str = "") -> str:
+    """The way of the gradient from the last step computed to the first, in a few sentences; of a long run the gist."""
+    unrolled = flow.unrolled
+    template, order = unrolled.template, unrolled.order
+    steps = f"{in_words(len(order))} time step{'s' * (len(order) > 1)}"
     loss = f"L = {number(flow.loss)}" if flow.loss is not None else "the loss"
-    said = [f"The gradient of {loss} in one {template.cell} over {steps}, from the last step to the first."]
+    backwards = "the first step to the last" if unrolled.chain.reverse else "the last step to the first"
+    said = [f"The gradient of {loss} in one {unrolled.name}{where} over {steps}, from {backwards}."]
     for name in dict.fromkeys([template.belt_state, *template.made_in]):
-        norms = [
-            f"{number(flow.states[name, t])} at t = {t}"
-            for t in range(unrolled.last, -1, -1)
-            if (name, t) in flow.states
-        ]
+        norms = {t: flow.states[name, t] for t in [*order[::-1], unrolled.start] if (name, t) in flow.states}
         if norms:
-            said.append(f"The norm of ∂L/∂{letter(name, lstm)} is {', '.join(norms)}.")
-    if template.belt:
-        gates = [getattr(step, template.gate).data.mean() for step in unrolled.chain.steps]
-        means = ", ".join(f"{number(float(mean))} at t = {t}" for t, mean in enumerate(gates, start=1))
-        carried = f"∂L/∂{letter(template.belt_state, lstm)}"
-        said.append(f"Each step of the belt multiplies {carried} by {template.gate}, on average {means}.")
-    if flow.split is not None and not flow.split.told:
-        sign = letter(flow.split.state, lstm) + subscript(flow.split.t)
-        said.append(f"∂L/∂{sign} is not finite, so no shares of it can be told.")
-    elif flow.split is not None:
-        sign = letter(flow.split.state, lstm) + subscript(flow.split.t)
-        along, across = percent(flow.split.carried), percent(flow.split.gated)
-        way = "along C, from step to step only times f" if lstm else f"from h to h, only times {template.gate}"
-        against = ", against it" if flow.split.opposed else ""
-        said.append(f"Of ∂L/∂{sign}, {along} came {way}; {across} came through the gates, by way of h{against}.")
+            said.append(f"The norm of ∂L/∂{letter(name, template.is_lstm)} is {_told(norms)}.")
+    if template.gate:
+        with np.errstate(all="ignore"):
+            means = {t: float(getattr(unrolled.step(t), template.gate).data.mean()) for t in order}
+        carried = f"∂L/∂{letter(template.belt_state, template.is_lstm)}"
+        said.append(f"Each step of the belt multiplies {carried} by {template.gate}, on average {_told(means)}.")
+    if flow.split is not None:
+        said.append(_split(flow))
     if flow.weights:
-        adds = ", ".join(f"{number(size)} at t = {t}" for t, size in sorted(flow.weights.items()))
-        said.append(f"To ∂L/∂W the steps add parts of norm {adds}.")
+        said.append(f"To ∂L/∂W the steps add parts of norm {_told(dict(sorted(flow.weights.items())))}.")
+    if unrolled.masked:
+        said.append(f"A mask keeps rows as they are at t = {', '.join(map(str, sorted(unrolled.masked)))}.")
     return " ".join(said)
+
+
+def _told(numbers: Mapping[int, float]) -> str:
+    """Each number with its step; of more than 12 only the ends and every few between."""
+    steps: Iterable[int] = numbers
+    if len(numbers) > LONGEST:
+        every = list(numbers)
+        steps = [*every[:2], *every[2:-2:5], *every[-2:]]
+    return ", ".join(f"{number(numbers[t])} at t = {t}" for t in steps)
+
+
+def _split(flow: Flow) -> str:
+    """How the gradient of the first state came."""
+    split, template = flow.split, flow.unrolled.template
+    assert split is not None
+    state = f"∂L/∂{sign(flow.unrolled, split.state, split.t)}"
+    if not split.told:
+        return f"{state} is not finite, so no shares of it can be told."
+    along, across = percent(split.carried), percent(split.gated)
+    way = "along C, from step to step only times f" if template.is_lstm else "from h to h, only scaled"
+    way = f"from h to h, only times {template.gate}" if template.gate and not template.is_lstm else way
+    against = ", against it" if split.opposed else ""
+    return f"Of {state}, {along} came {way}; {across} came through the gates, by way of h{against}."

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import graphviz
-
-from viz.pinned import left_aligned, node, width_of_text
-from viz.style import Colour, Theme
+from viz.scene import Curve, Node, Scene, Span, width_of_text
+from viz.style import Colour
+from viz.svg import head
 
 SAMPLE, GAP, LINE = 34, 26, 22  # points: a sample line, between two entries, between two rows
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the legend; style "none" is text alone."""
+    """One entry of the legend; without a width it is text alone."""
 
     text: str
     colour: Colour
-    style: str
     width: float
+    dashed: bool = False
     forward: bool = False  # the arrow points right, with the values
 
 
 def header(
-    dot: graphviz.Digraph, theme: Theme, left: float, right: float, bottom: float, title: str, guide: str,
-    legend: Sequence[Sequence[Entry]],
-) -> None:  # fmt: skip
+    scene: Scene, left: float, right: float, bottom: float, title: str, guide: str, legend: Sequence[Sequence[Entry]]
+) -> None:
     """Put a header above ``bottom``, between left and right; a row of the legend that is too long is broken."""
     places: list[tuple[Entry, float, int]] = []
     row = -1
     for entry, first in ((entry, k == 0) for entries in legend for k, entry in enumerate(entries)):
         if first:
             x, row = left, row + 1
-        wide = (0 if entry.style == "none" else SAMPLE + 8) + width_of_text(entry.text, 10.5) + GAP
+        wide = (SAMPLE + 8 if entry.width else 0) + width_of_text(entry.text, 10.5) + GAP
         if x > left and x + wide > right:
             x, row = left, row + 1
         places.append((entry, x, row))
@@ -43,35 +40,39 @@ def header(
     base = bottom + 26
     for number, (entry, x, line) in enumerate(places):
         y = base + (row - line) * LINE
-        if entry.style != "none":
-            _sample(dot, f"legend_{number}", x, y, entry)
+        if entry.width:
+            _sample(scene, x, y, entry)
             x += SAMPLE + 8
-        text = f'<FONT POINT-SIZE="11" COLOR="{theme.ink}">{html.escape(entry.text)}</FONT>'
-        left_aligned(dot, f"legend_{number}", x, y, width_of_text(entry.text, 11), text)
-    words = _wrapped(guide, (right - left) / (0.6 * 13))
+        _words(scene, f"legend_{number}", x, y, Span(entry.text, 11))
     y = base + row * LINE + 27
-    for number, text in reversed(list(enumerate(words))):
-        markup = f'<FONT POINT-SIZE="13" COLOR="{theme.quiet}">{html.escape(text)}</FONT>'
-        left_aligned(dot, f"guide_{number}", left, y, width_of_text(text, 13), markup)
+    for number, text in reversed(list(enumerate(wrapped(guide, (right - left) / (0.55 * 13))))):
+        _words(scene, f"guide_{number}", left, y, Span(text, 13, scene.theme.quiet))
         y += 18
-    y += 10
-    markup = f'<FONT POINT-SIZE="20"><B>{html.escape(title)}</B></FONT>'
-    left_aligned(dot, "title", left, y, width_of_text(title, 21), markup)
+    _words(scene, "title", left, y + 10, Span(title, 20, bold=True))
 
 
-def _sample(dot: graphviz.Digraph, name: str, x: float, y: float, entry: Entry) -> None:
-    """A line as it is drawn in the picture."""
-    for end, place in (("a", x), ("b", x + SAMPLE)):
-        node(dot, f"{name}{end}", (place, y), (0.7, 0.7), "", shape="point", style="invis")
-    arrow = {"dir": "forward", "arrowhead": "vee"} if entry.forward else {"dir": "back", "arrowtail": "normal"}
-    dot.edge(
-        f"{name}a", f"{name}b", color=entry.colour, style=entry.style, penwidth=f"{entry.width:.2f}",
-        arrowsize=f"{0.95 / max(entry.width, 1) ** 0.5:.2f}", id=name + "-line", **{"class": "legend"}, **arrow,
-    )  # fmt: skip
+def _words(scene: Scene, name: str, left: float, y: float, span: Span) -> None:
+    """A line of text that begins at the left."""
+    width = width_of_text(span.text, span.size)
+    scene.add(Node(name, (left + width / 2, y), (width, 1.4 * span.size), ((span,),), shape="text", left=True))
 
 
-def _wrapped(text: str, columns: float) -> list[str]:
-    """The text in lines of at most so many letters."""
+def _sample(scene: Scene, x: float, y: float, entry: Entry) -> None:
+    """A line as it is drawn in the picture, though no edge of it."""
+    ends = ((x, y), (x + SAMPLE, y)) if entry.forward else ((x + SAMPLE, y), (x, y))
+    length = 5 + 1.7 * entry.width
+    one, tip, other = head(ends, length, 2.4 + 0.95 * entry.width)
+    neck = (x + SAMPLE - length, y) if entry.forward else (x + length, y)
+    scene.add(Curve((ends[0], tip if entry.forward else neck), entry.colour, entry.width, entry.dashed))
+    scene.add(Curve((one, tip, other), entry.colour, 1, closed=not entry.forward))
+
+
+def wrapped(text: str, columns: float) -> list[str]:
+    """The text in lines of at most so many letters.
+
+    >>> wrapped("values run left to right", 12)
+    ['values run', 'left to', 'right']
+    """
     lines = [""]
     for word in text.split():
         if lines[-1] and len(lines[-1]) + 1 + len(word) > columns:

@@ -7,21 +7,27 @@ from pathlib import Path
 
 import numpy as np
 
-from viz.names import text
-from viz.roles import OUTSIDE, WEIGHTS, Line, Part, Unrolled
+from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Part, Unrolled
 from viz.style import letter, number, subscript
+
+
+def index(unrolled: Unrolled, t: int) -> str:
+    """A time step as an index; of a rolled cell t, and t − 1 for the step before."""
+    if unrolled.rolled:
+        return "ₜ" if t == 1 else "ₜ₊₁" if unrolled.chain.reverse else "ₜ₋₁"
+    return subscript(t)
 
 
 def sign(unrolled: Unrolled, name: str, t: int) -> str:
     """A value as the equations write it, e.g. C₂."""
-    return f"{letter(name, unrolled.template.cell == 'LSTM')}{subscript(t)}"
+    return f"{letter(name, unrolled.template.is_lstm)}{index(unrolled, t)}"
 
 
-def told_part(unrolled: Unrolled, role: str, t: int) -> str:
+def told_part(unrolled: Unrolled, role: str, t: int) -> tuple[str, ...]:
     """A part of a step: what its values are like, and the source that computed it."""
     lines = []
-    step = unrolled.chain.steps[t - 1] if t else unrolled.chain.initial
-    if role in step.named:
+    step = unrolled.step(t) if not unrolled.rolled else None
+    if step is not None and role in step.named:
         tensor = step.named[role]
         with np.errstate(all="ignore"):  # of values that are not finite
             values = tensor.data.mean(), tensor.data.min(), tensor.data.max()
@@ -33,21 +39,27 @@ def told_part(unrolled: Unrolled, role: str, t: int) -> str:
         code = linecache.getline(place.file, place.line).split("#")[0].strip()
         source[f"{Path(place.file).name}:{place.line}"] = code
     lines += [f"{where}  {code}" for where, code in source.items()]
-    return text(*lines or [sign(unrolled, role, t)])
+    return tuple(lines or [sign(unrolled, role, t)])
 
 
-def told_line(unrolled: Unrolled, line: Line, size: float | None) -> str:
-    """A line: between which parts, how much gradient, and the inputs in the graph that it stands for."""
-    source, target = _in_words(unrolled, line.source), _in_words(unrolled, line.target)
-    way = f"{source} to {target}" if size is None else f"from {target} to {source}: ‖∇‖ {number(size)}"
-    reads = [f"{unrolled.graph.vertices[edge.target].op}.{edge.name} {edge.shape}" for edge in line.edges]
-    return text(way, *reads)
+def told_line(unrolled: Unrolled, line: Line, size: str, most: int = 8) -> tuple[str, ...]:
+    """A line: between which parts, what went along it, and the inputs in the graph that it stands for."""
+    source, target = in_words(unrolled, line.source), in_words(unrolled, line.target)
+    way = f"from {target} to {source}: {size}" if size else f"{source} to {target}"
+    vertices = unrolled.graph.vertices
+    reads = list(dict.fromkeys(f"{vertices[edge.target].op}.{edge.name} {edge.shape}" for edge in line.edges))
+    return (way, *reads[:most], *(["..."] if len(reads) > most else []))
 
 
-def _in_words(unrolled: Unrolled, part: Part) -> str:
+def in_words(unrolled: Unrolled, part: Part) -> str:
+    """A part of the picture by its name."""
     role, t = part
-    if role in (OUTSIDE, WEIGHTS):
-        return "the loss" if role == OUTSIDE else ", ".join(unrolled.parameters.values())
+    if role in (OUTSIDE, ABOVE):
+        return "the loss" if role == OUTSIDE else "the next layer"
+    if role == WEIGHTS:
+        return ", ".join(unrolled.parameters.values())
+    if role.startswith("fold_"):
+        return f"the steps from t = {t}"
     return words_of(unrolled, role, t) or sign(unrolled, role, t)
 
 
@@ -56,10 +68,9 @@ def words_of(unrolled: Unrolled, role: str, t: int) -> str:
 
     The template's tanh may be a relu, and a cell may have no bias.
     """
-    words = unrolled.template.boxes[role].text
+    words = unrolled.template.boxes[role].text if role in unrolled.template.boxes else role
     if words == "tanh":
         words = unrolled.graph.vertices[unrolled.parts[role, t][-1]].op if (role, t) in unrolled.parts else words
-    reads = {edge.source for line in unrolled.lines if line.target == (role, t) for edge in line.edges}
-    if not any(unrolled.parameters.get(source, "").startswith("b") for source in reads):
+    if not any(name.startswith("b") for name in unrolled.parameters.values()):
         words = words.replace(" + b", "")
-    return words.format(t=subscript(t), p=subscript(t - 1))
+    return words.replace("{t}", index(unrolled, t)).replace("{p}", index(unrolled, unrolled.before(t)))

@@ -1,4 +1,4 @@
-"""What the vertices of a graph are called, what hovering over them tells, and text that is safe in DOT."""
+"""What the vertices of a graph are called, and what hovering over them tells."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import graphviz
-
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.style import letter, printable, subscript
+from viz.style import letter, subscript
+
+MOST = 40  # letters of a name that are shown; hovering tells all of it
+SYMBOLS = {
+    "add": "+", "subtract": "−", "multiply": "⊙", "divide": "÷", "negative": "−", "matmul": "@", "power": "xⁿ",
+    "sigmoid": "σ", "sum": "Σ", "sqrt": "√",
+}  # fmt: skip
 
 
 class Names:
@@ -57,24 +61,25 @@ class Names:
         """Whether it is a leaf that several operations read, as the weights are."""
         return is_leaf(vertex) and self._readers[vertex.id] > 1
 
-    def told(self, vertex: Vertex) -> str:
+    def told(self, vertex: Vertex) -> tuple[str, ...]:
         """A vertex for whoever hovers over it: operation, shape, dtype, scope and the line that made it."""
         several = len(vertex.shapes)
         shapes = " and ".join(map(str, vertex.shapes)) if several < 4 else f"{several} x {vertex.shape}"
         params = ", ".join(f"{name}={value}" for name, value in vertex.params.items())
         place = vertex.place
         code = linecache.getline(place.file, place.line).strip()
-        return text(
+        return (
+            *(filter(None, [vertex.label])),
             f"{vertex.op}({params})" if params else vertex.op,
             f"{shapes} {vertex.dtype}",
             *(["/".join(vertex.scope)] if vertex.scope else []),
             f"{Path(place.file).name}:{place.line}  {code}".rstrip(),
         )
 
-    def told_edges(self, edges: Iterable[GraphEdge], most: int = 8) -> str:
+    def told_edges(self, edges: Iterable[GraphEdge], most: int = 8) -> tuple[str, ...]:
         """Edges for whoever hovers over their line: which input of which operation, what it reads, tag and shape."""
         lines = [self._told_edge(edge) for edge in edges]
-        return text(*lines[:most], *(["..."] if len(lines) > most else []))
+        return (*lines[:most], *(["..."] if len(lines) > most else []))
 
     def _told_edge(self, edge: GraphEdge) -> str:
         source, target = self.vertices[edge.source], self.vertices[edge.target]
@@ -109,11 +114,10 @@ def is_leaf(vertex: Vertex) -> bool:
     return vertex.kind in ("input", "parameter", "constant")
 
 
-def text(*lines: str) -> str:
-    r"""Lines of text that DOT takes as they are: whatever is in them, it is no markup, entity or escape.
+def brief(name: str, most: int = MOST) -> str:
+    """A name as it is shown, cut where it is too long to be one.
 
-    >>> print(text("<a> & b", r"C:\new"))
-    <a> &amp; b\nC:\\new
+    >>> brief("x" * 10_000, 5)
+    'xxxx…'
     """
-    escaped = (str(graphviz.escape(printable(line))).replace("&", "&amp;") for line in lines)
-    return graphviz.nohtml("\\n".join(escaped))  # type: ignore[no-any-return]
+    return name if len(name) <= most else name[: most - 1] + "…"

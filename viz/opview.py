@@ -1,92 +1,106 @@
 """The op view: every vertex and every edge of a graph, once, in the boxes of the modules and time steps it was made in.
 
-Nodes are named ``v<id>`` with the ids of ``tg.graph_of``, so the text is the same in every process. A graph without a
-template has no places of its own, so ``dot`` lays it out; what helps it is said at the edges. A large one, and one of
-several time steps, is laid out by ``viz.places``.
+Nodes are named ``v<id>`` with the ids of ``tg.graph_of``, so the text is the same in every process. A small graph is
+laid out by ``dot``; a large one, and one of several time steps, by ``viz.places``. What is closed, a module or a run of
+equal steps, is one box for all that is in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
-
-import graphviz
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.names import Names, is_leaf, text
-from viz.pinned import width_of_text
+from viz.names import SYMBOLS, Names, brief, is_leaf
 from viz.places import BAR, HEIGHT, Places, Spot, places
-from viz.style import FONT, POINTS_PER_INCH, Theme, counted
+from viz.scene import Edge, Frame, Node, Row, Scene, Span, rows, width_of_text
+from viz.style import Theme, counted
 
 ScopePath: TypeAlias = tuple[str, ...]
 Boxes: TypeAlias = Mapping[int, ScopePath | None]  # vertex -> the closed scope that it is in, or None
 
 MOST_BY_DOT = 150  # nodes; dot takes seconds for more
 
-SYMBOLS = {
-    "add": "+", "subtract": "−", "multiply": "⊙", "divide": "÷", "negative": "−", "matmul": "@", "power": "xⁿ",
-    "sigmoid": "σ", "sum": "Σ", "sqrt": "√",
-}  # fmt: skip
+
+class Weigh(Protocol):
+    """What a gradient says of edges: the width, the colour and the words of the line that stands for them."""
+
+    def __call__(self, edges: list[GraphEdge]) -> tuple[float, str, bool, dict[str, str]] | None: ...
 
 
-def op_view(graph: tg.Graph, theme: Theme, depth: int | None = None) -> str:
-    """DOT text of a graph; scopes deeper than ``depth`` are one box each.
+def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = None) -> Scene:
+    """A picture of a graph; what is in a closed scope is one box.
 
     >>> from viz.style import THEMES
     >>> x = tg.tensor(2.0, requires_grad=True)
-    >>> source = op_view(tg.graph_of(x * x), THEMES["light"])
-    >>> source.count("v0 -> v1")
-    2
+    >>> graph = tg.graph_of(x * x)
+    >>> [edge.id for edge in op_view(graph, THEMES["light"], dict.fromkeys(range(2))).edges]
+    ['v0-v1-0', 'v0-v1-1']
     """
-    if depth is not None and depth < 0:
-        raise ValueError(f"depth counts the scopes to open, 0 or more, not {depth}")
-    names = Names(graph)
-    boxes = {vertex.id: _closed_scope(vertex, depth) for vertex in graph.vertices}
+    names, scene = Names(graph), Scene(theme)
     drawn = _nodes(graph, names, boxes, theme)
     lines = list(_lines(graph, boxes))
     by_hand = len(drawn) > MOST_BY_DOT or len({node.vertex.step for node in drawn.values()} - {None}) > 1
-    pinned = places(_spots(graph, names, drawn), [line[:2] for line in lines]) if by_hand else None
-    dot = graphviz.Digraph("graph")
-    dot.attr("graph", bgcolor=theme.paper, fontname=FONT, fontsize="11", fontcolor=theme.quiet, pad="0.2")
-    if pinned:
-        dot.attr("graph", layout="nop2", splines="line", outputorder="edgesfirst")
-    else:
-        dot.attr("graph", rankdir="LR", newrank="true", nodesep="0.18", ranksep="0.34")
-    dot.attr(
-        "node", shape="box", style="rounded,filled", fontname=FONT, fontsize="12", fontcolor=theme.ink,
-        color=theme.quiet, fillcolor=theme.paper, penwidth="1.3", height="0.3", width="0.3", margin="0.09,0.04",
-    )  # fmt: skip
-    dot.attr("edge", color=theme.weights, penwidth="1.1", arrowsize="0.6", arrowhead="vee")
-    _add_nodes(dot, drawn, pinned, theme)
+    pinned = places(_spots(names, drawn), [line[:2] for line in lines]) if by_hand else None
+    frames = _add_frames(scene, drawn, pinned)
+    for name, node in drawn.items():
+        scene.add(_placed(name, node, pinned, frames[node.scope]))
     lanes: dict[ScopePath, int] = {}  # one above the other, for the belts of several layers
     for source, target, edges in lines:
-        look = _look_of_line(edges, names, theme)
+        corners: tuple[tuple[float, float], ...] = ()
         if pinned and source in pinned.bars:
-            look["pos"] = pinned.riser(source, target)
+            corners = pinned.riser(source, target)
         elif pinned and any(edge.tag == "carry" for edge in edges):
             vertex = drawn[target].vertex
             chain = tuple(part for part in vertex.scope if part != f"t={vertex.step}")
-            look["pos"] = pinned.lane(source, target, lanes.setdefault(chain, len(lanes)))
+            corners = pinned.lane(source, target, lanes.setdefault(chain, len(lanes)))
+        elif pinned:
+            corners = scene.between(source, target)
         number = f"-{edges[0].position}" if len(edges) == 1 else ""  # an operation may read one value twice
-        dot.edge(source, target, id=f"{source}-{target}{number}", edgetooltip=names.told_edges(edges), **look)
-    return str(dot.source)
+        scene.add(_edge(f"{source}-{target}{number}", source, target, edges, corners, names, theme, weigh))
+    return scene
 
 
-def _closed_scope(vertex: Vertex, depth: int | None) -> ScopePath | None:
-    return vertex.scope[: depth + 1] if depth is not None and len(vertex.scope) > depth else None
+def closed_scopes(
+    graph: tg.Graph, depth: int | None = None, collapse: tuple[str, ...] = ()
+) -> dict[int, ScopePath | None]:
+    """For each vertex the outermost closed scope it is in: those deeper than ``depth``, and the modules named.
+
+    A module is named as its scope is, ``"lstm"``, or by the end of its path, ``"encoder/layers.0"``.
+    """
+    if depth is not None and depth < 0:
+        raise ValueError(f"depth counts the scopes to open, 0 or more, not {depth}")
+    found: dict[ScopePath, ScopePath | None] = {}
+    ends = [tuple(name.split("/")) for name in collapse]
+    known = {scope[:k] for scope in {vertex.scope for vertex in graph.vertices} for k in range(1, len(scope) + 1)}
+    for name, end in zip(collapse, ends, strict=True):
+        if not any(scope[-len(end) :] == end for scope in known):
+            there = ", ".join(sorted({scope[-1] for scope in known if not scope[-1].startswith("t=")})) or "none"
+            raise ValueError(f"no module {name!r} to collapse in this graph; there are {there}")
+
+    def closed(scope: ScopePath) -> ScopePath | None:
+        for k in range(1, len(scope) + 1):
+            if (depth is not None and k > depth) or any(scope[max(0, k - len(end)) : k] == end for end in ends):
+                return scope[:k]
+        return None
+
+    for vertex in graph.vertices:
+        if vertex.scope not in found:
+            found[vertex.scope] = closed(vertex.scope)
+    return {vertex.id: found[vertex.scope] for vertex in graph.vertices}
 
 
-# Nodes, and the clusters around them
+# Nodes, and the frames around them
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A node of the picture: the clusters it is in, what it looks like, and the first vertex that it stands for."""
+    """A node of the picture: the frames it is in, what it looks like, and the first vertex that it stands for."""
 
     scope: ScopePath
-    look: dict[str, str]
+    look: Node
     vertex: Vertex
 
 
@@ -96,33 +110,35 @@ def _nodes(graph: tg.Graph, names: Names, boxes: Boxes, theme: Theme) -> dict[st
     closed: dict[ScopePath, list[int]] = {}
     merged = _merged(graph)
 
-    def clusters_of(scope: ScopePath) -> ScopePath:
+    def frames_of(scope: ScopePath) -> ScopePath:
         return tuple(name for k, name in enumerate(scope) if scope[: k + 1] not in merged)
 
     for vertex in graph.vertices:
         box = boxes[vertex.id]
         if box is None:
-            look = {**_look(vertex, names, theme), "tooltip": names.told(vertex)}
-            drawn[f"v{vertex.id}"] = Drawn(clusters_of(vertex.scope), look, vertex)
+            drawn[f"v{vertex.id}"] = Drawn(frames_of(vertex.scope), _look(vertex, names, theme), vertex)
         else:
             closed.setdefault(box, []).append(vertex.id)
     for box, inside in closed.items():
-        look = {
-            "label": text(box[-1], counted(len(inside), "vertex", "vertices")), "shape": "box3d", "style": "filled",
-            "fillcolor": theme.panel, "color": theme.weights, "tooltip": text("/".join(box)),
-        }  # fmt: skip
-        drawn[f"scope_of_v{inside[0]}"] = Drawn(clusters_of(box[:-1]), look, graph.vertices[inside[0]])
+        name = f"scope_of_v{inside[0]}"
+        words = rows(brief(box[-1]), counted(len(inside), "vertex", "vertices"))
+        look = Node(name, None, (30, 30), words, "block", theme.weights, theme.panel, told=("/".join(box),))
+        drawn[name] = Drawn(frames_of(box[:-1]), look, graph.vertices[inside[0]])
     return drawn
 
 
-def _spots(graph: tg.Graph, names: Names, drawn: Mapping[str, Drawn]) -> dict[str, Spot]:
+def _words(node: Node) -> list[str]:
+    return ["".join(span.text for span in row) for row in node.rows]
+
+
+def _spots(names: Names, drawn: Mapping[str, Drawn]) -> dict[str, Spot]:
     """What a layout of our own needs of each node: a block is a time step, or a run of what is made in one scope."""
     spots: dict[str, Spot] = {}
     blocks: dict[tuple[ScopePath, int], int] = {}
     run, last = 0, ScopePath()
     for name, node in sorted(drawn.items(), key=lambda item: item[1].vertex.id):
         vertex = node.vertex
-        width = max(27.0, width_of_text(max(node.look["label"].split("\\n"), key=len), 12) + 14)
+        width = max(27.0, width_of_text(max(_words(node.look), key=len), 12) + 14)
         if is_leaf(vertex) and not vertex.scope and not names.is_start(vertex):
             spots[name] = Spot(width, None)
             continue
@@ -136,34 +152,42 @@ def _spots(graph: tg.Graph, names: Names, drawn: Mapping[str, Drawn]) -> dict[st
     return spots
 
 
-def _add_nodes(dot: graphviz.Digraph, drawn: Mapping[str, Drawn], pinned: Places | None, theme: Theme) -> None:
-    members: dict[ScopePath, list[str]] = {}  # of every cluster, those deeper inside included
+def _placed(name: str, node: Drawn, pinned: Places | None, frame: str) -> Node:
+    """A node in its place, if it has one; a leaf below all its readers is a bar."""
+    look = node.look
+    if pinned is None:
+        wide = 0.0 if look.shape == "disc" else width_of_text(max(_words(look), key=len), 11) + 16
+        size = (max(wide, look.size[0]), max(look.size[1], 16.0 * len(look.rows) + 6))
+        return replace(look, id=name, size=size, frame=frame)
+    if name in pinned.bars:
+        size = pinned.widths[name], float(BAR)
+        bar = replace(look, shape="round" if look.shape == "hexagon" else look.shape, width=1, left=True)
+        return replace(bar, id=name, middle=pinned.middles[name], size=size, frame=frame)
+    height = 2 * HEIGHT / 3 if len(look.rows) < 2 else float(HEIGHT)
+    side = min(pinned.widths[name], 26.0)
+    size = (side, side) if look.shape == "disc" else (pinned.widths[name], height)
+    return replace(look, id=name, middle=pinned.middles[name], size=size, frame=frame)
+
+
+def _add_frames(scene: Scene, drawn: Mapping[str, Drawn], pinned: Places | None) -> dict[ScopePath, str]:
+    """A frame around what is in each scope; returns their ids."""
+    members: dict[ScopePath, list[str]] = {}  # of every frame, those deeper inside included
     for name, node in drawn.items():
         for length in range(1, len(node.scope) + 1):
             members.setdefault(node.scope[:length], []).append(name)
-    clusters = {(): dot, **{scope: _cluster(k, scope, theme) for k, scope in enumerate(members, start=1)}}
-    for name, node in drawn.items():
-        look = dict(node.look)
-        if pinned:
-            x, y = pinned.middles[name]
-            look |= {"pos": f"{x:g},{y:g}", "width": f"{pinned.widths[name] / POINTS_PER_INCH:.3f}"}
-            height = BAR if name in pinned.bars else 2 * HEIGHT / 3 if "\\n" not in node.look["label"] else HEIGHT
-            look |= {"fixedsize": "true", "height": f"{height / POINTS_PER_INCH:.3f}"}
-            if name in pinned.bars:
-                look["label"] = f"  {look['label']}\\l"
-            if name in pinned.bars and look.get("shape") == "hexagon":
-                look |= {"shape": "box", "style": "rounded,filled", "penwidth": "1"}
-        clusters[node.scope].node(name, id=name, **look)
-    if pinned:
-        for scope, names in members.items():
-            inner = max(len(drawn[name].scope) for name in names) - len(scope)
-            clusters[scope].attr(bb=",".join(f"{edge:g}" for edge in pinned.around(names, inner)))
-    for scope in sorted(members, key=len, reverse=True):  # inner ones first: what is put in is put in as it is
-        clusters[scope[:-1]].subgraph(clusters[scope])
+    theme, ids = scene.theme, {ScopePath(): ""}
+    for number, scope in enumerate(sorted(members, key=len), start=1):
+        ids[scope] = f"scope_{number}"
+        inner = max(len(drawn[name].scope) for name in members[scope]) - len(scope)
+        box = pinned.around(members[scope], inner) if pinned else None
+        caption: Row = (Span(brief(scope[-1]), 11, theme.quiet),)
+        fill = theme.panel if len(scope) % 2 else theme.paper
+        scene.add(Frame(ids[scope], box, fill, theme.frame, caption, ("/".join(scope),), ids[scope[:-1]]))
+    return ids
 
 
 def _merged(graph: tg.Graph) -> set[ScopePath]:
-    """The scopes that get no cluster of their own: the only one in a time step has nothing to tell apart."""
+    """The scopes that get no frame of their own: the only one in a time step has nothing to tell apart."""
     steps = {
         vertex.scope[:k]
         for vertex in graph.vertices
@@ -178,46 +202,36 @@ def _merged(graph: tg.Graph) -> set[ScopePath]:
     return {scope for scopes in inner.values() if len(scopes) == 1 for scope in scopes}
 
 
-def _cluster(number: int, scope: ScopePath, theme: Theme) -> graphviz.Digraph:
-    cluster = graphviz.Digraph(f"cluster_{number}")
-    cluster.attr(
-        label=text(scope[-1]), labeljust="l", labelloc="t", style="rounded,filled", color=theme.frame, penwidth="1.2",
-        fillcolor=theme.panel if len(scope) % 2 else theme.paper, fontcolor=theme.quiet, id=f"scope_{number}",
-        tooltip=text("/".join(scope)),
-    )  # fmt: skip
-    return cluster
-
-
-def _look(vertex: Vertex, names: Names, theme: Theme) -> dict[str, str]:
+def _look(vertex: Vertex, names: Names, theme: Theme) -> Node:
     """What a vertex looks like: its kind by shape and colour, its name and its operation as the label."""
-    name, symbol = names.of(vertex), SYMBOLS.get(vertex.op, vertex.op)
+    name, symbol = brief(names.of(vertex)), SYMBOLS.get(vertex.op, vertex.op)
+    told = names.told(vertex)
+
+    def node(words: tuple[Row, ...], shape: str, line: str, fill: str, **more: object) -> Node:
+        return Node("", None, (27, 22), words, shape, line, fill, told=told, **more)  # type: ignore[arg-type]  # a Shape
+
     if names.is_state(vertex):
         hue = theme.carried if vertex.label == "c" else theme.gated
-        label = text(name) if is_leaf(vertex) else text(name, symbol)
-        return {"label": label, "penwidth": "2", "color": hue, "fillcolor": theme.filled(hue)}
+        words = rows(name or vertex.kind) if is_leaf(vertex) else rows(*filter(None, [name, symbol]))
+        return node(words, "round", hue, theme.filled(hue), width=2.0)
     if vertex.kind == "parameter":
-        fill = theme.filled(theme.weights)
-        return {"label": text(name or "leaf"), "shape": "hexagon", "style": "filled", "margin": "0.02",
-                "color": theme.weights, "fillcolor": fill}  # fmt: skip
+        return node(rows(name or "leaf"), "hexagon", theme.weights, theme.filled(theme.weights))
     if vertex.kind == "input":
-        return {
-            "label": text(name),
-            "shape": "cds",
-            "style": "filled",
-            "color": theme.weights,
-            "fillcolor": theme.panel,
-        }
+        return node(rows(name), "flag", theme.weights, theme.panel)
     if vertex.kind == "constant":
-        return {"label": "constant", "style": "rounded,dashed", "color": theme.weights, "fontcolor": theme.quiet}
-    label = text(*filter(None, [name, symbol]))
+        cut = "detached" in vertex.params
+        words = rows(
+            *(["✂ detached", name] if cut and name else ["✂ detached"] if cut else ["constant"]), colour=theme.quiet
+        )
+        return node(words, "round", theme.weights, theme.paper, dashed=True)
+    words = rows(*filter(None, [name, symbol]))
     if names.is_result(vertex):
-        return {"label": label, "color": theme.loss, "fillcolor": theme.loss, "fontcolor": theme.on_loss}
+        words = rows(*filter(None, [name, symbol]), colour=theme.on_loss)
+        return node(words, "round", theme.loss, theme.loss)
     if name:
         hue = {"sigmoid": theme.gate, "tanh": theme.candidate}.get(vertex.op, theme.ink)
-        fill = theme.paper if hue == theme.ink else theme.filled(hue)
-        return {"label": label, "style": "filled", "color": hue, "fillcolor": fill}
-    round_one = {"shape": "circle", "margin": "0", "width": "0.36", "fixedsize": "true"} if len(symbol) == 1 else {}
-    return {"label": label, "color": theme.ink, **round_one}
+        return node(words, "box", hue, theme.paper if hue == theme.ink else theme.filled(hue))
+    return node(words, "disc" if len(symbol) == 1 else "round", theme.ink, theme.paper)
 
 
 # Lines
@@ -245,16 +259,25 @@ def _lines(graph: tg.Graph, boxes: Boxes) -> Iterator[tuple[str, str, list[Graph
         yield source, target, edges
 
 
-def _look_of_line(edges: list[GraphEdge], names: Names, theme: Theme) -> dict[str, str]:
-    """Colour and dash of a line, and what makes a layout of it in which time runs to the right."""
+def _edge(
+    name: str, source: str, target: str, edges: list[GraphEdge], corners: tuple[tuple[float, float], ...],
+    names: Names, theme: Theme, weigh: Weigh | None,
+) -> Edge:  # fmt: skip
+    """A line in its colour, dash and width, with what makes a layout of it in which time runs to the right."""
     ends = [(names.vertices[edge.source], names.vertices[edge.target]) for edge in edges]
-    look = {"weight": "2"}
-    if all(names.is_shared(source) for source, _ in ends):
-        look = {"weight": "0", "penwidth": "0.8"}  # the weights must not pull every step to where they are
+    layout, colour, width, dashed = {"weight": "2"}, theme.weights, 1.1, False
+    if all(names.is_shared(vertex) for vertex, _ in ends):
+        layout, width = {"weight": "0"}, 0.8  # the weights must not pull every step to where they are
     if any(edge.tag == "carry" for edge in edges):
-        look = {"weight": "8", "color": theme.carried, "penwidth": "2.4"}
-    if any(None not in (pair := {source.step, target.step}) and len(pair) > 1 for source, target in ends):
-        look["minlen"] = "2"  # room for the next step's input, so that the steps stand side by side
-    if not any(source.requires_grad for source, _ in ends):
-        look = {"color": theme.forward, **look, "style": "dashed"}
-    return look
+        layout, colour, width = {"weight": "8"}, theme.carried, 2.4
+    if any(None not in (pair := {one.step, other.step}) and len(pair) > 1 for one, other in ends):
+        layout["minlen"] = "2"  # room for the next step's input, so that the steps stand side by side
+    if not any(vertex.requires_grad for vertex, _ in ends):
+        colour, dashed = theme.forward, True
+    told = names.told_edges(edges)
+    weighed = weigh(edges) if weigh else None
+    if weighed:
+        width, colour, dashed, data = weighed
+        told = (f"‖∇‖ {float(data['norm']):.3g}", *told)
+        return Edge(name, source, target, corners, colour, width, dashed, "source", told=told, data=data, layout=layout)
+    return Edge(name, source, target, corners, colour, width, dashed, open=True, told=told, layout=layout)

@@ -1,4 +1,4 @@
-"""Picture: DOT text that knows how to show itself in a notebook and how to get into a file."""
+"""Picture: a scene that knows how to show itself in a notebook and how to get into a file."""
 
 from __future__ import annotations
 
@@ -8,32 +8,51 @@ import re
 import tempfile
 import warnings
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from viz.dot import dot_of
 from viz.render import NoGraphvizError, render
+from viz.scene import Scene
+from viz.style import printable, stylesheet
+from viz.svg import svg_of
 
-OURS = (b'digraph "graph" {', b"digraph cell {")  # how our texts begin
+OURS = b'digraph "graph" {'  # how our texts begin
 SUFFIXES = (".svg", ".png", ".pdf", ".gv", ".dot")
 MANY_NODES = 500  # above this a PNG takes a while, and cairo may scale it down
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing: ``source`` is DOT text, ``description`` says the same in words."""
+    """A drawing, that tells its ``description`` in words and its ``source`` as DOT text.
 
-    source: str
+    SVG of a picture whose places we know is written here, without any other program.
+    """
+
+    scene: Scene = field(repr=False)
     title: str
     description: str
-    nodes: int = field(default=0, repr=False)
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes it has."""
+        return len(self.scene.nodes)
+
+    @cached_property
+    def source(self) -> str:
+        """The drawing as DOT text, the same for the same graph in any process."""
+        return dot_of(self.scene)
 
     @cached_property
     def svg(self) -> str:
         """The drawing as SVG that fits any width, with title and description for those who cannot see it."""
-        return self_describing(render(self.source, "svg").decode(), self.title, self.description)
+        scene = replace(self.scene, title=self.title, description=self.description)
+        if scene.pinned:
+            return svg_of(scene)
+        return self_describing(render(self.source, "svg").decode(), scene)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture in the format of the suffix, whole or not at all; returns the path that was written.
@@ -86,15 +105,17 @@ class Picture:
         }
 
 
-def self_describing(svg: str, title: str, description: str) -> str:
+def self_describing(svg: str, scene: Scene) -> str:
     """Graphviz's SVG as wide as the page lets it be, with our title and description in place of its own."""
     svg = svg[svg.index("<svg") :]
+    style = f"\n<style>{stylesheet()}</style>" if scene.theme.adapts else ""
     svg = re.sub(r"<title>.*?</title>\n?", "", svg, count=1, flags=re.DOTALL)  # the graph's: a name nobody gave
     return re.sub(
         r'<svg width="([\d.]+)pt" height="[\d.]+pt"(.*?)>',
         lambda found: (
-            f'<svg width="100%" style="max-width:{found[1]}pt;height:auto" role="img"{found[2]}>\n'
-            f"<title>{html.escape(title)}</title>\n<desc>{html.escape(description)}</desc>"
+            f'<svg width="100%" style="max-width:{found[1]}pt;height:auto" role="img" class="viz"{found[2]}>\n'
+            f"<title>{html.escape(printable(scene.title))}</title>\n"
+            f"<desc>{html.escape(printable(scene.description))}</desc>{style}"
         ),
         svg,
         count=1,

@@ -6,14 +6,11 @@ a bar as wide as its readers are apart, so a layout is two passes over the lines
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import TypeAlias
+from functools import cached_property
 
-Place: TypeAlias = tuple[float, float]
-Box: TypeAlias = tuple[float, float, float, float]  # left, bottom, right, top
+from viz.scene import Box, Place
 
 GAP, ROW, HEIGHT = 30, 46, 30  # points: between columns, from row to row, of a node
 BETWEEN, BAR = 44, 20  # between blocks; the height of a bar
@@ -37,17 +34,22 @@ class Places:
     lefts: dict[str, float] = field(default_factory=dict)  # of the column that a node is in
     bars: dict[str, int] = field(default_factory=dict)  # a bar -> its row, from the top
 
-    def riser(self, bar: str, target: str) -> str:
+    def riser(self, bar: str, target: str) -> tuple[Place, ...]:
         """The way of a line from a bar: up the gap beside the target's column, then to its left side."""
         x, y = self.middles[target]
         gap = self.lefts[target] - GAP / 2 + 6 * (self.bars[bar] % 3 - 1)  # so that W's and U's are not one
-        return _way((gap, self.middles[bar][1] + BAR / 2), (gap, y - 10), (x - self.widths[target] / 2, y))
+        return (gap, self.middles[bar][1] + BAR / 2), (gap, y - 10), (x - self.widths[target] / 2, y)
 
-    def lane(self, source: str, target: str, number: int) -> str:
+    def lane(self, source: str, target: str, number: int) -> tuple[Place, ...]:
         """The way of a line above all columns, as straight as a belt, in the lane of that number."""
         (x, y), (u, v) = self.middles[source], self.middles[target]
-        top = max(y for _, y in self.middles.values()) + HEIGHT / 2 + 8 + 7 * number
-        return _way((x, y + HEIGHT / 2), (x + 8, top), (u - 8, top), (u, v + HEIGHT / 2))
+        top = self.top + HEIGHT / 2 + 8 + 7 * number
+        return (x, y + HEIGHT / 2), (x + 8, top), (u - 8, top), (u, v + HEIGHT / 2)
+
+    @cached_property
+    def top(self) -> float:
+        """The middle of the highest row."""
+        return max(y for _, y in self.middles.values())
 
     def around(self, nodes: Iterable[str], depth: int) -> Box:
         """The frame around nodes, with room for as many frames inside it."""
@@ -123,14 +125,3 @@ def _put_bars(bars: Iterable[str], readers: Mapping[str, list[str]], found: Plac
         rows[row].append(span)
         found.middles[bar] = middle, bottom - row * (BAR + 10)
         found.bars[bar], found.widths[bar] = row, 2 * half
-
-
-def _way(*corners: Place) -> str:
-    """A line through these corners to an arrowhead at the last of them, as DOT has it: straight Bézier curves."""
-    *_, (x, y), (u, v) = corners
-    long = math.hypot(u - x, v - y) or 1.0
-    end = u - 5 * (u - x) / long, v - 5 * (v - y) / long  # where the arrowhead begins
-    points = [corners[0]]
-    for start, stop in pairwise([*corners[:-1], end]):
-        points += [start, stop, stop]
-    return f"e,{u:g},{v:g} " + " ".join(f"{x:g},{y:g}" for x, y in points)

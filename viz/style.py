@@ -6,10 +6,10 @@ Colours are Okabe & Ito's and Tol's, and every distinction is told by shape or d
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal, TypeAlias
 
-ThemeName: TypeAlias = Literal["light", "dark"]
+ThemeName: TypeAlias = Literal["light", "dark", "auto"]
 Colour: TypeAlias = str  # "#RRGGBB"
 
 FONT = "Helvetica,Arial,sans-serif"
@@ -37,6 +37,7 @@ class Theme:
     loss: Colour
     on_loss: Colour
     opacity: float  # of a box's filling
+    adapts: bool = False  # to the page that it is shown on
 
     def filled(self, hue: Colour) -> Colour:
         """The hue as a box's filling: thin on this paper."""
@@ -59,6 +60,7 @@ THEMES: dict[str, Theme] = {
         loss="#E5EAF0", on_loss="#111827", opacity=0.18,
     ),
 }  # fmt: skip
+THEMES["auto"] = replace(THEMES["light"], adapts=True)
 
 
 def theme_named(name: str) -> Theme:
@@ -76,6 +78,33 @@ def mixed(hue: Colour, ground: Colour, opacity: float) -> Colour:
     """
     pairs = [(int(hue[k : k + 2], 16), int(ground[k : k + 2], 16)) for k in (1, 3, 5)]
     return "#" + "".join(f"{round(opacity * top + (1 - opacity) * below):02X}" for top, below in pairs)
+
+
+def stylesheet() -> str:
+    """Rules that give each colour of the light theme its counterpart in the dark, where the reader's page is dark.
+
+    The colours become variables, which a page may set as it likes: ``--ink`` and so on, with a ``-fill`` and a
+    ``-text`` beside each hue.
+    """
+    light, dark = (shades(THEMES[name]) for name in ("light", "dark"))
+    first: dict[Colour, str] = {}  # roles that share a colour share a rule
+    for name, colour in light.items():
+        first.setdefault(colour, name)
+    rules = [
+        f'.viz [{attribute}="{colour}" i]{{{attribute}:var(--{name},{colour})}}'
+        for colour, name in first.items()
+        for attribute in ("fill", "stroke")
+    ]
+    dark_ones = ";".join(f"--{name}:{dark[name]}" for name in first.values())
+    return f"@media (prefers-color-scheme:dark){{.viz{{{dark_ones}}}}}" + "".join(rules)
+
+
+def shades(theme: Theme) -> dict[str, Colour]:
+    """Every colour a picture of this theme may use, by a name for it."""
+    plain = {f.name: str(getattr(theme, f.name)) for f in fields(theme) if f.name not in ("opacity", "adapts")}
+    hues = {name: plain[name] for name in ("carried", "gated", "weights", "gate", "candidate")}
+    fills = {f"{name}-fill": theme.filled(hue) for name, hue in hues.items()}
+    return plain | fills | {f"{name}-text": theme.spoken(hue) for name, hue in hues.items()}
 
 
 # The width scale: one for every picture, so that two of them can be compared
@@ -122,6 +151,15 @@ def number(x: float) -> str:
     return f"{digits}e{int(exponent):+d}".replace("-", "−")
 
 
+def number_of_points(x: float) -> str:
+    """A length or a place in points, to a tenth.
+
+    >>> number_of_points(12.04), number_of_points(-0.5)
+    ('12', '-0.5')
+    """
+    return f"{x:.1f}".removesuffix(".0")
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """So many of something, in figures.
 
@@ -134,10 +172,10 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 def percent(part: float) -> str:
     """A part of 1 as a whole percentage.
 
-    >>> percent(0.968), percent(-0.04)
-    ('97%', '−4%')
+    >>> percent(0.968), percent(-0.04), percent(-0.001)
+    ('97%', '−4%', '0%')
     """
-    return f"{100 * part:.0f}%".replace("-", "−")
+    return f"{100 * part:z.0f}%".replace("-", "−")
 
 
 def subscript(t: int) -> str:

@@ -2,16 +2,25 @@
 
 Positions are in points, y upwards, the origin at the step's left. What belongs into a box is said by what it reads:
 ``reads={"f", "c-"}`` is the computation, without a name of its own, that uses f and the previous c. Which boxes are
-joined is never said here: the edges come from the graph.
+joined is never said here: the edges come from the graph. A sibling cell is a template with the changed box.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-Look: TypeAlias = Literal["state", "gate", "candidate", "op", "product", "input"]
+from viz.scene import Place
+
+Look: TypeAlias = Literal["state", "gate", "candidate", "op", "product", "input", "cell"]
 Reads: TypeAlias = frozenset[str]
+Ways: TypeAlias = Mapping[tuple[str, str], tuple[Place, ...]]  # (source, target) -> corners; "c-" is the previous c
+
+SIZES: dict[Look, tuple[float, float]] = {
+    "state": (68, 42), "gate": (78, 30), "candidate": (78, 30), "product": (108, 48), "op": (28, 28), "input": (32, 23),
+    "cell": (62, 44),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,13 +33,19 @@ class Box:
     text: str = ""  # {t} and {p} stand for this and the previous step's index
     note: str = ""  # small, beside the name
     reads: tuple[Reads, ...] = ()  # unnamed computations that read just these belong here
+    wide: float = 0.0  # if not as wide as others of its look
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height."""
+        width, height = SIZES[self.look]
+        return self.wide or width, height
 
 
 @dataclass(frozen=True)
 class Template:
     """A cell's step as it is drawn."""
 
-    cell: str
     pitch: float  # from one step to the next
     top: float
     bottom: float
@@ -38,17 +53,23 @@ class Template:
     made_in: dict[str, str]  # a state -> the box of the operation that makes it
     belt: tuple[str, ...]  # the boxes along which a state is carried, its pill among them; () if nothing is
     belt_state: str
-    gate: str  # what the belt is multiplied by
-    derivative: str  # of the belt's next value by its last
-    carried: str  # the legend's word for the belt
-    gated: str
-    caption: tuple[float, float]  # where the derivative is written: x, and y of the line above
-    asides: dict[str, tuple[float, float]]  # where a loss that reads a state in the middle is drawn
+    gate: str = ""  # what the belt is multiplied by
+    derivative: str = ""  # of the belt's next value by its last
+    carried: str = ""  # the legend's word for the belt
+    gated: str = ""
+    caption: Place = (0, 0)  # where the derivative is written: x, and y of the line above
+    asides: Mapping[str, Place] = field(default_factory=dict)  # where a loss that reads a state on the way is drawn
+    ways: Ways = field(default_factory=dict)  # of the lines that are not straight
 
     @property
     def letters(self) -> tuple[str, ...]:
         """The names that a step has to have."""
         return tuple(name for name, box in self.boxes.items() if box.look in ("state", "gate", "candidate", "input"))
+
+    @property
+    def is_lstm(self) -> bool:
+        """Whether the letters are an LSTM's, whose c is written C."""
+        return "c" in self.made_in
 
     def box_of(self, reads: Reads) -> str | None:
         """The box for a computation without a name that reads just these."""
@@ -60,12 +81,16 @@ def _reads(*sets: str) -> tuple[Reads, ...]:
     return tuple(frozenset(names.split()) for names in sets)
 
 
+def sibling(template: Template, boxes: Mapping[str, Box], **changed: object) -> Template:
+    """The template with some boxes put in or replaced."""
+    return replace(template, boxes={**template.boxes, **boxes}, **changed)  # type: ignore[arg-type]  # its own fields
+
+
 _PREACTIVATION = _reads("x", "h-", "x h-", "")
 
 LSTM = Template(
-    cell="LSTM",
     pitch=442,
-    top=370,
+    top=386,
     bottom=-26,
     boxes={
         "x": Box(34, 0, "input"),
@@ -75,11 +100,11 @@ LSTM = Template(
         "g": Box(188, 124, "candidate", note="new"),
         "o": Box(188, 60, "gate", note="output"),
         "keep": Box(188, 300, "op", "⊙", reads=_reads("f c-")),
-        "write": Box(262, 152, "op", "⊙", reads=_reads("i g")),
+        "write": Box(262, 152, "op", "⊙", reads=_reads("i g", "f g")),
         "sum": Box(262, 300, "op", "+"),
         "c": Box(328, 300, "state"),
         "squash": Box(328, 180, "op", "tanh", reads=_reads("c")),
-        "show": Box(328, 60, "op", "⊙"),
+        "show": Box(328, 60, "op", "⊙", reads=_reads("o c")),
         "h": Box(392, 60, "state"),
     },
     made_in={"c": "sum", "h": "show"},
@@ -93,18 +118,40 @@ LSTM = Template(
     asides={"c": (392, 242), "h": (392, 0)},
 )
 
+PEEPHOLE = replace(
+    LSTM,
+    ways={
+        ("c-", "f"): ((-40, 268), (172, 268)),
+        ("c-", "i"): ((-40, 261), (136, 261), (136, 180)),
+        ("c", "o"): ((296, 262), (296, 96), (212, 96)),
+        ("weights", "f"): ((233, 236),),
+        ("weights", "i"): ((238, 180),),
+    },
+    derivative="belt: diag(f{t})",
+    gated="through gates, peepholes and hidden state: × σ′, tanh′, Uᵀ, p",
+)
+
+COUPLED = sibling(LSTM, {"i": Box(188, 180, "gate", note="= 1 − f")})
+
+PROJECTED = sibling(
+    LSTM,
+    {"project": Box(384, 60, "op", "Wₕ"), "h": Box(452, 60, "state")},
+    pitch=502,
+    made_in={"c": "sum", "h": "project"},
+    asides={"c": (452, 242), "h": (452, 0)},
+)
+
 GRU = Template(
-    cell="GRU",
     pitch=500,
-    top=366,
+    top=386,
     bottom=-26,
     boxes={
         "x": Box(30, 34, "input"),
         "zed": Box(66, 96, "product", "Wx{t} + b, Uh{p}", reads=_PREACTIVATION),
-        "z": Box(204, 236, "gate", note="keep σ"),
-        "n": Box(204, 160, "candidate", note="new tanh", reads=_reads("x r h-")),
+        "z": Box(204, 236, "gate", note="keep"),
+        "n": Box(204, 160, "candidate", note="new", reads=_reads("x r h-")),
         "reset": Box(204, 96, "op", "⊙", reads=_reads("r h-")),
-        "r": Box(204, 26, "gate", note="reset σ"),
+        "r": Box(204, 26, "gate", note="reset"),
         "keep": Box(204, 300, "op", "⊙", reads=_reads("z h-")),
         "write": Box(300, 160, "op", "⊙", reads=_reads("z", "z n")),
         "sum": Box(300, 300, "op", "+"),
@@ -121,8 +168,13 @@ GRU = Template(
     asides={"h": (374, 240)},
 )
 
+RESET_BEFORE = sibling(
+    GRU,
+    {"reset": Box(204, 96, "op", "⊙ U", reads=_reads("r h-"))},
+    ways={("h-", "reset"): ((-26, 262), (142, 262), (142, 118))},
+)
+
 RNN = Template(
-    cell="RNN",
     pitch=330,
     top=126,
     bottom=-26,
@@ -135,12 +187,27 @@ RNN = Template(
     made_in={"h": "squash"},
     belt=(),
     belt_state="h",
-    gate="",
-    derivative="",
-    carried="",
     gated="through the hidden state: × tanh′, Uᵀ",
-    caption=(0, 0),
     asides={"h": (264, 0)},
 )
 
-TEMPLATES = {template.cell: template for template in (LSTM, GRU, RNN)}
+TEMPLATES = {
+    "LSTMCell": LSTM, "SeparateLSTMCell": LSTM, "PeepholeLSTMCell": PEEPHOLE, "CoupledLSTMCell": COUPLED,
+    "ProjectedLSTMCell": PROJECTED, "GRUCell": GRU, "ResetBeforeGRUCell": RESET_BEFORE, "RNNCell": RNN,
+}  # fmt: skip
+
+
+def with_masks(template: Template, states: tuple[str, ...], room: float = 62) -> Template:
+    """The template with a box before each of these states where a mask chooses between the new value and the old.
+
+    The old value comes by a way of its own past the step, for a step that is masked is no step for it.
+    """
+    boxes, ways = dict(template.boxes), dict(template.ways)
+    for name in states:
+        box = template.boxes[name]
+        boxes[f"hold_{name}"] = Box(box.x, box.y, "op", "mask")
+        boxes[name] = replace(box, x=box.x + room)
+        lane = box.y + (36 if name == template.belt_state else -38)
+        ways[f"{name}-", f"hold_{name}"] = ((-30, lane), (box.x, lane))
+    asides = {name: (x + room, y) for name, (x, y) in template.asides.items()}
+    return replace(template, boxes=boxes, ways=ways, pitch=template.pitch + room, asides=asides)

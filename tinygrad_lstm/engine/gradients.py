@@ -137,9 +137,12 @@ class BackwardEvent(NamedTuple):
 
 
 def backward_events(
-    loss: Tensor, gradient: TensorLike = None, retain_graph: bool | None = None, create_graph: bool = False
-) -> Iterator[BackwardEvent]:
+    loss: Tensor, gradient: TensorLike = None, retain_graph: bool | None = None, create_graph: bool = False,
+    *, accumulate: bool = True,
+) -> Iterator[BackwardEvent]:  # fmt: skip
     """``loss.backward()``, one node at a time: take all the events and every leaf's ``grad`` has been added to.
+
+    With ``accumulate=False`` nothing is added anywhere: for whoever only watches.
 
     Raises GradError where no gradient is needed, the graph was freed, or a kept value was changed.
 
@@ -156,10 +159,10 @@ def backward_events(
     if not loss.requires_grad:
         raise GradError("backward_events() of a tensor that depends on nothing that requires a gradient")
     retain = create_graph if retain_graph is None else retain_graph
-    return _events(loss, seed(loss, gradient, create_graph), retain, handle if create_graph else None)
+    return _events(loss, seed(loss, gradient, create_graph), retain, handle if create_graph else None, accumulate)
 
 
-def _events(loss: Tensor, first: Any, retain: bool, wrap: Wrap | None) -> Iterator[BackwardEvent]:
+def _events(loss: Tensor, first: Any, retain: bool, wrap: Wrap | None, adds: bool) -> Iterator[BackwardEvent]:
     contributions: list[Contribution] = []
     outer = current_hook.get()
 
@@ -170,7 +173,7 @@ def _events(loss: Tensor, first: Any, retain: bool, wrap: Wrap | None) -> Iterat
         return g
 
     for node, g in backpropagate([loss.source], [first], retain_graph=retain, wrap=wrap, hook=watch, indexed=True):
-        if node.op is None or node.retains_grad:
+        if adds and (node.op is None or node.retains_grad):
             accumulate(node, g)
         freed = node.plan.keep if node.plan is not None and not retain else ()
         yield BackwardEvent(node, g, tuple(contributions), freed)

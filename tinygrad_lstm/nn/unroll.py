@@ -51,6 +51,7 @@ class Chain:
     steps: Sequence[Step]
     output: Tensor  # h at every step (T, B, H)
     state: State  # after the last step
+    reverse: bool = False  # whether time ran from T to 1
 
     def __getitem__(self, name: str) -> Tensor:
         """One name at every step: (T, B, H)."""
@@ -222,4 +223,4 @@ def unroll(
     if reverse:
         steps.reverse()
         outputs.reverse()
-    return Chain(cell, initial, tuple(steps), stack(outputs), state)
+    return Chain(cell, initial, tuple(steps), stack(outputs), state, reverse)

@@ -1,0 +1,127 @@
+"""The lines of a band and what they lead to: the shared weights, the loss, the layer above, the next step."""
+
+from __future__ import annotations
+
+from viz.band import BAR_HEIGHT, BAR_Y, Band
+from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line
+from viz.scene import Curve, Edge, Node, Place, Span
+from viz.style import in_words
+from viz.svg import head
+
+ASIDE, LOSS = (26, 20), (84, 36)  # sizes of the pills of a loss
+LOSS_X = 60  # the middle of the loss, from the panel's edge
+
+
+def draw_weights(band: Band) -> None:
+    """One bar for the weights that all steps share."""
+    theme = band.theme
+    left, right = 8.0, band.columns.right - 16
+    said = "one set of weights" + (", used at every step" if band.unrolled.last > 1 else "")
+    if (arrows := band.paint.sum_of_arrows()) > 1:
+        said += f": ∂L/∂W is the sum of the {in_words(arrows)} arrows"
+    row = Span(", ".join(band.unrolled.parameters.values()), 12, bold=True), Span(f"\u00a0\u00a0\u00a0{said}", 12, theme.quiet)  # fmt: skip
+    middle = ((left + right) / 2, band.base + band.template.bottom + BAR_Y)
+    rows = (row,) if right - left > 7 * sum(len(span.text) for span in row) else (row[:1],)
+    fill = theme.filled(theme.weights)
+    told = ("the cell's parameters", said)
+    band.scene.add(Node(f"{band.prefix}weights", middle, (right - left, BAR_HEIGHT), rows, "round", theme.weights, fill, told=told))  # fmt: skip
+
+
+def draw_scissors(band: Band, role: str, t: int) -> None:
+    """Where something detached is read: the history ends here."""
+    x, y = band.place(role, t)
+    width, height = band.template.boxes[role].size
+    name, theme = f"{band.prefix}cut_{role}_{t}", band.theme
+    words = (Span("✂", 14, theme.carried), Span(" detached", 10, theme.quiet))
+    told = ("cut by detach(): no gradient goes on from here",)
+    band.scene.add(Node(name, (x, y + height / 2 + 9), (max(width, 64), 14), (words,), shape="text", told=told))
+
+
+def draw_loops(band: Band) -> None:
+    """What makes a rolled cell roll: its states are those of the step before the next."""
+    for name in band.template.made_in:
+        (x, y), (u, v) = band.place(name, 1), band.place(name, 0)
+        above = name == band.template.belt_state
+        lane = band.top + 18 if above else band.base + band.template.bottom - 14
+        edge = 21 if above else -21
+        way = ((x, y + edge), (x, lane), (u, lane), (u, v + edge))
+        hue = band.theme.carried if name == "c" else band.theme.gated
+        told = ("the next step begins with it",)
+        band.scene.add(Curve(way, hue, 1.6, dashed=name != "c", told=told))
+        band.scene.add(Curve(head(way, 9, 4), hue, 1, closed=True))
+
+
+def draw_line(band: Band, line: Line) -> None:
+    """One line, as its paint has it."""
+    (source, t), (target, u) = line.source, line.target
+    if target == ABOVE or (target == OUTSIDE and not _loss(band, line)):
+        return
+    start, stop = band.anchor(source, t, target), band.anchor(target, u, source)
+    corners = band.corners(line)
+    if source == WEIGHTS:
+        x, _ = corners[0] if corners else band.scene.nodes[stop].middle or (0.0, 0.0)
+        band.point(start, (x, band.base + band.template.bottom + BAR_Y + BAR_HEIGHT / 2))
+    draw(band, line, start, stop, corners)
+
+
+def draw(band: Band, line: Line, start: str, stop: str, corners: tuple[tuple[float, float], ...]) -> None:
+    """Draw a line between two nodes."""
+    stroke = band.paint.stroke(line)
+    way = band.scene.between(start, stop, *corners)
+    if band.is_fan(line):
+        way = band.fanned(line, start, stop)
+    band.scene.add(
+        Edge(f"{start}-{stop}", start, stop, way, stroke.colour, stroke.width, stroke.dashed, stroke.head, stroke.open,
+             stroke.told, {**stroke.data, "source": start, "target": stop})
+    )  # fmt: skip
+
+
+def _loss(band: Band, line: Line) -> bool:
+    """The loss that a line leads to: a pill at the end, a small one at a state on the way; False if none is drawn."""
+    name, t = line.source
+    end = band.anchor(OUTSIDE, t, name)
+    if name == "fold_out":
+        left, _, right, _ = band.fold_box(t)
+        state = next(iter(band.unrolled.chain.cell.states))
+        band.point(f"{band.prefix}fold_out_{t}", ((left + right) / 2, band.height(state)))
+        _pill(band, end, ((left + right) / 2, band.height(state) - 50), "L", ASIDE, 10)
+    elif not band.ends(name, t):
+        box = band.template.boxes[name]
+        _pill(band, end, band.at(band.template.asides.get(name, (box.x, box.y - 50)), t), "L", ASIDE, 10)
+    elif words := band.paint.loss():
+        x = band.columns.right - 16 + LOSS_X if not band.mirrored else 8 - LOSS_X
+        _pill(band, end, (x, band.height(name)), words, LOSS, 12)
+    else:
+        return False
+    return True
+
+
+def _pill(band: Band, name: str, middle: Place, words: str, size: tuple[float, float], text: float) -> None:
+    """A loss; its letter is bold where its value stands beside it."""
+    theme = band.theme
+    first, *rest = words.split(" ", 1)
+    row = [
+        Span(first, text, theme.on_loss, bold=bool(rest)),
+        *(Span(f"\u00a0{more}", text, theme.on_loss) for more in rest),
+    ]
+    band.scene.add(Node(name, middle, size, (tuple(row),), "round", theme.loss, theme.loss))
+
+
+def draw_link(band: Band, above: Band, line: Line) -> None:
+    """A state's way into the layer above: up between the panels, and to that step's input."""
+    (name, t), step = line.source, line.target[1]
+    x, y = band.place(name, t) if name != "fold_out" else (0.0, 0.0)
+    gutter = above.base + above.template.bottom - (8 if not band.mirrored else 15)
+    lane = y + (40 if name != band.template.belt_state else -34)
+    if name == "fold_out":
+        box = band.fold_box(t)
+        start, stop, into = f"{band.prefix}fold_out_{t}", f"{above.prefix}fold_in_{t}", (box[0] + box[2]) / 2
+        band.point(start, (into, band.top))
+        above.point(stop, (into, above.base + above.template.bottom))
+        draw(band, line, start, stop, ())
+        return
+    left = band.columns.lefts[t]
+    gap = left + band.template.pitch - 4 if not band.mirrored else left - 4
+    into, _ = above.place("x", step)
+    corners = ((x, lane), (gap, lane), (gap, gutter), (into, gutter))
+    draw(band, line, f"{band.prefix}{name}_{t}", f"{above.prefix}x_{step}", corners)

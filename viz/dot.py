@@ -1,0 +1,166 @@
+"""A scene as DOT text, for whoever wants to go on with it in Graphviz, and for PNG and PDF.
+
+Where nodes have their places, ``layout=nop2`` makes Graphviz keep them, lines included; where they have none, its own
+layout finds them, helped by ``newrank``. Quoting is the graphviz package's.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+
+import graphviz
+
+from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene
+from viz.style import FONT, POINTS_PER_INCH, number_of_points, printable
+from viz.svg import hatching, shortened
+
+SHAPES = {"box": "box", "round": "box", "disc": "circle", "hexagon": "hexagon", "flag": "cds", "block": "box3d", "text": "plaintext"}  # fmt: skip
+
+
+def dot_of(scene: Scene) -> str:
+    """The scene as DOT text.
+
+    >>> from viz.style import THEMES
+    >>> scene = Scene(THEMES["light"])
+    >>> scene.add(Node("a", (1.0, 2.0), (36, 18)))
+    >>> print(dot_of(scene).splitlines()[-2].strip())
+    a [label="" color="#1F2933" fillcolor="#FFFFFF" fixedsize=true height=0.25 id=a penwidth=1.3 pos="1,2" ... width=0.5]
+    """
+    dot, theme = graphviz.Digraph("graph"), scene.theme
+    dot.attr("graph", bgcolor=theme.paper, fontname=FONT, fontsize="11", fontcolor=theme.quiet, pad="0.28")
+    if scene.pinned:
+        dot.attr("graph", layout="nop2", splines="line", outputorder="edgesfirst")
+    else:
+        dot.attr("graph", rankdir="LR", newrank="true", nodesep="0.18", ranksep="0.34")
+    dot.attr("node", fontname=FONT, fontsize="12", fontcolor=theme.ink, shape="box", style="filled", margin="0.09,0.04")
+    dot.attr("edge", fontname=FONT, fontsize="10")
+    clusters = {"": dot} | {frame.id: _cluster(k, frame, scene) for k, frame in enumerate(scene.frames)}
+    for node in scene.nodes.values():
+        clusters[node.frame].node(node.id, **_node(node, scene))
+    for frame in reversed(scene.frames):  # inner ones first: what is put in is put in as it is
+        clusters[frame.parent].subgraph(clusters[frame.id])
+    for edge in scene.edges:
+        dot.edge(edge.source, edge.target, **_edge(edge))
+    curves = scene.curves + [curve for frame in scene.frames for curve in _hatch(frame)]
+    for k, curve in enumerate(curves):
+        _curve(dot, f"curve_{k}", curve)
+    return str(dot.source)
+
+
+def text(lines: Iterable[str]) -> str:
+    r"""Lines of text that DOT takes as they are: whatever is in them, it is no markup, entity or escape.
+
+    >>> print(text(["<a> & b", r"C:\new"]))
+    <a> &amp; b\nC:\\new
+    """
+    escaped = (str(graphviz.escape(printable(line))).replace("&", "&amp;") for line in lines)
+    return graphviz.nohtml("\\n".join(escaped))  # type: ignore[no-any-return]
+
+
+def _cluster(number: int, frame: Frame, scene: Scene) -> graphviz.Digraph:
+    cluster = graphviz.Digraph(f"cluster_{number}")
+    cluster.attr(
+        style="rounded,filled", fillcolor=frame.fill, color=frame.line, penwidth="1.2", id=frame.id, labelloc="t",
+        labeljust="l", label=_markup([frame.caption], scene) if frame.caption else "", tooltip=text(frame.told),
+    )  # fmt: skip
+    if frame.box:
+        left, bottom, right, top = frame.box
+        cluster.attr(bb=",".join(map(number_of_points, frame.box)))
+        if frame.caption:
+            wide = sum(0.55 * span.size * len(span.text) for span in frame.caption)
+            cluster.attr(lp=f"{number_of_points(left + 14 + wide / 2)},{number_of_points(top - 14)}")
+    return cluster
+
+
+def _node(node: Node, scene: Scene) -> dict[str, str]:
+    looks = [word for word, there in (("rounded", node.shape == "round"), ("filled", node.fill), ("dashed", node.dashed)) if there]  # fmt: skip
+    label = {"label": _label(node, scene), "shape": SHAPES[node.shape], "id": node.id}
+    look = {"style": ",".join(looks), "penwidth": f"{node.width:g}", "color": node.line or scene.theme.ink}
+    look |= {"fillcolor": node.fill or scene.theme.paper, "tooltip": text(node.told)}
+    if node.shape == "text":
+        look = {"style": "", "tooltip": text(node.told), "margin": "0"}
+    elif not node.line:
+        look["color"] = node.fill or "transparent"
+    width, height = (f"{points / POINTS_PER_INCH:.3g}" for points in node.size)
+    if node.middle is None:
+        fixed = {"fixedsize": "true"} if node.shape == "disc" else {}
+        return {**label, **look, "width": width, "height": height, **fixed}
+    x, y = map(number_of_points, node.middle)
+    return {**label, **look, "pos": f"{x},{y}", "width": width, "height": height, "fixedsize": "true"}
+
+
+def _label(node: Node, scene: Scene) -> str:
+    """Plain text where one look is enough, markup where there are several, or where the text begins at the left."""
+    spans = [span for row in node.rows for span in row]
+    if not spans:
+        return ""
+    plain = all(len(row) == 1 for row in node.rows) and len({(s.size, s.colour, s.bold, s.italic) for s in spans}) == 1
+    if plain and not node.left and (spans[0].size, spans[0].colour, spans[0].bold, spans[0].italic) == (12, "", False, False):  # fmt: skip
+        return text(span.text for span in spans)
+    markup = _markup(node.rows, scene)
+    if not node.left:
+        return markup
+    inner = markup[1:-1]
+    return (
+        f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'
+        f'<TD ALIGN="LEFT" WIDTH="{node.size[0]:g}">{inner}</TD></TR></TABLE>>'
+    )
+
+
+def _markup(rows: Iterable[Row], scene: Scene) -> str:
+    def run(span_text: str, size: float, colour: str, bold: bool, italic: bool) -> str:
+        words = html.escape(printable(span_text)).replace(" ", "&#160;")
+        words = f"<B>{words}</B>" if bold else words
+        words = f"<I>{words}</I>" if italic else words
+        return f'<FONT POINT-SIZE="{size:g}" COLOR="{colour or scene.theme.ink}">{words}</FONT>'
+
+    lines = ("".join(run(s.text, s.size, s.colour, s.bold, s.italic) for s in row) for row in rows)
+    return f"<{'<BR/>'.join(lines)}>"
+
+
+def _edge(edge: Edge) -> dict[str, str]:
+    arrow = "vee" if edge.open else "normal"
+    look = {"dir": "back", "arrowtail": arrow} if edge.head == "source" else {"dir": "forward", "arrowhead": arrow}
+    look |= {"id": edge.id, "color": edge.colour, "penwidth": f"{edge.width:.2f}", "edgetooltip": text(edge.told)}
+    look |= {"arrowsize": f"{0.95 / math.sqrt(max(edge.width, 1)):.2f}", "style": "dashed" if edge.dashed else "solid"}
+    if route := edge.data.get("route"):
+        look["class"] = route
+    return look | ({"pos": _spline(edge)} if edge.corners else dict(edge.layout))
+
+
+def _spline(edge: Edge) -> str:
+    """A way as DOT has it, the arrowhead's tip first: straight Bézier curves."""
+    back = edge.head == "source"
+    points = edge.corners[::-1] if back else edge.corners
+    way = shortened(points, 6)
+    tip = ",".join(map(number_of_points, points[-1]))
+    return f"{'s' if back else 'e'},{tip} " + _beziers(way[::-1] if back else way)
+
+
+def _beziers(points: tuple[Place, ...]) -> str:
+    corners = [points[0]]
+    for start, stop in pairwise(points):
+        corners += [start, stop, stop]
+    return " ".join(",".join(map(number_of_points, corner)) for corner in corners)
+
+
+def _hatch(frame: Frame) -> list[Curve]:
+    if not frame.hatched or not frame.box:
+        return []
+    left, bottom, right, top = frame.box
+    return [Curve((start, stop), frame.line, 1) for start, stop in hatching(left, bottom, right - left, top - bottom)]
+
+
+def _curve(dot: graphviz.Digraph, name: str, curve: Curve) -> None:
+    """An edge without arrowhead between two points that are not seen."""
+    for end, (x, y) in (("a", curve.points[0]), ("b", curve.points[-1])):
+        place = f"{number_of_points(x)},{number_of_points(y)}"
+        dot.node(f"{name}{end}", "", pos=place, shape="point", style="invis", width="0.01", height="0.01")
+    dot.edge(
+        f"{name}a", f"{name}b", dir="none", color=curve.colour, penwidth=f"{curve.width:.2f}", id=name,
+        style="dashed" if curve.dashed else "solid", pos=_beziers(curve.points), edgetooltip=text(curve.told),
+        **{"class": "curve"},
+    )  # fmt: skip

@@ -1,0 +1,277 @@
+"""Which vertex of the graph is which part of the cell: a step's named tensors are fixed points, reads tell the rest.
+
+A computation between the named ones is known by what it reads: the one that reads f and the previous c is f ⊙ C. So
+the parts are found by the graph's structure, whatever a cell calls its operations and however many it takes. Of a cell
+that no template fits every operation is a part of its own (``viz.own``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import nn
+from tinygrad_lstm.graph import GraphEdge
+from viz.own import own_template
+from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, NoCellViewError, NothingRecordedError, Part, Unrolled, Value
+from viz.templates import TEMPLATES, Template, with_masks
+
+Begins: TypeAlias = Callable[[GraphEdge], Part | None]  # what an edge reads of a step's beginning
+
+
+def unrolled(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ()) -> Unrolled:
+    """Find every part of every step of a chain in the graph: by its template, or each operation as its own part.
+
+    ``above`` are the chains that may read this one's output. Raises NoCellViewError where the steps do not all compute
+    the same, so that no one picture fits them; NothingRecordedError where one was made under no_grad.
+    """
+    kinds = [kind.__name__ for kind in type(chain.cell).__mro__]
+    template = next((TEMPLATES[name] for name in kinds if name in TEMPLATES), None)
+    if template is not None:
+        try:
+            return _Finder(graph, chain, template).found(above)
+        except NoCellViewError:  # a subclass that computes something more
+            pass
+    return _Finder(graph, chain, None).found(above)
+
+
+class _Finder:
+    """Goes through the steps in time and sorts the graph's edges into lines of the picture."""
+
+    def __init__(self, graph: tg.Graph, chain: nn.Chain, template: Template | None) -> None:
+        self.graph, self.chain, self.own = graph, chain, template is None
+        self.parameters = {graph.id_of(p): name for name, p in chain.cell.named_parameters() if p in graph}
+        self.lines: dict[tuple[Part, Part], list[GraphEdge]] = {}
+        self.parts: dict[Part, list[int]] = {}
+        self.elsewhere: dict[Part, None] = {}  # in the order in which they are found
+        self.structure: dict[int, object] = {}
+        self.cut: set[int] = set()  # constants that were cut off from what made them
+        self.cuts: dict[Part, None] = {}
+        self.held: dict[Part, int] = {}  # a state that a mask chose -> the vertex of its new value
+        self.into: dict[int, list[GraphEdge]] = {}
+        for edge in graph.edges:
+            self.into.setdefault(edge.target, []).append(edge)
+        self.ordered = chain.steps[::-1] if chain.reverse else chain.steps
+        start = len(chain.steps) + 1 if chain.reverse else 0
+        self.before = dict(zip([step.t for step in self.ordered], [(chain.initial, start)] + [(step, step.t) for step in self.ordered], strict=False))  # fmt: skip
+        self._find_masks()
+        self.template = template or self._own()
+        if self.held:
+            self.template = with_masks(self.template, tuple(dict.fromkeys(name for name, _ in self.held)))
+
+    def found(self, above: Iterable[nn.Chain]) -> Unrolled:
+        """All of it."""
+        for step in self.ordered:
+            self._take_step(step)
+        self._take_outside(above)
+        return Unrolled(
+            template=self.template, chain=self.chain, graph=self.graph, parameters=self.parameters,
+            lines=tuple(Line(source, target, tuple(edges)) for (source, target), edges in self.lines.items()),
+            parts={part: tuple(vertices) for part, vertices in self.parts.items()},
+            elsewhere=tuple(self.elsewhere), cuts=tuple(self.cuts), structure=self.structure, masked=frozenset(t for _, t in self.held),
+        )  # fmt: skip
+
+    def _value(self, tensor: tg.Tensor) -> Value:
+        return self.graph.id_of(tensor), tensor.source.index
+
+    def _find_masks(self) -> None:
+        """The states that ``nn.unroll`` chose by a mask: where(mask, new, old)."""
+        for step in self.ordered:
+            before, _ = self.before[step.t]
+            for name in self.chain.cell.states:
+                vertex = self.graph.id_of(step.named[name])
+                reads = self.into.get(vertex, [])
+                old = [edge for edge in reads if (edge.source, edge.index) == self._value(before.named[name])]
+                scope = self.graph.vertices[vertex].scope
+                if len(reads) == 2 and old and scope and scope[-1] == f"t={step.t}":  # not made inside the cell
+                    (self.held[name, step.t],) = (edge.source for edge in reads if edge not in old)
+
+    def _own(self) -> Template:
+        """A template of this cell's own operations, as the step that records most of them has them."""
+
+        def operations(step: nn.Step) -> tuple[list[int], dict[int, str], Begins]:
+            t, names, begins = self._beginning(step, self.chain.cell.states)
+            return sorted(self._between(names, begins, t)), names, begins
+
+        inside, names, begins = max(map(operations, self.ordered), key=lambda found: len(found[0]))
+        role = {vertex: f"op{k}" for k, vertex in enumerate(inside)}
+        reads = {
+            role[vertex]: [
+                source[0] if (source := begins(edge)) else role[edge.source]
+                for edge in self.into.get(vertex, ())
+                if begins(edge) or edge.source in role
+            ]
+            for vertex in inside
+        }
+        carried = {role[v] for v in inside for edge in self.into.get(v, ()) if edge.tag == "carry" and begins(edge)}
+        vertices = {role[vertex]: self.graph.vertices[vertex] for vertex in inside}
+        made_in = {name: role[vertex] for vertex, name in names.items() if vertex in role}
+        return own_template(vertices, reads, made_in, carried, self.chain.cell.carried)
+
+    def _beginning(self, step: nn.Step, letters: Iterable[str]) -> tuple[int, dict[int, str], Begins]:
+        """Of a step: its t, its named vertices, and what an edge reads of its beginning, x or a previous state."""
+        t, (before, earlier) = step.t, self.before[step.t]
+        names = {self.held.get((name, t), self.graph.id_of(step.named[name])): name for name in letters if name != "x"}
+        start: dict[Value, list[str]] = {}
+        for name in self.chain.cell.states:
+            start.setdefault(self._value(before.named[name]), []).append(name)
+        belts = self.chain.cell.carried
+        x = self._value(step.named["x"]) if "x" in step.named else None
+
+        def begins(edge: GraphEdge) -> Part | None:
+            value = edge.source, edge.index
+            if value == x:
+                return "x", t
+            if value not in start:
+                return None
+            which = start[value]  # the tag tells two states apart that started as one tensor
+            carried = [name for name in which if name in belts] if edge.tag == "carry" else []
+            return (carried or which)[0], earlier
+
+        return t, names, begins
+
+    def _take_step(self, step: nn.Step) -> None:
+        """Find the parts of one step and the lines into and between them."""
+        template = self.template
+        missing = [name for name in template.letters if name not in step.named and name != "x"]
+        if missing:
+            raise NoCellViewError(f"step t={step.t} has no {', '.join(missing)}, which its template draws")
+        if any(self.graph.vertices[self.graph.id_of(step.named[name])].kind == "constant" for name in template.made_in):
+            raise NothingRecordedError(f"step t={step.t} was made under no_grad: nothing was recorded to draw")
+        t, names, begins = self._beginning(step, template.letters)
+        inside = self._between(names, begins, t)
+        box = self._own_boxes(inside, t) if self.own else self._boxes(inside, names, begins, t)
+        for name, maker in template.made_in.items():
+            if (name, t) in self.held:
+                hold = self.graph.id_of(step.named[name])
+                inside.add(hold)
+                maker = box[hold] = f"hold_{name}"
+            elif self.own:
+                maker = box[self.graph.id_of(step.named[name])]
+            self.lines[(maker, t), (name, t)] = []
+        computed = []
+        for vertex in sorted(inside):
+            self.parts.setdefault((box[vertex], t), []).append(vertex)
+            reads = []
+            for edge in self.into.get(vertex, ()):
+                source = begins(edge)
+                if source is None and edge.source in inside:
+                    letter = names.get(edge.source)
+                    pill = letter is not None and (letter, t) not in self.held
+                    source = (letter if pill and letter else box[edge.source]), t
+                if source is None and edge.source in self.cut:
+                    self.cuts[box[vertex], t] = None
+                if source is None and self.graph.vertices[edge.source].kind in ("constant", "input"):
+                    continue
+                source = source or (WEIGHTS, t)
+                reads.append((source[0], source[1] - t, edge.name, edge.tag, edge.shape))
+                if source != (box[vertex], t):
+                    self.lines.setdefault((source, (box[vertex], t)), []).append(edge)
+            computed.append((box[vertex], self.graph.vertices[vertex].op, tuple(reads)))
+        self.structure[t] = tuple(computed)
+
+    def _own_boxes(self, inside: set[int], t: int) -> dict[int, str]:
+        """Of a cell without a template: its operations in order; a step that starts from constants records fewer."""
+        roles = iter([(role, box.note) for role, box in self.template.boxes.items() if role.startswith("op")])
+        found: dict[int, str] = {}
+        for vertex in sorted(inside):
+            role = next((role for role, op in roles if op == self.graph.vertices[vertex].op), None)
+            if role is None:
+                raise NoCellViewError(f"step t={t} computes something else than the others, so no one picture fits all")
+            found[vertex] = role
+        return found
+
+    def _boxes(self, inside: set[int], names: Mapping[int, str], begins: Begins, t: int) -> dict[int, str]:
+        """The box of each vertex of a step: by its name, by the gate it is only for, or by what it reads."""
+        template, reads = self.template, self._reads(inside, names, begins)
+        readers: dict[int, list[int]] = {}
+        for vertex in inside:
+            for edge in self.into.get(vertex, ()):
+                readers.setdefault(edge.source, []).append(vertex)
+        box: dict[int, str] = {}
+        for vertex in sorted(inside, reverse=True):
+            if vertex in names:
+                box[vertex] = template.made_in.get(names[vertex], names[vertex])
+                continue
+            read_by = {box[reader] for reader in readers.get(vertex, ())}
+            gate = next(iter(read_by)) if len(read_by) == 1 else ""
+            of_gate = gate in template.boxes and template.boxes[gate].look in ("gate", "candidate")
+            early = bool(reads[vertex]) and reads[vertex] <= {"x", "h-", "c", "c-"}
+            plain = self.graph.vertices[vertex].op in ("linear", "matmul", "add", "split")
+            if of_gate and early and (not plain or reads[vertex] & {"c", "c-"}):
+                box[vertex] = gate  # what a gate does with its preactivation: a peephole, dropout
+            else:
+                box[vertex] = self._box(vertex, reads[vertex], t)
+        return box
+
+    def _reads(self, inside: set[int], names: Mapping[int, str], begins: Begins) -> dict[int, frozenset[str]]:
+        """The named things that each vertex of a step reads, through those without a name."""
+        reads: dict[int, frozenset[str]] = {}
+        for vertex in sorted(inside):
+            here: frozenset[str] = frozenset()
+            for edge in self.into.get(vertex, ()):
+                if begin := begins(edge):
+                    here |= {"x" if begin[0] == "x" else f"{begin[0]}-"}
+                elif edge.source in inside:
+                    here |= {names[edge.source]} if edge.source in names else reads[edge.source]
+            reads[vertex] = here
+        return reads
+
+    def _between(self, names: Iterable[int], begins: Begins, t: int) -> set[int]:
+        """The vertices from the named ones back to the step's beginning and to the weights, both left out."""
+        inside: set[int] = set()
+        waiting = list(names)
+        while waiting:
+            vertex = waiting.pop()
+            if vertex in inside or vertex in self.parameters:
+                continue
+            made = self.graph.vertices[vertex]
+            if made.step is None:  # made once, before the steps: weights, as they are when a wrapper has changed them
+                continue
+            if made.kind in ("constant", "input"):
+                if "detached" in made.params:
+                    self.cut.add(vertex)
+                continue
+            if made.step != t:
+                raise NoCellViewError(
+                    f"step t={t} reads {made.label or made.op} of step t={made.step} ({made.place}), for which the "
+                    "cell view has no place"
+                )
+            inside.add(vertex)
+            waiting += [edge.source for edge in self.into.get(vertex, ()) if begins(edge) is None]
+        return inside
+
+    def _box(self, vertex: int, reads: frozenset[str], t: int) -> str:
+        role = self.template.box_of(reads)
+        if role is None:
+            found = self.graph.vertices[vertex]
+            raise NoCellViewError(f"no place for the {found.op} at {found.place} in step t={t}")
+        return role
+
+    def _take_outside(self, above: Iterable[nn.Chain]) -> None:
+        """The lines from the states to whatever outside the chain reads them: the next layer, or the loss."""
+        made_in = self.template.made_in
+        states = {self._value(step.named[name]): (name, step.t) for step in self.ordered for name in made_in}
+        states |= {(vertex, 0): (made_in[name], t) for (name, t), vertex in self.held.items()}
+        where = {vertex: part for part, vertices in self.parts.items() for vertex in vertices}
+        feeding = self._feeding(above, where)
+        for edge in self.graph.edges:
+            if edge.source in where and edge.target not in where:
+                part = states.get((edge.source, edge.index))
+                if part is None:
+                    self.elsewhere[where[edge.source]] = None
+                else:
+                    outside = ABOVE if edge.target in feeding else OUTSIDE
+                    self.lines.setdefault((part, (outside, part[1])), []).append(edge)
+
+    def _feeding(self, above: Iterable[nn.Chain], where: Mapping[int, Part]) -> set[int]:
+        """The vertices on the way from this chain to the inputs of those above."""
+        feeding: set[int] = set()
+        waiting = [self.graph.id_of(step.named["x"]) for chain in above for step in chain.steps if "x" in step.named]
+        while waiting:
+            vertex = waiting.pop()
+            if vertex not in feeding and vertex not in where:
+                feeding.add(vertex)
+                waiting += [edge.source for edge in self.into.get(vertex, ())]
+        return feeding

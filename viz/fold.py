@@ -1,0 +1,165 @@
+"""Long runs, told shortly: which steps are drawn, and which are folded into one "... 46 steps".
+
+Only steps that compute the same are folded together; what differs is drawn. Coarser pictures, the strip of states and
+the rolled cell, are made the same way: several parts become one, and the lines between them are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, TypeAlias
+
+from tinygrad_lstm.errors import ArgumentError
+from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Part, Unrolled
+from viz.templates import Box, Template
+
+Fold: TypeAlias = Literal["auto"] | Collection[int] | None
+Run: TypeAlias = tuple[int, int]  # the first and the last of the steps that are folded together
+
+LONGEST = 12  # more steps side by side are too small to read
+ENDS = 2  # steps that are always drawn, at each end
+FALL = 10.0  # a step across which the gradient falls by more is drawn
+
+
+def runs(structure: Mapping[int, object], fold: Fold, norms: Sequence[Mapping[int, float]] = ()) -> list[Run]:
+    """The runs of steps to fold: all but the first and last two, those asked for, and those where a norm falls tenfold.
+
+    "auto" folds only what is longer than 12 steps, None nothing. Raises ArgumentError for what is no step.
+
+    >>> runs(dict.fromkeys(range(1, 51), "same"), "auto")
+    [(3, 48)]
+    >>> runs(dict.fromkeys(range(1, 51), "same"), [20])
+    [(3, 19), (21, 48)]
+    """
+    T = len(structure)
+    if fold is None or (fold == "auto" and T <= LONGEST):
+        return []
+    asked = set() if fold == "auto" else _asked(fold, T)
+    shown = asked | {*range(1, ENDS + 1), *range(T - ENDS + 1, T + 1)}
+    for sizes in norms if fold == "auto" else ():
+        falls = [t for t in range(2, T + 1) if _falls(sizes.get(t - 1), sizes.get(t))]
+        shown |= set(falls) if len(falls) + len(shown) <= LONGEST else set()  # one that vanishes falls everywhere
+    found: list[Run] = []
+    for t in sorted(structure):
+        if t in shown:
+            continue
+        if found and found[-1][1] == t - 1 and structure[t] == structure[t - 1]:
+            found[-1] = found[-1][0], t
+        else:
+            found.append((t, t))
+    return [run for run in found if run[0] < run[1]]
+
+
+def _asked(fold: object, T: int) -> set[int]:
+    """The steps that a caller wants to see."""
+    if isinstance(fold, str) or not isinstance(fold, Collection):
+        raise ArgumentError(f'fold is "auto", None, or the steps to draw, not {fold!r}')
+    wrong = [t for t in fold if not isinstance(t, int) or not 1 <= t <= T]
+    if wrong:
+        raise ArgumentError(f"fold names the steps to draw, 1 to {T}, not {', '.join(map(repr, wrong))}")
+    return set(fold)
+
+
+def _falls(one: float | None, other: float | None) -> bool:
+    return bool(one and other) and not 1 / FALL <= (one or 0) / (other or 1) <= FALL
+
+
+def coarser(unrolled: Unrolled, of: Callable[[Line], tuple[Part, Part] | None], template: Template) -> Unrolled:
+    """The chain with its lines between other parts: those with the same ends become one, None leaves a line out."""
+    merged: dict[tuple[Part, Part], list[Line]] = {}
+    for line in unrolled.lines:
+        ends = of(line)
+        if ends is not None and ends[0] != ends[1]:
+            merged.setdefault(ends, []).append(line)
+    lines = tuple(Line(*ends, tuple(e for line in lines for e in line.edges)) for ends, lines in merged.items())
+    return replace(unrolled, lines=lines, template=template)
+
+
+def folded(unrolled: Unrolled, hidden: Sequence[Run]) -> Unrolled:
+    """The chain with each run of steps as one part, "fold": only lines that lead into it or out of it are left.
+
+    What leaves a run is one of its last states, as time runs in the chain, or goes to the loss.
+    """
+    inside = {t: run for run in hidden for t in range(run[0], run[1] + 1)}
+
+    def ends(line: Line) -> tuple[Part, Part] | None:
+        (source, t), (target, u) = line.source, line.target
+        one, other = inside.get(t), inside.get(u)
+        if other is None:
+            return line.source, line.target
+        if one != other:
+            return line.source, (f"fold_{source}", other[0])
+        if source == WEIGHTS:
+            return (WEIGHTS, other[0]), ("fold_weights", other[0])
+        return (("fold_out", other[0]), (target, other[0])) if target in (OUTSIDE, ABOVE) else None
+
+    return coarser(unrolled, ends, unrolled.template)
+
+
+def strip(unrolled: Unrolled) -> Unrolled:
+    """The chain as a strip: of each step its states, and one box for all that makes them.
+
+    What carries a state on, and what only reads it to make another, lies on the line between the two.
+    """
+    template = unrolled.template
+    belt, makers = template.belt, {maker: state for state, maker in template.made_in.items()}
+    output = "h" if "h" in template.made_in else template.belt_state
+    within: dict[str, list[str]] = {}
+    for line in unrolled.lines:
+        if line.source[1] == line.target[1] == unrolled.order[0]:
+            within.setdefault(line.source[0], []).append(line.target[0])
+    after: set[str] = set()  # the boxes of a step that only its own states lead on to
+    waiting = [reader for state in template.made_in for reader in within.get(state, ())]
+    while waiting:
+        role = waiting.pop()
+        if role not in after and role in template.boxes:
+            after.add(role)
+            waiting += within.get(role, ())
+
+    def part(role: str, t: int) -> Part:
+        if role in template.made_in or role not in template.boxes or role == "x":
+            return role, t
+        if role in belt or role == f"hold_{template.belt_state}":
+            return template.belt_state, t
+        if role in makers or role.startswith("hold_"):
+            return makers.get(role, role.removeprefix("hold_")), t
+        return (output, t) if role in after else ("cell", t)
+
+    def ends(line: Line) -> tuple[Part, Part] | None:
+        return None if line.source[0] == "x" or not line.edges else (part(*line.source), part(*line.target))
+
+    return coarser(unrolled, ends, strip_template(template))
+
+
+def strip_template(template: Template) -> Template:
+    """Of each step two pills, one above the other, and between them a box."""
+    names = [template.belt_state, *(name for name in template.made_in if name != template.belt_state)]
+    heights = {name: 250.0 - 190 * k / max(len(names) - 1, 1) for k, name in enumerate(names)}
+    boxes = {"cell": Box(46, 155 if len(names) > 1 else 130, "cell", "gates" if template.belt else "U", wide=52)}
+    boxes |= {name: Box(46, y, "state", wide=62) for name, y in heights.items()}
+    ways = {(one, other): ((86, heights[one] - 10), (86, heights[other] + 10)) for one in names for other in names if one != other}  # fmt: skip
+    return replace(
+        template, pitch=114, top=312, bottom=4, boxes=boxes, made_in={name: name for name in names},
+        belt=(template.belt_state,) if template.belt else (), derivative="",
+        ways={**ways, ("weights", "cell"): ((12, boxes["cell"].y),)},
+        asides={name: (46, y - 36) for name, y in heights.items()},
+    )  # fmt: skip
+
+
+def rolled(unrolled: Unrolled) -> Unrolled:
+    """The chain as it is written: one step, whose states come back to it. Each line stands for its like at all steps."""
+    start = unrolled.start
+
+    def at(part: Part, other: Part) -> Part:
+        role, t = part
+        if role in (WEIGHTS, OUTSIDE, ABOVE):
+            return role, 1
+        earlier = role in unrolled.template.made_in and other[0] not in (OUTSIDE, ABOVE) and other[1] != t
+        return role, 0 if earlier or t == start else 1
+
+    def ends(line: Line) -> tuple[Part, Part]:
+        return at(line.source, line.target), at(line.target, line.source)
+
+    found = coarser(unrolled, ends, unrolled.template)
+    return replace(found, rolled=True)

@@ -1,0 +1,104 @@
+"""A run of folded steps as one narrow panel: "... 46 steps", with what its states' gradients do meanwhile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from viz.band import Band
+from viz.fold import Run
+from viz.scene import Box, Curve, Frame, Node, Place, Span
+from viz.style import letter, number, width_of
+
+MOST = 120  # pieces of a belt; of a longer run each piece stands for several steps
+PLOT = 74  # points that a small plot is high
+
+
+def fold_column(band: Band, run: Run) -> None:
+    """Put the panel of a run into the picture: belts as wide as the gradients in it, and a small plot of each."""
+    (first, last), theme = run, band.theme
+    box = band.fold_box(first)
+    caption = (Span(f"... {last - first + 1} steps", 14, theme.quiet, bold=True),)
+    told = (f"t = {first} to {last}, which all compute the same",)
+    band.scene.add(Frame(f"{band.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, caption, told))
+    names = [band.template.belt_state, *(n for n in band.template.made_in if n != band.template.belt_state)]
+    for k, name in enumerate(names):
+        series = {t: size for t, size in sorted(band.paint.series(name).items()) if first <= t <= last}
+        hue = theme.carried if name == "c" else theme.gated
+        _belt(band, name, series, box, hue)
+        middle = band.height(name)
+        top = middle - 34 if len(names) == 1 or k == 0 else middle + 34 + PLOT + 14
+        if series:
+            _plot(band, name, series, (box[0] + 16, top - PLOT - 14, box[2] - 16, top), hue)
+    _product(band, run, box)
+
+
+def _belt(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str) -> None:
+    """A state's way through the run, piece by piece as wide as ‖∂L/∂state‖ there."""
+    y, (left, _, right, _) = band.height(name), box
+    if not series:
+        band.scene.add(Curve(((left, y), (right, y)), hue, 2.6, dashed=name != "c"))
+        return
+    steps = list(series)
+    each = max(1, math.ceil(len(steps) / MOST))
+    wide = (right - left) / len(steps)
+    for k in range(0, len(steps), each):
+        piece = ((left + wide * k, y), (left + wide * min(k + each, len(steps)) + 0.4, y))
+        told = (f"‖∂L/∂{band.sign(name, steps[k])}‖ {number(series[steps[k]])}",)
+        band.scene.add(Curve(piece, hue, width_of(series[steps[k]]), told=told))
+
+
+def _plot(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str) -> None:
+    """The norm at each step on a logarithmic scale, its ends in numbers; zeros and what is not finite are left out."""
+    left, bottom, right, top = box
+    scene, quiet = band.scene, band.theme.quiet
+    logs = {t: math.log10(size) for t, size in series.items() if size > 0 and math.isfinite(size)}
+    sign = f"‖∂L/∂{letter(name, band.template.is_lstm)}ₜ‖"
+    if len(logs) < 2:
+        _word(band, f"plot_{name}_{min(series)}", (left, bottom + 20), Span(f"{sign} 0 or not finite", 11, quiet))
+        return
+    low, high = min(logs.values()), max(logs.values())
+    middle, half = (low + high) / 2, max((high - low) / 2, 0.25)
+    begin, end = min(series), max(series)
+    points = [
+        (left + (right - left) * (t - begin) / (end - begin), bottom + PLOT * (0.5 + (log - middle) / (2.6 * half)))
+        for t, log in logs.items()
+    ]
+    for piece in _pieces(points, (right - left) / (end - begin)):
+        scene.add(Curve(tuple(piece), hue, 1.6, told=(f"{sign} at t = {begin} to {end}, logarithmic",)))
+    ends = f"{sign} {number(10 ** logs[min(logs)])} at t = {min(logs)}, {number(10 ** logs[max(logs)])} at {max(logs)}"
+    _word(band, f"plot_{name}_{begin}", (left, top - 6), Span(ends, 10.5, quiet))
+
+
+def _pieces(points: Sequence[Place], step: float) -> list[list[Place]]:
+    """The points in runs without a gap."""
+    pieces: list[list[Place]] = []
+    for point in points:
+        if pieces and point[0] - pieces[-1][-1][0] < 1.5 * step:
+            pieces[-1].append(point)
+        else:
+            pieces.append([point])
+    return [piece for piece in pieces if len(piece) > 1]
+
+
+def _product(band: Band, run: Run, box: Box) -> None:
+    """What the belt is multiplied by over the whole run."""
+    gate = band.template.gate
+    if not gate:
+        return
+    with np.errstate(all="ignore"):
+        means = [float(getattr(band.unrolled.step(t), gate).data.mean()) for t in range(run[0], run[1] + 1)]
+    text = f"product of mean {gate}: {number(math.prod(means))}"
+    colour = band.theme.spoken(band.theme.carried)
+    place = box[0] + 16, band.height(band.template.belt_state) + 20
+    _word(band, f"product_{run[0]}", place, Span(text, 12, colour))
+
+
+def _word(band: Band, name: str, left: Place, span: Span) -> None:
+    width = 0.56 * span.size * len(span.text)
+    node = Node(
+        f"{band.prefix}{name}", (left[0] + width / 2, left[1]), (width, 14), ((span,),), shape="text", left=True
+    )
+    band.scene.add(node)

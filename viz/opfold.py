@@ -1,0 +1,86 @@
+"""Op views made shorter and weighed: equal steps as one box, and lines as wide as the gradient along them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import tinygrad_lstm as tg
+from tinygrad_lstm.graph import GraphEdge, Vertex
+from viz.fold import Fold, runs
+from viz.opview import ScopePath, Weigh
+from viz.style import Theme, width_of
+from viz.sweep import EdgeKey, norm
+
+
+def close_runs(
+    graph: tg.Graph, boxes: dict[int, ScopePath | None], fold: Fold
+) -> tuple[dict[int, ScopePath | None], str]:
+    """The closed scopes, with every run of steps that compute the same closed as well; and which these are, in words.
+
+    Two steps compute the same if their vertices are alike, one by one: op, names, shapes, and what they read.
+    """
+    chains: dict[ScopePath, dict[int, list[Vertex]]] = {}
+    for vertex in graph.vertices:
+        if vertex.step is not None and f"t={vertex.step}" in vertex.scope:
+            prefix = vertex.scope[: vertex.scope.index(f"t={vertex.step}")]
+            chains.setdefault(prefix, {}).setdefault(vertex.step, []).append(vertex)
+    steps = {t for inside in chains.values() for t in inside}
+    if not steps or fold is None:
+        return boxes, ""
+    into: dict[int, list[GraphEdge]] = {}
+    for edge in graph.edges:
+        into.setdefault(edge.target, []).append(edge)
+    position = {v.id: k for inside in chains.values() for members in inside.values() for k, v in enumerate(members)}
+    structure = {
+        t: tuple(_alike(inside.get(t, []), graph, into, position) for inside in chains.values())
+        for t in range(1, max(steps) + 1)
+    }
+    hidden = runs(structure, fold)
+    closed = dict(boxes)
+    for first, last in hidden:
+        name = f"... {last - first + 1} steps"
+        for prefix, inside in chains.items():
+            for t in range(first, last + 1):
+                for vertex in inside.get(t, ()):
+                    outer = boxes[vertex.id]
+                    if outer is None or len(outer) > len(prefix):
+                        closed[vertex.id] = (*prefix, name)
+    return closed, ", ".join(f"t = {first} to {last}" for first, last in hidden)
+
+
+def _alike(
+    members: list[Vertex], graph: tg.Graph, into: Mapping[int, list[GraphEdge]], position: Mapping[int, int]
+) -> object:
+    """What a step computes, said so that it is equal for steps that compute the same."""
+    said = []
+    for vertex in members:
+        reads = []
+        for edge in into.get(vertex.id, ()):
+            source = graph.vertices[edge.source]
+            apart = None if source.step is None or vertex.step is None else source.step - vertex.step
+            where = position.get(edge.source) if apart is not None else source.kind
+            reads.append((edge.name, edge.index, edge.tag, edge.shape, apart, where))
+        said.append((vertex.op, vertex.labels, vertex.shapes, vertex.dtype, tuple(reads)))
+    return tuple(said)
+
+
+def weighing(graph: tg.Graph, edges: Mapping[EdgeKey, object], theme: Theme) -> Weigh:
+    """What a backward pass says of each line: as wide as the norm along it, in the colour of its route."""
+
+    def weigh(drawn: list[GraphEdge]) -> tuple[float, str, bool, dict[str, str]] | None:
+        parts = [edges[edge.target, edge.position] for edge in drawn if (edge.target, edge.position) in edges]
+        if not parts:
+            return None
+        size = math.hypot(*map(norm, parts))
+        ends = [(graph.vertices[edge.source], graph.vertices[edge.target]) for edge in drawn]
+        route, colour = "gated", theme.ink
+        if any(edge.tag == "carry" for edge in drawn):
+            route, colour = "carried", theme.carried
+        elif all(source.kind == "parameter" for source, _ in ends):
+            route, colour = "weights", theme.weights
+        elif any(None not in (pair := {one.step, other.step}) and len(pair) > 1 for one, other in ends):
+            route, colour = "crossing", theme.gated
+        return width_of(size), colour, route == "crossing", {"norm": f"{size:.9g}", "route": route}
+
+    return weigh

@@ -1,0 +1,202 @@
+"""What a line of the cell view looks like and what stands beside it: the values' way, or the gradient in real numbers.
+
+A paint turns numbers into looks and words; where things are is ``viz.cellview``'s business. The subclasses in
+``viz.compare`` and ``viz.sankey`` paint other numbers on the same places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from viz.header import Entry
+from viz.hover import told_line, words_of
+from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Part, Unrolled
+from viz.style import WIDTH_FORMULA, Colour, Theme, number, width_of
+from viz.sweep import Flow, Split
+
+SCALE = ("0.03", "0.3", "3")  # the norms whose widths the legend shows
+WIDE = f"width {WIDTH_FORMULA} points, within 0.8 to 6.5"
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """How a line is drawn."""
+
+    colour: Colour
+    width: float
+    dashed: bool = False
+    head: Literal["source", "target"] = "target"
+    open: bool = False
+    told: tuple[str, ...] = ()
+    data: dict[str, str] = field(default_factory=dict)
+
+
+class Paint:
+    """The values' way through a chain: the belt and the hidden state in their colours, arrows with the time.
+
+    ``strongest`` are lines to draw on a bright ground.
+    """
+
+    backward = False
+
+    @property
+    def guide(self) -> str:
+        """How to read the picture."""
+        return "Values run left to right."
+
+    def __init__(self, unrolled: Unrolled, theme: Theme) -> None:
+        self.unrolled, self.theme = unrolled, theme
+
+    def on(self, unrolled: Unrolled) -> Paint:
+        """The same paint for coarser parts of the chain."""
+        return type(self)(unrolled, self.theme)
+
+    def stroke(self, line: Line) -> Stroke:
+        """How a line is drawn."""
+        told = told_line(self.unrolled, line, "")
+        belt = self.unrolled.template.belt
+        if {line.source[0], line.target[0]} <= {*belt, f"fold_{self.unrolled.template.belt_state}"}:
+            return Stroke(self.theme.carried, 2.6, open=True, told=told)
+        if line.crosses or not line.edges or line.target[0] == ABOVE:
+            return Stroke(self.theme.gated, 2.0, dashed=True, open=True, told=told)
+        return Stroke(self.theme.forward, 1.1, open=True, told=told)
+
+    def note(self, name: str, t: int) -> str:
+        """What stands under the name of a state."""
+        if self.is_cut(name, t):
+            return "✂ detached"
+        return str(self.unrolled.state(name, t if not self.unrolled.rolled else max(t, 1)).shape)
+
+    def is_cut(self, name: str, t: int) -> bool:
+        """Whether a state was detached from what made it, as at the start of a window of truncated BPTT."""
+        real, t = self.unrolled.every((name, t))[0]
+        vertex = self.unrolled.graph.vertices[self.unrolled.graph.id_of(self.unrolled.state(real, t))]
+        return "detached" in vertex.params
+
+    def data(self, name: str, t: int) -> dict[str, str]:
+        """The numbers of a state, for programs."""
+        return {}
+
+    def adds(self, t: int) -> str:
+        """What stands beside a step's caption."""
+        return ""
+
+    def series(self, name: str) -> dict[int, float]:
+        """The numbers of a state over time, for a fold to plot."""
+        return {}
+
+    def sum_of_arrows(self) -> int:
+        """How many arrows come into the weights."""
+        return 0
+
+    def split(self, t: int) -> Split | None:
+        """The shares to draw above a state of the belt."""
+        return None
+
+    def loss(self) -> str:
+        """What the last pill says; nothing where no loss is drawn."""
+        return ""
+
+    def legend(self) -> list[Sequence[Entry]]:
+        """The rows of the legend."""
+        template, theme = self.unrolled.template, self.theme
+        belt = template.carried.split(":")[0]
+        ways = [Entry(belt, theme.carried, 2.6, forward=True)] if template.belt else []
+        return [[*ways, Entry("the hidden state", theme.gated, 2.0, dashed=True, forward=True)]]
+
+
+class Gradients(Paint):
+    """The gradient of a loss: each line as wide as the log of the norm that was delivered along it."""
+
+    backward = True
+
+    def __init__(self, unrolled: Unrolled, theme: Theme, flow: Flow) -> None:
+        super().__init__(unrolled, theme)
+        self.flow = flow
+
+    def on(self, unrolled: Unrolled) -> Paint:
+        """The same paint for coarser parts of the chain."""
+        return type(self)(unrolled, self.theme, self.flow.of(unrolled))
+
+    @property
+    def guide(self) -> str:
+        """How to read the picture."""
+        said = "Values run left to right, gradients right to left. "
+        said += "A line is as wide as the log of the gradient that went along it"
+        return said + (", at all steps together." if self.unrolled.rolled else ".")
+
+    def stroke(self, line: Line) -> Stroke:
+        """Towards the source where a gradient went along it, towards the reader where none did."""
+        size, route = self.flow.norms.get(line), self.flow.routes[line]
+        if size is None:
+            told = told_line(self.unrolled, line, "")
+            return Stroke(self.theme.forward, 1.1, open=True, told=told, data={"route": "forward"})
+        colour = {"carried": self.theme.carried, "gated": self.theme.gated, "weights": self.theme.weights}[route]
+        told = told_line(self.unrolled, line, f"‖∇‖ {number(size)}")
+        data = {"route": route, "norm": f"{size:.9g}"}
+        return Stroke(colour, width_of(size), route == "gated", "source", told=told, data=data)
+
+    def note(self, name: str, t: int) -> str:
+        """The norm of the state's gradient."""
+        if (name, t) in self.flow.states:
+            return f"‖∇‖ {number(self.flow.states[name, t])}"
+        if self.is_cut(name, t):
+            return "✂ detached"
+        real = self.unrolled.every((name, t))[0]
+        return "no gradient" if self.unrolled.state(*real).requires_grad else "constant"
+
+    def data(self, name: str, t: int) -> dict[str, str]:
+        """The norm, to all its digits."""
+        return {"norm": f"{self.flow.states[name, t]:.9g}"} if (name, t) in self.flow.states else {}
+
+    def adds(self, t: int) -> str:
+        """What the step adds to the gradient of the weights."""
+        if t not in self.flow.weights:
+            return ""
+        return f"{'' if self.unrolled.rolled else 'adds '}‖∂L/∂W‖ {number(self.flow.weights[t])}"
+
+    def series(self, name: str) -> dict[int, float]:
+        """‖∂L/∂state‖ at each step."""
+        return {t: size for (state, t), size in self.flow.states.items() if state == name}
+
+    def sum_of_arrows(self) -> int:
+        """One for each step, or run of steps, that adds to the gradient of the weights."""
+        return len(self.flow.weights)
+
+    def split(self, t: int) -> Split | None:
+        """How much of the state's gradient stayed on the belt."""
+        return None if self.unrolled.rolled else self.flow.splits.get(t)
+
+    def loss(self) -> str:
+        """The value of the loss."""
+        return "L" if self.flow.loss is None else f"L = {number(self.flow.loss)}"
+
+    def legend(self) -> list[Sequence[Entry]]:
+        """The routes, and the scale of widths."""
+        return [self.ways(), [*scale(self.theme), Entry(WIDE, self.theme.ink, 0)]]
+
+    def ways(self) -> list[Entry]:
+        """The routes that the gradient took."""
+        template, theme = self.unrolled.template, self.theme
+        ways = [Entry(template.carried, theme.carried, 4)] if template.belt else []
+        gated = template.gated
+        if "squash" in template.boxes:  # a cell may squash with another function
+            gated = gated.replace("tanh", words_of(self.unrolled, "squash", self.unrolled.order[0]))
+        return [
+            *ways,
+            Entry(gated, theme.gated, 3, dashed=True),
+            Entry("into the shared weights", theme.weights, 3),
+            Entry("no gradient", theme.forward, 1.1, forward=True),
+        ]
+
+
+def scale(theme: Theme) -> list[Entry]:
+    """Samples of the one width scale."""
+    return [Entry(f"‖∇‖ {size}", theme.ink, width_of(float(size))) for size in SCALE]
+
+
+def is_outside(part: Part) -> bool:
+    """Whether a part is no box of a step."""
+    return part[0] in (WEIGHTS, OUTSIDE, ABOVE)

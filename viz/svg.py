@@ -1,0 +1,219 @@
+"""A scene as SVG: straight from the places, with no other program.
+
+Every node is ``<g class="node">`` and every edge ``<g class="edge">`` with a stable id, their numbers as ``data-``
+attributes; widths and colours are plain attributes, so that any program shows them. Under the theme ``auto`` a style
+sheet gives each colour its counterpart where the reader's page is dark.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from html import escape
+from itertools import pairwise
+
+from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene
+from viz.style import FONT, number_of_points, printable, stylesheet
+
+MARGIN = 20  # points around everything
+DASH = "7 5"
+LEAST = 0.4  # of its natural size; a page that is narrower than that scrolls
+
+
+def svg_of(scene: Scene) -> str:
+    """The scene as an SVG document that is as wide as the page lets it be.
+
+    >>> from viz.style import THEMES
+    >>> scene = Scene(THEMES["light"], title="one <box>")
+    >>> scene.add(Node("a", (0.0, 0.0), (40, 20)))
+    >>> print(svg_of(scene)[:62])
+    <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 60" wi
+    """
+    left, bottom, right, top = scene.extent()
+    draw = _Writer(scene, MARGIN - left, MARGIN + top)
+    width, height = right - left + 2 * MARGIN, top - bottom + 2 * MARGIN
+    size = f"{number_of_points(width)} {number_of_points(height)}"
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="100%" '
+            f'style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto" role="img" class="viz" '
+            f'font-family="{FONT}" font-size="12">',
+            f"<title>{escape(printable(scene.title))}</title>",
+            f"<desc>{escape(printable(scene.description))}</desc>",
+            *([f"<style>{stylesheet()}</style>"] if scene.theme.adapts else []),
+            *draw.ground(width, height),
+            *(line for frame in scene.frames for line in draw.frame(frame)),
+            *(line for edge in scene.edges for line in draw.edge(edge)),
+            *map(draw.curve, scene.curves),
+            *(line for node in scene.nodes.values() for line in draw.node(node)),
+            "</svg>",
+        ]
+    )
+
+
+def attributes(**values: str) -> str:
+    """Attributes of an element, those with a value; ``stroke_width`` is ``stroke-width``."""
+    return "".join(f' {name.replace("_", "-")}="{escape(value)}"' for name, value in values.items() if value)
+
+
+class _Writer:
+    """Turns parts of the scene into elements; SVG's y runs downwards."""
+
+    def __init__(self, scene: Scene, right: float, down: float) -> None:
+        self.theme, self._right, self._down = scene.theme, right, down
+
+    def at(self, place: Place) -> Place:
+        """A place of the scene in the coordinates of the document."""
+        return place[0] + self._right, self._down - place[1]
+
+    def path(self, points: Iterable[Place]) -> str:
+        """Straight lines through these places."""
+        return "M" + "L".join(_pair(self.at(point)) for point in points)
+
+    def ground(self, width: float, height: float) -> Iterator[str]:
+        """The paper."""
+        yield f"<rect{attributes(width=_n(width), height=_n(height), fill=self.theme.paper)}/>"
+
+    def frame(self, frame: Frame) -> Iterator[str]:
+        """A frame with its caption."""
+        assert frame.box is not None
+        left, bottom, right, top = frame.box
+        x, y = self.at((left, top))
+        wide, high = right - left, top - bottom
+        yield f'<g class="frame"{attributes(id=frame.id)}>{_title(frame.told)}'
+        yield f"<rect{attributes(x=_n(x), y=_n(y), width=_n(wide), height=_n(high), rx='8', fill=frame.fill)}" + (
+            f"{attributes(stroke=frame.line, stroke_width='1.2')}/>"
+        )
+        if frame.hatched:
+            lines = "".join(f"M{_pair(a)}L{_pair(b)}" for a, b in hatching(x, y, wide, high))
+            yield f'<path d="{lines}"{attributes(fill="none", stroke=frame.line, stroke_width="1")}/>'
+        if frame.caption:
+            yield self.text(frame.caption, (x + 14, y + 16), "start")
+        yield "</g>"
+
+    def edge(self, edge: Edge) -> Iterator[str]:
+        """A line with its arrowhead, whose tip is where the line ends."""
+        points = edge.corners if edge.head == "target" else edge.corners[::-1]
+        length = 5 + 1.7 * edge.width
+        base = shortened(points, length if not edge.open else 1)
+        way = base if edge.head == "target" else base[::-1]
+        data = "".join(attributes(**{f"data_{name}": value}) for name, value in edge.data.items())
+        yield f'<g class="edge"{attributes(id=edge.id)}{data}>{_title(edge.told)}'
+        dash = DASH if edge.dashed else ""
+        look = attributes(fill="none", stroke=edge.colour, stroke_width=f"{edge.width:.2f}", stroke_dasharray=dash)
+        yield f'<path d="{self.path(way)}"{look}/>'
+        corners = head(points, length, 2.4 + 0.95 * edge.width)
+        tip = "polyline" if edge.open else "polygon"
+        look = attributes(fill="none", stroke=edge.colour) if edge.open else attributes(fill=edge.colour)
+        yield f'<{tip} points="{" ".join(_pair(self.at(corner)) for corner in corners)}"{look}/></g>'
+
+    def curve(self, curve: Curve) -> str:
+        """A line that is no edge."""
+        dash = DASH if curve.dashed else ""
+        look = attributes(fill="none", stroke=curve.colour, stroke_width=f"{curve.width:.2f}", stroke_dasharray=dash)
+        look, end = (attributes(fill=curve.colour), "Z") if curve.closed else (look, "")
+        return f'<g class="curve">{_title(curve.told)}<path d="{self.path(curve.points)}{end}"{look}/></g>'
+
+    def node(self, node: Node) -> Iterator[str]:
+        """A shape with its text."""
+        assert node.middle is not None
+        x, y = self.at(node.middle)
+        data = "".join(attributes(**{f"data_{name}": value}) for name, value in node.data.items())
+        yield f'<g class="node"{attributes(id=node.id)}{data}>{_title(node.told)}'
+        if node.shape != "text":
+            look = attributes(
+                fill=node.fill or "none", stroke=node.line or "none",
+                stroke_width=_n(node.width), stroke_dasharray="4 3" if node.dashed else "",
+            )  # fmt: skip
+            yield outline(node, x, y) + look + "/>"
+        high = sum(1.22 * max(span.size for span in row) for row in node.rows)
+        line = y - high / 2
+        for row in node.rows:
+            size = max(span.size for span in row)
+            start = x - node.size[0] / 2 + (0 if node.shape == "text" else 10) if node.left else x
+            yield self.text(row, (start, line + 0.96 * size), "start" if node.left else "middle")
+            line += 1.22 * size
+        yield "</g>"
+
+    def text(self, row: Row, baseline: Place, anchor: str) -> str:
+        """A row of text from, or around, this place of the document."""
+        where = f'<text x="{_n(baseline[0])}" y="{_n(baseline[1])}"' + (
+            ' text-anchor="middle"' if anchor == "middle" else ""
+        )
+        looks = [
+            attributes(
+                font_size=_n(span.size), fill=span.colour or self.theme.ink, font_weight="bold" if span.bold else "",
+                font_style="italic" if span.italic else "",
+            )
+            for span in row
+        ]  # fmt: skip
+        words = [escape(printable(span.text), quote=False).replace("  ", " \u00a0") for span in row]
+        if len(row) == 1:
+            return f"{where}{looks[0]}>{words[0]}</text>"
+        return (
+            f"{where}>{''.join(f'<tspan{look}>{word}</tspan>' for look, word in zip(looks, words, strict=True))}</text>"
+        )
+
+
+def outline(node: Node, x: float, y: float) -> str:
+    """The beginning of the element that draws a shape around this middle."""
+    width, height = node.size
+    left, top, right, bottom = x - width / 2, y - height / 2, x + width / 2, y + height / 2
+    if node.shape == "disc":
+        return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(width / 2)}"'
+    if node.shape in ("hexagon", "flag", "block"):
+        cut = min(10.0, width / 4)
+        corners: list[Place] = {
+            "hexagon": [(left + cut, top), (right - cut, top), (right, y), (right - cut, bottom),
+                        (left + cut, bottom), (left, y)],
+            "flag": [(left, top), (right - cut, top), (right, y), (right - cut, bottom), (left, bottom)],
+            "block": [(left, top + 4), (left + 4, top), (right, top), (right, bottom - 4), (right - 4, bottom),
+                      (left, bottom)],
+        }[node.shape]  # fmt: skip
+        return f'<polygon points="{" ".join(map(_pair, corners))}"'
+    radius = f' rx="{_n(min(9.0, height / 3))}"' if node.shape == "round" else ""
+    return f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(width)}" height="{_n(height)}"{radius}'
+
+
+def shortened(points: tuple[Place, ...], by: float) -> tuple[Place, ...]:
+    """A way that ends so much earlier, though not before its last corner."""
+    *_, (x, y), (u, v) = points
+    long = math.hypot(u - x, v - y) or 1.0
+    part = max(1 - by / long, 0.05)
+    return (*points[:-1], (x + part * (u - x), y + part * (v - y)))
+
+
+def head(points: tuple[Place, ...], length: float, half: float) -> tuple[Place, Place, Place]:
+    """The corners of an arrowhead at the end of a way, its tip in the middle."""
+    *_, (x, y), (u, v) = points
+    long = math.hypot(u - x, v - y) or 1.0
+    dx, dy = (u - x) / long, (v - y) / long
+    length = min(length, 0.95 * long)
+    back = u - length * dx, v - length * dy
+    return (back[0] - half * dy, back[1] + half * dx), (u, v), (back[0] + half * dy, back[1] - half * dx)
+
+
+def hatching(x: float, y: float, width: float, height: float, gap: float = 14) -> Iterator[tuple[Place, Place]]:
+    """Slanted lines inside a rectangle of the document."""
+    count = int((width + height) // gap)
+    for offset in (gap * k for k in range(1, count + 1)):
+        start = (x + offset, y) if offset <= width else (x + width, y + offset - width)
+        stop = (x, y + offset) if offset <= height else (x + offset - height, y + height)
+        yield start, stop
+
+
+def length_of(points: Iterable[Place]) -> float:
+    """How long a way is."""
+    return sum(math.dist(a, b) for a, b in pairwise(points))
+
+
+def _title(told: tuple[str, ...]) -> str:
+    return f"<title>{escape(chr(10).join(map(printable, told)), quote=False)}</title>" if told else ""
+
+
+def _n(x: float) -> str:
+    return number_of_points(x)
+
+
+def _pair(place: Place) -> str:
+    return f"{_n(place[0])},{_n(place[1])}"

@@ -1,0 +1,273 @@
+"""How much gradient went along every line: one backward pass that is watched, and one with the crossings cut.
+
+What is measured is what the loop of reverse mode really delivered, seen through ``tg.through``; nothing is derived a
+second time here, no ``.grad`` is touched, and the graph stays usable.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+import tinygrad_lstm as tg
+from viz.roles import OUTSIDE, WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
+
+Array: TypeAlias = Any
+Route: TypeAlias = Literal["carried", "gated", "weights", "forward"]
+
+
+def norm(array: Array) -> float:
+    """The length of an array as one vector.
+
+    >>> norm(np.array([[3.0, 0.0], [0.0, 4.0]]))
+    5.0
+    """
+    return float(np.linalg.norm(np.asarray(array, np.float64).ravel()))
+
+
+def share(part: Array, whole: Array) -> float:
+    """How much of the whole the part makes up: its projection on the whole, as a fraction; nothing of nothing is 0.
+
+    >>> share(np.array([1.0, 0.0]), np.array([2.0, 0.0])), share(np.array([-1.0, 5.0]), np.array([2.0, 0.0]))
+    (0.5, -0.5)
+    """
+    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    length = float((whole * whole).sum())
+    return float((part * whole).sum() / length) if length else 0.0
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What one backward pass delivered: to each state, and along each edge."""
+
+    states: dict[Value, Array]
+    edges: dict[EdgeKey, Array]
+
+    def along(self, line: Line) -> dict[Value, Array]:
+        """What came along a line, for each value that it reads."""
+        sums: dict[Value, Array] = {}
+        for edge in line.edges:
+            part = self.edges.get((edge.target, edge.position))
+            if part is not None:
+                value = (edge.source, edge.index)
+                sums[value] = sums[value] + part if value in sums else part
+        return sums
+
+
+def sweep(loss: tg.Tensor, chains: Sequence[Unrolled], cut: Collection[EdgeKey] = ()) -> Sweep:
+    """One backward pass from the loss through the chains that notes every contribution and stops at the cut edges.
+
+    Raises GradError where nothing needs a gradient, or the graph has been freed.
+    """
+    graph = chains[0].graph
+    tensors = [chain.state(*part) for chain in chains for part in chain.states()]
+    states = {(graph.id_of(state), state.source.index): state for state in tensors if state.requires_grad}
+    ends = [step.named["x"] for chain in chains for step in chain.chain.steps if "x" in step.named]
+    ends += [parameter for chain in chains for parameter in chain.chain.cell.parameters()]
+    targets = [*states.values(), *(end for end in ends if end.requires_grad)]
+    if not targets:
+        raise tg.errors.GradError("nothing in this trajectory requires a gradient, so none flows; see requires_grad")
+    edges: dict[EdgeKey, Array] = {}
+
+    def watch(edge: Any, cotangent: Array) -> Array | None:
+        key = (graph.id_of(edge.reader), edge.position)
+        if key in cut:
+            return None
+        edges[key] = cotangent
+        return cotangent
+
+    try:
+        with tg.through(watch):
+            totals = tg.grad(loss, targets, retain_graph=True, allow_unused=True)
+    except tg.errors.GradError as error:
+        raise _too_late(error) from None
+    found = zip(states, totals, strict=False)
+    return Sweep({value: total.numpy() for value, total in found if total is not None}, edges)
+
+
+def delivered(loss: tg.Tensor, graph: tg.Graph) -> dict[EdgeKey, Array]:
+    """What one backward pass delivers along each edge of a graph, down to all its leaves.
+
+    Raises GradError where nothing needs a gradient, or the graph has been freed.
+    """
+    edges: dict[EdgeKey, Array] = {}
+    try:
+        for event in tg.backward_events(loss, retain_graph=True, accumulate=False):
+            for one in event.contributions:
+                edges[graph.id_of(one.edge.reader), one.edge.position] = one.edge.whole(one.cotangent)
+    except tg.errors.GradError as error:
+        raise _too_late(error) from None
+    return edges
+
+
+def _too_late(error: Exception) -> tg.errors.GradError:
+    return tg.errors.GradError(
+        "the gradient's way can be drawn only while the graph still has what its derivatives need: draw it before "
+        f"backward(), or call backward(retain_graph=True). The engine says: {error}"
+    )
+
+
+@dataclass(frozen=True)
+class Split:
+    """How one state's gradient came: the parts of the whole along the belt and through the gates, which sum to 1.
+
+    A part is the projection of what came that way on the whole, so it is exact (``tg.paths.routes`` gives the same);
+    it is negative where one way works against the other, and NaN where the gradient is not finite.
+    """
+
+    state: str
+    t: int
+    carried: float
+
+    @property
+    def gated(self) -> float:
+        """What is left for the gates."""
+        return 1 - self.carried
+
+    @property
+    def told(self) -> bool:
+        """Whether there are shares to tell: of a gradient that is not finite there are none."""
+        return math.isfinite(self.carried)
+
+    @property
+    def opposed(self) -> bool:
+        """Whether one way works against the other by more than a rounded percentage hides."""
+        return min(self.carried, self.gated) < -0.005
+
+
+class Flow:
+    """The gradient's way back through one chain, in numbers: what the two sweeps say of its lines and states."""
+
+    def __init__(self, loss: float | None, unrolled: Unrolled, whole: Sweep, uncrossed: Sweep) -> None:
+        self.loss, self.unrolled, self.whole, self.uncrossed = loss, unrolled, whole, uncrossed
+
+    def of(self, unrolled: Unrolled) -> Flow:
+        """The same gradient, told of coarser parts, or of another chain of the same graph."""
+        return Flow(self.loss, unrolled, self.whole, self.uncrossed)
+
+    def _values(self, part: Part) -> list[Value]:
+        """The states behind a pill that the gradient reaches."""
+        tensors = [self.unrolled.state(*real) for real in self.unrolled.every(part)]
+        values = [(self.unrolled.graph.id_of(tensor), tensor.source.index) for tensor in tensors]
+        return [value for value in values if value in self.whole.states]
+
+    @cached_property
+    def states(self) -> dict[Part, float]:
+        """‖∂L/∂state‖, of the states that the gradient reaches."""
+        found = ((part, self._values(part)) for part in self.unrolled.states())
+        return {part: math.hypot(*(norm(self.whole.states[v]) for v in values)) for part, values in found if values}
+
+    @cached_property
+    def norms(self) -> dict[Line, float]:
+        """The norm of what was delivered along each line; a line without gradient is not in it.
+
+        Into the weights it is what the line adds to ∂L/∂W alone; from a state to what made it, all that came.
+        """
+        sizes: dict[Line, float] = {}
+        for line in self.unrolled.lines:
+            if line.edges:
+                parts = [norm(part) for part in self._told(line).values()]
+                if parts:
+                    sizes[line] = math.hypot(*parts)
+            elif line.target in self.states:
+                sizes[line] = self.states[line.target]
+        return sizes
+
+    def _told(self, line: Line) -> dict[Value, Array]:
+        if line.source[0] != WEIGHTS:
+            return self.whole.along(line)
+        names = self.unrolled.parameters
+        of_w = tuple(edge for edge in line.edges if names.get(edge.source, "").split("_")[0] == "W")
+        return self.whole.along(Line(line.source, line.target, of_w or line.edges))
+
+    @cached_property
+    def weights(self) -> dict[int, float]:
+        """What each step adds to ∂L/∂W, its norm."""
+        return {line.target[1]: size for line, size in self.norms.items() if line.source[0] == WEIGHTS}
+
+    @cached_property
+    def splits(self) -> dict[int, Split]:
+        """How the gradient of each state of the belt came, where there are steps for it to come through."""
+        unrolled, name = self.unrolled, self.unrolled.template.belt_state
+        found: dict[int, Split] = {}
+        for t in unrolled.order[:-1] if unrolled.template.belt else []:
+            tensor = unrolled.state(name, t)
+            value = unrolled.graph.id_of(tensor), tensor.source.index
+            if value in self.whole.states and norm(self.whole.states[value]):
+                part = self.uncrossed.states.get(value)
+                carried = 0.0 if part is None else share(part, self.whole.states[value])
+                found[t] = Split(name, t, carried)
+        return found
+
+    @property
+    def split(self) -> Split | None:
+        """That of the first state, the farthest from the loss."""
+        return self.splits.get(self.unrolled.order[0])
+
+    @cached_property
+    def routes(self) -> dict[Line, Route]:
+        """Which way each line is part of.
+
+        Carried: the belt itself, and the lines that lead to it without a crossing and bring mostly gradient that has
+        not crossed before. A line into the weights is one of theirs; whatever else delivers gradient goes through the
+        gates.
+        """
+        leads = _leading_to_belt(self.unrolled)
+        return {line: self._route(line, leads) for line in self.unrolled.lines}
+
+    def _route(self, line: Line, leads: set[Part]) -> Route:
+        template = self.unrolled.template
+        belt = {*template.belt, f"fold_{template.belt_state}"} if template.belt else set()
+        if line not in self.norms:
+            return "forward"
+        if line.source[0] == WEIGHTS:
+            return "weights"
+        if not belt or line.crosses or line.source not in leads:
+            return "gated"
+        if {line.source[0], line.target[0]} <= belt:
+            return "carried"
+        if line.edges:
+            total, part = self.whole.along(line), self.uncrossed.along(line)
+        else:
+            total = {value: self.whole.states[value] for value in self._values(line.target)}
+            part = self.uncrossed.states
+        parts = [share(part[value], total[value]) for value in total if value in part]
+        return "carried" if parts and min(parts) >= 0.5 else "gated"
+
+
+def flows_of(loss: tg.Tensor, chains: Sequence[Unrolled]) -> list[Flow]:
+    """The gradient of a loss on its way through each of these chains of one graph.
+
+    Raises GradError where the loss does not depend on them, or its graph is gone.
+    """
+    with np.errstate(all="ignore"):  # a gradient that exploded is drawn as it is
+        whole = sweep(loss, chains)
+        if not whole.states:
+            raise tg.errors.GradError("the loss does not depend on this trajectory: was it computed from another run?")
+        uncrossed = sweep(loss, chains, {key for chain in chains for key in chain.crossings()})
+        value = float(loss.data) if loss.size == 1 else None
+        return [Flow(value, chain, whole, uncrossed) for chain in chains]
+
+
+def _leading_to_belt(unrolled: Unrolled) -> set[Part]:
+    """The parts from which the gradient can reach a state of the belt with no crossing."""
+    readers: dict[Part, list[Part]] = {}
+    for line in unrolled.lines:
+        if not line.crosses:
+            readers.setdefault(line.source, []).append(line.target)
+    waiting = [(unrolled.template.belt_state, t) for t in [unrolled.start, *unrolled.order]]
+    leading: set[Part] = set()
+    while waiting:
+        part = waiting.pop()
+        if part not in leading:
+            leading.add(part)
+            waiting += readers.get(part, ())
+    return leading
+
+
+__all__ = ["OUTSIDE", "Flow", "Split", "flows_of", "norm", "share", "sweep"]
