@@ -19,12 +19,15 @@ def draw_weights(band: Band) -> None:
     said = "one set of weights" + (", used at every step" if band.unrolled.last > 1 else "")
     if (arrows := band.paint.sum_of_arrows()) > 1:
         said += f": ∂L/∂W is the sum of the {in_words(arrows)} arrows"
-    row = Span(", ".join(band.unrolled.parameters.values()), 12, bold=True), Span(f"\u00a0\u00a0\u00a0{said}", 12, theme.quiet)  # fmt: skip
+    names = Span(", ".join(band.unrolled.parameters.values()), 12, bold=True)
+    row = names, Span(f"\u00a0\u00a0\u00a0{said}", 12, theme.quiet)
+    fits = right - left > 7 * sum(len(span.text) for span in row)
     middle = ((left + right) / 2, band.base + band.template.bottom + BAR_Y)
-    rows = (row,) if right - left > 7 * sum(len(span.text) for span in row) else (row[:1],)
-    fill = theme.filled(theme.weights)
-    told = ("the cell's parameters", said)
-    band.scene.add(Node(f"{band.prefix}weights", middle, (right - left, BAR_HEIGHT), rows, "round", theme.weights, fill, told=told))  # fmt: skip
+    bar = Node(
+        f"{band.prefix}weights", middle, (right - left, BAR_HEIGHT), (row if fits else (names,),), "round",
+        theme.weights, theme.filled(theme.weights), told=("the cell's parameters", said),
+    )  # fmt: skip
+    band.scene.add(bar)
 
 
 def draw_scissors(band: Band, role: str, t: int) -> None:

@@ -147,7 +147,8 @@ def _box(band: Band, role: str, box: Box, t: int) -> None:
     else:
         hue = theme.gate if box.look == "gate" else theme.candidate
         name = letter(role, template.is_lstm)  # C̃ upright: slanted, the tilde slips
-        words = Span(name, 12, bold=True, italic=name == role), Span(band.index(t)), Span(f"\u00a0{box.note}", 11, theme.spoken(hue))  # fmt: skip
+        note = Span(f"\u00a0{box.note}", 11, theme.spoken(hue))
+        words = Span(name, 12, bold=True, italic=name == role), Span(band.index(t)), note
         band.node(role, t, box.size, (words,), "box", hue, theme.filled(hue), 1.6)
 
 
@@ -157,7 +158,8 @@ def _derivative(band: Band, t: int) -> None:
     if not template.derivative:
         return
     with np.errstate(all="ignore"):
-        gates = [float(getattr(band.unrolled.step(u), template.gate).data.mean()) for _, u in band.unrolled.every(("", t))]  # fmt: skip
+        steps = [band.unrolled.step(u) for _, u in band.unrolled.every(("", t))]
+        gates = [float(getattr(step, template.gate).data.mean()) for step in steps]
     before = band.index(band.unrolled.before(t))
     law = template.derivative.replace("{t}", band.index(t)).replace("{p}", before)
     words = {"law": (law, 0), "mean": (f"mean × {number(float(np.mean(gates)))}", -32)}
@@ -200,5 +202,5 @@ def _split(band: Band, t: int) -> None:
     width = 6 * sum(len(span.text) for span in row)
     right = band.columns.lefts[t] + band.template.pitch - 30
     middle = right - width / 2 if not band.mirrored else band.columns.lefts[t] + 22 + width / 2
-    text = Node(f"{band.prefix}split_text", (middle, band.top - 32), (width, 15), (tuple(row),), shape="text", told=(SPLIT_TOLD,))  # fmt: skip
-    band.scene.add(text)
+    where = (middle, band.top - 32), (width, 15)
+    band.scene.add(Node(f"{band.prefix}split_text", *where, (tuple(row),), shape="text", told=(SPLIT_TOLD,)))

@@ -54,7 +54,8 @@ class _Finder:
             self.into.setdefault(edge.target, []).append(edge)
         self.ordered = chain.steps[::-1] if chain.reverse else chain.steps
         start = len(chain.steps) + 1 if chain.reverse else 0
-        self.before = dict(zip([step.t for step in self.ordered], [(chain.initial, start)] + [(step, step.t) for step in self.ordered], strict=False))  # fmt: skip
+        earlier = [(chain.initial, start), *((step, step.t) for step in self.ordered)]
+        self.before = {step.t: before for step, before in zip(self.ordered, earlier, strict=False)}
         self._find_masks()
         self.template = template or self._own()
         if self.held:
@@ -69,7 +70,8 @@ class _Finder:
             template=self.template, chain=self.chain, graph=self.graph, parameters=self.parameters,
             lines=tuple(Line(source, target, tuple(edges)) for (source, target), edges in self.lines.items()),
             parts={part: tuple(vertices) for part, vertices in self.parts.items()},
-            elsewhere=tuple(self.elsewhere), cuts=tuple(self.cuts), structure=self.structure, masked=frozenset(t for _, t in self.held),
+            elsewhere=tuple(self.elsewhere), cuts=tuple(self.cuts), structure=self.structure,
+            masked=frozenset(t for _, t in self.held),
         )  # fmt: skip
 
     def _value(self, tensor: tg.Tensor) -> Value:

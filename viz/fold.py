@@ -138,7 +138,10 @@ def strip_template(template: Template) -> Template:
     heights = {name: 250.0 - 190 * k / max(len(names) - 1, 1) for k, name in enumerate(names)}
     boxes = {"cell": Box(46, 155 if len(names) > 1 else 130, "cell", "gates" if template.belt else "U", wide=52)}
     boxes |= {name: Box(46, y, "state", wide=62) for name, y in heights.items()}
-    ways = {(one, other): ((86, heights[one] - 10), (86, heights[other] + 10)) for one in names for other in names if one != other}  # fmt: skip
+    ways = {
+        (one, other): ((86, heights[one] - 10), (86, heights[other] + 10))
+        for one in names for other in names if one != other
+    }  # fmt: skip
     return replace(
         template, pitch=114, top=312, bottom=4, boxes=boxes, made_in={name: name for name in names},
         belt=(template.belt_state,) if template.belt else (), derivative="",
@@ -148,7 +151,7 @@ def strip_template(template: Template) -> Template:
 
 
 def rolled(unrolled: Unrolled) -> Unrolled:
-    """The chain as it is written: one step, whose states come back to it. Each line stands for its like at all steps."""
+    """The chain as it is written: one step whose states come back to it, each line for its like at all steps."""
     start = unrolled.start
 
     def at(part: Part, other: Part) -> Part:

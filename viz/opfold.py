@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
 from viz.fold import Fold, runs
-from viz.opview import ScopePath, Weigh
+from viz.opview import ScopePath, Weigh, Weighed
+from viz.roles import EdgeKey
 from viz.style import Theme, width_of
-from viz.sweep import EdgeKey, norm
+from viz.sweep import norm
 
 
 def close_runs(
@@ -68,7 +69,7 @@ def _alike(
 def weighing(graph: tg.Graph, edges: Mapping[EdgeKey, object], theme: Theme) -> Weigh:
     """What a backward pass says of each line: as wide as the norm along it, in the colour of its route."""
 
-    def weigh(drawn: list[GraphEdge]) -> tuple[float, str, bool, dict[str, str]] | None:
+    def weigh(drawn: list[GraphEdge]) -> Weighed | None:
         parts = [edges[edge.target, edge.position] for edge in drawn if (edge.target, edge.position) in edges]
         if not parts:
             return None

@@ -7,9 +7,9 @@ equal steps, is one box for all that is in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
@@ -19,15 +19,11 @@ from viz.scene import Edge, Frame, Node, Row, Scene, Span, rows, width_of_text
 from viz.style import Theme, counted
 
 ScopePath: TypeAlias = tuple[str, ...]
+Weighed: TypeAlias = tuple[float, str, bool, dict[str, str]]  # width, colour, dashed, and the numbers of a line
+Weigh: TypeAlias = Callable[[list[GraphEdge]], Weighed | None]  # what a gradient says of the edges behind a line
 Boxes: TypeAlias = Mapping[int, ScopePath | None]  # vertex -> the closed scope that it is in, or None
 
 MOST_BY_DOT = 150  # nodes; dot takes seconds for more
-
-
-class Weigh(Protocol):
-    """What a gradient says of edges: the width, the colour and the words of the line that stands for them."""
-
-    def __call__(self, edges: list[GraphEdge]) -> tuple[float, str, bool, dict[str, str]] | None: ...
 
 
 def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = None) -> Scene:

@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from tinygrad_lstm.graph import Vertex
 from viz.names import SYMBOLS
 from viz.places import HEIGHT, Spot, places
-from viz.scene import width_of_text
-from viz.templates import Box, Look, Template
+from viz.scene import Place, width_of_text
+from viz.templates import Box, Template, Ways
 
-LANE = 9  # points between two lines that pass by
+LANE, APART = 9, 84  # points between two lines that pass by, and between two states
 
 
 def own_template(
@@ -27,50 +27,52 @@ def own_template(
     the states for which there are such.
     """
     labels = {role: _label(vertex) for role, vertex in vertices.items()}
-    widths = {
-        role: max(30.0, width_of_text(max(label.split("\n"), key=len), 11) + 12) for role, label in labels.items()
-    }
-    spots = {"x": Spot(32, (0, 0))} | {role: Spot(width, (0, 0)) for role, width in widths.items()}
+    wide = {role: max(30.0, width_of_text(max(text.split("\n"), key=len), 11) + 12) for role, text in labels.items()}
+    spots = {"x": Spot(32, (0, 0))} | {role: Spot(width, (0, 0)) for role, width in wide.items()}
     lines = [(source, role) for role, sources in reads.items() for source in sources if source in spots]
-    found = places(spots, lines).middles
-    bottom, top = min(y for _, y in found.values()), max(y for _, y in found.values())
-    left = min(x - spots[role].width / 2 for role, (x, _) in found.items()) - 28
-    columns = {role: k for k, x in enumerate(sorted({x for x, _ in found.values()})) for role, at in found.items() if at[0] == x}  # fmt: skip
-    on_belt = [*carrying, made_in[next(iter(carried))]] if carried else []
-    far = [line for line in lines if columns[line[1]] - columns[line[0]] > 1 and not {*line} & {*on_belt}]
-    back = [
-        (state, role)
-        for role, sources in reads.items()
-        for state in sources
-        if state in made_in and role not in on_belt
-    ]
-    base = 60.0 + LANE * len(far)
-    at = {role: (x - left, y - bottom + base) for role, (x, y) in found.items()}
-    roof = top - bottom + base + HEIGHT
-    belt_y = roof + LANE * len(back) + 30
-    ways = {
-        line: ((at[line[0]][0], base - 24 - LANE * k), (at[line[1]][0], base - 24 - LANE * k))
-        for k, line in enumerate(far)
-    }
-    ways |= {(f"{state}-", role): ((-34, roof + LANE * k), (at[role][0], roof + LANE * k)) for k, (state, role) in enumerate(back)}  # fmt: skip
+    found = places(spots, lines)
     belt_state = next(iter([*carried, *made_in]))
+    on_belt = [*carrying, made_in[belt_state]] if carried else []
+    columns = sorted({x for x, _ in found.middles.values()})
+    column = {role: columns.index(x) for role, (x, _) in found.middles.items()}
+    past = [line for line in lines if column[line[1]] - column[line[0]] > 1 and not {*line} & {*on_belt}]
+    back = [(name, role) for role, names in reads.items() for name in names if name in made_in and role not in on_belt]
+    floor = 60.0 + LANE * len(past)
+    lowest = min(y for _, y in found.middles.values())
+    at = {role: (x - min(found.lefts.values()) + 28, y - lowest + floor) for role, (x, y) in found.middles.items()}
+    roof = found.top - lowest + floor + HEIGHT
     right = max(x + spots[role].width / 2 for role, (x, _) in at.items()) + 76
+    others = [name for name in made_in if name != belt_state or not carried]
+    heights = {name: floor + APART * k for k, name in enumerate(others)}
+    heights.setdefault(belt_state, max(roof + LANE * len(back) + 30, floor + APART * len(others)))
     boxes = {"x": Box(*at["x"], "input")}
     for role, vertex in vertices.items():
-        x, y = at[role]
-        look: Look = "op" if role in on_belt else "cell"
-        boxes[role] = Box(x, belt_y if role in on_belt else y, look, labels[role], vertex.op, wide=widths[role])
-    others = [name for name in made_in if name != belt_state or not carried]
-    for k, name in enumerate(others):
-        boxes[name] = Box(right, base + 64 * k, "state")
-    if carried:
-        boxes[belt_state] = Box(right, belt_y, "state")
+        if role in on_belt:
+            boxes[role] = Box(at[role][0], heights[belt_state], "op", labels[role].split("\n")[-1], vertex.op)
+        else:
+            boxes[role] = Box(*at[role], "cell", labels[role], vertex.op, wide=wide[role])
+    boxes |= {name: Box(right, y, "state") for name, y in heights.items()}
     return Template(
-        pitch=right + 50, top=(belt_y if carried else max(roof + LANE * len(back), boxes[others[-1]].y)) + 86, bottom=-26, boxes=boxes, made_in=dict(made_in),
-        belt=(*on_belt, belt_state) if carried else (), belt_state=belt_state,
+        pitch=right + 50, top=max(roof + LANE * len(back), *heights.values()) + 86, bottom=-26, boxes=boxes,
+        made_in=dict(made_in), belt=(*on_belt, belt_state) if carried else (), belt_state=belt_state,
         carried="carried from step to step", gated="through everything else of the step",
-        ways=ways, asides={name: (boxes[name].x, boxes[name].y - 42) for name in made_in},
+        ways=_passing(past, back, at, floor - 24, roof),
+        asides={name: (right, y - 42) for name, y in heights.items()},
     )  # fmt: skip
+
+
+def _passing(
+    past: Sequence[tuple[str, str]], back: Sequence[tuple[str, str]], at: Mapping[str, Place], floor: float, roof: float
+) -> Ways:
+    """The ways of lines that pass operations, below all of them; and of those from a previous state, above."""
+    ways: dict[tuple[str, str], tuple[Place, ...]] = {}
+    for k, (source, role) in enumerate(past):
+        y = floor - LANE * k
+        ways[source, role] = ((at[source][0], y), (at[role][0], y))
+    for k, (state, role) in enumerate(back):
+        y = roof + LANE * k
+        ways[f"{state}-", role] = ((-34, y), (at[role][0], y))
+    return ways
 
 
 def _label(vertex: Vertex) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 import tinygrad_lstm as tg
+from tinygrad_lstm.graph import GraphEdge
 from viz.roles import OUTSIDE, WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
 
 Array: TypeAlias = Any
@@ -181,14 +182,22 @@ class Flow:
     def _told(self, line: Line) -> dict[Value, Array]:
         if line.source[0] != WEIGHTS:
             return self.whole.along(line)
+        return self.whole.along(Line(line.source, line.target, self._of_w(line.edges)))
+
+    def _of_w(self, edges: tuple[GraphEdge, ...]) -> tuple[GraphEdge, ...]:
+        """Of reads of the weights those of W, where there are any."""
         names = self.unrolled.parameters
-        of_w = tuple(edge for edge in line.edges if names.get(edge.source, "").split("_")[0] == "W")
-        return self.whole.along(Line(line.source, line.target, of_w or line.edges))
+        return tuple(edge for edge in edges if names.get(edge.source, "").split("_")[0] == "W") or edges
 
     @cached_property
     def weights(self) -> dict[int, float]:
         """What each step adds to ∂L/∂W, its norm."""
-        return {line.target[1]: size for line, size in self.norms.items() if line.source[0] == WEIGHTS}
+        read: dict[int, tuple[GraphEdge, ...]] = {}
+        for line in self.norms:
+            if line.source[0] == WEIGHTS:
+                read[line.target[1]] = read.get(line.target[1], ()) + line.edges
+        ways = {t: Line((WEIGHTS, t), (WEIGHTS, t), self._of_w(edges)) for t, edges in read.items()}
+        return {t: math.hypot(*map(norm, self.whole.along(way).values())) for t, way in ways.items()}
 
     @cached_property
     def splits(self) -> dict[int, Split]:
