@@ -97,8 +97,12 @@ def _nodes(found: Unrolled) -> dict[int, tuple[str, ...]]:
         made = nodes.get(vertex, ())
         way = f"{template.made_in[name]}_{t}-{pill}"
         nodes[vertex] = (*made, pill, way) if t else (*made, pill)
-    loss: dict[int, tuple[str, ...]] = dict.fromkeys(after, (f"loss_{found.last}",))
-    return nodes | loss
+    nodes |= dict.fromkeys(after, (f"loss_{found.last}",))
+    for line in found.lines:  # what reads an earlier state has a small pill beside it
+        if line.target[0] == OUTSIDE and line.target[1] < found.last:
+            for edge in line.edges:
+                nodes[edge.target] += (f"loss_{line.source[0]}_{line.source[1]}",)
+    return nodes
 
 
 def _after(graph: tg.Graph, members: Iterable[int]) -> list[int]:

@@ -61,7 +61,7 @@ class Handed:
     @property
     def law(self) -> str:
         """The derivative as an equation: of the op's own y, or, where its rule is told as it is, of the loss."""
-        of = "L" if re.search(r"\b([gG]|gs)\b", self.local) else "y"
+        of = "L" if re.search(r"\b([gG]ᵀ?|gs)\b", self.local) else "y"
         return f"∂{of}/∂{self.name} = {self.local}" if self.local else ""
 
     @property
