@@ -20,7 +20,7 @@ from tinygrad_lstm.nn import GRU, LSTM, RNN, Trajectory
 from tinygrad_lstm.training import BeltShare, Update
 from viz import plots
 from viz.plots.canvas import looks
-from viz.style import theme_named
+from viz.style import number, theme_named
 
 pytest.importorskip("matplotlib")
 from matplotlib.figure import Figure  # it was just asked for
@@ -42,11 +42,22 @@ def run(kind: str = "LSTM", rng_seed: int = 0, **options: Any) -> tuple[Any, Tra
 
 
 def norms(loss: tg.Tensor, values: list[tg.Tensor]) -> list[float]:
-    return [float(np.linalg.norm(g.data)) for g in tg.grad(loss, values, retain_graph=True)]
+    return [float(np.linalg.norm(g.data.astype(float))) for g in tg.grad(loss, values, retain_graph=True)]
 
 
-def heights(bars: Any) -> list[float]:
-    return [bar.get_height() for bar in bars]
+def bars(ax: Any) -> dict[str, np.ndarray]:
+    """By name, the bars of each part: its steps' middles, from where and to where each of them goes (3, T)."""
+    found = {}
+    for stairs in ax.patches:
+        if stairs.get_label():
+            tops, edges, bases = stairs.get_data()
+            found[stairs.get_label()] = np.array([(edges[::2] + edges[1::2]) / 2, bases[::2], tops[::2]])
+    return found
+
+
+def heights(ax: Any) -> np.ndarray:
+    """How high the bars are, part by part and step by step."""
+    return np.array([top - base for _, base, top in bars(ax).values()])
 
 
 def words(ax: Any) -> list[str]:
@@ -187,7 +198,7 @@ def test_heights_are_the_norms_that_grad_gives(kind: str, state: str) -> None:
     (line,) = ax.get_lines()
     np.testing.assert_array_equal(line.get_xdata(), range(T))
     expected = norms(loss, [getattr(step, state) for step in trajectory.steps])
-    np.testing.assert_array_equal(line.get_ydata(), expected[::-1])
+    np.testing.assert_allclose(np.asarray(line.get_ydata(), float), expected[::-1], rtol=1e-12)
     assert ax.get_yscale() == "log"
     assert words(ax) == [kind]
     assert all(parameter.grad is None for parameter in layer.parameters())
@@ -207,7 +218,8 @@ def test_lag_0_of_a_reverse_chain_is_its_last_step() -> None:
     _, trajectory, _ = run(reverse=True)
     loss = (trajectory.output[0] ** 2).sum()
     (line,) = plots.gradient_by_lag({"reverse": (loss, trajectory)}).get_lines()
-    np.testing.assert_array_equal(line.get_ydata(), norms(loss, [step.h for step in trajectory.steps]))
+    expected = norms(loss, [step.h for step in trajectory.steps])
+    np.testing.assert_allclose(np.asarray(line.get_ydata(), float), expected, rtol=1e-12)
 
 
 def test_what_is_no_number_on_a_log_axis_is_told_not_drawn() -> None:
@@ -222,6 +234,27 @@ def test_what_is_no_number_on_a_log_axis_is_told_not_drawn() -> None:
         "none\n   no gradient at lag 0–2", "zero\n   exactly 0 at lag 0–2", "nan\n   not finite at lag 0–6", "all"
     ]  # fmt: skip
     saved(ax)
+
+
+def test_a_gradient_too_small_to_square_is_no_zero() -> None:
+    rnn = RNN(D, H)
+    rnn.layers[0].U.data = rnn.layers[0].U.data * np.float32(1e-4)
+    trajectory = rnn.unroll(np.ones((T, D), np.float32))
+    loss = trajectory.output[-1].sum()
+    (line,) = plots.gradient_by_lag({"RNN": (loss, trajectory)}).get_lines()
+    wide = norms(loss, [step.h for step in trajectory.steps])
+    assert 0 < wide[0] < 1e-23  # the square of that is 0 in float32
+    np.testing.assert_allclose(np.asarray(line.get_ydata(), float), wide[::-1])
+
+
+def test_the_axis_has_whole_decades() -> None:
+    _, trajectory, _ = run()
+    ax = plots.gradient_by_lag({"flat": (3 * trajectory.output.sum(), trajectory)})
+    low, high = np.log10(ax.get_ylim())
+    sizes = np.log10(np.asarray(ax.get_lines()[0].get_ydata(), float))
+    assert [low, high] == pytest.approx([round(low), round(high)])
+    assert low < sizes.min() < low + 1.1
+    assert high - 1.1 < sizes.max() < high
 
 
 def test_a_loss_of_something_else_has_no_gradient_anywhere() -> None:
@@ -269,7 +302,7 @@ def test_a_lag_matrix_without_numbers_says_so() -> None:
     assert [text.get_text() for text in ax.texts] == ["no gradient"]
     broken = tg.paths.LagMatrix([], [], np.array([[1.0, 0.0], [np.nan, 1.0]]), None)
     ax = plots.lag_matrix(broken)
-    assert ax.get_title(loc="left") == "1 entry not finite, hatched"
+    assert ax.get_xlabel().endswith("\n1 entry not finite, hatched")
     saved(ax)
 
 
@@ -282,8 +315,9 @@ def test_the_bars_of_a_ledger_are_projections_and_sum_to_the_whole(kind: str, ga
     layer, _, loss = run(kind)
     book = tg.paths.ledger(loss, getattr(layer.layers[0], name))
     ax = plots.ledger(book)
-    assert [bars.get_label() for bars in ax.containers] == gates
-    table = np.array([heights(bars) for bars in ax.containers])
+    assert list(bars(ax)) == gates
+    assert words(ax) == gates[::-1] if len(gates) > 1 else not ax.get_legend()
+    table = heights(ax)
     total = tg.grad(loss, getattr(layer.layers[0], name))[0].data
     by_step = [np.vdot(part, total) / np.vdot(total, total) for part in book.by_step]
     np.testing.assert_allclose(table.sum(axis=0), by_step, atol=1e-12)
@@ -292,19 +326,16 @@ def test_the_bars_of_a_ledger_are_projections_and_sum_to_the_whole(kind: str, ga
         wanted = [np.vdot(part[rows], total[rows]) / np.vdot(total, total) for part in book.by_step]
         np.testing.assert_allclose(row, wanted, atol=1e-12)
     assert table.sum() == pytest.approx(1, abs=1e-12)
-    assert ax.get_title(loc="right").startswith(f"‖dL/d{name}‖ ")
+    assert ax.get_ylabel() == f"share of dL/d{name}\n‖dL/d{name}‖ {number(float(np.linalg.norm(total)))}"
 
 
 def test_what_works_against_the_whole_stands_below_zero() -> None:
     layer, trajectory, _ = run()
     loss = trajectory.output[-1].sum() - 0.7 * trajectory.output[2].sum()
     ax = plots.ledger(tg.paths.ledger(loss, layer.layers[0].W))
-    boxes = [bar.get_bbox() for bars in ax.containers for bar in bars]
-    assert any(box.y1 < box.y0 or box.y0 < 0 for box in boxes)
+    assert (heights(ax) < -0.01).any()
     for t in range(T):  # no two of a step overlap, and none crosses zero
-        spans = sorted(
-            tuple(sorted((bars[t].get_y(), bars[t].get_y() + bars[t].get_height()))) for bars in ax.containers
-        )
+        spans = sorted((min(base[t], top[t]), max(base[t], top[t])) for _, base, top in bars(ax).values())
         assert all(low >= -1e-12 or high <= 1e-12 for low, high in spans)
         assert all(below[1] <= above[0] + 1e-12 for below, above in pairwise(spans))
 
@@ -313,7 +344,8 @@ def test_a_use_outside_the_steps_is_a_bar_by_itself() -> None:
     layer, _, loss = run()
     U = layer.layers[0].U
     ax = plots.ledger(tg.paths.ledger(loss + (U**2).sum(), U))
-    table = np.array([heights(bars) for bars in ax.containers])
+    table = heights(ax)
+    assert list(bars(ax)) == ["f", "i", "o", "C̃", "no gate"]
     total = tg.grad(loss + (U**2).sum(), U)[0].data
     assert table.shape[1] == T + 1
     assert table[:, 0].sum() == pytest.approx(np.vdot(2 * U.data, total) / np.vdot(total, total))
@@ -325,12 +357,11 @@ def test_a_use_outside_the_steps_is_a_bar_by_itself() -> None:
 def test_a_tiny_gradient_has_shares_and_none_has_none() -> None:
     layer, _, loss = run()
     W = layer.layers[0].W
-    tiny = np.array([heights(bars) for bars in plots.ledger(tg.paths.ledger(loss * 1e-200, W)).containers])
-    whole = np.array([heights(bars) for bars in plots.ledger(tg.paths.ledger(loss, W)).containers])
+    tiny, whole = (heights(plots.ledger(tg.paths.ledger(loss * factor, W))) for factor in (1e-200, 1.0))
     np.testing.assert_allclose(tiny, whole, rtol=1e-9, atol=1e-15)
     for factor, word in ((0.0, "no gradient"), (np.nan, "the gradient is not finite")):
         ax = plots.ledger(tg.paths.ledger(loss * factor, W))
-        assert not ax.containers
+        assert not bars(ax)
         assert [text.get_text() for text in ax.texts] == [word]
         saved(ax)
 
@@ -342,11 +373,11 @@ def test_shares_are_those_of_the_routes(kind: str, state: str, crossings: int) -
     found = tg.paths.routes(loss, [getattr(step, state) for step in trajectory.steps], max_crossings=crossings)
     ax = plots.shares(found)
     names = ["never crossed", "crossed once", "2 times", "3 times"][: crossings + 1] + ["more often"]
-    assert [bars.get_label() for bars in ax.containers] == names == words(ax)
-    table = np.array([heights(bars) for bars in ax.containers])
+    assert list(bars(ax)) == names == words(ax)[::-1]
+    table = heights(ax)
     np.testing.assert_allclose(table.T, [route.shares for route in found], atol=1e-12)
     np.testing.assert_allclose(table.sum(axis=0), 1)
-    assert [bar.get_x() + bar.get_width() / 2 for bar in ax.containers[0]] == pytest.approx(range(1, T + 1))
+    np.testing.assert_allclose(bars(ax)["never crossed"][0], range(1, T + 1))
     low, high = ax.get_ylim()
     assert low <= table.clip(max=0).sum(axis=0).min()
     assert high >= table.clip(min=0).sum(axis=0).max()
@@ -356,10 +387,10 @@ def test_steps_without_shares_are_hatched_and_told() -> None:
     _, trajectory, _ = run()
     found = tg.paths.routes(trajectory.steps[3].h.sum(), [step.c for step in trajectory.steps], max_crossings=0)
     ax = plots.shares(found)
-    assert words(ax) == ["never crossed", "more often", "no gradient at t = 5–7"]
-    table = np.array([heights(bars) for bars in ax.containers])
-    assert not table[:, 4:].any()
-    hatched = [patch for patch in ax.patches if patch.get_facecolor()[3] == 0]
+    assert ax.get_xlabel() == "t\nhatched: no gradient at t = 5–7"
+    assert not heights(ax)[:, 4:].any()
+    hatched: list[Any] = [patch for patch in ax.patches if not patch.get_label()]
+    assert all(patch.get_hatch() and not patch.get_facecolor()[3] for patch in hatched)
     assert sorted(patch.get_extents().transformed(ax.transData.inverted()).x0 for patch in hatched) == pytest.approx(
         [4.5, 5.5, 6.5]
     )
@@ -370,8 +401,8 @@ def test_shares_of_some_steps_and_of_one() -> None:
     _, trajectory, loss = run()
     found = tg.paths.routes(loss, [trajectory.steps[t - 1].c for t in (2, 5)])
     ax = plots.shares(found, steps=(2, 5))
-    assert [bar.get_x() + bar.get_width() / 2 for bar in ax.containers[0]] == pytest.approx([2, 5])
-    assert heights(plots.shares(found[0]).containers[0]) == [found[0].shares[0]]
+    np.testing.assert_allclose(bars(ax)["never crossed"][0], [2, 5])
+    np.testing.assert_allclose(heights(plots.shares(found[0]))[:, 0], found[0].shares)
     for wrong in ([], [found[0], tg.paths.routes(loss, trajectory.steps[0].c, max_crossings=1)]):
         with pytest.raises(ArgumentError, match="all of one max_crossings"):
             plots.shares(wrong)

@@ -85,13 +85,8 @@ def on(ax: Axes | None, theme: ThemeName, width: float = 8.0, height: float = 3.
 
 def keyed(ax: Axes, theme: ThemeName, **where: Any) -> None:
     """A legend, if there is anything to tell apart."""
-    from matplotlib.container import Container
-
-    named = sorted(zip(*ax.get_legend_handles_labels(), strict=True), key=lambda one: not isinstance(one[0], Container))
-    if named:  # bars first, as they were drawn
-        key = ax.legend(
-            *zip(*named, strict=True), frameon=False, labelcolor=theme_named(theme).ink, fontsize=9, **where
-        )
+    if ax.get_legend_handles_labels()[0]:
+        key = ax.legend(frameon=False, labelcolor=theme_named(theme).ink, fontsize=9, **where)
         for text in key.get_texts():
             text.set_parse_math(False)  # a name may have dollars in it
 
@@ -100,7 +95,7 @@ def whole(axis: Axis) -> None:
     """Ticks at whole numbers only, as time steps are."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
 def said(ax: Axes, text: str, theme: ThemeName) -> None:
@@ -137,6 +132,17 @@ def ramp(colours: list[Colour]) -> Colormap:
 def array_of(numbers: Any) -> Array:
     """Numbers from anywhere, a Tensor's too, as an array of floats."""
     return np.asarray(numbers.data if isinstance(numbers, tg.Tensor) else numbers, float)
+
+
+def norm(array: Array) -> float:
+    """The length of an array as one vector, also where the squares of its elements would vanish or overflow.
+
+    >>> norm(np.array([[3.0, 0.0], [0.0, 4.0]])), norm(np.array([3e-200, 4e-200]))
+    (5.0, 5e-200)
+    """
+    sizes = np.abs(np.asarray(array, float))
+    most = float(sizes.max(initial=0.0))
+    return most * float(np.linalg.norm((sizes / most).ravel())) if 0 < most < np.inf else most
 
 
 def told(places: Iterable[int]) -> str:

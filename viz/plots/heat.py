@@ -16,6 +16,7 @@ from viz.style import ThemeName, counted, letter, number, theme_named
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+SIGNED = ("x", "g", "n")  # the input and the candidates, which are no gates even where they are never negative
 SHOWN = {" ": "␣", "\n": "↵", "\r": "↵", "\t": "⇥"}  # what else would not be seen
 
 
@@ -39,8 +40,8 @@ def gates(
     in every map, largest first, so that ``sort="f"`` has the units that remember longest on top; else as they are
     stored. ``chain``: the layer and direction, in the order of ``trajectory.chains``; the top one by default.
 
-    What lies within 0 and 1 at every step, and is no state, is a gate, on a scale from 0 to 1; the rest is on a scale
-    about 0 that ends at its largest size. What is not finite stays hatched.
+    What lies within 0 and 1 at every step is a gate, on a scale from 0 to 1; states, candidates, inputs and all the
+    rest are on a scale about 0 that ends at their largest size. What is not finite stays hatched.
 
     Gives the Axes from top to bottom, one for each name, and one more for the signal; ``ax`` takes as many of your own,
     or one by itself for a single name. Raises ArgumentError for a name, row or chain that is not there, and for a text
@@ -63,11 +64,13 @@ def gates(
         raise ArgumentError(f"a text of {len(text)} characters for a run of {T} steps: one for each step")
     curves = None if signal is None else curves_of(signal, T)
     order = None if sort is None else np.argsort(-by_unit(one, sort, row).mean(axis=1), kind="stable")
-    panels = panels_for(ax, [len(table) for table in tables], curves is not None, T if text else 0, theme)
+    panels = panels_for(ax, [len(table) for table in tables], curves is not None, text or "", theme)
+    about_zero = {*one.cell.states, *SIGNED}
     for panel, name, table in zip(panels, names, tables, strict=False):
-        if order is not None and len(order) != len(table):
-            raise ArgumentError(f"{len(table)} units of {name} cannot be sorted as the {len(order)} of {sort}")
-        draw(panel, table, np.arange(len(table)) if order is None else order, name in one.cell.states, theme)
+        units = np.arange(len(table)) if order is None else order
+        if len(units) != len(table):
+            raise ArgumentError(f"{len(table)} units of {name} cannot be sorted as the {len(units)} of {sort}")
+        draw(panel, table, units, name in about_zero, theme)
         panel.set_ylabel(letter(name, "c" in one.cell.states), rotation=0, fontsize=13, ha="right", va="center")
     if curves is not None:
         draw_signal(panels[-1], curves, theme)
@@ -80,11 +83,11 @@ def gates(
     return panels
 
 
-def draw(ax: Axes, table: Array, order: Array, state: bool, theme: ThemeName) -> None:
+def draw(ax: Axes, table: Array, order: Array, signed: bool, theme: ThemeName) -> None:
     """One heat map (H, T) with its scale beside it; the rows are labelled by the units they show."""
     H, T = table.shape
     finite = table[np.isfinite(table)]
-    gate = not state and bool(((finite >= 0) & (finite <= 1)).all())
+    gate = not signed and bool(((finite >= 0) & (finite <= 1)).all())
     end = 1.0 if gate or not finite.any() else float(np.abs(finite).max())
     image = ax.imshow(
         np.ma.masked_invalid(table[order]), aspect="auto", interpolation="none", extent=(0.5, T + 0.5, H - 0.5, -0.5),
@@ -129,12 +132,13 @@ def curves_of(signal: Any, T: int) -> Array:
 
 
 def panels_for(
-    ax: Axes | Sequence[Axes] | None, units: Sequence[int], signal: bool, characters: int, theme: ThemeName
+    ax: Axes | Sequence[Axes] | None, units: Sequence[int], signal: bool, text: Sequence[str], theme: ThemeName
 ) -> list[Axes]:
     """The Axes that were given, if they are as many as are needed; else a column of new ones that share time."""
     if ax is None:
         heights = [min(max(0.05 * H, 0.55), 1.8) for H in units] + [0.8] * signal
-        own = figure(theme, min(max(8.0, 0.12 * characters), 100.0), sum(heights) + 0.12 * len(heights) + 0.4)
+        below = 0.3 + 0.09 * max(map(len, text), default=1)
+        own = figure(theme, min(max(8.0, 0.12 * len(text)), 100.0), sum(heights) + 0.12 * len(heights) + below)
         given = list(own.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0])
     else:
         given = list(np.ravel(np.array(ax, dtype=object)))

@@ -11,7 +11,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError, GradError
 from tinygrad_lstm.nn import Trajectory
 from tinygrad_lstm.paths import LagMatrix
-from viz.plots.canvas import blank, keyed, looks, on, said, sequential, told, whole
+from viz.plots.canvas import blank, keyed, looks, norm, on, said, sequential, told, whole
 from viz.plots.steps import chain_of, check_names, last_first
 from viz.style import ThemeName, counted, letter, number, theme_named
 
@@ -53,12 +53,16 @@ def gradient_by_lag(
     ax = on(ax, theme)
     ax.set_yscale("log")
     for (name, norms), look in zip(measured.items(), looks(theme), strict=False):
-        points = np.array([np.nan if norm is None or not 0 < norm < np.inf else norm for norm in norms])
+        points = np.array([size if size is not None and 0 < size < np.inf else np.nan for size in norms])
         ax.plot(
             range(len(points)), points, color=look.colour, linestyle=look.dash, linewidth=2, marker=look.marker,
             markersize=4, markevery=max(1, len(points) // 10), label="\n   ".join([name, *gaps(norms)]),
         )  # fmt: skip
-    if not any(np.isfinite(line.get_ydata()).any() for line in ax.get_lines()):
+    sizes = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.get_lines()])
+    if np.isfinite(sizes).any():  # whole decades, so that what hardly changes is seen to hardly change
+        decades = np.floor(np.log10([np.nanmin(sizes) / 1.1, np.nanmax(sizes) * 1.1])) + [0, 1]
+        ax.set_ylim(*10.0**decades)
+    else:
         said(ax, "no gradient", theme)
     ax.set_xlabel("lag: steps back from the last")
     whole(ax.xaxis)
@@ -79,7 +83,7 @@ def norms_by_lag(name: str, loss: tg.Tensor, trajectory: Trajectory, state: str,
     asked = [value for value in values if value.requires_grad]
     found = iter(tg.grad(loss, asked, retain_graph=True, allow_unused=True) if asked else ())
     gradients = [next(found) if value.requires_grad else None for value in values]
-    return [None if g is None else float(np.linalg.norm(g.data)) for g in gradients]
+    return [None if g is None else norm(g.data) for g in gradients]
 
 
 def gaps(norms: Sequence[float | None]) -> list[str]:
@@ -89,12 +93,12 @@ def gaps(norms: Sequence[float | None]) -> list[str]:
     ['exactly 0 at lag 2–3', 'no gradient at lag 4']
     """
     reasons: dict[str, list[int]] = {"exactly 0": [], "not finite": [], "no gradient": []}
-    for lag, norm in enumerate(norms):
-        if norm is None:
+    for lag, size in enumerate(norms):
+        if size is None:
             reasons["no gradient"].append(lag)
-        elif norm == 0:
+        elif size == 0:
             reasons["exactly 0"].append(lag)
-        elif not np.isfinite(norm):
+        elif not np.isfinite(size):
             reasons["not finite"].append(lag)
     return [f"{reason} at lag {told(lags)}" for reason, lags in reasons.items() if lags]
 
@@ -125,12 +129,10 @@ def lag_matrix(matrix: LagMatrix, *, ax: Axes | None = None, theme: ThemeName = 
     blank(ax, theme)
     whole(ax.xaxis)
     whole(ax.yaxis)
-    ax.set_xlabel("t, where the weights were used")
-    ax.set_ylabel("τ, where the loss was taken")
     wrong = int((~np.isfinite(norms)).sum())
-    if wrong:
-        note = f"{counted(wrong, 'entry', 'entries')} not finite, hatched"
-        ax.set_title(note, fontsize=9, loc="left", color=theme_named(theme).quiet)
+    note = f"\n{counted(wrong, 'entry', 'entries')} not finite, hatched" if wrong else ""
+    ax.set_xlabel("t, where the weights were used" + note)
+    ax.set_ylabel("τ, where the loss was taken")
     if not data.count():
         said(ax, "no gradient", theme)
         ax.set(xlim=(0.5, columns + 0.5), ylim=(rows + 0.5, 0.5))
