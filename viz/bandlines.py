@@ -75,7 +75,7 @@ def draw(band: Band, line: Line, start: str, stop: str, corners: tuple[tuple[flo
         way = band.fanned(line, start, stop)
     band.scene.add(
         Edge(f"{start}-{stop}", start, stop, way, stroke.colour, stroke.width, stroke.dashed, stroke.head, stroke.open,
-             stroke.told, {**stroke.data, "source": start, "target": stop})
+             stroke.halo, stroke.told, {**stroke.data, "source": start, "target": stop})
     )  # fmt: skip
 
 

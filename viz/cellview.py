@@ -71,14 +71,14 @@ def unseen(bands: Sequence[Band]) -> str:
 def draw_band(band: Band) -> None:
     """One chain: its panels, states, boxes, lines, weights and the loss."""
     template, unrolled = band.template, band.unrolled
+    always = {*template.letters, "x", "cell"}  # a step that starts from constants computes less than the others
     for t in band.columns.shown:
         _panel(band, t)
     for name in template.made_in:
         _pill(band, name, unrolled.start if not unrolled.rolled else 0)
     for t in band.columns.shown:
-        drawn = {role for role, u in unrolled.parts if u == t or unrolled.rolled} | {*template.made_in, "x"}
         for role, box in template.boxes.items():
-            if role in drawn or role == "cell":
+            if role in always or (role, t) in unrolled.parts or unrolled.rolled:
                 _box(band, role, box, t)
         _derivative(band, t)
         _split(band, t)

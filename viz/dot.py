@@ -40,6 +40,8 @@ def dot_of(scene: Scene) -> str:
         dot.attr("graph", rankdir="LR", newrank="true", nodesep="0.18", ranksep="0.34")
     dot.attr("node", fontname=FONT, fontsize="12", fontcolor=theme.ink, shape="box", style="filled", margin="0.09,0.04")
     dot.attr("edge", fontname=FONT, fontsize="10")
+    for k, halo in enumerate(scene.halos()):
+        _curve(dot, f"halo_{k}", halo)
     clusters = {"": dot} | {frame.id: _cluster(k, frame, scene) for k, frame in enumerate(scene.frames)}
     for node in scene.nodes.values():
         clusters[node.frame].node(node.id, **_node(node, scene))
@@ -159,12 +161,17 @@ def _hatch(frame: Frame) -> list[Curve]:
 
 
 def _curve(dot: graphviz.Digraph, name: str, curve: Curve) -> None:
-    """An edge without arrowhead between two points that are not seen."""
+    """An edge between two points that are not seen; what is closed is an arrowhead, its tip the middle one of three."""
+    way, look = _beziers(curve.points), {"dir": "none"}
+    if curve.closed:
+        (x, y), tip, (u, v) = curve.points
+        base = (x + u) / 2, (y + v) / 2
+        way = f"e,{','.join(map(number_of_points, tip))} {_beziers((base, base))}"
+        look = {"dir": "forward", "arrowhead": "normal", "arrowsize": f"{math.dist(base, tip) / 10:.2f}"}
     for end, (x, y) in (("a", curve.points[0]), ("b", curve.points[-1])):
         place = f"{number_of_points(x)},{number_of_points(y)}"
         dot.node(f"{name}{end}", "", pos=place, shape="point", style="invis", width="0.01", height="0.01")
     dot.edge(
-        f"{name}a", f"{name}b", dir="none", color=curve.colour, penwidth=f"{curve.width:.2f}", id=name,
-        style="dashed" if curve.dashed else "solid", pos=_beziers(curve.points), edgetooltip=text(curve.told),
-        **{"class": "curve"},
+        f"{name}a", f"{name}b", color=curve.colour, penwidth=f"{curve.width:.2f}", id=name, pos=way,
+        style="dashed" if curve.dashed else "solid", edgetooltip=text(curve.told), **look, **{"class": "curve"},
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
@@ -66,7 +66,9 @@ def _alike(
     return tuple(said)
 
 
-def weighing(graph: tg.Graph, edges: Mapping[EdgeKey, object], theme: Theme) -> Weigh:
+def weighing(
+    graph: tg.Graph, edges: Mapping[EdgeKey, object], theme: Theme, strongest: Collection[EdgeKey] = ()
+) -> Weigh:
     """What a backward pass says of each line: as wide as the norm along it, in the colour of its route."""
 
     def weigh(drawn: list[GraphEdge]) -> Weighed | None:
@@ -82,6 +84,9 @@ def weighing(graph: tg.Graph, edges: Mapping[EdgeKey, object], theme: Theme) -> 
             route, colour = "weights", theme.weights
         elif any(None not in (pair := {one.step, other.step}) and len(pair) > 1 for one, other in ends):
             route, colour = "crossing", theme.gated
-        return width_of(size), colour, route == "crossing", {"norm": f"{size:.9g}", "route": route}
+        data = {"norm": f"{size:.9g}", "route": route}
+        if any((edge.target, edge.position) in strongest for edge in drawn):
+            data["strongest"] = "yes"
+        return width_of(size), colour, route == "crossing", data
 
     return weigh

@@ -274,6 +274,6 @@ def _edge(
     weighed = weigh(edges) if weigh else None
     if weighed:
         width, colour, dashed, data = weighed
-        told = (f"‖∇‖ {float(data['norm']):.3g}", *told)
-        return Edge(name, source, target, corners, colour, width, dashed, "source", told=told, data=data, layout=layout)
+        told, halo = (f"‖∇‖ {float(data['norm']):.3g}", *told), theme.bright if "strongest" in data else ""
+        return Edge(name, source, target, corners, colour, width, dashed, "source", False, halo, told, data, layout)
     return Edge(name, source, target, corners, colour, width, dashed, open=True, told=told, layout=layout)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from viz.header import Entry
 from viz.hover import told_line, words_of
-from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Part, Unrolled
+from viz.roles import ABOVE, OUTSIDE, WEIGHTS, EdgeKey, Line, Part, Unrolled
 from viz.style import WIDTH_FORMULA, Colour, Theme, number, width_of
 from viz.sweep import Flow, Split
 
@@ -29,15 +29,29 @@ class Stroke:
     dashed: bool = False
     head: Literal["source", "target"] = "target"
     open: bool = False
+    halo: Colour = ""
     told: tuple[str, ...] = ()
     data: dict[str, str] = field(default_factory=dict)
 
 
-class Paint:
-    """The values' way through a chain: the belt and the hidden state in their colours, arrows with the time.
+@dataclass(frozen=True)
+class Strongest:
+    """The strongest single path (``tg.paths.strongest_path``), to be pointed out: its edges, and what to say of it."""
 
-    ``strongest`` are lines to draw on a bright ground.
-    """
+    edges: frozenset[EdgeKey]
+    told: str
+
+    def along(self, line: Line, unrolled: Unrolled) -> bool:
+        """Whether the path goes along a line; to a state's pill it goes if it goes on from the state's maker."""
+        if line.edges:
+            return any((edge.target, edge.position) in self.edges for edge in line.edges)
+        states = [unrolled.state(*part) for part in unrolled.every(line.target)]
+        made = {unrolled.graph.id_of(state) for state in states}
+        return any(target in made for target, _ in self.edges)
+
+
+class Paint:
+    """The values' way through a chain: the belt and the hidden state in their colours, arrows with the time."""
 
     backward = False
 
@@ -112,13 +126,13 @@ class Gradients(Paint):
 
     backward = True
 
-    def __init__(self, unrolled: Unrolled, theme: Theme, flow: Flow) -> None:
+    def __init__(self, unrolled: Unrolled, theme: Theme, flow: Flow, strongest: Strongest | None = None) -> None:
         super().__init__(unrolled, theme)
-        self.flow = flow
+        self.flow, self.strongest = flow, strongest
 
     def on(self, unrolled: Unrolled) -> Paint:
         """The same paint for coarser parts of the chain."""
-        return type(self)(unrolled, self.theme, self.flow.of(unrolled))
+        return type(self)(unrolled, self.theme, self.flow.of(unrolled), self.strongest)
 
     @property
     def guide(self) -> str:
@@ -136,7 +150,8 @@ class Gradients(Paint):
         colour = {"carried": self.theme.carried, "gated": self.theme.gated, "weights": self.theme.weights}[route]
         told = told_line(self.unrolled, line, f"‖∇‖ {number(size)}")
         data = {"route": route, "norm": f"{size:.9g}"}
-        return Stroke(colour, width_of(size), route == "gated", "source", told=told, data=data)
+        halo = self.theme.bright if self.strongest and self.strongest.along(line, self.unrolled) else ""
+        return Stroke(colour, width_of(size), route == "gated", "source", halo=halo, told=told, data=data)
 
     def note(self, name: str, t: int) -> str:
         """The norm of the state's gradient."""
@@ -184,7 +199,9 @@ class Gradients(Paint):
         gated = template.gated
         if "squash" in template.boxes:  # a cell may squash with another function
             gated = gated.replace("tanh", words_of(self.unrolled, "squash", self.unrolled.order[0]))
+        bright = [Entry(self.strongest.told, theme.bright, 6)] if self.strongest else []
         return [
+            *bright,
             *ways,
             Entry(gated, theme.gated, 3, dashed=True),
             Entry("into the shared weights", theme.weights, 3),

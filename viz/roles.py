@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import tinygrad_lstm as tg
@@ -74,7 +75,7 @@ class Unrolled:
         """The number of time steps."""
         return len(self.chain.steps)
 
-    @property
+    @cached_property
     def order(self) -> list[int]:
         """The time steps in the order in which they were computed."""
         steps = list(range(1, self.last + 1))

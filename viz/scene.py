@@ -93,6 +93,7 @@ class Edge:
     dashed: bool = False
     head: Literal["source", "target"] = "target"
     open: bool = False  # the arrowhead of a value; a gradient's is filled
+    halo: Colour = ""  # of a bright ground under the line
     told: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
     layout: Mapping[str, str] = field(default_factory=dict)  # hints for ``dot``
@@ -160,6 +161,10 @@ class Scene:
         assert b.middle is not None
         way = [a.middle, *corners, b.middle]
         return (a.towards(way[1]), *corners, b.towards(way[-2]))
+
+    def halos(self) -> list[Curve]:
+        """The bright grounds under lines."""
+        return [Curve(edge.corners, edge.halo, edge.width + 9) for edge in self.edges if edge.halo and edge.corners]
 
     def extent(self) -> Box:
         """The rectangle around everything."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Literal, TypeAlias
 
 ThemeName: TypeAlias = Literal["light", "dark", "auto"]
@@ -34,6 +35,7 @@ class Theme:
     weights: Colour
     gate: Colour
     candidate: Colour
+    bright: Colour  # the ground of what is pointed out
     loss: Colour
     on_loss: Colour
     opacity: float  # of a box's filling
@@ -52,12 +54,12 @@ THEMES: dict[str, Theme] = {
     "light": Theme(
         paper="#FFFFFF", ink="#1F2933", quiet="#5F6C7B", forward="#A9B4C0", panel="#F6F8FA", frame="#D5DCE4",
         carried=CARRIED, gated=GATED, weights=WEIGHTS, gate=GATE, candidate=CANDIDATE,
-        loss="#1F2933", on_loss="#FFFFFF", opacity=0.10,
+        bright="#F6E58A", loss="#1F2933", on_loss="#FFFFFF", opacity=0.10,
     ),
     "dark": Theme(
         paper="#111827", ink="#E5EAF0", quiet="#9AA7B5", forward="#5B6877", panel="#172033", frame="#2F3B4E",
         carried="#F07F23", gated="#4BA3DC", weights="#93A0AE", gate="#26BF95", candidate="#CC79BC",
-        loss="#E5EAF0", on_loss="#111827", opacity=0.18,
+        bright="#6B5E1C", loss="#E5EAF0", on_loss="#111827", opacity=0.18,
     ),
 }  # fmt: skip
 THEMES["auto"] = replace(THEMES["light"], adapts=True)
@@ -70,6 +72,7 @@ def theme_named(name: str) -> Theme:
     return THEMES[name]
 
 
+@cache
 def mixed(hue: Colour, ground: Colour, opacity: float) -> Colour:
     """What a hue of this opacity looks like on a ground, as a plain colour that every output format knows.
 
@@ -204,4 +207,4 @@ def in_words(count: int) -> str:
 
 def printable(text: str) -> str:
     """Text that any output format can hold: line breaks and control characters become spaces."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

@@ -43,6 +43,7 @@ def svg_of(scene: Scene) -> str:
             *([f"<style>{stylesheet()}</style>"] if scene.theme.adapts else []),
             *draw.ground(width, height),
             *(line for frame in scene.frames for line in draw.frame(frame)),
+            *map(draw.curve, scene.halos()),
             *(line for edge in scene.edges for line in draw.edge(edge)),
             *map(draw.curve, scene.curves),
             *(line for node in scene.nodes.values() for line in draw.node(node)),

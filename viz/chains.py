@@ -1,0 +1,125 @@
+"""A trajectory's chains as one picture: which of them, in which view, and what is said above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import nn
+from tinygrad_lstm.errors import DtypeError
+from viz.cellview import Layer, cell_view
+from viz.describe import in_words_of
+from viz.finder import unrolled
+from viz.fold import LONGEST, Fold, Run, folded, rolled, runs, strip
+from viz.paint import Paint
+from viz.picture import Picture
+from viz.roles import NoCellViewError, Unrolled
+from viz.style import Theme, in_words
+from viz.sweep import Flow
+
+View: TypeAlias = Literal["auto", "op", "cell", "strip", "rolled"]
+
+
+def find(trajectory: nn.Trajectory, chain: int | None = None, *also: tg.Tensor) -> list[Unrolled]:
+    """The parts of a trajectory's chains (or of one), in the graph of all its tensors and of those given beside.
+
+    Raises ValueError where there is no such chain; NoCellViewError, which is one too, where the steps do not compute
+    the same, or there are none; NothingRecordedError where a step was made under no_grad.
+    """
+    check(trajectory, *also)
+    chains = trajectory.chains
+    if chain is not None:
+        try:
+            chains = (chains[chain],)
+        except IndexError:
+            raise ValueError(f"no chain {chain}: this trajectory has {len(chains)}") from None
+    for one in chains:
+        if not one.steps or any(not step.h.size for step in one.steps):
+            raise NoCellViewError("no numbers in this trajectory: its batch, or its number of steps, is 0")
+    steps = [step for one in chains for step in (one.initial, *one.steps)]
+    named = [tensor for step in steps for tensor in step.named.values()]
+    graph = tg.graph_of([*also, *named, *(p for one in chains for p in one.cell.parameters())])
+    layers = layer_numbers(trajectory)
+    number = {id(one): layers[k] for k, one in enumerate(trajectory.chains)}
+    return [unrolled(graph, one, [other for other in chains if number[id(other)] > number[id(one)]]) for one in chains]
+
+
+def chains_drawn(
+    paints: Sequence[Paint], trajectory: nn.Trajectory, view: View, fold: Fold, theme: Theme, chain: int | None = None,
+    flows: Sequence[Flow] = (),
+) -> Picture:  # fmt: skip
+    """The picture of some chains, in the view asked for or, for "auto", the one that can be read."""
+    top = paints[-1].unrolled
+    norms = [series for paint in paints for name in top.template.made_in if (series := paint.series(name))]
+    structure = {t: tuple(paint.unrolled.structure[t] for paint in paints) for t in top.structure}
+    hidden, note = runs(structure, fold, norms), ""
+    shown = top.last - sum(last - first for first, last in hidden)
+    if view == "auto" and shown > LONGEST:
+        view, note = "strip", f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
+    if view == "rolled":
+        hidden = []
+    coarse = {"strip": strip, "rolled": rolled}.get(view, lambda one: folded(one, hidden))
+    painted = [
+        paint.on(folded(coarse(paint.unrolled), hidden) if view == "strip" else coarse(paint.unrolled))
+        for paint in paints
+    ]
+    if hidden and not note:
+        note = f"Folded, since {'they compute' if len(hidden) == 1 else 'each computes'} the same: {_told(hidden)}."
+    numbers = layer_numbers(trajectory)
+    if chain is not None:
+        numbers = [numbers[chain]]
+    captions = _captions(paints, numbers) if len(paints) > 1 else [""]
+    layers = [Layer(*each) for each in zip(painted, numbers, captions, strict=True)]
+    what = _title(top, trajectory, chain)
+    title = f"Where the gradient of L flows: {what}" if flows else what[0].upper() + what[1:]
+    scene = cell_view(layers, hidden, theme, title, note)
+    words = (
+        " ".join(map(in_words_of, reversed(flows)))
+        if flows
+        else f"{title}, {'rolled' if view == 'rolled' else 'unrolled'}."
+    )
+    return Picture(scene, title, " ".join(filter(None, [words, note])))
+
+
+def layer_numbers(trajectory: nn.Trajectory) -> list[int]:
+    """The layer that each chain is: with two directions two chains are one layer."""
+    chains = trajectory.chains
+    directions = 2 if len(chains) > 1 and chains[1].reverse and not chains[0].reverse else 1
+    return [k // directions for k in range(len(chains))]
+
+
+def _captions(paints: Sequence[Paint], numbers: Sequence[int]) -> list[str]:
+    """What each band is called."""
+    both = len(numbers) > len(set(numbers))
+    ways = ["reverse" if paint.unrolled.chain.reverse else "forward" for paint in paints]
+    layers = [f"layer {number + 1}" for number in numbers]
+    if len(set(numbers)) == 1:
+        return ways
+    return [f"{layer}, {way}" if both else layer for layer, way in zip(layers, ways, strict=True)]
+
+
+def _title(top: Unrolled, trajectory: nn.Trajectory, chain: int | None) -> str:
+    """What is drawn, in a few words."""
+    steps = f"{in_words(top.last)} time step{'s' * (top.last > 1)}"
+    numbers = layer_numbers(trajectory)
+    layers = len(set(numbers))
+    if chain is not None and layers > 1:
+        return f"{top.name}, layer {numbers[chain] + 1} of {layers}, {steps}"
+    both = chain is None and len(numbers) > layers
+    kind = f"bidirectional {top.name}" if both else top.name
+    return f"one {kind}, {steps}" if layers == 1 else f"{kind} of {in_words(layers)} layers, {steps}"
+
+
+def _told(hidden: Sequence[Run]) -> str:
+    return ", ".join(f"t = {first} to {last}" for first, last in hidden)
+
+
+def check(trajectory: object, *losses: object) -> None:
+    """Raise DtypeError where the arguments are something else, or in the other order."""
+    for loss in losses:
+        if not isinstance(loss, tg.Tensor):
+            order = " (the loss comes first, the trajectory second)" if isinstance(loss, nn.Trajectory) else ""
+            raise DtypeError(f"expected a loss, which is a tensor, not {type(loss).__name__}{order}")
+    if not isinstance(trajectory, nn.Trajectory):
+        raise DtypeError(f"expected a trajectory, which is what layer.unroll(x) gives, not {type(trajectory).__name__}")
