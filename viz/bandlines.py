@@ -124,7 +124,11 @@ def draw_link(band: Band, above: Band, line: Line) -> None:
         draw(band, line, start, stop, ())
         return
     left = band.columns.lefts[t]
-    gap = left + band.template.pitch - 4 if not band.mirrored else left - 4
-    into, _ = above.place("x", step)
-    corners = ((x, lane), (gap, lane), (gap, gutter), (into, gutter))
-    draw(band, line, f"{band.prefix}{name}_{t}", f"{above.prefix}x_{step}", corners)
+    gap = left + band.template.pitch - 8 if not band.mirrored else left + 1  # two directions go up side by side
+    if "x" in above.template.boxes:
+        into, _ = above.place("x", step)
+        reader, corners = "x", ((x, lane), (gap, lane), (gap, gutter), (into, gutter))
+    else:  # of a strip
+        _, level = above.place("cell", step)
+        reader, corners = "cell", ((gap, y - 12), (gap, level))
+    draw(band, line, f"{band.prefix}{name}_{t}", f"{above.prefix}{reader}_{step}", corners)

@@ -39,14 +39,25 @@ class Layer:
 
 def cell_view(layers: Sequence[Layer], hidden: Sequence[Run], theme: Theme, title: str, note: str = "") -> Scene:
     """A picture of chains, from the lowest layer up; the last is the one whose ids have no prefix."""
-    scene, base = Scene(theme, title), 0.0
+    scene = Scene(theme, title)
+    bands = draw_layers(scene, layers, hidden)
+    left, _, right, top = scene.extent()
+    guide = reading(bands, note)
+    header(scene, left, max(right, left + 640), top, title, guide, layers[-1].paint.legend())
+    return scene
+
+
+def draw_layers(
+    scene: Scene, layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0, prefix: str = ""
+) -> list[Band]:
+    """Draw chains from the lowest layer up, the first of them at this height; a prefix keeps two runs' ids apart."""
     last = layers[-1].paint.unrolled
     steps = [1] if last.rolled else range(1, last.last + 1)
     columns = Columns(steps, hidden, max(layer.paint.unrolled.template.pitch for layer in layers))
     bands: list[Band] = []
     for k, layer in enumerate(layers):
-        prefix = "" if k == len(layers) - 1 else f"chain{k}_"
-        bands.append(Band(scene, layer.paint, columns, base, prefix, layer.number, layer.caption))
+        name = prefix if k == len(layers) - 1 else f"{prefix}chain{k}_"
+        bands.append(Band(scene, layer.paint, columns, base, name, layer.number, layer.caption))
         base = bands[-1].top + BETWEEN - layer.paint.unrolled.template.bottom - BAR_Y + BAR_HEIGHT / 2
     for band in bands:
         draw_band(band)
@@ -55,11 +66,13 @@ def cell_view(layers: Sequence[Layer], hidden: Sequence[Run], theme: Theme, titl
         for line in band.unrolled.lines if above else ():
             if line.target[0] == ABOVE and above:
                 draw_link(band, above, line)
+    return bands
+
+
+def reading(bands: Sequence[Band], note: str = "") -> str:
+    """How to read the picture of these bands."""
     mirrored = "In the reverse layer all runs the other way." if any(band.mirrored for band in bands) else ""
-    guide = " ".join(filter(None, [layers[-1].paint.guide, mirrored, unseen(bands), note]))
-    left, _, right, top = scene.extent()
-    header(scene, left, max(right, left + 640), top, title, guide, layers[-1].paint.legend())
-    return scene
+    return " ".join(filter(None, [bands[-1].paint.guide, mirrored, unseen(bands), note]))
 
 
 def unseen(bands: Sequence[Band]) -> str:
@@ -157,12 +170,15 @@ def _derivative(band: Band, t: int) -> None:
     template, colour = band.template, band.theme.spoken(band.theme.carried)
     if not template.derivative:
         return
-    with np.errstate(all="ignore"):
-        steps = [band.unrolled.step(u) for _, u in band.unrolled.every(("", t))]
-        gates = [float(getattr(step, template.gate).data.mean()) for step in steps]
+    means = []
+    for run in band.paint.runs:
+        with np.errstate(all="ignore"):
+            steps = [run.step(u) for _, u in run.every(("", t))]
+            gates = [float(getattr(step, template.gate).data.mean()) for step in steps]
+        means.append(number(float(np.mean(gates))))
     before = band.index(band.unrolled.before(t))
     law = template.derivative.replace("{t}", band.index(t)).replace("{p}", before)
-    words = {"law": (law, 0), "mean": (f"mean × {number(float(np.mean(gates)))}", -32)}
+    words = {"law": (law, 0), "mean": (f"mean × {' → '.join(means)}", -32)}
     for name, (text, below) in words.items():
         x, y = band.at((template.caption[0], template.caption[1] + below), t)
         node = Node(f"{band.prefix}{name}_{t}", (x, y), (130, 16), ((Span(text, 12, colour),),), shape="text")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import tinygrad_lstm as tg
@@ -50,36 +51,60 @@ def chains_drawn(
     flows: Sequence[Flow] = (),
 ) -> Picture:  # fmt: skip
     """The picture of some chains, in the view asked for or, for "auto", the one that can be read."""
-    top = paints[-1].unrolled
-    norms = [series for paint in paints for name in top.template.made_in if (series := paint.series(name))]
-    structure = {t: tuple(paint.unrolled.structure[t] for paint in paints) for t in top.structure}
-    hidden, note = runs(structure, fold, norms), ""
-    shown = top.last - sum(last - first for first, last in hidden)
-    if view == "auto" and shown > LONGEST:
-        view, note = "strip", f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
-    if view == "rolled":
-        hidden = []
-    coarse = {"strip": strip, "rolled": rolled}.get(view, lambda one: folded(one, hidden))
-    painted = [
-        paint.on(folded(coarse(paint.unrolled), hidden) if view == "strip" else coarse(paint.unrolled))
-        for paint in paints
-    ]
-    if hidden and not note:
-        note = f"Folded, since {'they compute' if len(hidden) == 1 else 'each computes'} the same: {_told(hidden)}."
-    numbers = layer_numbers(trajectory)
-    if chain is not None:
-        numbers = [numbers[chain]]
-    captions = _captions(paints, numbers) if len(paints) > 1 else [""]
-    layers = [Layer(*each) for each in zip(painted, numbers, captions, strict=True)]
-    what = _title(top, trajectory, chain)
+    norms = [series for paint in paints for name in paint.unrolled.template.made_in if (series := paint.series(name))]
+    how = arranged([paint.unrolled for paint in paints], norms, view, fold)
+    what = title_of(paints[-1].unrolled, trajectory, chain)
     title = f"Where the gradient of L flows: {what}" if flows else what[0].upper() + what[1:]
-    scene = cell_view(layers, hidden, theme, title, note)
+    scene = cell_view(layers_of(paints, trajectory, how, chain), how.hidden, theme, title, how.note)
     words = (
         " ".join(map(in_words_of, reversed(flows)))
         if flows
         else f"{title}, {'rolled' if view == 'rolled' else 'unrolled'}."
     )
-    return Picture(scene, title, " ".join(filter(None, [words, note])))
+    return Picture(scene, title, " ".join(filter(None, [words, how.note])))
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Which steps are drawn and how coarsely: decided once for all that is in a picture."""
+
+    view: View
+    hidden: list[Run]
+    note: str
+
+    def coarser(self, unrolled: Unrolled) -> Unrolled:
+        """A chain as it is drawn."""
+        if self.view == "rolled":
+            return rolled(unrolled)
+        return folded(strip(unrolled) if self.view == "strip" else unrolled, self.hidden)
+
+
+def arranged(
+    found: Sequence[Unrolled], norms: Sequence[Mapping[int, float]], view: View, fold: Fold, most: int = LONGEST
+) -> Arrangement:
+    """For chains of as many steps: what all of them compute again is folded; "auto" is a strip of more than so many."""
+    structure = {t: tuple(one.structure[t] for one in found) for t in found[-1].structure}
+    hidden, note = runs(structure, fold, norms), ""
+    shown = found[-1].last - sum(last - first for first, last in hidden)
+    if view == "auto" and shown > most:
+        view, note = "strip", f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
+    if view == "rolled":
+        hidden = []
+    if hidden and not note:
+        note = f"Folded, since {'they compute' if len(hidden) == 1 else 'each computes'} the same: {_told(hidden)}."
+    return Arrangement(view, hidden, note)
+
+
+def layers_of(
+    paints: Sequence[Paint], trajectory: nn.Trajectory, how: Arrangement, chain: int | None = None
+) -> list[Layer]:
+    """The bands of a trajectory, each with its paint, as coarse as they are drawn."""
+    numbers = layer_numbers(trajectory)
+    if chain is not None:
+        numbers = [numbers[chain]]
+    captions = _captions(paints, numbers) if len(paints) > 1 else [""]
+    painted = [paint.on(how.coarser) for paint in paints]
+    return [Layer(*each) for each in zip(painted, numbers, captions, strict=True)]
 
 
 def layer_numbers(trajectory: nn.Trajectory) -> list[int]:
@@ -99,7 +124,7 @@ def _captions(paints: Sequence[Paint], numbers: Sequence[int]) -> list[str]:
     return [f"{layer}, {way}" if both else layer for layer, way in zip(layers, ways, strict=True)]
 
 
-def _title(top: Unrolled, trajectory: nn.Trajectory, chain: int | None) -> str:
+def title_of(top: Unrolled, trajectory: nn.Trajectory, chain: int | None) -> str:
     """What is drawn, in a few words."""
     steps = f"{in_words(top.last)} time step{'s' * (top.last > 1)}"
     numbers = layer_numbers(trajectory)

@@ -38,6 +38,8 @@ def dot_of(scene: Scene) -> str:
         dot.attr("graph", layout="nop2", splines="line", outputorder="edgesfirst")
     else:
         dot.attr("graph", rankdir="LR", newrank="true", nodesep="0.18", ranksep="0.34")
+        if scene.caption:
+            dot.attr("graph", label=text(scene.caption), labelloc="b", labeljust="l")
     dot.attr("node", fontname=FONT, fontsize="12", fontcolor=theme.ink, shape="box", style="filled", margin="0.09,0.04")
     dot.attr("edge", fontname=FONT, fontsize="10")
     for k, halo in enumerate(scene.halos()):

@@ -129,7 +129,9 @@ def strip(unrolled: Unrolled) -> Unrolled:
     def ends(line: Line) -> tuple[Part, Part] | None:
         return None if line.source[0] == "x" or not line.edges else (part(*line.source), part(*line.target))
 
-    return coarser(unrolled, ends, strip_template(template))
+    found = coarser(unrolled, ends, strip_template(template))
+    cuts, elsewhere = (tuple(dict.fromkeys(part(*of) for of in parts)) for parts in (unrolled.cuts, unrolled.elsewhere))
+    return replace(found, cuts=cuts, elsewhere=elsewhere)
 
 
 def strip_template(template: Template) -> Template:

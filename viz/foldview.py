@@ -10,7 +10,7 @@ import numpy as np
 from viz.band import Band
 from viz.fold import Run
 from viz.scene import Box, Curve, Frame, Node, Place, Span
-from viz.style import letter, number, width_of
+from viz.style import number
 
 MOST = 120  # pieces of a belt; of a longer run each piece stands for several steps
 PLOT = 74  # points that a small plot is high
@@ -45,30 +45,33 @@ def _belt(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str
     each = max(1, math.ceil(len(steps) / MOST))
     wide = (right - left) / len(steps)
     for k in range(0, len(steps), each):
-        piece = ((left + wide * k, y), (left + wide * min(k + each, len(steps)) + 0.4, y))
-        told = (f"‖∂L/∂{band.sign(name, steps[k])}‖ {number(series[steps[k]])}",)
-        band.scene.add(Curve(piece, hue, width_of(series[steps[k]]), told=told))
+        stroke = band.paint.belt(name, series[steps[k]])
+        many = min(each, len(steps) - k) * (0.6 if stroke.dashed else 1)
+        piece = ((left + wide * k, y), (left + wide * (k + many) + 0.4, y))
+        told = (f"{band.paint.measured(name, band.index(steps[k]))} {number(series[steps[k]])}",)
+        band.scene.add(Curve(piece, stroke.colour, stroke.width, told=told))
 
 
 def _plot(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str) -> None:
-    """The norm at each step on a logarithmic scale, its ends in numbers; zeros and what is not finite are left out."""
+    """The number of each step on the paint's scale, its ends in figures; what has no place there is left out."""
     left, bottom, right, top = box
     scene, quiet = band.scene, band.theme.quiet
-    logs = {t: math.log10(size) for t, size in series.items() if size > 0 and math.isfinite(size)}
-    sign = f"‖∂L/∂{letter(name, band.template.is_lstm)}ₜ‖"
-    if len(logs) < 2:
+    levels = {t: level for t, size in series.items() if (level := band.paint.level(size)) is not None}
+    sign = band.paint.measured(name, "ₜ")
+    if len(levels) < 2:
         _word(band, f"plot_{name}_{min(series)}", (left, bottom + 20), Span(f"{sign} 0 or not finite", 11, quiet))
         return
-    low, high = min(logs.values()), max(logs.values())
+    low, high = min(levels.values()), max(levels.values())
     middle, half = (low + high) / 2, max((high - low) / 2, 0.25)
     begin, end = min(series), max(series)
     points = [
-        (left + (right - left) * (t - begin) / (end - begin), bottom + PLOT * (0.5 + (log - middle) / (2.6 * half)))
-        for t, log in logs.items()
+        (left + (right - left) * (t - begin) / (end - begin), bottom + PLOT * (0.5 + (level - middle) / (2.6 * half)))
+        for t, level in levels.items()
     ]
     for piece in _pieces(points, (right - left) / (end - begin)):
-        scene.add(Curve(tuple(piece), hue, 1.6, told=(f"{sign} at t = {begin} to {end}, logarithmic",)))
-    ends = f"{sign} {number(10 ** logs[min(logs)])} at t = {min(logs)}, {number(10 ** logs[max(logs)])} at {max(logs)}"
+        scene.add(Curve(tuple(piece), hue, 1.6, told=(f"{sign} at t = {begin} to {end}, {band.paint.scale}",)))
+    first, last = min(levels), max(levels)
+    ends = f"{sign} {number(series[first])} at t = {first}, {number(series[last])} at {last}"
     _word(band, f"plot_{name}_{begin}", (left, top - 6), Span(ends, 10.5, quiet))
 
 
@@ -88,9 +91,12 @@ def _product(band: Band, run: Run, box: Box) -> None:
     gate = band.template.gate
     if not gate:
         return
-    with np.errstate(all="ignore"):
-        means = [float(getattr(band.unrolled.step(t), gate).data.mean()) for t in range(run[0], run[1] + 1)]
-    text = f"product of mean {gate}: {number(math.prod(means))}"
+    products = []
+    for one in band.paint.runs:
+        with np.errstate(all="ignore"):
+            means = [float(getattr(one.step(t), gate).data.mean()) for t in range(run[0], run[1] + 1)]
+        products.append(number(math.prod(means)))
+    text = f"product of mean {gate}: {' → '.join(products)}"
     colour = band.theme.spoken(band.theme.carried)
     place = box[0] + 16, band.height(band.template.belt_state) + 20
     _word(band, f"product_{run[0]}", place, Span(text, 12, colour))

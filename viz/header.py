@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from viz.scene import Curve, Node, Scene, Span, width_of_text
 from viz.style import Colour
-from viz.svg import head
+from viz.svg import head, head_size
 
 SAMPLE, GAP, LINE = 34, 26, 22  # points: a sample line, between two entries, between two rows
 
@@ -60,8 +60,8 @@ def _words(scene: Scene, name: str, left: float, y: float, span: Span) -> None:
 def _sample(scene: Scene, x: float, y: float, entry: Entry) -> None:
     """A line as it is drawn in the picture, though no edge of it."""
     ends = ((x, y), (x + SAMPLE, y)) if entry.forward else ((x + SAMPLE, y), (x, y))
-    length = 5 + 1.7 * entry.width
-    one, tip, other = head(ends, length, 2.4 + 0.95 * entry.width)
+    length, half = head_size(entry.width)
+    one, tip, other = head(ends, length, half)
     neck = (x + SAMPLE - length, y) if entry.forward else (x + length, y)
     scene.add(Curve((ends[0], tip if entry.forward else neck), entry.colour, entry.width, entry.dashed))
     scene.add(Curve((one, tip, other), entry.colour, 1, closed=not entry.forward))

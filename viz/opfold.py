@@ -8,8 +8,11 @@ from collections.abc import Collection, Mapping
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
 from viz.fold import Fold, runs
+from viz.header import Entry, header
 from viz.opview import ScopePath, Weigh, Weighed
+from viz.paint import WIDE, scale
 from viz.roles import EdgeKey
+from viz.scene import Scene
 from viz.style import Theme, width_of
 from viz.sweep import norm
 
@@ -90,3 +93,19 @@ def weighing(
         return width_of(size), colour, route == "crossing", data
 
     return weigh
+
+
+def add_legend(scene: Scene, title: str) -> None:
+    """Say above a picture of gradients how to read it, or below where ``dot`` lays it out."""
+    theme = scene.theme
+    guide = "Values run left to right, gradients right to left. A line is as wide as the log of the gradient along it."
+    if not scene.pinned:
+        scene.caption = (guide, WIDE)
+        return
+    routes = [
+        Entry("carried on from step to step", theme.carried, 4), Entry("crossing", theme.gated, 3, dashed=True),
+        Entry("within a step", theme.ink, 3), Entry("into the weights", theme.weights, 3),
+        Entry("no gradient", theme.forward, 1.1, dashed=True, forward=True),
+    ]  # fmt: skip
+    left, _, right, top = scene.extent()
+    header(scene, left, max(right, left + 640), top, title, guide, [routes, [*scale(theme), Entry(WIDE, theme.ink, 0)]])

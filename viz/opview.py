@@ -43,7 +43,7 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
     frames = _add_frames(scene, drawn, pinned)
     for name, node in drawn.items():
         scene.add(_placed(name, node, pinned, frames[node.scope]))
-    lanes: dict[ScopePath, int] = {}  # one above the other, for the belts of several layers
+    far, lanes = 0, dict[ScopePath, int]()  # one above the other, for the belts of several layers
     for source, target, edges in lines:
         corners: tuple[tuple[float, float], ...] = ()
         if pinned and source in pinned.bars:
@@ -52,6 +52,8 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
             vertex = drawn[target].vertex
             chain = tuple(part for part in vertex.scope if part != f"t={vertex.step}")
             corners = pinned.lane(source, target, lanes.setdefault(chain, len(lanes)))
+        elif pinned and pinned.is_far(source, target):
+            corners, far = pinned.tunnel(source, target, far), far + 1
         elif pinned:
             corners = scene.between(source, target)
         number = f"-{edges[0].position}" if len(edges) == 1 else ""  # an operation may read one value twice

@@ -6,16 +6,18 @@ A paint turns numbers into looks and words; where things are is ``viz.cellview``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from viz.header import Entry
 from viz.hover import told_line, words_of
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, EdgeKey, Line, Part, Unrolled
-from viz.style import WIDTH_FORMULA, Colour, Theme, number, width_of
+from viz.style import WIDTH_FORMULA, Colour, Theme, letter, number, width_of
 from viz.sweep import Flow, Split
 
+Coarser: TypeAlias = Callable[[Unrolled], Unrolled]
 SCALE = ("0.03", "0.3", "3")  # the norms whose widths the legend shows
 WIDE = f"width {WIDTH_FORMULA} points, within 0.8 to 6.5"
 
@@ -58,14 +60,20 @@ class Paint:
     @property
     def guide(self) -> str:
         """How to read the picture."""
-        return "Values run left to right."
+        got = any(parameter.grad is not None for parameter in self.unrolled.chain.cell.parameters())
+        return "Values run left to right." if got else "Values run left to right; no gradient yet."
 
     def __init__(self, unrolled: Unrolled, theme: Theme) -> None:
         self.unrolled, self.theme = unrolled, theme
 
-    def on(self, unrolled: Unrolled) -> Paint:
+    @property
+    def runs(self) -> tuple[Unrolled, ...]:
+        """The runs whose numbers are told."""
+        return (self.unrolled,)
+
+    def on(self, coarser: Coarser) -> Paint:
         """The same paint for coarser parts of the chain."""
-        return type(self)(unrolled, self.theme)
+        return type(self)(coarser(self.unrolled), self.theme)
 
     def stroke(self, line: Line) -> Stroke:
         """How a line is drawn."""
@@ -101,6 +109,20 @@ class Paint:
         """The numbers of a state over time, for a fold to plot."""
         return {}
 
+    def measured(self, name: str, index: str) -> str:
+        """What the numbers of a state are."""
+        return f"‖∂L/∂{letter(name, self.unrolled.template.is_lstm)}{index}‖"
+
+    scale = "logarithmic"
+
+    def level(self, size: float) -> float | None:
+        """Where a number is on the scale that it is plotted on, if it is."""
+        return math.log10(size) if size > 0 and math.isfinite(size) else None
+
+    def belt(self, name: str, size: float) -> Stroke:
+        """How a state's way through a fold is drawn where it has this number."""
+        return Stroke(self.theme.carried if name == "c" else self.theme.gated, width_of(size))
+
     def sum_of_arrows(self) -> int:
         """How many arrows come into the weights."""
         return 0
@@ -130,8 +152,9 @@ class Gradients(Paint):
         super().__init__(unrolled, theme)
         self.flow, self.strongest = flow, strongest
 
-    def on(self, unrolled: Unrolled) -> Paint:
+    def on(self, coarser: Coarser) -> Paint:
         """The same paint for coarser parts of the chain."""
+        unrolled = coarser(self.unrolled)
         return type(self)(unrolled, self.theme, self.flow.of(unrolled), self.strongest)
 
     @property

@@ -32,6 +32,8 @@ class Places:
     widths: dict[str, float]
     middles: dict[str, Place] = field(default_factory=dict)
     lefts: dict[str, float] = field(default_factory=dict)  # of the column that a node is in
+    rights: dict[str, float] = field(default_factory=dict)
+    blocks: dict[str, int] = field(default_factory=dict)  # which block from the left a node is in
     bars: dict[str, int] = field(default_factory=dict)  # a bar -> its row, from the top
 
     def riser(self, bar: str, target: str) -> tuple[Place, ...]:
@@ -45,6 +47,24 @@ class Places:
         (x, y), (u, v) = self.middles[source], self.middles[target]
         top = self.top + HEIGHT / 2 + 8 + 7 * number
         return (x, y + HEIGHT / 2), (x + 8, top), (u - 8, top), (u, v + HEIGHT / 2)
+
+    def is_far(self, source: str, target: str) -> bool:
+        """Whether a whole block lies between two nodes, or the second is in one on the left."""
+        apart = self.blocks.get(target, 0) - self.blocks.get(source, 0)
+        return apart > 1 or apart < 0
+
+    def tunnel(self, source: str, target: str, number: int) -> tuple[Place, ...]:
+        """The way of a line that passes whole blocks: down beside its source, below all of them, and up again."""
+        (x, y), (u, v) = self.middles[source], self.middles[target]
+        low = self.bottom - HEIGHT / 2 - 38 - 5 * (number % 6)
+        out, into = self.rights[source] + GAP / 3, self.lefts[target] - GAP / 3
+        x, u = x + self.widths[source] / 2, u - self.widths[target] / 2
+        return (x, y), (out, y), (out, low), (into, low), (into, v), (u, v)
+
+    @cached_property
+    def bottom(self) -> float:
+        """The middle of the lowest row, the bars left out."""
+        return min(y for name, (_, y) in self.middles.items() if name not in self.bars)
 
     @cached_property
     def top(self) -> float:
@@ -77,13 +97,13 @@ def places(spots: Mapping[str, Spot], lines: Sequence[tuple[str, str]]) -> Place
             blocks.setdefault(spot.block, []).append(name)
     order = {name: k for k, name in enumerate(spots)}  # of what reads nothing the later is above: C₀ above h₀
     x = 0.0
-    for _, inside in sorted(blocks.items()):
+    for number, (_, inside) in enumerate(sorted(blocks.items())):
         for column in _columns(inside, sources, readers):
             wide = max(spots[name].width for name in column)
             column.sort(key=lambda name: (-_height(sources[name], found), 0 if sources[name] else -order[name]))
             for row, name in enumerate(column):
                 found.middles[name] = x + wide / 2, ROW * ((len(column) - 1) / 2 - row)
-                found.lefts[name] = x
+                found.lefts[name], found.rights[name], found.blocks[name] = x, x + wide, number
             x += wide + GAP
         x += BETWEEN
     _put_bars([name for name, spot in spots.items() if spot.block is None], readers, found)

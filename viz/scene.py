@@ -136,6 +136,7 @@ class Scene:
     edges: list[Edge] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
+    caption: tuple[str, ...] = ()  # of a picture that ``dot`` lays out, below it
 
     def add(self, *parts: Node | Edge | Frame | Curve) -> None:
         """Put something into the picture."""

@@ -45,6 +45,10 @@ class Theme:
         """The hue as a box's filling: thin on this paper."""
         return mixed(hue, self.paper, self.opacity)
 
+    def halved(self, hue: Colour) -> Colour:
+        """The hue half way to grey: the middle of a diverging scale."""
+        return mixed(hue, self.weights, 0.5)
+
     def spoken(self, hue: Colour) -> Colour:
         """The hue as small text, which needs more contrast than a line."""
         return mixed(hue, self.ink, 0.75)
@@ -107,7 +111,8 @@ def shades(theme: Theme) -> dict[str, Colour]:
     plain = {f.name: str(getattr(theme, f.name)) for f in fields(theme) if f.name not in ("opacity", "adapts")}
     hues = {name: plain[name] for name in ("carried", "gated", "weights", "gate", "candidate")}
     fills = {f"{name}-fill": theme.filled(hue) for name, hue in hues.items()}
-    return plain | fills | {f"{name}-text": theme.spoken(hue) for name, hue in hues.items()}
+    halves = {f"{name}-half": theme.halved(hues[name]) for name in ("carried", "gated")}
+    return plain | fills | halves | {f"{name}-text": theme.spoken(hue) for name, hue in hues.items()}
 
 
 # The width scale: one for every picture, so that two of them can be compared

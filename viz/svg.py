@@ -13,7 +13,7 @@ from html import escape
 from itertools import pairwise
 
 from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene
-from viz.style import FONT, number_of_points, printable, stylesheet
+from viz.style import FONT, THICKEST, number_of_points, printable, stylesheet
 
 MARGIN = 20  # points around everything
 DASH = "7 5"
@@ -95,7 +95,7 @@ class _Writer:
     def edge(self, edge: Edge) -> Iterator[str]:
         """A line with its arrowhead, whose tip is where the line ends."""
         points = edge.corners if edge.head == "target" else edge.corners[::-1]
-        length = 5 + 1.7 * edge.width
+        length, half = head_size(edge.width)
         base = shortened(points, length if not edge.open else 1)
         way = base if edge.head == "target" else base[::-1]
         data = "".join(attributes(**{f"data_{name}": value}) for name, value in edge.data.items())
@@ -103,7 +103,7 @@ class _Writer:
         dash = DASH if edge.dashed else ""
         look = attributes(fill="none", stroke=edge.colour, stroke_width=f"{edge.width:.2f}", stroke_dasharray=dash)
         yield f'<path d="{self.path(way)}"{look}/>'
-        corners = head(points, length, 2.4 + 0.95 * edge.width)
+        corners = head(points, length, half)
         tip = "polyline" if edge.open else "polygon"
         look = attributes(fill="none", stroke=edge.colour) if edge.open else attributes(fill=edge.colour)
         yield f'<{tip} points="{" ".join(_pair(self.at(corner)) for corner in corners)}"{look}/></g>'
@@ -182,6 +182,12 @@ def shortened(points: tuple[Place, ...], by: float) -> tuple[Place, ...]:
     long = math.hypot(u - x, v - y) or 1.0
     part = max(1 - by / long, 0.05)
     return (*points[:-1], (x + part * (u - x), y + part * (v - y)))
+
+
+def head_size(width: float) -> tuple[float, float]:
+    """Length and half the height of an arrowhead: it grows with its line, but of a very wide one little."""
+    usual = min(width, THICKEST)
+    return 5 + 1.7 * usual, max(2.4 + 0.95 * usual, width / 2 + 2)
 
 
 def head(points: tuple[Place, ...], length: float, half: float) -> tuple[Place, Place, Place]:

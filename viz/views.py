@@ -15,7 +15,7 @@ from viz.chains import View, chains_drawn, check, find
 from viz.describe import in_words_of
 from viz.fold import Fold
 from viz.names import Names
-from viz.opfold import close_runs, weighing
+from viz.opfold import add_legend, close_runs, weighing
 from viz.opview import closed_scopes, op_view
 from viz.paint import Gradients, Paint, Strongest
 from viz.picture import Picture
@@ -117,7 +117,9 @@ def gradient_paths(
     path = None if strongest is None else _strongest(loss, strongest, graph)
     weigh = weighing(graph, delivered(loss, graph), colours, path.edges if path else ())
     picture = graph_drawn(graph, colours, depth, closed, fold, note, weigh)
-    return replace(picture, title=f"Where the gradient of L flows: {_size(graph)}")
+    title = f"Where the gradient of L flows: {_size(graph)}"
+    add_legend(picture.scene, title)
+    return replace(picture, title=title)
 
 
 def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int | None = None) -> str:
