@@ -130,8 +130,7 @@ def strip(unrolled: Unrolled) -> Unrolled:
         return None if line.source[0] == "x" or not line.edges else (part(*line.source), part(*line.target))
 
     found = coarser(unrolled, ends, strip_template(template))
-    cuts, elsewhere = (tuple(dict.fromkeys(part(*of) for of in parts)) for parts in (unrolled.cuts, unrolled.elsewhere))
-    return replace(found, cuts=cuts, elsewhere=elsewhere)
+    return replace(found, cuts=tuple(dict.fromkeys(part(*cut) for cut in unrolled.cuts)))
 
 
 def strip_template(template: Template) -> Template:
