@@ -65,6 +65,10 @@ class Graph:
         """The id of the vertex behind a tensor or a node of this graph; KeyError if it is not in it."""
         return self._ids[value.source.node if isinstance(value, Tensor) else value]
 
+    def ids_in(self, other: Graph) -> dict[int, int]:
+        """The id in another graph of each vertex that is in both."""
+        return {k: other._ids[node] for node, k in self._ids.items() if node in other}
+
     def __contains__(self, value: Tensor | Node) -> bool:
         node = value.source.node if isinstance(value, Tensor) else value
         return node in self._ids
