@@ -30,7 +30,7 @@ def taped(figure: Figure, loss: tg.Tensor) -> Tape:
 
 def test_the_backward_steps_are_the_engines_events() -> None:
     loss, trajectory = unrolled()
-    figure = cell_figure(loss, trajectory.chains[0])
+    figure = cell_figure(loss, trajectory)
     events = list(tg.backward_events(loss, retain_graph=True))
     tape = taped(figure, loss)
     assert [turn.vertex for turn in tape.backward] == [figure.graph.id_of(event.node) for event in events]
@@ -108,7 +108,7 @@ def test_incoming_times_local_is_outgoing() -> None:
 
 def test_every_value_of_the_forward_pass_is_told() -> None:
     loss, trajectory = unrolled()
-    figure = cell_figure(loss, trajectory.chains[0])
+    figure = cell_figure(loss, trajectory)
     tape = taped(figure, loss)
     made = {step.vertex: step for step in tape.forward}
     assert list(made) == [vertex.id for vertex in figure.graph.vertices]
@@ -123,26 +123,30 @@ def test_every_value_of_the_forward_pass_is_told() -> None:
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
-def test_every_step_has_its_elements_in_the_cell_view(kind: str) -> None:
-    loss, trajectory = unrolled(kind)
-    figure = cell_figure(loss, trajectory.chains[0])
-    ids = set(re.findall(r'<g id="([^"]*)"', html.unescape(figure.svg)))
-    assert set(figure.edges.values()) <= ids
-    assert {name for names in figure.nodes.values() for name in names} <= ids | {""}
-    assert set(figure.nodes) == {vertex.id for vertex in figure.graph.vertices}
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"bidirectional": True}], ids=["one", "two", "both"])
+def test_every_step_has_its_elements_in_the_cell_view(kind: str, options: dict[str, Any]) -> None:
+    loss, trajectory = unrolled(kind, **options)
+    figure = cell_figure(loss, trajectory)
+    svg = html.unescape(figure.picture.svg)
+    nodes, edges = (set(re.findall(rf'<g class="{kind}" id="([^"]*)"', svg)) for kind in ("node", "edge"))
+    lit = {name for names in figure.nodes.values() for name in names} | {*figure.edges.values()}
+    assert lit <= nodes | edges
+    assert {name for name in edges if not name.startswith("legend")} <= lit
+    assert {f"{name}_{t}" for t in (1, 2) for name in trajectory.chains[0].cell.states} <= lit  # of the top layer
+    assert {"x_1", "x_2", "weights"} <= lit
 
 
 def test_every_vertex_and_edge_is_an_element_of_the_op_view() -> None:
     figure = op_figure(small())
-    ids = re.findall(r'<g id="([^"]*)"', html.unescape(figure.svg))
+    ids = re.findall(r'<g (?:class="edge" )?id="([^"]*)"', html.unescape(figure.picture.svg))
     assert sorted(figure.edges.values()) == sorted(name for name in ids if "-" in name and name.startswith("v"))
     assert {name for names in figure.nodes.values() for name in names} <= set(ids)
 
 
-def test_what_has_no_template_is_played_in_the_op_view() -> None:
-    loss, trajectory = unrolled("GRU", cell=nn.MGUCell)
-    page = player(loss, trajectory)
-    assert f"A graph of {len(tg.graph_of(loss).vertices)} vertices" in str(page)
+def test_what_has_no_cell_view_is_played_in_the_op_view() -> None:
+    trajectory = nn.LSTM(2, 3).unroll(tg.randn(2, 0, 2))  # a batch of nothing
+    page = player(trajectory.output.sum(), trajectory)
+    assert str(page).startswith("A graph of")
     assert 'id="v0"' in page.html
 
 
@@ -163,7 +167,8 @@ def test_fifty_steps_fit_the_budget() -> None:
 
 def test_the_page_names_no_other_address() -> None:
     page = player(*unrolled()).html
-    assert set(re.findall(r"https?://[^\s\"']+", page)) == {
+    page += player(small()).html
+    assert set(re.findall(r"https?://[^\s\"']+", page)) <= {
         "http://www.w3.org/2000/svg",
         "http://www.w3.org/1999/xlink",
     }
@@ -223,8 +228,8 @@ def test_a_notebook_shows_it_in_a_frame_of_its_own() -> None:
     assert 'sandbox="allow-scripts"' in frame
     (inside,) = re.findall(r'srcdoc="([^"]*)"', frame)
     assert html.unescape(inside) == page.html
-    story = "A graph of 7 vertices and 7 edges, from its leaves to the loss."
-    assert str(page) == f"{story} Played in 7 steps forward and 7 backward."
+    assert str(page).startswith("A graph of 7 vertices and 7 edges: 2 parameters, 5 operations")
+    assert str(page).endswith("Played in 7 steps forward and 7 backward.")
     assert page.html not in repr(page)
 
 

@@ -105,7 +105,7 @@ def test_after_n_steps_the_nth_event_is_told(visit: Callable[..., Any]) -> None:
 
 def test_the_lines_of_an_event_light_up_and_those_before_stay(visit: Callable[..., Any]) -> None:
     loss, trajectory = unrolled()
-    figure = cell_figure(loss, trajectory.chains[0])
+    figure = cell_figure(loss, trajectory)
     tape = tape_of(loss, figure.graph, figure.known)
     page = visit("lstm")
     before: set[str] = set()

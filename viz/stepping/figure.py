@@ -3,113 +3,135 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from viz.cellview import cell_view
-from viz.describe import in_words_of
-from viz.gradients import flow_of
-from viz.opview import op_view
-from viz.picture import self_describing
-from viz.render import render
-from viz.roles import OUTSIDE, WEIGHTS, EdgeKey, Line, Unrolled, unrolled
-from viz.style import THEMES, counted
+from viz.opfold import weighing
+from viz.picture import Picture
+from viz.roles import ABOVE, OUTSIDE, WEIGHTS, EdgeKey, Line, Unrolled
+from viz.scene import Scene
+from viz.style import THEMES
+from viz.sweep import delivered
+from viz.views import find, gradient_paths, graph_drawn
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture of a graph, as SVG in the light theme's colours, and the ids of its elements.
+    """A picture of a graph, in the light theme's colours, and the ids of its elements.
 
     An element of an edge may tell its route as ``data-route``: carried, gated or weights.
     """
 
-    title: str
-    description: str
-    svg: str
+    picture: Picture
     graph: tg.Graph
-    nodes: dict[int, tuple[str, ...]]  # vertex -> the elements that stand for it; a vertex may be in none
-    edges: dict[EdgeKey, str]  # reading vertex and which of its inputs -> the element of its line
+    nodes: Mapping[int, Sequence[str]]  # vertex -> the elements that stand for it; a vertex may be in none
+    edges: Mapping[EdgeKey, str]  # reading vertex and which of its inputs -> the element of its line
     routes: tuple[str, ...] = ()  # what the carried route and the gated one are called, where there are two
-    known: dict[int, Any] | None = None  # values of vertices
+    known: Mapping[int, Any] = field(default_factory=dict)  # values of vertices that are at hand
+
+    @property
+    def size(self) -> tuple[str, str]:
+        """How wide and how high the picture is, in its own units."""
+        found = re.search(r'viewBox="\S+ \S+ ([\d.]+) ([\d.]+)"', self.picture.svg)
+        assert found is not None
+        return found[1], found[2]
 
 
 def op_figure(loss: tg.Tensor) -> Figure:
-    """The op view of a loss: every vertex and every edge is an element of its own."""
-    graph = tg.graph_of(loss)
-    size = f"{counted(len(graph.vertices), 'vertex', 'vertices')} and {counted(len(graph.edges), 'edge')}"
-    title = f"Computation graph: {size}"
+    """The op view of a loss: every vertex and every edge is an element of its own.
+
+    Raises GradError where nothing needs a gradient, or the graph has been freed.
+    """
+    graph, theme = tg.graph_of(loss), THEMES["light"]
+    weigh = weighing(graph, delivered(loss, graph), theme)
     return Figure(
-        title=title,
-        description=f"A graph of {size}, from its leaves to the loss.",
-        svg=_svg(op_view(graph, THEMES["light"]), title, "Values run left to right, gradients right to left."),
+        picture=graph_drawn(graph, theme, depth=None, collapse=(), fold=None, weigh=weigh),
         graph=graph,
-        nodes={vertex.id: (f"v{vertex.id}",) for vertex in graph.vertices},
+        nodes={vertex.id: [f"v{vertex.id}"] for vertex in graph.vertices},
         edges={(e.target, e.position): f"v{e.source}-v{e.target}-{e.position}" for e in graph.edges},
     )
 
 
-def cell_figure(loss: tg.Tensor, chain: nn.Chain) -> Figure:
-    """The cell view of a chain, every step of it.
+def cell_figure(loss: tg.Tensor, trajectory: nn.Trajectory, chain: int | None = None) -> Figure:
+    """The cell view of a trajectory, or of one of its chains, with every step of it.
 
-    Raises NoCellViewError where no template fits the cell, GradError where the loss does not depend on the chain.
+    Raises NoCellViewError where there is none, GradError where the loss does not depend on it.
     """
-    tensors = [tensor for step in (chain.initial, *chain.steps) for tensor in step.named.values()]
-    tensors += chain.cell.parameters()
-    graph = tg.graph_of([loss, *tensors])
-    found = unrolled(graph, chain)
-    flow = flow_of(loss, found)
-    title = f"Where the gradient of L flows: one {found.template.cell}, {counted(found.last, 'time step')}"
-    description = in_words_of(found, flow)
+    chains = find(trajectory, chain, loss)
+    picture = gradient_paths(loss, trajectory, view="cell", fold=None, chain=chain)
+    graph, template = chains[-1].graph, chains[-1].template
+    tensors = [t for one in chains for step in (one.chain.initial, *one.chain.steps) for t in step.named.values()]
+    tensors += [parameter for one in chains for parameter in one.chain.cell.parameters()]
+    places = _Places(chains, picture.scene)
     return Figure(
-        title, description, _svg(cell_view(found, flow, THEMES["light"], title), title, description), graph,
-        _nodes(found), {(edge.target, edge.position): _id(line, found) for line in found.lines for edge in line.edges},
-        routes=(("C", "h") if found.template.cell == "LSTM" else ("carried", "gates")) if found.template.belt else (),
+        picture, graph, places.nodes(), places.edges(),
+        routes=(("C", "h") if template.is_lstm else ("carried", "gates")) if template.belt else (),
         known={vertex: t.data for t in tensors if len(graph.vertices[vertex := graph.id_of(t)].shapes) == 1},
     )  # fmt: skip
 
 
-def _svg(source: str, title: str, description: str) -> str:
-    svg = self_describing(render(source, "svg").decode(), title, description)
-    return re.sub(r'class="edge (carried|gated|weights|forward)"', r'class="edge" data-route="\1"', svg)
+class _Places:
+    """The ids of the cell view's elements, as ``viz.band`` gives them: chains below the last have a prefix."""
 
+    def __init__(self, chains: Sequence[Unrolled], scene: Scene) -> None:
+        self.graph = chains[0].graph
+        self.chains = list(zip([*(f"chain{k}_" for k in range(len(chains) - 1)), ""], chains, strict=True))
+        self.drawn = {edge.id: edge.target for edge in scene.edges}
 
-def _id(line: Line, found: Unrolled) -> str:
-    (source, t), (target, u) = line.source, line.target
-    if target == OUTSIDE:
-        return f"{source}_{t}-loss_{source}_{t}" if t < found.last else f"{source}_{t}-loss_{t}"
-    return f"weights_{target}_{u}-{target}_{u}" if source == WEIGHTS else f"{source}_{t}-{target}_{u}"
+    def edges(self) -> dict[EdgeKey, str]:
+        """The line of every edge that has one."""
+        found: dict[EdgeKey, str] = {}
+        for prefix, chain in self.chains:
+            for line in chain.lines:
+                if name := self.line(prefix, line):
+                    found |= {(edge.target, edge.position): name for edge in line.edges}
+        return found
 
+    def line(self, prefix: str, line: Line) -> str:
+        """The id of a line; '' for one that is not drawn."""
+        (source, t), (target, u) = line.source, line.target
+        start = f"{prefix}weights_{target}_{u}" if source == WEIGHTS else f"{prefix}{source}_{t}"
+        ends = [f"{prefix}{target}_{u}"]
+        if target == OUTSIDE:
+            ends = [f"{prefix}loss_{t}", f"{prefix}loss_{source}_{t}"]
+        elif target == ABOVE:
+            ends = [f"{other}x_{u}" for other, _ in self.chains]
+        return next((name for end in ends if (name := f"{start}-{end}") in self.drawn), "")
 
-def _nodes(found: Unrolled) -> dict[int, tuple[str, ...]]:
-    """Boxes, and for a state the pill with the line to it as well; what comes after the chain is the loss."""
-    graph, chain, template = found.graph, found.chain, found.template
-    nodes: dict[int, tuple[str, ...]] = {
-        vertex: (f"{role}_{t}",) for (role, t), vertices in found.parts.items() for vertex in vertices
-    }
-    after = _after(graph, nodes)
-    nodes |= {graph.id_of(step.x): (f"x_{step.t}",) for step in chain.steps if graph.id_of(step.x) not in nodes}
-    nodes |= dict.fromkeys(found.parameters, ("weights",))
-    for name, t in found.states():
-        vertex, pill = graph.id_of(found.state(name, t)), f"{name}_{t}"
-        made = nodes.get(vertex, ())
-        way = f"{template.made_in[name]}_{t}-{pill}"
-        nodes[vertex] = (*made, pill, way) if t else (*made, pill)
-    nodes |= dict.fromkeys(after, (f"loss_{found.last}",))
-    for line in found.lines:  # what reads an earlier state has a small pill beside it
-        if line.target[0] == OUTSIDE and line.target[1] < found.last:
-            for edge in line.edges:
-                nodes[edge.target] += (f"loss_{line.source[0]}_{line.source[1]}",)
-    return nodes
+    def nodes(self) -> dict[int, list[str]]:
+        """Boxes; of a state the pill as well, and the line to it; what reads the last states is the loss."""
+        nodes: dict[int, list[str]] = {}
+        for prefix, chain in self.chains:
+            inputs = [(self.graph.id_of(step.named["x"]), step.t) for step in chain.chain.steps if "x" in step.named]
+            for (role, t), vertices in chain.parts.items():
+                for vertex in vertices:
+                    nodes.setdefault(vertex, []).append(f"{prefix}{role}_{t}")
+            for vertex, t in inputs:
+                nodes.setdefault(vertex, []).append(f"{prefix}x_{t}")
+            for name, t in chain.states():
+                nodes.setdefault(self.graph.id_of(chain.state(name, t)), []).append(f"{prefix}{name}_{t}")
+            for line in chain.lines:
+                if not line.edges:
+                    vertex = self.graph.id_of(chain.state(*line.target))
+                    nodes.setdefault(vertex, []).append(self.line(prefix, line))
+            for vertex in chain.parameters:
+                nodes.setdefault(vertex, []).append(f"{prefix}weights")
+        return nodes | self._losses(nodes)
 
-
-def _after(graph: tg.Graph, members: Iterable[int]) -> list[int]:
-    """The vertices that read the members, directly or not, and are none of them."""
-    reached, after = set(members), dict[int, None]()
-    for edge in graph.edges:  # in the order of their targets
-        if edge.source in reached and edge.target not in reached:
-            reached.add(edge.target)
-            after[edge.target] = None
-    return list(after)
+    def _losses(self, members: Iterable[int]) -> dict[int, list[str]]:
+        """For every vertex after the chains the pills of a loss that it leads back to."""
+        readers: dict[int, list[str]] = {}
+        for prefix, chain in self.chains:
+            for line in chain.lines:
+                if line.target[0] == OUTSIDE and (name := self.line(prefix, line)):
+                    for edge in line.edges:
+                        readers.setdefault(edge.target, []).append(self.drawn[name])
+        known = set(members)
+        for edge in self.graph.edges:  # in the order of their targets
+            if edge.source in readers and edge.target not in known:
+                pills = readers.setdefault(edge.target, [])
+                pills += [pill for pill in readers[edge.source] if pill not in pills]
+        return {vertex: pills[::-1] for vertex, pills in readers.items() if vertex not in known}

@@ -9,20 +9,18 @@ from __future__ import annotations
 import html
 import json
 import math
-import re
 from collections.abc import Iterable
-from dataclasses import fields
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.explain.trace import Amount
-from viz.opview import SYMBOLS
+from viz.names import SYMBOLS
 from viz.stepping.figure import Figure
 from viz.stepping.tape import Handed, Tape
-from viz.stepping.words import BINARY, names_of, sentences, shortened
-from viz.style import THEMES, Colour
+from viz.stepping.words import BINARY, names_of, one_line, sentences
+from viz.style import THEMES, shades
 
 JSON: Any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
@@ -33,20 +31,13 @@ def page(figure: Figure, tape: Tape) -> str:
     forward, backward = sentences(tape, names)
     source = files("viz.stepping")
     return Template(source.joinpath("page.html").read_text("utf-8")).substitute(
-        width=_width(figure.svg), title=html.escape(shortened(figure.title)),
+        wide=figure.size[0], high=figure.size[1], title=html.escape(one_line(figure.picture.title)),
         style=colours() + source.joinpath("player.css").read_text("utf-8"),
         script=source.joinpath("player.js").read_text("utf-8"),
-        svg=figure.svg, tape=encoded(figure, tape, names),
+        svg=figure.picture.svg, tape=encoded(figure, tape, names),
         forward=_list(forward, "&amp;pass=forward"), backward=_list(backward),
         forward_steps=len(forward), backward_steps=len(backward),
     )  # fmt: skip
-
-
-def _width(svg: str) -> str:
-    """How wide the figure is, in its own units."""
-    found = re.search(r'viewBox="\S+ \S+ ([\d.]+) ', svg)
-    assert found is not None
-    return found[1]
 
 
 def _list(sentences: Iterable[str], state: str = "") -> str:
@@ -57,29 +48,20 @@ def _list(sentences: Iterable[str], state: str = "") -> str:
 
 
 def colours() -> str:
-    """Style rules: the page's colours, and every colour of the light figure as it is in the reader's own theme.
+    """Every colour of the light theme as it is in the reader's own: for the page as variables, for the figure as rules.
 
     >>> colours().splitlines()[0]
     ':root { --paper: light-dark(#FFFFFF, #111827); --ink: light-dark(#1F2933, #E5EAF0); ...
     """
-    light, dark = THEMES["light"], THEMES["dark"]
-    names = [field.name for field in fields(light) if field.name != "opacity"]
-    plain = {name: (getattr(light, name), getattr(dark, name)) for name in names}
-    mixes = [
-        (getattr(light, mix)(one), getattr(dark, mix)(other))
-        for mix in ("filled", "spoken")
-        for one, other in plain.values()
-    ]
-    pairs: dict[Colour, Colour] = {"white": dark.paper, "black": dark.ink}
-    for one, other in [*plain.values(), *mixes]:
-        pairs.setdefault(one, other)
-    roots = "; ".join(f"--{name.replace('_', '-')}: light-dark({one}, {other})" for name, (one, other) in plain.items())
+    light, dark = shades(THEMES["light"]), shades(THEMES["dark"])
+    pairs = {name: f"light-dark({colour}, {dark[name]})" for name, colour in light.items()}
+    first = {colour: name for name, colour in reversed(light.items())}
     rules = [
-        f'.figure [{kind}="{one}" i] {{ {kind}: light-dark({one}, {other}) }}'
-        for one, other in pairs.items()
+        f'.figure [{kind}="{colour}" i] {{ {kind}: var(--{name}) }}'
+        for colour, name in {**first, "white": "paper", "black": "ink"}.items()
         for kind in ("fill", "stroke")
     ]
-    return "\n".join([f":root {{ {roots} }}", *rules, ""])
+    return "\n".join([f":root {{ {'; '.join(f'--{name}: {pair}' for name, pair in pairs.items())} }}", *rules, ""])
 
 
 def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
@@ -106,8 +88,8 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
         ]  # fmt: skip
 
     vertices = [
-        [text(names[v.id]), text(v.op), text(shortened("/".join(v.scope))), v.step or 0, len(v.shapes),
-         *map(text, figure.nodes.get(v.id, ()))]
+        [text(names[v.id]), text(v.op), text(one_line("/".join(v.scope))), v.step or 0, len(v.shapes),
+         *map(text, figure.nodes.get(v.id, []))]
         for v in tape.graph.vertices
     ]  # fmt: skip
     forward = [

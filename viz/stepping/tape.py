@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -106,7 +106,7 @@ def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None 
     """
     values: dict[int, Array] = {graph.id_of(loss): loss.data, **(known or {})}
     with np.errstate(all="ignore"):  # a gradient that exploded is told as it is
-        events = list(_events(loss))
+        events = list(tg.backward_events(loss, retain_graph=True, accumulate=False))
         _look_up(events, graph, values)
         backward = _turns(events, _at_ones(loss), graph)
         forward = tuple(
@@ -121,16 +121,6 @@ def _reads(graph: tg.Graph) -> list[tuple[GraphEdge, ...]]:
     for edge in graph.edges:
         reads[edge.target].append(edge)
     return [tuple(edges) for edges in reads]
-
-
-def _events(loss: tg.Tensor) -> Iterator[Any]:
-    """The engine's events, each with the ``grad`` of its node put back to what it was."""
-    grads: dict[Any, Any] = {loss.source.node: loss.source.node.grad}
-    for event in tg.backward_events(loss, retain_graph=True):
-        event.node.grad = grads.pop(event.node)
-        for part in event.contributions:
-            grads.setdefault(part.target, part.target.grad)  # before its turn, at which the engine adds to it
-        yield event
 
 
 def _at_ones(loss: tg.Tensor) -> dict[tuple[Any, int], Array]:
@@ -150,13 +140,15 @@ def _at_ones(loss: tg.Tensor) -> dict[tuple[Any, int], Array]:
         return filled
 
     with tg.through(watch):
-        for _ in _events(loss):
+        for _ in tg.backward_events(loss, retain_graph=True, accumulate=False):
             pass
     return slopes
 
 
 def _ratio(contribution: Array, g: Array) -> Array | None:
     """Contribution / g, where the one belongs to the other number by number, or g is a single one."""
+    if g.size == contribution.size:  # though a bias may be of one axis less
+        g = g.reshape(contribution.shape)
     return contribution / g if g.size == 1 or g.shape == contribution.shape else None
 
 
@@ -215,7 +207,7 @@ def _slope(event: Any, part: Any, at_ones: dict[tuple[Any, int], Array]) -> Amou
     if g.size > 1 and event.node.op.name not in ELEMENTWISE:
         return None
     slope = _ratio(c, g)
-    return None if slope is None else _amount(np.where(g == 0, at_ones[event.node, part.edge.position], slope))
+    return None if slope is None else _amount(np.where(np.isnan(slope), at_ones[event.node, part.edge.position], slope))
 
 
 def _amount(array: Array) -> Amount:

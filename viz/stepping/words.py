@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.explain.trace import Amount
-from viz.names import Names
-from viz.opview import SYMBOLS
+from viz.names import SYMBOLS, Names, brief
 from viz.stepping.tape import Made, Tape, Turn
 from viz.style import printable
 
 BINARY = ("add", "subtract", "multiply", "divide")  # written between what they read
-LONGEST = 60  # letters of a label
+LONGEST = 60  # letters of what is told in a line
 FEW = 4  # numbers that a sentence lists
 
 
@@ -34,14 +33,13 @@ def names_of(graph: tg.Graph) -> list[str]:
             name = f"{inputs[0]} {SYMBOLS[vertex.op]} {inputs[1]}"
         elif not name and inputs and all(inputs):
             name = f"{vertex.op}({', '.join(inputs)})"
-        said.append(shortened(name or f"{vertex.op} #{vertex.id}"))
+        said.append(one_line(name or f"{vertex.op} #{vertex.id}"))
     return said
 
 
-def shortened(text: str) -> str:
-    """A label as one line of bearable length, whatever somebody put into it."""
-    text = printable(text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+def one_line(text: str) -> str:
+    """A text of bearable length in a line, whatever somebody put into it."""
+    return brief(printable(text), LONGEST)
 
 
 def number(x: float) -> str:
