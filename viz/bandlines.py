@@ -36,8 +36,10 @@ def draw_scissors(band: Band, role: str, t: int) -> None:
     width, height = band.template.boxes[role].size
     name, theme = f"{band.prefix}cut_{role}_{t}", band.theme
     words = (Span("✂", 14, theme.carried), Span(" detached", 10, theme.quiet))
-    told = ("cut by detach(): no gradient goes on from here",)
-    band.scene.add(Node(name, (x, y + height / 2 + 9), (max(width, 64), 14), (words,), shape="text", told=told))
+    told, wide = ("cut by detach(): no gradient goes on from here",), 64.0
+    if role == "cell":  # of a strip, where there is little room beside the line from above
+        words, x, wide = words[:1], x - width / 2 + 8, 16.0
+    band.scene.add(Node(name, (x, y + height / 2 + 9), (wide, 14), (words,), shape="text", told=told))
 
 
 def draw_loops(band: Band) -> None:

@@ -147,7 +147,7 @@ def strip_template(template: Template) -> Template:
         template, pitch=114, top=312, bottom=4, boxes=boxes, made_in={name: name for name in names},
         belt=(template.belt_state,) if template.belt else (), derivative="",
         ways={**ways, ("weights", "cell"): ((12, boxes["cell"].y),)},
-        asides={name: (46, y - 36) for name, y in heights.items()},
+        asides={name: (46 if y < boxes["cell"].y else 24, y - 36) for name, y in heights.items()},
     )  # fmt: skip
 
 
