@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from viz.band import BAR_HEIGHT, BAR_Y, Band
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line
-from viz.scene import Curve, Edge, Node, Place, Span
+from viz.scene import Curve, Edge, Node, Place, Row, Span
 from viz.style import in_words
 from viz.svg import head
 
@@ -35,7 +35,7 @@ def draw_scissors(band: Band, role: str, t: int) -> None:
     x, y = band.place(role, t)
     width, height = band.template.boxes[role].size
     name, theme = f"{band.prefix}cut_{role}_{t}", band.theme
-    words = (Span("✂", 14, theme.carried), Span(" detached", 10, theme.quiet))
+    words: Row = (Span("✂", 14, theme.carried), Span(" detached", 10, theme.quiet))
     told, wide = ("cut by detach(): no gradient goes on from here",), 64.0
     if role == "cell":  # of a strip, where there is little room beside the line from above
         words, x, wide = words[:1], x - width / 2 + 8, 16.0
@@ -126,6 +126,7 @@ def draw_link(band: Band, above: Band, line: Line) -> None:
         draw(band, line, start, stop, ())
         return
     left = band.columns.lefts[t]
+    corners: tuple[Place, ...]
     gap = left + band.template.pitch - 8 if not band.mirrored else left + 1  # two directions go up side by side
     if "x" in above.template.boxes:
         into, _ = above.place("x", step)
