@@ -8,12 +8,13 @@ sheet gives each colour its counterpart where the reader's page is dark.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from itertools import pairwise
 
-from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene
-from viz.style import FONT, THICKEST, number_of_points, printable, stylesheet
+from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene, Span
+from viz.style import FONT, THICKEST, printable, stylesheet
+from viz.style import number_of_points as _n
 
 MARGIN = 20  # points around everything
 DASH = "7 5"
@@ -32,7 +33,7 @@ def svg_of(scene: Scene) -> str:
     left, bottom, right, top = scene.extent()
     draw = _Writer(scene, MARGIN - left, MARGIN + top)
     width, height = right - left + 2 * MARGIN, top - bottom + 2 * MARGIN
-    size = f"{number_of_points(width)} {number_of_points(height)}"
+    size = f"{_n(width)} {_n(height)}"
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="100%" '
@@ -52,13 +53,8 @@ def svg_of(scene: Scene) -> str:
     )
 
 
-def attributes(**values: str) -> str:
-    """Attributes of an element, those with a value; ``stroke_width`` is ``stroke-width``."""
-    return "".join(f' {name.replace("_", "-")}="{escape(value)}"' for name, value in values.items() if value)
-
-
 class _Writer:
-    """Turns parts of the scene into elements; SVG's y runs downwards."""
+    """Turns parts of the scene into elements; SVG's y runs downwards. Colours are our own, so only text is escaped."""
 
     def __init__(self, scene: Scene, right: float, down: float) -> None:
         self.theme, self._right, self._down = scene.theme, right, down
@@ -69,11 +65,11 @@ class _Writer:
 
     def path(self, points: Iterable[Place]) -> str:
         """Straight lines through these places."""
-        return "M" + "L".join(_pair(self.at(point)) for point in points)
+        return "M" + "L".join([_pair(self.at(point)) for point in points])
 
     def ground(self, width: float, height: float) -> Iterator[str]:
         """The paper."""
-        yield f"<rect{attributes(width=_n(width), height=_n(height), fill=self.theme.paper)}/>"
+        yield f'<rect width="{_n(width)}" height="{_n(height)}" fill="{self.theme.paper}"/>'
 
     def frame(self, frame: Frame) -> Iterator[str]:
         """A frame with its caption."""
@@ -81,13 +77,12 @@ class _Writer:
         left, bottom, right, top = frame.box
         x, y = self.at((left, top))
         wide, high = right - left, top - bottom
-        yield f'<g class="frame"{attributes(id=frame.id)}>{_title(frame.told)}'
-        yield f"<rect{attributes(x=_n(x), y=_n(y), width=_n(wide), height=_n(high), rx='8', fill=frame.fill)}" + (
-            f"{attributes(stroke=frame.line, stroke_width='1.2')}/>"
-        )
+        yield f'<g class="frame" id="{escape(frame.id)}">{_title(frame.told)}'
+        place = f'x="{_n(x)}" y="{_n(y)}" width="{_n(wide)}" height="{_n(high)}"'
+        yield f'<rect {place} rx="8" fill="{frame.fill}" stroke="{frame.line}" stroke-width="1.2"/>'
         if frame.hatched:
             lines = "".join(f"M{_pair(a)}L{_pair(b)}" for a, b in hatching(x, y, wide, high))
-            yield f'<path d="{lines}"{attributes(fill="none", stroke=frame.line, stroke_width="1")}/>'
+            yield f'<path d="{lines}" fill="none" stroke="{frame.line}" stroke-width="1"/>'
         if frame.caption:
             yield self.text(frame.caption, (x + 14, y + 16), "start")
         yield "</g>"
@@ -98,39 +93,36 @@ class _Writer:
         length, half = head_size(edge.width)
         base = shortened(points, length if not edge.open else 1)
         way = base if edge.head == "target" else base[::-1]
-        data = "".join(attributes(**{f"data_{name}": value}) for name, value in edge.data.items())
-        yield f'<g class="edge"{attributes(id=edge.id)}{data}>{_title(edge.told)}'
-        dash = DASH if edge.dashed else ""
-        look = attributes(fill="none", stroke=edge.colour, stroke_width=f"{edge.width:.2f}", stroke_dasharray=dash)
-        yield f'<path d="{self.path(way)}"{look}/>'
-        corners = head(points, length, half)
-        tip = "polyline" if edge.open else "polygon"
-        look = attributes(fill="none", stroke=edge.colour) if edge.open else attributes(fill=edge.colour)
-        yield f'<{tip} points="{" ".join(_pair(self.at(corner)) for corner in corners)}"{look}/></g>'
+        yield f'<g class="edge" id="{escape(edge.id)}"{_data(edge.data)}>{_title(edge.told)}'
+        look = f'stroke="{edge.colour}" stroke-width="{edge.width:.2f}"' + (f' stroke-dasharray="{DASH}"' * edge.dashed)
+        yield f'<path fill="none" d="{self.path(way)}" {look}/>'
+        corners = " ".join([_pair(self.at(corner)) for corner in head(points, length, half)])
+        if edge.open:
+            yield f'<polyline points="{corners}" fill="none" stroke="{edge.colour}"/></g>'
+        else:
+            yield f'<polygon points="{corners}" fill="{edge.colour}"/></g>'
 
     def curve(self, curve: Curve) -> str:
         """A line that is no edge."""
-        dash = DASH if curve.dashed else ""
-        look = attributes(fill="none", stroke=curve.colour, stroke_width=f"{curve.width:.2f}", stroke_dasharray=dash)
-        look, end = (attributes(fill=curve.colour), "Z") if curve.closed else (look, "")
-        return f'<g class="curve">{_title(curve.told)}<path d="{self.path(curve.points)}{end}"{look}/></g>'
+        look = f'd="{self.path(curve.points)}" fill="none" stroke="{curve.colour}" stroke-width="{curve.width:.2f}"'
+        if curve.closed:
+            look = f'd="{self.path(curve.points)}Z" fill="{curve.colour}"'
+        dash = f' stroke-dasharray="{DASH}"' * curve.dashed
+        return f'<g class="curve">{_title(curve.told)}<path {look}{dash}/></g>'
 
     def node(self, node: Node) -> Iterator[str]:
-        """A shape with its text."""
+        """A shape with its text; a mere place for a line to begin at is not drawn."""
+        if node.shape == "text" and not node.rows:
+            return
         assert node.middle is not None
         x, y = self.at(node.middle)
-        data = "".join(attributes(**{f"data_{name}": value}) for name, value in node.data.items())
-        yield f'<g class="node"{attributes(id=node.id)}{data}>{_title(node.told)}'
+        yield f'<g class="node" id="{escape(node.id)}"{_data(node.data)}>{_title(node.told)}'
         if node.shape != "text":
-            look = attributes(
-                fill=node.fill or "none", stroke=node.line or "none",
-                stroke_width=_n(node.width), stroke_dasharray="4 3" if node.dashed else "",
-            )  # fmt: skip
-            yield outline(node, x, y) + look + "/>"
-        high = sum(1.22 * max(span.size for span in row) for row in node.rows)
-        line = y - high / 2
-        for row in node.rows:
-            size = max(span.size for span in row)
+            look = f'fill="{node.fill or "none"}" stroke="{node.line or "none"}" stroke-width="{_n(node.width)}"'
+            yield f"{outline(node, x, y)} {look}" + ' stroke-dasharray="4 3"' * node.dashed + "/>"
+        sizes = [max(span.size for span in row) for row in node.rows]
+        line = y - 0.61 * sum(sizes)
+        for row, size in zip(node.rows, sizes, strict=True):
             start = x - node.size[0] / 2 + (0 if node.shape == "text" else 10) if node.left else x
             yield self.text(row, (start, line + 0.96 * size), "start" if node.left else "middle")
             line += 1.22 * size
@@ -138,22 +130,15 @@ class _Writer:
 
     def text(self, row: Row, baseline: Place, anchor: str) -> str:
         """A row of text from, or around, this place of the document."""
-        where = f'<text x="{_n(baseline[0])}" y="{_n(baseline[1])}"' + (
-            ' text-anchor="middle"' if anchor == "middle" else ""
-        )
-        looks = [
-            attributes(
-                font_size=_n(span.size), fill=span.colour or self.theme.ink, font_weight="bold" if span.bold else "",
-                font_style="italic" if span.italic else "",
-            )
-            for span in row
-        ]  # fmt: skip
-        words = [escape(printable(span.text), quote=False).replace("  ", " \u00a0") for span in row]
-        if len(row) == 1:
-            return f"{where}{looks[0]}>{words[0]}</text>"
-        return (
-            f"{where}>{''.join(f'<tspan{look}>{word}</tspan>' for look, word in zip(looks, words, strict=True))}</text>"
-        )
+        where = f'x="{_n(baseline[0])}" y="{_n(baseline[1])}"' + ' text-anchor="middle"' * (anchor == "middle")
+        runs = [(self._look(span), escape(printable(span.text)).replace("  ", " \u00a0")) for span in row]
+        if len(runs) == 1:
+            return f"<text {where} {runs[0][0]}>{runs[0][1]}</text>"
+        return f"<text {where}>" + "".join(f"<tspan {look}>{words}</tspan>" for look, words in runs) + "</text>"
+
+    def _look(self, span: Span) -> str:
+        look = f'font-size="{_n(span.size)}" fill="{span.colour or self.theme.ink}"'
+        return look + ' font-weight="bold"' * span.bold + ' font-style="italic"' * span.italic
 
 
 def outline(node: Node, x: float, y: float) -> str:
@@ -215,12 +200,12 @@ def length_of(points: Iterable[Place]) -> float:
 
 
 def _title(told: tuple[str, ...]) -> str:
-    return f"<title>{escape(chr(10).join(map(printable, told)), quote=False)}</title>" if told else ""
+    return f"<title>{escape(chr(10).join(map(printable, told)))}</title>" if told else ""
 
 
-def _n(x: float) -> str:
-    return number_of_points(x)
+def _data(data: Mapping[str, str]) -> str:
+    return "".join([f' data-{name}="{escape(value)}"' for name, value in data.items()])
 
 
 def _pair(place: Place) -> str:
-    return f"{_n(place[0])},{_n(place[1])}"
+    return f"{place[0]:.1f},{place[1]:.1f}".replace(".0,", ",").removesuffix(".0")

@@ -193,11 +193,12 @@ class Flow:
     def weights(self) -> dict[int, float]:
         """What each step adds to ∂L/∂W, its norm."""
         read: dict[int, tuple[GraphEdge, ...]] = {}
-        for line in self.norms:
+        for line in self.unrolled.lines:
             if line.source[0] == WEIGHTS:
                 read[line.target[1]] = read.get(line.target[1], ()) + line.edges
         ways = {t: Line((WEIGHTS, t), (WEIGHTS, t), self._of_w(edges)) for t, edges in read.items()}
-        return {t: math.hypot(*map(norm, self.whole.along(way).values())) for t, way in ways.items()}
+        parts = {t: self.whole.along(way) for t, way in ways.items()}
+        return {t: math.hypot(*map(norm, part.values())) for t, part in parts.items() if part}
 
     @cached_property
     def splits(self) -> dict[int, Split]:
