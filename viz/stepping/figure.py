@@ -9,13 +9,14 @@ from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
+from viz.chains import find
 from viz.opfold import weighing
 from viz.picture import Picture
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, EdgeKey, Line, Unrolled
 from viz.scene import Scene
 from viz.style import THEMES
 from viz.sweep import delivered
-from viz.views import find, gradient_paths, graph_drawn
+from viz.views import gradient_paths, graph_drawn
 
 
 @dataclass(frozen=True)

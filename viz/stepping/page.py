@@ -82,9 +82,10 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
         return text(figure.edges.get((target, position), ""))
 
     def handed(vertex: int, part: Handed) -> list[Any]:
+        sums = (part.before, part.after) if part.before is not None else (None, None)  # the first is its own sum
         return [
             text(part.name), part.target, part.index, element(vertex, part.position), text(part.law),
-            part.nth, part.of, *map(amount, (part.contribution, part.slope, part.before, part.after)),
+            part.nth, part.of, *map(amount, (part.contribution, part.slope, *sums)),
         ]  # fmt: skip
 
     vertices = [

@@ -146,12 +146,13 @@
   function told(step) {
     const { name, op, scope, t } = vertices[step.vertex], forward = state.pass === "forward";
     const where = [scope, t && !scope.includes(`t=${t}`) ? `t = ${t}` : ""].filter(Boolean).join(" ");
-    const reads = passes.forward[step.vertex].parts.map((part) => `${part.name} = ${vertices[part.source].name}`).join(", ");
+    const inputs = passes.forward[step.vertex].parts.map((part) => `${part.name} = ${vertices[part.source].name}`);
+    const reads = inputs.slice(0, 8).join(", ") + (inputs.length > 8 ? `, ... ${inputs.length} in all` : "");
     const head = make("header", "", make("h2", "", name),
       make("p", "op", make("b", "", op), reads && `(${reads})`, make("span", "soft", where)), tape.ops[op] && make("p", "soft", tape.ops[op]));
     if (forward) {
-      const inputs = step.parts.map((part, k) => [k ? tape.signs[op] ?? "" : "", vertices[part.source].name, passes.forward[part.source].value]);
-      const rows = [...inputs.filter(([, , value]) => value), ["=", "y", step.value]];
+      const values = step.parts.map((part, k) => [k ? tape.signs[op] ?? "" : "", vertices[part.source].name, passes.forward[part.source].value]);
+      const rows = [...values.filter(([, , value]) => value), ["=", "y", step.value]];
       return [make("div", "card", head, step.value ? table(rows) : make("p", "soft", "No derivative needs its value, so nothing has kept it."))];
     }
     const terms = step.came.map(({ from, part }) => ["+", `by ${vertices[from].name}`, part.given]);
@@ -212,10 +213,8 @@
     event.preventDefault();
     keys[event.key]();
   });
-  $("next").onclick = keys.ArrowRight;
-  $("back").onclick = keys.ArrowLeft;
-  $("play").onclick = keys[" "];
-  $("reset").onclick = keys.Escape;
+  const buttons = { next: "ArrowRight", back: "ArrowLeft", play: " ", reset: "Escape" };
+  for (const [name, key] of Object.entries(buttons)) $(name).onclick = keys[key];
   $("step").oninput = () => go(Number($("step").value));
   $("time").oninput = () => {
     const t = Number($("time").value);

@@ -11,6 +11,7 @@ from viz.style import printable
 BINARY = ("add", "subtract", "multiply", "divide")  # written between what they read
 LONGEST = 60  # letters of what is told in a line
 FEW = 4  # numbers that a sentence lists
+MANY = 8  # inputs, or contributions
 
 
 def names_of(graph: tg.Graph) -> list[str]:
@@ -82,7 +83,7 @@ def _subject(vertex: int, tape: Tape, names: list[str]) -> str:
 def _made(step: Made, tape: Tape, names: list[str]) -> str:
     said = _subject(step.vertex, tape, names)
     if step.reads:
-        said += f" reads {', '.join(f'{edge.name} = {names[edge.source]}' for edge in step.reads)}"
+        said += f" reads {', '.join(_first([f'{edge.name} = {names[edge.source]}' for edge in step.reads]))}"
     return f"{said}: {told(step.value, 'y')}" if step.value is not None else said
 
 
@@ -94,4 +95,9 @@ def _turn(turn: Turn, tape: Tape, names: list[str]) -> str:
         if part.of > 1:
             way += f", contribution {part.nth} of {part.of}{' and now complete' if part.completes else ''}"
         parts.append(way)
-    return "; ".join([said, *parts])
+    return "; ".join([said, *_first(parts)])
+
+
+def _first(things: list[str]) -> list[str]:
+    """So many that somebody would listen to all of them."""
+    return things if len(things) <= MANY else [*things[:MANY], f"and {len(things) - MANY} more"]
