@@ -6,8 +6,9 @@ along every line of it, ``describe`` says so in words. All of it is read from th
 The arrows need Graphviz to become an image: ``dot`` on the PATH, or ``pip install "tinygrad-lstm[viz]"``.
 """
 
+from viz.compare import compare
 from viz.picture import Picture
 from viz.render import RenderError
 from viz.views import describe, draw, gradient_paths
 
-__all__ = ["Picture", "RenderError", "describe", "draw", "gradient_paths"]
+__all__ = ["Picture", "RenderError", "compare", "describe", "draw", "gradient_paths"]

@@ -144,10 +144,11 @@ def strip_template(template: Template) -> Template:
         for one in names for other in names if one != other
     }  # fmt: skip
     return replace(
-        template, pitch=114, top=312, bottom=4, boxes=boxes, made_in={name: name for name in names},
+        template, pitch=114, top=312, bottom=4 if len(names) > 1 else 96, boxes=boxes,
+        made_in={name: name for name in names},
         belt=(template.belt_state,) if template.belt else (), derivative="",
         ways={**ways, ("weights", "cell"): ((12, boxes["cell"].y),)},
-        asides={name: (46 if y < boxes["cell"].y else 24, y - 36) for name, y in heights.items()},
+        asides={name: (70 if y < boxes["cell"].y else 24, y - 36) for name, y in heights.items()},
     )  # fmt: skip
 
 
@@ -165,5 +166,10 @@ def rolled(unrolled: Unrolled) -> Unrolled:
     def ends(line: Line) -> tuple[Part, Part]:
         return at(line.source, line.target), at(line.target, line.source)
 
-    found = coarser(unrolled, ends, unrolled.template)
-    return replace(found, rolled=True)
+    template = unrolled.template
+    ways = dict(template.ways)
+    for name in {name for name, _ in unrolled.states() if f"hold_{name}" in template.boxes}:
+        maker, box = template.boxes[template.made_in[name]], template.boxes[name]  # the steps that no mask holds
+        lane = box.y - 25
+        ways[template.made_in[name], name] = ((maker.x + 20, lane), (box.x - 22, lane))
+    return replace(coarser(unrolled, ends, replace(template, ways=ways)), rolled=True)

@@ -31,7 +31,7 @@ def fold_column(band: Band, run: Run) -> None:
         middle = band.height(name)
         top = middle - 34 if len(names) == 1 or k == 0 else middle + 34 + PLOT + 14
         if series:
-            _plot(band, name, series, (box[0] + 16, top - PLOT - 14, box[2] - 16, top), hue)
+            _plot(band, name, series, (box[0] + 16, max(top - PLOT - 14, box[1] + 6), box[2] - 16, top), hue)
     _product(band, run, box)
 
 
@@ -63,9 +63,12 @@ def _plot(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str
         return
     low, high = min(levels.values()), max(levels.values())
     middle, half = (low + high) / 2, max((high - low) / 2, 0.25)
-    begin, end = min(series), max(series)
+    begin, end, tall = min(series), max(series), top - 14 - bottom
     points = [
-        (left + (right - left) * (t - begin) / (end - begin), bottom + PLOT * (0.5 + (level - middle) / (2.6 * half)))
+        (
+            left + (right - left) * (t - begin) / (end - begin),
+            bottom + tall * (0.5 + (level - middle) / (2.6 * half)),
+        )
         for t, level in levels.items()
     ]
     for piece in _pieces(points, (right - left) / (end - begin)):
