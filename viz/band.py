@@ -127,7 +127,13 @@ class Band:
         if target == OUTSIDE or target.startswith("fold"):
             return ()
         way = self.template.ways.get((source if t == u else f"{source}-", target), ())
-        return tuple(self.at(corner, u) for corner in way)
+        corners = [self.at(corner, u) for corner in way]
+        if t != u and t in self.runs:  # it comes out of a fold, not from the middle of it
+            left = self.columns.lefts[u]
+            corners = [
+                (max(x, left - 4) if not self.mirrored else min(x, left + self.template.pitch), y) for x, y in corners
+            ]
+        return tuple(corners)
 
     def is_fan(self, line: Line) -> bool:
         """Whether a line is one of those from a product to its gates."""

@@ -231,7 +231,13 @@ class Tensor(Operators):
 
     def detach(self) -> Tensor:
         """The same array without its history: no gradient passes. The graph shows a constant made here, so named."""
-        return handle(self._data, self._leaf(False, {"detached": True}) if self.requires_grad else None)
+        cut = self.requires_grad or self.was_detached
+        return handle(self._data, self._leaf(False, {"detached": True}) if cut else None)
+
+    @property
+    def was_detached(self) -> bool:
+        """Whether ``detach()`` made it, of something that had a history."""
+        return self._source is not None and "detached" in self._source.node.params
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         self._refuse_if_computed("deepcopy")

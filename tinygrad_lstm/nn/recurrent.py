@@ -173,7 +173,8 @@ class Recurrent(Module):
         if state is None:
             return [None] * count
         state = self.layers[0].checked_state(state, (count, *x.shape[1:-1]), x.dtype)
-        return list(zip(*state, strict=True)) if isinstance(state, tuple) else list(state)
+        rows = [_rows(part) for part in parts_of(state)]
+        return [as_state(parts) for parts in zip(*rows, strict=True)]
 
     def extra_repr(self) -> str:
         """The sizes."""
@@ -199,6 +200,13 @@ class RNN(Recurrent):
         if nonlinearity != "tanh":
             options["cell"] = partial(options.get("cell") or RNNCell, nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, num_layers, **options)
+
+
+def _rows(part: Tensor) -> list[Tensor]:
+    """The state of each cell; of a detached one each is detached as well, so that graphs show where history ends."""
+    if not part.was_detached:
+        return list(part)
+    return [row.detach() for row in Tensor(part.data, requires_grad=True)]
 
 
 class LSTM(Recurrent):
