@@ -75,6 +75,10 @@ def draw(band: Band, line: Line, start: str, stop: str, corners: tuple[tuple[flo
     way = band.scene.between(start, stop, *corners)
     if band.is_fan(line):
         way = band.fanned(line, start, stop)
+    if stroke.data.get("route") == "cut":
+        (x, y), (u, v) = way[:2]
+        mark = Node(f"{start}-{stop}-cut", ((x + u) / 2, (y + v) / 2), (16, 16), ((Span("✂", 14),),), shape="text")
+        band.scene.add(mark)
     band.scene.add(
         Edge(f"{start}-{stop}", start, stop, way, stroke.colour, stroke.width, stroke.dashed, stroke.head, stroke.open,
              stroke.halo, stroke.told, {**stroke.data, "source": start, "target": stop})
@@ -130,7 +134,8 @@ def draw_link(band: Band, above: Band, line: Line) -> None:
     gap = left + band.template.pitch - 8 if not band.mirrored else left + 1  # two directions go up side by side
     if "x" in above.template.boxes:
         into, _ = above.place("x", step)
-        reader, corners = "x", ((x, lane), (gap, lane), (gap, gutter), (into, gutter))
+        start_x = x if name in band.template.made_in else x + (24 if not band.mirrored else -24)
+        reader, corners = "x", ((start_x, lane), (gap, lane), (gap, gutter), (into, gutter))
     else:  # of a strip
         _, level = above.place("cell", step)
         reader, corners = "cell", ((gap, y - 12), (gap, level))

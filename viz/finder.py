@@ -108,7 +108,9 @@ class _Finder:
         }
         carried = {role[v] for v in inside for edge in self.into.get(v, ()) if edge.tag == "carry" and begins(edge)}
         vertices = {role[vertex]: self.graph.vertices[vertex] for vertex in inside}
-        made_in = {name: role[vertex] for vertex, name in names.items() if vertex in role}
+        if any(vertex not in role for vertex in names):  # a state that the step did not compute
+            raise NothingRecordedError(_nothing(self.ordered[-1].t))
+        made_in = {name: role[vertex] for vertex, name in names.items()}
         return own_template(vertices, reads, made_in, carried, self.chain.cell.carried)
 
     def _beginning(self, step: nn.Step, letters: Iterable[str]) -> tuple[int, dict[int, str], Begins]:
@@ -140,7 +142,7 @@ class _Finder:
         if missing:
             raise NoCellViewError(f"step t={step.t} has no {', '.join(missing)}, which its template draws")
         if any(self.graph.vertices[self.graph.id_of(step.named[name])].kind == "constant" for name in template.made_in):
-            raise NothingRecordedError(f"step t={step.t} was made under no_grad: nothing was recorded to draw")
+            raise NothingRecordedError(_nothing(step.t))
         t, names, begins = self._beginning(step, template.letters)
         inside = self._between(names, begins, t)
         box = self._own_boxes(inside, t) if self.own else self._boxes(inside, names, begins, t)
@@ -277,3 +279,7 @@ class _Finder:
                 feeding.add(vertex)
                 waiting += [edge.source for edge in self.into.get(vertex, ())]
         return feeding
+
+
+def _nothing(t: int) -> str:
+    return f"step t={t} was made under no_grad, or of what needs no gradient: nothing was recorded to draw"

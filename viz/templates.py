@@ -116,6 +116,7 @@ LSTM = Template(
     gated="through gates and hidden state: × σ′, tanh′, Uᵀ",
     caption=(84, 318),
     asides={"c": (392, 242), "h": (392, 0)},
+    ways={("weights", "squash"): ((296, 180),)},  # of a normalised C
 )
 
 PEEPHOLE = replace(
@@ -124,6 +125,7 @@ PEEPHOLE = replace(
         ("c-", "f"): ((-40, 268), (172, 268)),
         ("c-", "i"): ((-40, 261), (136, 261), (136, 180)),
         ("c", "o"): ((296, 262), (296, 96), (212, 96)),
+        ("sum", "o"): ((288, 268), (288, 104), (212, 104)),  # where a mask comes before the next C
         ("weights", "f"): ((233, 236),),
         ("weights", "i"): ((238, 180),),
     },
@@ -149,8 +151,8 @@ GRU = Template(
         "x": Box(30, 34, "input"),
         "zed": Box(66, 96, "product", "Wx{t} + b, Uh{p}", reads=_PREACTIVATION),
         "z": Box(204, 236, "gate", note="keep"),
-        "n": Box(204, 160, "candidate", note="new", reads=_reads("x r h-")),
-        "reset": Box(204, 96, "op", "⊙", reads=_reads("r h-")),
+        "n": Box(204, 160, "candidate", note="new", reads=_reads("x r h-", "x r", "r h-")),
+        "reset": Box(204, 96, "op", "⊙", reads=_reads("r h-", "r")),
         "r": Box(204, 26, "gate", note="reset"),
         "keep": Box(204, 300, "op", "⊙", reads=_reads("z h-")),
         "write": Box(300, 160, "op", "⊙", reads=_reads("z", "z n")),
@@ -170,7 +172,7 @@ GRU = Template(
 
 RESET_BEFORE = sibling(
     GRU,
-    {"reset": Box(204, 96, "op", "⊙ U", reads=_reads("r h-"))},
+    {"reset": Box(204, 96, "op", "⊙ U", reads=_reads("r h-", "r"))},
     ways={("h-", "reset"): ((-26, 262), (142, 262), (142, 118))},
 )
 
