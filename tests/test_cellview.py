@@ -1,117 +1,132 @@
-"""The places of the cell view: time to the right, C above h, nothing on top of anything else."""
+"""The places of the cell view: time to the right, C above h, nothing on top of anything else, no line through a box."""
 
 from __future__ import annotations
 
-import re
-from itertools import combinations
-from typing import Any
-from xml.etree import ElementTree
+from itertools import combinations, pairwise
 
 import pytest
 
-import tinygrad_lstm as tg
-import viz
-from tests import dot
-from tests.test_gradient_paths import of_every, of_last, of_states, unrolled
+from tests import svg
+from tests.drawn import Drawn, drawn
+from tests.runs import RUNS
 
-PICTURES = [
-    *((kind, steps, of_every) for kind in ("LSTM", "GRU", "RNN") for steps in (1, 3, 5)),
-    ("LSTM", 12, of_last),
-    ("LSTM", 3, of_states),
-]
+VIEWS = ("cell", "strip", "rolled")
 
 
-@pytest.fixture(params=PICTURES, ids=lambda case: f"{case[0]}-{case[1]}-{case[2].__name__}")
-def drawn(request: pytest.FixtureRequest) -> dot.Dot:
-    kind, steps, loss = request.param
-    _, trajectory = unrolled(kind, steps)
-    return dot.read(viz.gradient_paths(loss(trajectory), trajectory).source)
+@pytest.fixture(params=RUNS)
+def case(request: pytest.FixtureRequest) -> Drawn:
+    return drawn(request.param)
 
 
-def test_no_two_nodes_overlap(drawn: dot.Dot) -> None:
-    boxes = {name: drawn.box(name) for name, look in drawn.nodes if look.get("style") != "invis"}
-    for (one, a), (other, b) in combinations(boxes.items(), 2):
-        apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-        assert apart, (one, other)
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_two_nodes_overlap(case: Drawn, view: str, gradients: bool) -> None:
+    picture = case.view(view, gradients)
+    seen = [node for node in picture.nodes.values() if node.outlined or node.texts]
+    seen.sort(key=lambda node: node.box[0])
+    for k, one in enumerate(seen):
+        for other in seen[k + 1 :]:
+            if other.box[0] > one.box[2]:
+                break
+            assert not svg.overlap(one.box, other.box, 0.11), (one.id, one.text, other.id, other.text)
+    width, height = picture.size
+    for node in seen:
+        assert -1 <= node.box[0] <= node.box[2] <= width + 1, node.id
+        assert -1 <= node.box[1] <= node.box[3] <= height + 1, node.id
+    captions = [
+        (box[0] + 14, box[1] + 4, box[0] + 14 + 6.2 * len(text), box[1] + 18) for box, text in picture.frames.values()
+    ]
+    for (left, top, right, bottom), node in ((caption, node) for caption in captions for node in seen):
+        assert not svg.overlap((left, top, right, bottom), node.box), node.id
 
 
-def test_states_are_on_straight_belts_in_the_order_of_time(drawn: dot.Dot) -> None:
-    names = dict(drawn.nodes)
-    places = {
-        name: [tuple(map(float, names[f"{name}_{t}"]["pos"].split(","))) for t in range(13) if f"{name}_{t}" in names]
-        for name in ("h", "c")
-    }
-    for belt in filter(None, places.values()):
-        assert len({y for _, y in belt}) == 1
-        assert [x for x, _ in belt] == sorted({x for x, _ in belt})
-    if places["c"]:
-        assert places["c"][0][1] > places["h"][0][1]
-        heights = {float(look["pos"].split(",")[1]) for name, look in drawn.nodes if name[:4] in ("keep", "sum_")}
-        assert heights == {places["c"][0][1]}
+@pytest.mark.parametrize("view", VIEWS)
+def test_states_are_on_straight_belts_in_the_order_of_time(case: Drawn, view: str) -> None:
+    picture = case.view(view)
+    for k, chain in enumerate(case.parts(view)):
+        names = list(dict.fromkeys(name for name, _ in chain.states()))
+        heights = {}
+        for name in names:
+            order = [t for its, t in sorted(chain.states(), key=lambda part: part[1]) if its == name]
+            middles = [picture[f"{case.prefix(k)}{name}_{t}"].middle for t in order]
+            assert len({y for _, y in middles}) == 1, name
+            assert all(a < b for (a, _), (b, _) in pairwise(middles)), name
+            heights[name] = middles[0][1]
+        belt = chain.template.belt_state
+        assert all(heights[belt] < heights[name] for name in names if name != belt)  # y runs downwards
+        if "c" in names:
+            assert belt == "c"
+        if view == "cell":
+            on_belt = [picture[f"{case.prefix(k)}{role}_{t}"].middle[1] for role in chain.template.belt for t in chain.order
+                       if f"{case.prefix(k)}{role}_{t}" in picture.nodes]  # fmt: skip
+            assert set(on_belt) <= {heights[belt]}
 
 
-def test_every_part_is_inside_its_step(drawn: dot.Dot) -> None:
-    lefts = [drawn.box(f"caption_{t}")[0] for t in range(1, 13) if f"caption_{t}" in dict(drawn.nodes)]
-    for name, _ in drawn.nodes:
-        role, _, t = name.rpartition("_")
-        if role in ("x", "z", "f", "i", "g", "o", "keep", "write", "sum", "c", "squash", "show", "h") and int(t):
-            left, _, right, _ = drawn.box(name)
-            assert lefts[int(t) - 1] - 22 < left
-            assert int(t) == len(lefts) or right < lefts[int(t)]
+def test_every_part_is_inside_its_step_and_steps_are_in_order(case: Drawn) -> None:
+    picture = case.view("cell")
+    for k, chain in enumerate(case.chains):
+        boxes = [picture.frames[f"{case.prefix(k)}step_{t}"][0] for t in range(1, chain.last + 1)]
+        assert all(one[2] < other[0] for one, other in pairwise(boxes))
+        for role, t in chain.parts:
+            if f"{case.prefix(k)}{role}_{t}" in picture.nodes:
+                left, top, right, bottom = picture[f"{case.prefix(k)}{role}_{t}"].box
+                frame = boxes[t - 1]
+                assert frame[0] <= left, (role, t)
+                assert right <= frame[2] + 1, (role, t)
+                assert frame[1] <= top, (role, t)
+                assert bottom <= frame[3], (role, t)
 
 
-def test_the_cell_view_of_a_trajectory_shows_shapes_and_no_numbers_of_gradients() -> None:
-    _, trajectory = unrolled()
-    picture = viz.draw(trajectory)
-    assert picture.source == viz.draw(trajectory, view="cell").source
-    assert "‖" not in picture.source
-    assert "(2, 5)" in dot.read(picture.source)["c_2"]["label"]
-    assert not any(look.get("dir") == "back" for *_, look in dot.read(picture.source).edges)
-    assert "v0 " in viz.draw(trajectory, view="op").source
+def test_arrows_point_with_the_time_and_gradients_against_it(case: Drawn) -> None:
+    for gradients in (True, False):
+        picture = case.view("cell", gradients)
+        for k, chain in enumerate(case.chains):
+            for line in chain.lines:
+                (source, t), (target, u) = line.source, line.target
+                if t == u or target in ("loss", "above") or source == "weights":
+                    continue
+                assert u == t + (-1 if chain.chain.reverse else 1)
+                ends = [
+                    picture[f"{case.prefix(k)}{role}_{step}"].middle[0] for role, step in (line.source, line.target)
+                ]
+                assert (ends[0] < ends[1]) == (not chain.chain.reverse)
+        assert gradients or not any(edge.backward for edge in picture.edges)
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_svg_has_an_id_for_every_node_and_edge_and_widths_as_attributes(kind: Any, theme: Any) -> None:
-    _, trajectory = unrolled(kind)
-    picture = viz.gradient_paths(of_last(trajectory), trajectory, theme=theme)
-    source = dot.read(picture.source)
-    svg = "{http://www.w3.org/2000/svg}"
-    groups = ElementTree.fromstring(picture.svg).iter(f"{svg}g")
-    found = {group.get("id"): (str(group.get("class")).split()[0], group) for group in groups}
-    for name, look in source.nodes:
-        if look.get("style") != "invis":
-            assert found[name][0] == "node"
-    for *_, look in source.edges:
-        kind_of_group, group = found[look["id"]]
-        assert kind_of_group == "edge"
-        (path,) = group.iter(f"{svg}path")
-        assert float(path.get("stroke-width", 1)) == pytest.approx(float(look["penwidth"]), abs=0.01)
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_line_goes_through_a_box(case: Drawn, view: str) -> None:
+    picture = case.view(view)
+    boxes = [node for node in picture.nodes.values() if node.outlined and not node.id.endswith("weights")]
+    for edge in picture.edges:  # a way up to the next layer goes behind that layer's weights
+        for node in boxes:
+            assert node.id in (edge.source, edge.target) or not svg.crosses(edge.way, node.box), (edge.id, node.id)
 
 
-def test_the_boxes_say_what_this_cell_computes() -> None:
-    class ReluCell(tg.nn.RNNCell):
-        def __init__(self, D: int, H: int, bias: bool = True) -> None:
-            super().__init__(D, H, bias, nonlinearity="relu")
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_two_lines_lie_on_each_other(case: Drawn, view: str) -> None:
+    picture = case.view(view)
+    for k in (0, 1):  # upright pieces, then level ones
+        pieces = sorted(
+            (a[k], *sorted((a[1 - k], b[1 - k])), edge.id, edge.source, edge.target)
+            for edge in picture.edges
+            for a, b in pairwise(edge.way)
+            if a[k] == b[k]
+        )
+        for number, (at, low, high, one, *ends) in enumerate(pieces):
+            for other_at, bottom, top, other, *others in pieces[number + 1 :]:
+                if other_at - at >= 1:
+                    break
+                if min(high, top) - max(low, bottom) > 14:  # but two that lead into one box may come together
+                    assert one == other or ends[1] == others[1], (one, other)
 
-    x = tg.randn(2, 1, 3)
-    plain = tg.nn.RNN(3, 4, cell=ReluCell).unroll(x)
-    picture = viz.gradient_paths(plain.steps[-1].h.sum(), plain)
-    assert dot.read(picture.source)["squash_2"]["label"] == "relu"
-    assert "× relu′, Uᵀ" in picture.source
-    assert "tanh" not in re.sub('tooltip="[^"]*"', "", picture.source)
-    biased, bare = (tg.nn.LSTM(3, 4, bias=bias).unroll(x) for bias in (True, False))
-    assert dot.text_of(dot.read(viz.draw(biased).source)["z_2"]).strip() == "Wx₂ + Uh₁ + b"
-    assert dot.text_of(dot.read(viz.draw(bare).source)["z_2"]).strip() == "Wx₂ + Uh₁"
 
-
-def test_a_batchless_run_and_a_frozen_layer() -> None:
-    lstm = tg.nn.LSTM(3, 4)
-    trajectory = lstm.unroll(tg.randn(2, 3))
-    viz.gradient_paths(trajectory.steps[-1].h.sum(), trajectory)
-    for parameter in lstm.parameters():
-        parameter.requires_grad = False
-    frozen = lstm.unroll(tg.randn(2, 3))
-    viz.draw(frozen)
-    with pytest.raises(tg.errors.GradError, match="nothing in this trajectory requires a gradient"):
-        viz.gradient_paths(frozen.steps[-1].h.sum(), frozen)
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("gradients", [True, False])
+def test_ids_are_there_once(case: Drawn, view: str, gradients: bool) -> None:
+    picture = case.view(view, gradients)
+    assert len(picture.ids) == len(set(picture.ids))
+    assert picture.title
+    assert picture.description
+    for edge in picture.edges:
+        assert edge.source in picture.nodes
+        assert edge.target in picture.nodes

@@ -1,0 +1,122 @@
+"""A run with its pictures, read back, and with what the engine says of them: computed here, apart from ``viz``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+
+import tinygrad_lstm as tg
+import viz
+from tests import svg
+from tests.runs import RUNS
+from viz.fold import rolled, strip
+from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Unrolled
+from viz.views import find
+
+Value = tuple[int, int]
+
+
+class Drawn:
+    """One run in all its views; ``options`` as of ``viz.gradient_paths``."""
+
+    def __init__(self, trajectory: tg.nn.Trajectory, loss: tg.Tensor, **options: Any) -> None:
+        self.trajectory, self.loss, self.options = trajectory, loss, options
+
+    @cache  # noqa: B019  # runs live as long as the tests
+    def view(self, view: str, gradients: bool = True) -> svg.Svg:
+        """The picture of that view, read back."""
+        options: dict[str, Any] = {"view": view, "fold": None, **self.options}
+        if gradients:
+            return svg.read(viz.gradient_paths(self.loss, self.trajectory, **options).svg)
+        return svg.read(viz.draw(self.trajectory, **options).svg)
+
+    @cached_property
+    def chains(self) -> list[Unrolled]:
+        return find(self.trajectory, self.options.get("chain"), self.loss)
+
+    @cache  # noqa: B019
+    def parts(self, view: str) -> list[Unrolled]:
+        """The chains as that view has them."""
+        coarser = {"strip": strip, "rolled": rolled}.get(view, lambda one: one)
+        return [coarser(one) for one in self.chains]
+
+    def prefix(self, k: int) -> str:
+        """What the ids of a chain begin with."""
+        return "" if k == len(self.chains) - 1 else f"chain{k}_"
+
+    @cached_property
+    def contributions(self) -> dict[tuple[int, int], Any]:
+        """What one backward pass delivers along each edge of the graph, by reader and position."""
+        graph = self.chains[0].graph
+        return {
+            (graph.id_of(event.node), part.edge.position): np.asarray(part.array, np.float64)
+            for event in tg.backward_events(self.loss, retain_graph=True, accumulate=False)
+            for part in event.contributions
+        }
+
+    def along(self, line: Line) -> dict[Value, Any]:
+        """What is delivered along a line, for each value that it reads."""
+        sums: dict[Value, Any] = {}
+        for edge in line.edges:
+            part = self.contributions.get((edge.target, edge.position))
+            if part is not None:
+                sums[edge.source, edge.index] = sums.get((edge.source, edge.index), 0.0) + part
+        return sums
+
+    def gradient(self, tensor: tg.Tensor) -> Any:
+        """∂L/∂tensor, or None."""
+        if not tensor.requires_grad:
+            return None
+        (found,) = tg.grad(self.loss, tensor, retain_graph=True, allow_unused=True)
+        return None if found is None else np.asarray(found.data, np.float64)
+
+    def norm(self, line: Line, chain: Unrolled) -> float | None:
+        """The norm of what is delivered along a line; None where nothing is."""
+        if not line.edges:  # from what makes a state to its pill: all that comes to the state
+            totals = [self.gradient(chain.state(*part)) for part in chain.every(line.target)]
+            parts = [total for total in totals if total is not None]
+        else:
+            if line.source[0] == WEIGHTS:  # what the step adds to ∂L/∂W
+                of_w = [edge for edge in line.edges if chain.parameters.get(edge.source, "").split("_")[0] == "W"]
+                line = Line(line.source, line.target, tuple(of_w) or line.edges)
+            parts = list(self.along(line).values())
+        return math.hypot(*(float(np.linalg.norm(part)) for part in parts)) if parts else None
+
+    def lines(self, view: str) -> Iterator[tuple[Line, Unrolled, tuple[str, str]]]:
+        """Every line that a view has to draw, its chain and the ids of its ends."""
+        chains = self.parts(view)
+        there = set(self.view(view).nodes)
+        for k, chain in enumerate(chains):
+            for line in chain.lines:
+                (source, t), (target, u) = line.source, line.target
+                prefix = self.prefix(k)
+                start = f"{prefix}{source}_{t}" if source != WEIGHTS else f"{prefix}weights_{target}_{u}"
+                stop = f"{prefix}{target}_{u}"
+                if target == OUTSIDE:
+                    stop = (
+                        f"{prefix}loss_{t}"
+                        if f"{prefix}loss_{source}_{t}" not in there
+                        else f"{prefix}loss_{source}_{t}"
+                    )
+                elif target == ABOVE:
+                    stop = self.above(chains, k, u, there)
+                yield line, chain, (start, stop)
+
+    def above(self, chains: list[Unrolled], k: int, t: int, there: set[str]) -> str:
+        """The input of the layer above."""
+        layers = {id(one): number for number, one in enumerate(self.trajectory.chains)}
+        both = 2 if len(layers) > 1 and self.trajectory.chains[1].reverse else 1
+        number = [layers[id(one.chain)] // both for one in chains]
+        other = next(j for j in range(len(chains)) if number[j] > number[k])
+        prefix = self.prefix(other)
+        return next(name for name in (f"{prefix}x_{t}", f"{prefix}cell_{t}") if name in there)
+
+
+@cache
+def drawn(name: str) -> Drawn:
+    """The run of that name, drawn once for all tests."""
+    return Drawn(*RUNS[name]())
