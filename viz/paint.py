@@ -168,8 +168,10 @@ class Gradients(Paint):
         """Towards the source where a gradient went along it, towards the reader where none did."""
         size, route = self.flow.norms.get(line), self.flow.routes[line]
         if size is None:
-            told = told_line(self.unrolled, line, "")
-            return Stroke(self.theme.forward, 1.1, open=True, told=told, data={"route": "forward"})
+            cut = self.flow.cut(line)
+            told = told_line(self.unrolled, line, "cut, 0" if cut else "")
+            data = {"route": "cut" if cut else "forward"}
+            return Stroke(self.theme.forward, 1.1, dashed=cut, open=True, told=told, data=data)
         colour = {"carried": self.theme.carried, "gated": self.theme.gated, "weights": self.theme.weights}[route]
         told = told_line(self.unrolled, line, f"‖∇‖ {number(size)}")
         data = {"route": route, "norm": f"{size:.9g}"}

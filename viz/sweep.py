@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -16,7 +17,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge
-from viz.roles import OUTSIDE, WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
+from viz.roles import WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
 
 Array: TypeAlias = Any
 Route: TypeAlias = Literal["carried", "gated", "weights", "forward"]
@@ -44,10 +45,11 @@ def share(part: Array, whole: Array) -> float:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What one backward pass delivered: to each state, and along each edge."""
+    """What one backward pass delivered: to each value of the graph, along each edge, and which vertices had a turn."""
 
-    states: dict[Value, Array]
+    values: dict[Value, Array]
     edges: dict[EdgeKey, Array]
+    visited: set[int]
 
     def along(self, line: Line) -> dict[Value, Array]:
         """What came along a line, for each value that it reads."""
@@ -60,50 +62,30 @@ class Sweep:
         return sums
 
 
-def sweep(loss: tg.Tensor, chains: Sequence[Unrolled], cut: Collection[EdgeKey] = ()) -> Sweep:
-    """One backward pass from the loss through the chains that notes every contribution and stops at the cut edges.
+def sweep(loss: tg.Tensor, graph: tg.Graph, cut: Collection[EdgeKey] = ()) -> Sweep:
+    """One backward pass from the loss, watched event by event; along the edges in ``cut`` nothing goes on.
 
     Raises GradError where nothing needs a gradient, or the graph has been freed.
     """
-    graph = chains[0].graph
-    tensors = [chain.state(*part) for chain in chains for part in chain.states()]
-    states = {(graph.id_of(state), state.source.index): state for state in tensors if state.requires_grad}
-    ends = [step.named["x"] for chain in chains for step in chain.chain.steps if "x" in step.named]
-    ends += [parameter for chain in chains for parameter in chain.chain.cell.parameters()]
-    targets = [*states.values(), *(end for end in ends if end.requires_grad)]
-    if not targets:
-        raise tg.errors.GradError("nothing in this trajectory requires a gradient, so none flows; see requires_grad")
-    edges: dict[EdgeKey, Array] = {}
+    if not loss.requires_grad:
+        raise tg.errors.GradError("nothing that the loss depends on requires a gradient, so none flows")
+    found = Sweep({}, {}, set())
 
-    def watch(edge: Any, cotangent: Array) -> Array | None:
-        key = (graph.id_of(edge.reader), edge.position)
-        if key in cut:
-            return None
-        edges[key] = cotangent
-        return cotangent
+    def but_cut(edge: Any, cotangent: Any) -> Any:
+        return None if (graph.id_of(edge.reader), edge.position) in cut else cotangent
 
     try:
-        with tg.through(watch):
-            totals = tg.grad(loss, targets, retain_graph=True, allow_unused=True)
+        with tg.through(but_cut, indexed=True) if cut else nullcontext():
+            for event in tg.backward_events(loss, retain_graph=True, accumulate=False):
+                vertex = graph.id_of(event.node)
+                found.visited.add(vertex)
+                totals = event.cotangent if isinstance(event.cotangent, list) else [event.cotangent]
+                found.values.update({(vertex, index): total for index, total in enumerate(totals)})
+                for part in event.contributions:
+                    found.edges[vertex, part.edge.position] = part.edge.whole(part.cotangent)
     except tg.errors.GradError as error:
         raise _too_late(error) from None
-    found = zip(states, totals, strict=False)
-    return Sweep({value: total.numpy() for value, total in found if total is not None}, edges)
-
-
-def delivered(loss: tg.Tensor, graph: tg.Graph) -> dict[EdgeKey, Array]:
-    """What one backward pass delivers along each edge of a graph, down to all its leaves.
-
-    Raises GradError where nothing needs a gradient, or the graph has been freed.
-    """
-    edges: dict[EdgeKey, Array] = {}
-    try:
-        for event in tg.backward_events(loss, retain_graph=True, accumulate=False):
-            for one in event.contributions:
-                edges[graph.id_of(one.edge.reader), one.edge.position] = one.edge.whole(one.cotangent)
-    except tg.errors.GradError as error:
-        raise _too_late(error) from None
-    return edges
+    return found
 
 
 def _too_late(error: Exception) -> tg.errors.GradError:
@@ -155,13 +137,13 @@ class Flow:
         """The states behind a pill that the gradient reaches."""
         tensors = [self.unrolled.state(*real) for real in self.unrolled.every(part)]
         values = [(self.unrolled.graph.id_of(tensor), tensor.source.index) for tensor in tensors]
-        return [value for value in values if value in self.whole.states]
+        return [value for value in values if value in self.whole.values]
 
     @cached_property
     def states(self) -> dict[Part, float]:
         """‖∂L/∂state‖, of the states that the gradient reaches."""
         found = ((part, self._values(part)) for part in self.unrolled.states())
-        return {part: math.hypot(*(norm(self.whole.states[v]) for v in values)) for part, values in found if values}
+        return {part: math.hypot(*(norm(self.whole.values[v]) for v in values)) for part, values in found if values}
 
     @cached_property
     def norms(self) -> dict[Line, float]:
@@ -189,6 +171,13 @@ class Flow:
         names = self.unrolled.parameters
         return tuple(edge for edge in edges if names.get(edge.source, "").split("_")[0] == "W") or edges
 
+    def cut(self, line: Line) -> bool:
+        """Whether a gradient came as far as this line and was not let through, as under ``tg.paths.cut``."""
+        vertices = self.unrolled.graph.vertices
+        return line not in self.norms and any(
+            edge.target in self.whole.visited and vertices[edge.source].requires_grad for edge in line.edges
+        )
+
     @cached_property
     def weights(self) -> dict[int, float]:
         """What each step adds to ∂L/∂W, its norm."""
@@ -208,9 +197,9 @@ class Flow:
         for t in unrolled.order[:-1] if unrolled.template.belt else []:
             tensor = unrolled.state(name, t)
             value = unrolled.graph.id_of(tensor), tensor.source.index
-            if value in self.whole.states and norm(self.whole.states[value]):
-                part = self.uncrossed.states.get(value)
-                carried = 0.0 if part is None else share(part, self.whole.states[value])
+            if value in self.whole.values and norm(self.whole.values[value]):
+                part = self.uncrossed.values.get(value)
+                carried = 0.0 if part is None else share(part, self.whole.values[value])
                 found[t] = Split(name, t, carried)
         return found
 
@@ -244,8 +233,8 @@ class Flow:
         if line.edges:
             total, part = self.whole.along(line), self.uncrossed.along(line)
         else:
-            total = {value: self.whole.states[value] for value in self._values(line.target)}
-            part = self.uncrossed.states
+            total = {value: self.whole.values[value] for value in self._values(line.target)}
+            part = self.uncrossed.values
         parts = [share(part[value], total[value]) for value in total if value in part]
         return "carried" if parts and min(parts) >= 0.5 else "gated"
 
@@ -255,13 +244,15 @@ def flows_of(loss: tg.Tensor, chains: Sequence[Unrolled]) -> list[Flow]:
 
     Raises GradError where the loss does not depend on them, or its graph is gone.
     """
+    graph = chains[0].graph
     with np.errstate(all="ignore"):  # a gradient that exploded is drawn as it is
-        whole = sweep(loss, chains)
-        if not whole.states:
-            raise tg.errors.GradError("the loss does not depend on this trajectory: was it computed from another run?")
-        uncrossed = sweep(loss, chains, {key for chain in chains for key in chain.crossings()})
+        whole = sweep(loss, graph)
+        uncrossed = sweep(loss, graph, {key for chain in chains for key in chain.crossings()})
         value = float(loss.data) if loss.size == 1 else None
-        return [Flow(value, chain, whole, uncrossed) for chain in chains]
+        flows = [Flow(value, chain, whole, uncrossed) for chain in chains]
+        if not any(flow.states or flow.weights for flow in flows):
+            raise tg.errors.GradError("the loss does not depend on this trajectory: was it computed from another run?")
+        return flows
 
 
 def _leading_to_belt(unrolled: Unrolled) -> set[Part]:
@@ -278,6 +269,3 @@ def _leading_to_belt(unrolled: Unrolled) -> set[Part]:
             leading.add(part)
             waiting += readers.get(part, ())
     return leading
-
-
-__all__ = ["OUTSIDE", "Flow", "Split", "flows_of", "norm", "share", "sweep"]

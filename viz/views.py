@@ -21,7 +21,7 @@ from viz.paint import Gradients, Paint, Strongest
 from viz.picture import Picture
 from viz.roles import NoCellViewError, NothingRecordedError
 from viz.style import Theme, ThemeName, counted, number, theme_named
-from viz.sweep import delivered, flows_of
+from viz.sweep import flows_of, sweep
 
 VIEWS = ("auto", "op", "cell", "strip", "rolled")
 TAKES = "tensors and trajectories, or lists, tuples and dicts of them"
@@ -115,7 +115,7 @@ def gradient_paths(
             return chains_drawn(paints, trajectory, view, fold, colours, chain, flows)
     graph = tg.graph_of([loss, *tensors_in(trajectory)])
     path = None if strongest is None else _strongest(loss, strongest, graph)
-    weigh = weighing(graph, delivered(loss, graph), colours, path.edges if path else ())
+    weigh = weighing(graph, sweep(loss, graph).edges, colours, path.edges if path else ())
     picture = graph_drawn(graph, colours, depth, closed, fold, note, weigh)
     title = f"Where the gradient of L flows: {_size(graph)}"
     add_legend(picture.scene, title)

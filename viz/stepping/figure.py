@@ -15,7 +15,7 @@ from viz.picture import Picture
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, EdgeKey, Line, Unrolled
 from viz.scene import Scene
 from viz.style import THEMES
-from viz.sweep import delivered
+from viz.sweep import sweep
 from viz.views import gradient_paths, graph_drawn
 
 
@@ -47,7 +47,7 @@ def op_figure(loss: tg.Tensor) -> Figure:
     Raises GradError where nothing needs a gradient, or the graph has been freed.
     """
     graph, theme = tg.graph_of(loss), THEMES["light"]
-    weigh = weighing(graph, delivered(loss, graph), theme)
+    weigh = weighing(graph, sweep(loss, graph).edges, theme)
     return Figure(
         picture=graph_drawn(graph, theme, depth=None, collapse=(), fold=None, weigh=weigh),
         graph=graph,
