@@ -209,9 +209,10 @@
   document.addEventListener("keydown", (event) => {
     const on = event.target.closest("input, button, a, summary");
     const native = event.key === " " ? on : event.key.startsWith("Arrow") && on?.matches("input");
-    if (!keys[event.key] || native || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = keys[event.key] ?? keys[event.key.toLowerCase()];
+    if (!act || native || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    keys[event.key]();
+    act();
   });
   const buttons = { next: "ArrowRight", back: "ArrowLeft", play: " ", reset: "Escape" };
   for (const [name, key] of Object.entries(buttons)) $(name).onclick = keys[key];

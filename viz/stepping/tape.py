@@ -24,7 +24,7 @@ from tinygrad_lstm.graph import GraphEdge
 Array: TypeAlias = Any
 
 FEW = 8  # so many numbers are told one by one; of more, their norm
-ELEMENTWISE = {"sigmoid", "relu", "softplus"} | {
+ELEMENTWISE = {"sigmoid", "relu", "softplus", "erf", "where", "clip"} | {
     op.name
     for function, op in tg.Primitive.by_numpy.items()
     if isinstance(function, np.ufunc)
@@ -164,10 +164,13 @@ def _look_up(events: list[Any], graph: tg.Graph, values: dict[int, Array]) -> No
     reads = _reads(graph)
     for event in reversed(events):
         vertex, op = graph.id_of(event.node), event.node.op
-        if op is None or op.sequence or vertex in values or any(e.source not in values for e in reads[vertex]):
+        if op is None or vertex in values or any(edge.source not in values for edge in reads[vertex]):
+            continue
+        params, inputs = event.node.params, {e.name: _output(values[e.source], e.index) for e in reads[vertex]}
+        if op.sequence and len(inputs) < len(event.node.sources):
             continue
         with tg.no_grad():
-            result = op(**event.node.params, **{e.name: _output(values[e.source], e.index) for e in reads[vertex]})
+            result = op([*inputs.values()], **params) if op.sequence else op(**params, **inputs)
         values[vertex] = [part.data for part in result] if op.several else result.data
 
 
