@@ -7,8 +7,9 @@ The arrows need Graphviz to become an image: ``dot`` on the PATH, or ``pip insta
 """
 
 from viz.compare import compare
+from viz.difference import difference
 from viz.picture import Picture
 from viz.render import RenderError
 from viz.views import describe, draw, gradient_paths
 
-__all__ = ["Picture", "RenderError", "compare", "describe", "draw", "gradient_paths"]
+__all__ = ["Picture", "RenderError", "compare", "describe", "difference", "draw", "gradient_paths"]

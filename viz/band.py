@@ -88,7 +88,7 @@ class Band:
         fill: Colour, width: float, data: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         """Put a box of the step into the picture."""
-        told = told_part(self.unrolled, role, t)
+        told = tuple(dict.fromkeys(line for run in self.paint.runs for line in told_part(run, role, t)))
         name = f"{self.prefix}{role}_{t}"
         self.scene.add(
             Node(name, self.place(role, t), size, rows, shape, line, fill, width, told=told, data=data or {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from viz.band import BAR_HEIGHT, BAR_Y, Band
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line
-from viz.scene import Curve, Edge, Node, Place, Row, Span
+from viz.scene import Curve, Edge, Node, Place, Row, Span, width_of_text
 from viz.style import in_words
 from viz.svg import head
 
@@ -98,8 +98,10 @@ def _loss(band: Band, line: Line) -> bool:
         box = band.template.boxes[name]
         _pill(band, end, band.at(band.template.asides.get(name, (box.x, box.y - 50)), t), "L", ASIDE, 10)
     elif words := band.paint.loss():
-        x = band.columns.right - 16 + LOSS_X if not band.mirrored else 8 - LOSS_X
-        _pill(band, end, (x, band.height(name)), words, LOSS, 12)
+        wide = max(LOSS[0], width_of_text(words, 12) + 10)
+        far = LOSS_X + (wide - LOSS[0]) / 2
+        x = band.columns.right - 16 + far if not band.mirrored else 8 - far
+        _pill(band, end, (x, band.height(name)), words, (wide, LOSS[1]), 12)
     else:
         return False
     return True

@@ -7,7 +7,7 @@ it; below them the norms themselves are plotted over time on one logarithmic axi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -84,7 +84,11 @@ def compare(
     Two runs on one scale: RNN and LSTM. Of the gradient's norm at t = 8 there is left at t = 1: RNN ... of ∂L/∂h; ...
     """
     check_view(view)
-    colours, named = theme_named(theme), runs_of(runs)
+    if not isinstance(runs, Mapping):
+        raise DtypeError(f"expected runs by name, {{name: (loss, trajectory)}}, not {type(runs).__name__}")
+    if not runs:
+        raise ArgumentError("there is nothing to compare: no run was given")
+    colours, named = theme_named(theme), runs_of(runs.items())
     hows = arrangements(named, view, fold)
     scene, base, drawn = Scene(colours), 0.0, dict[str, list[Band]]()
     pictured = {run.id: _layers(run, hows[run.id], colours) for run in named}
@@ -116,14 +120,10 @@ def check_view(view: str) -> None:
         raise ArgumentError(f'view is "auto", "cell", "strip" or "rolled", not {view!r}{also}')
 
 
-def runs_of(runs: Mapping[str, tuple[tg.Tensor, nn.Trajectory]]) -> list[Run]:
+def runs_of(runs: Iterable[tuple[object, object]]) -> list[Run]:
     """The runs with their gradients, each under an id of its own; errors name the run that they are about."""
-    if not isinstance(runs, Mapping):
-        raise DtypeError(f"expected runs by name, {{name: (loss, trajectory)}}, not {type(runs).__name__}")
-    if not runs:
-        raise ArgumentError("there is nothing to compare: no run was given")
     found: list[Run] = []
-    for k, (given, pair) in enumerate(runs.items(), start=1):
+    for k, (given, pair) in enumerate(runs, start=1):
         name = printable(brief(str(given))).strip() or f"run {k}"
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise DtypeError(f"run {name!r} is a pair of a loss and its trajectory, not {type(pair).__name__}")
