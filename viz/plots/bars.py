@@ -137,7 +137,6 @@ def stacked(ax: Axes, t: Iterable[int], parts: Mapping[str, Array], looks: Itera
     half = 0.5 if len(places) > 60 else 0.42
     edges = np.column_stack([places - half, places + half]).ravel()
     up, down = np.zeros(len(places)), np.zeros(len(places))
-    ax.use_sticky_edges = False  # room below zero, so that what is negative is seen
     for (name, heights), look in zip(parts.items(), looks, strict=False):
         base = np.where(heights < 0, down, up)
         ax.stairs(

@@ -90,7 +90,7 @@ def draw(ax: Axes, table: Array, order: Array, signed: bool, theme: ThemeName) -
     gate = not signed and bool(((finite >= 0) & (finite <= 1)).all())
     end = 1.0 if gate or not finite.any() else float(np.abs(finite).max())
     image = ax.imshow(
-        np.ma.masked_invalid(table[order]), aspect="auto", interpolation="none", extent=(0.5, T + 0.5, H - 0.5, -0.5),
+        table[order], aspect="auto", interpolation="none", extent=(0.5, T + 0.5, H - 0.5, -0.5),
         cmap=sequential(theme) if gate else diverging(theme), vmin=0 if gate else -end, vmax=end,
     )  # fmt: skip
     blank(ax, theme)
@@ -114,11 +114,11 @@ def draw_signal(ax: Axes, curves: Array, theme: ThemeName) -> None:
 def write_under(ax: Axes, text: Sequence[str], theme: ThemeName) -> None:
     """The characters as tick labels, as large as fit side by side."""
     wide = ax.get_window_extent().width / ax.figure.dpi * 72 / len(text)  # points for each step
-    words = any(len(character) > 1 for character in text)
+    words = any(len(character) > 1 for character in text)  # stand upright; characters are all of one width
     ax.set_xticks(
         range(1, len(text) + 1), labels=[SHOWN.get(character, character) for character in text],
-        fontsize=min(11, wide / (1.0 if words else 0.65)), rotation=90 if words else 0, color=theme_named(theme).ink,
-        parse_math=False,
+        rotation=90 if words else 0, family="sans-serif" if words else "monospace", parse_math=False,
+        fontsize=min(11, wide / (1.2 if words else 0.62)), color=theme_named(theme).ink,
     )  # fmt: skip
     ax.tick_params(axis="x", length=0)
 
@@ -137,8 +137,9 @@ def panels_for(
     """The Axes that were given, if they are as many as are needed; else a column of new ones that share time."""
     if ax is None:
         heights = [min(max(0.05 * H, 0.55), 1.8) for H in units] + [0.8] * signal
-        below = 0.3 + 0.09 * max(map(len, text), default=1)
-        own = figure(theme, min(max(8.0, 0.12 * len(text)), 100.0), sum(heights) + 0.12 * len(heights) + below)
+        longest = max(map(len, text), default=1)
+        below, apart = 0.3 + 0.09 * longest, 0.12 if longest == 1 else 0.18
+        own = figure(theme, min(max(8.0, apart * len(text)), 100.0), sum(heights) + 0.12 * len(heights) + below)
         given = list(own.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0])
     else:
         given = list(np.ravel(np.array(ax, dtype=object)))
