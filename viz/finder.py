@@ -18,6 +18,7 @@ from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, NoCellViewError, NothingRec
 from viz.templates import TEMPLATES, Template, with_masks
 
 Begins: TypeAlias = Callable[[GraphEdge], Part | None]  # what an edge reads of a step's beginning
+LEAVES = ("constant", "input")
 
 
 def unrolled(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ()) -> Unrolled:
@@ -141,7 +142,7 @@ class _Finder:
         missing = [name for name in template.letters if name not in step.named and name != "x"]
         if missing:
             raise NoCellViewError(f"step t={step.t} has no {', '.join(missing)}, which its template draws")
-        if any(self.graph.vertices[self.graph.id_of(step.named[name])].kind == "constant" for name in template.made_in):
+        if any(self.graph.vertices[self.graph.id_of(step.named[name])].kind in LEAVES for name in template.made_in):
             raise NothingRecordedError(_nothing(step.t))
         t, names, begins = self._beginning(step, template.letters)
         inside = self._between(names, begins, t)
@@ -166,7 +167,7 @@ class _Finder:
                     source = (letter if pill and letter else box[edge.source]), t
                 if source is None and edge.source in self.cut:
                     self.cuts[box[vertex], t] = None
-                if source is None and self.graph.vertices[edge.source].kind in ("constant", "input"):
+                if source is None and self.graph.vertices[edge.source].kind in LEAVES:
                     continue
                 source = source or (WEIGHTS, t)
                 reads.append((source[0], source[1] - t, edge.name, edge.tag, edge.shape))
@@ -233,7 +234,7 @@ class _Finder:
             made = self.graph.vertices[vertex]
             if made.step is None:  # made once, before the steps: weights, as they are when a wrapper has changed them
                 continue
-            if made.kind in ("constant", "input"):
+            if made.kind in LEAVES:
                 if "detached" in made.params:
                     self.cut.add(vertex)
                 continue

@@ -39,8 +39,12 @@ def share(part: Array, whole: Array) -> float:
     (0.5, -0.5)
     """
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    length = float((whole * whole).sum())
-    return float((part * whole).sum() / length) if length else 0.0
+    size = float(np.abs(whole).max(initial=0.0))
+    if not size:
+        return 0.0
+    with np.errstate(all="ignore"):  # scaled first, so that no square overflows; of what is not finite it is NaN
+        part, whole = part / size, whole / size
+        return float((part * whole).sum() / (whole * whole).sum())
 
 
 @dataclass(frozen=True)
