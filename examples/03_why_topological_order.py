@@ -15,10 +15,10 @@ import argparse
 from pathlib import Path
 from typing import NamedTuple
 
-import graphviz
-
 import viz
 from tinygrad_lstm.micro import Value
+from viz.scene import Edge, Frame, Node, Scene, Span
+from viz.style import theme_named
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--out", type=Path, default=Path("out"), help="where the picture goes (default: out/)")
@@ -95,37 +95,43 @@ def told(turns: list[Turn]) -> str:
     return "\n".join(lines)
 
 
+PLACES = {"x": (0, 0), "a": (240, 0), "b": (530, 95), "L": (820, 0)}
+SIZE, ROW = (176, 58), 255  # points: a box, and from one walk to the next
+
+
 def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
     """A row for each walk: gradients go from right to left. What is wrong is orange, what comes too late is dashed."""
-    ink, quiet, right, wrong = "#1F2933", "#5F6C7B", "#0072B2", "#D55E00"
-    dot = graphviz.Digraph("graph")
-    dot.attr(
-        "graph", rankdir="LR", bgcolor="white", fontname="Helvetica,Arial,sans-serif", nodesep="0.5", ranksep="0.9"
-    )
-    dot.attr("node", shape="box", style="rounded,filled", fillcolor="white", penwidth="2", width="2.3")
-    dot.attr("edge", dir="back", penwidth="2", arrowsize="0.8")
-    for kind in ("node", "edge"):
-        dot.attr(kind, fontname="Helvetica,Arial,sans-serif", fontsize="13", fontcolor=ink)
-    for key, (title, turns) in enumerate(reversed(walks.items())):  # dot puts the first row at the bottom
-        with dot.subgraph(name=f"cluster_{key}") as row:
-            row.attr(
-                label=title, labeljust="l", fontsize="15", fontcolor=ink, color="#D5DCE4", style="rounded", margin="16"
+    theme = theme_named("auto")
+    right, wrong = theme.gated, theme.carried
+    scene = Scene(theme)
+    for key, (title, turns) in enumerate(walks.items()):
+        below = -ROW * key
+        frame = (-110, below - 50, 930, below + 170)
+        scene.add(Frame(f"walk_{key}", frame, theme.panel, theme.frame, (Span(title, 15, bold=True),)))
+        for number, (value, gradient, _) in enumerate(turns, start=1):
+            hue, said = (right, "") if gradient == value.grad else (wrong, f", not {value.grad:g}")
+            x, y = PLACES[name(value)]
+            words = (
+                (Span(f"{formulas[value]} = {value.data:g}", 13),),
+                (Span(f"∂L/∂{name(value)} = {gradient:g}{said}", 13, theme.spoken(hue), bold=True),),
+                (Span(f"turn {number}", 11, theme.quiet),),
             )
-            for number, (value, gradient, parts) in enumerate(turns, start=1):
-                hue, said = (right, "") if gradient == value.grad else (wrong, f", not {value.grad:g}")
-                row.node(
-                    f"{name(value)}{key}", color=hue, label=f"<{formulas[value]} = {value.data:g}<br/>"
-                    f"<font color='{hue}'><b>∂L/∂{name(value)} = {gradient:g}{said}</b></font><br/>"
-                    f"<font color='{quiet}' point-size='11'>turn {number}</font>>",
-                )  # fmt: skip
-                for part in parts:
-                    hue = wrong if part.late or gradient != value.grad else right
-                    row.edge(
-                        f"{name(part.taker)}{key}", f"{name(value)}{key}", color=hue, fontcolor=hue,
-                        style="dashed" if part.late else "solid", label=f"{part.amount:g}{', too late' * part.late}",
-                    )  # fmt: skip
+            scene.add(Node(f"{name(value)}{key}", (x, y + below), SIZE, words, "round", hue, theme.paper, 2))
+        for value, gradient, parts in turns:
+            for number, part in enumerate(parts):
+                hue = wrong if part.late or gradient != value.grad else right
+                taker, giver = f"{name(part.taker)}{key}", f"{name(value)}{key}"
+                (x, y), (u, v) = PLACES[name(part.taker)], PLACES[name(value)]
+                aside = 30 * number - 15 if value is b else 0  # b = a·a reads a twice
+                middle = (x + u) / 2, (y + v) / 2 + below + aside
+                way = scene.between(taker, giver, middle)
+                edge = f"{taker}-{giver}-{number}"
+                scene.add(Edge(edge, taker, giver, way, hue, 2, dashed=part.late, head="source"))
+                row = (Span(f"{part.amount:g}{', too late' * part.late}", 13, theme.spoken(hue)),)
+                over = middle[1] + (13 if aside >= 0 else -13)
+                scene.add(Node(f"{edge} amount", (middle[0], over), (60, 16), (row,), "text"))
     description = "\n\n".join(f"{title}\n\n{told(turns)}" for title, turns in walks.items())
-    return viz.Picture(dot.source, "Why backward goes in topological order", description)
+    return viz.Picture(scene, "Why backward goes in topological order", description)
 
 
 picture = draw(
