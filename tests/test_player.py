@@ -241,7 +241,7 @@ def test_wrong_arguments_are_told_in_the_callers_words() -> None:
         player(loss, 3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no chain 1: this trajectory has 1"):
         player(loss, trajectory, chain=1)
-    with pytest.raises(GradError, match="depends on nothing that requires a gradient"):
+    with pytest.raises(GradError, match="requires a gradient"):
         player(tg.tensor(1.0))
     with pytest.raises(GradError, match="does not depend on this trajectory"):
         player(small(), trajectory)

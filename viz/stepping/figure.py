@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from viz.chains import find
-from viz.opfold import weighing
+from viz.opfold import add_legend, weighing
 from viz.picture import Picture
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, EdgeKey, Line, Unrolled
 from viz.scene import Scene
 from viz.style import THEMES
 from viz.sweep import sweep
 from viz.views import gradient_paths, graph_drawn
+
+TITLE = "Where the gradient of L flows, through every operation"
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,10 @@ def op_figure(loss: tg.Tensor) -> Figure:
     """
     graph, theme = tg.graph_of(loss), THEMES["light"]
     weigh = weighing(graph, sweep(loss, graph).edges, theme)
+    picture = replace(graph_drawn(graph, theme, depth=None, collapse=(), fold=None, weigh=weigh), title=TITLE)
+    add_legend(picture.scene, TITLE)
     return Figure(
-        picture=graph_drawn(graph, theme, depth=None, collapse=(), fold=None, weigh=weigh),
+        picture=picture,
         graph=graph,
         nodes={vertex.id: [f"v{vertex.id}"] for vertex in graph.vertices},
         edges={(e.target, e.position): f"v{e.source}-v{e.target}-{e.position}" for e in graph.edges},

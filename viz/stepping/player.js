@@ -114,8 +114,9 @@
     $("lede").hidden = Boolean(step);
     $("status").textContent = `Step ${state.k} of ${steps.length}, ${state.pass}: ${item ? item.textContent : "the whole figure."}`;
     $("panel").replaceChildren(...(step ? told(step) : []));
-    for (const box of $("panel").querySelectorAll(".numbers"))
-      if (box.scrollWidth > box.clientWidth) Object.assign(box, { tabIndex: 0, role: "group", ariaLabel: "numbers, which scroll sideways" });
+    const tight = () => [...$("panel").querySelectorAll(".numbers")].filter((box) => box.scrollWidth > box.clientWidth);
+    tight().forEach((box) => box.parentElement.classList.add("wide"));
+    tight().forEach((box) => Object.assign(box, { tabIndex: 0, role: "group", ariaLabel: "numbers, which scroll sideways" }));
     if (step) follow(step);
   }
 
@@ -138,8 +139,7 @@
   }
 
   function show(x) {
-    if (typeof x !== "number") return x;
-    const digits = x === 0 || (Math.abs(x) >= 1e-4 && Math.abs(x) < 1e4) ? String(x) : x.toExponential();
+    const digits = typeof x !== "number" || !x || (Math.abs(x) >= 1e-4 && Math.abs(x) < 1e4) ? String(x) : x.toExponential();
     return digits.replaceAll("-", "−").replace("+", "");
   }
 
