@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check gallery bench clean
 
 # One install for users and developers alike. pygraphviz (wheels that bundle Graphviz) may have none for this machine:
 # then pictures fall back to dot, or to their source, and everything else works.
@@ -25,8 +25,12 @@ check: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every view for every cell, in gallery/index.html
+gallery: $(VENV)/installed
+	$(BIN)/python docs/gallery.py gallery
+
 bench: $(VENV)/installed
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:
-	rm -rf $(VENV) demo out build dist
+	rm -rf $(VENV) demo gallery out build dist

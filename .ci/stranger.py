@@ -14,9 +14,11 @@ lstm = nn.LSTM(3, 5)
 trajectory = lstm.unroll(x)
 loss: tg.Tensor = (trajectory.output[-1] ** 2).sum()
 path = viz.gradient_paths(loss, trajectory).save("paths.svg")
+page = viz.player(loss, trajectory).save("player.html")
 loss.backward()
 
 assert lstm.layers[0].W.grad is not None
 assert Path(path).read_text().startswith(("<?xml", "<svg"))
+assert "<script" in Path(page).read_text(encoding="utf-8")
 assert Path(tg.__file__).parent != Path.cwd()
 print("installed, imported, differentiated and drawn:", importlib.metadata.version("tinygrad-lstm"))

@@ -1,15 +1,24 @@
 """Pictures of graphs, and of where the gradient went.
 
-``draw`` shows what a tensor was computed from, or an unrolled cell; ``gradient_paths`` shows how much gradient went
-along every line of it, ``describe`` says so in words. All of it is read from the graph's public record.
+    draw             what a tensor was computed from, or an unrolled cell: op, cell, strip and rolled views
+    gradient_paths   how much gradient went along every line of it
+    flow             the same as a conserved flow, with its sign
+    compare          several runs on one scale: RNN, GRU and LSTM, or before and after training
+    difference       what became of every line's gradient from one run to another
+    player           one HTML page that steps through backpropagation, event by event
+    describe         the story in words
+    plots            gates over time, norms by lag, ledgers, eigenvalues, ... (``from viz import plots``)
 
-The arrows need Graphviz to become an image: ``dot`` on the PATH, or ``pip install "tinygrad-lstm[viz]"``.
+All of it is read from the graph's public record. SVG of an unrolled cell needs no other program; small op graphs, PNG
+and PDF need Graphviz: ``dot`` on the PATH, or ``pip install "tinygrad-lstm[viz]"``.
 """
 
 from viz.compare import compare
 from viz.difference import difference
 from viz.picture import Picture
 from viz.render import RenderError
+from viz.stepping import player
+from viz.sankey import flow
 from viz.views import describe, draw, gradient_paths
 
-__all__ = ["Picture", "RenderError", "compare", "describe", "difference", "draw", "gradient_paths"]
+__all__ = ["Picture", "RenderError", "compare", "describe", "difference", "draw", "flow", "gradient_paths", "player"]

@@ -25,7 +25,7 @@ def draw_weights(band: Band) -> None:
     middle = ((left + right) / 2, band.base + band.template.bottom + BAR_Y)
     bar = Node(
         f"{band.prefix}weights", middle, (right - left, BAR_HEIGHT), (row if fits else (names,),), "round",
-        theme.weights, theme.filled(theme.weights), told=("the cell's parameters", said),
+        theme.weights, theme.filled(theme.weights), left=right - left > 2000, told=("the cell's parameters", said),
     )  # fmt: skip
     band.scene.add(bar)
 
