@@ -17,8 +17,8 @@ from viz.compare import compare
 from viz.difference import difference
 from viz.picture import Picture
 from viz.render import RenderError
-from viz.stepping import player
 from viz.sankey import flow
+from viz.stepping import player
 from viz.views import describe, draw, gradient_paths
 
 __all__ = ["Picture", "RenderError", "compare", "describe", "difference", "draw", "flow", "gradient_paths", "player"]
