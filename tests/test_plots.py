@@ -403,7 +403,7 @@ def test_a_tiny_gradient_has_shares_and_none_has_none() -> None:
 
 
 @pytest.mark.parametrize(("kind", "state"), [("LSTM", "c"), ("LSTM", "h"), ("GRU", "h"), ("RNN", "h")])
-@pytest.mark.parametrize("crossings", [0, 1, 3])
+@pytest.mark.parametrize("crossings", [0, 3])
 def test_shares_are_those_of_the_routes(kind: str, state: str, crossings: int) -> None:
     _, trajectory, loss = run(kind)
     found = tg.paths.routes(loss, [getattr(step, state) for step in trajectory.steps], max_crossings=crossings)
@@ -572,7 +572,6 @@ def test_every_word_can_be_read_on_the_paper(name: str, theme: Literal["light", 
     ax = PLOTS[name](theme=theme)
     figure = ax.get_figure()
     ElementTree.fromstring(saved(ax).decode())  # well-formed, whatever the names
-    assert saved(ax, "png").startswith(b"\x89PNG")
     paper = theme_named(theme).paper
     assert contrast(figure.get_facecolor(), paper) == pytest.approx(1)
     texts = [text for text in figure.findobj(Text) if text.get_text().strip()]
