@@ -46,10 +46,10 @@ def one_line(text: str) -> str:
 def number(x: float) -> str:
     """Four digits: here the numbers are to be compared with the engine's own.
 
-    >>> number(-0.123456), number(2.0), number(3.2e-7)
-    ('−0.1235', '2', '3.2e−7')
+    >>> number(-0.123456), number(2.0), number(3.2e-7), number(-0.0)
+    ('−0.1235', '2', '3.2e−7', '0')
     """
-    digits, e, exponent = f"{x:.4g}".partition("e")
+    digits, e, exponent = f"{x:z.4g}".partition("e")
     return f"{digits}{e}{int(exponent) if e else ''}".replace("-", "−")
 
 
