@@ -304,7 +304,6 @@ def test_the_lag_matrix_is_drawn_as_it_is(kind: str) -> None:
     assert tuple(image.get_extent()) == (0.5, T + 0.5, T + 0.5, 0.5)
     assert (image.norm.vmin, image.norm.vmax) == pytest.approx((data.min(), data.max()))
     assert ax.patch.get_hatch()
-    saved(ax)
 
 
 def test_a_lag_matrix_without_numbers_says_so() -> None:
@@ -399,7 +398,6 @@ def test_a_tiny_gradient_has_shares_and_none_has_none() -> None:
         ax = plots.ledger(tg.paths.ledger(loss * factor, W))
         assert not bars(ax)
         assert [text.get_text() for text in ax.texts] == [word]
-        saved(ax)
 
 
 @pytest.mark.parametrize(("kind", "state"), [("LSTM", "c"), ("LSTM", "h"), ("GRU", "h"), ("RNN", "h")])
@@ -430,7 +428,6 @@ def test_steps_without_shares_are_hatched_and_told() -> None:
     assert sorted(patch.get_extents().transformed(ax.transData.inverted()).x0 for patch in hatched) == pytest.approx(
         [4.5, 5.5, 6.5]
     )
-    saved(ax)
 
 
 def test_shares_of_some_steps_and_of_one() -> None:
@@ -492,7 +489,6 @@ def test_half_lives_as_shares_of_the_units() -> None:
     np.testing.assert_allclose(np.asarray(z.get_ydata()), [0.8, 0.6, 0.4])  # 1 unit forgets at once, 1 never
     assert words(ax)[1] == "z: median 10.00 steps\n   for ever: 1 unit\n   not at all: 1 unit"
     assert ax.get_xscale() == "log"
-    saved(ax)
 
 
 @pytest.mark.parametrize("lives", [[], [-1.0], [np.nan, 1.0]])
