@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
+import pytest
 
 import tinygrad_lstm as tg
 import viz
 from tests import svg
 from tests.runs import RUNS
-from viz.fold import rolled, strip
+from viz.fold import folded, rolled, strip
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Unrolled
+from viz.style import number, width_of
 from viz.views import find
 
 Value = tuple[int, int]
@@ -23,8 +25,10 @@ Value = tuple[int, int]
 class Drawn:
     """One run in all its views; ``options`` as of ``viz.gradient_paths``."""
 
-    def __init__(self, trajectory: tg.nn.Trajectory, loss: tg.Tensor, **options: Any) -> None:
-        self.trajectory, self.loss, self.options = trajectory, loss, options
+    def __init__(
+        self, trajectory: tg.nn.Trajectory, loss: tg.Tensor, hidden: Sequence[tuple[int, int]] = (), **options: Any
+    ) -> None:
+        self.trajectory, self.loss, self.hidden, self.options = trajectory, loss, hidden, options
 
     @cache  # noqa: B019  # runs live as long as the tests
     def view(self, view: str, gradients: bool = True) -> svg.Svg:
@@ -42,7 +46,7 @@ class Drawn:
     def parts(self, view: str) -> list[Unrolled]:
         """The chains as that view has them."""
         coarser = {"strip": strip, "rolled": rolled}.get(view, lambda one: one)
-        return [coarser(one) for one in self.chains]
+        return [folded(coarser(one), self.hidden) for one in self.chains]
 
     def prefix(self, k: int) -> str:
         """What the ids of a chain begin with."""
@@ -89,7 +93,7 @@ class Drawn:
     def lines(self, view: str) -> Iterator[tuple[Line, Unrolled, tuple[str, str]]]:
         """Every line that a view has to draw, its chain and the ids of its ends."""
         chains = self.parts(view)
-        there = set(self.view(view).nodes)
+        there = {end for edge in self.view(view).edges for end in (edge.source, edge.target)}
         for k, chain in enumerate(chains):
             for line in chain.lines:
                 (source, t), (target, u) = line.source, line.target
@@ -113,7 +117,28 @@ class Drawn:
         number = [layers[id(one.chain)] // both for one in chains]
         other = next(j for j in range(len(chains)) if number[j] > number[k])
         prefix = self.prefix(other)
-        return next(name for name in (f"{prefix}x_{t}", f"{prefix}cell_{t}") if name in there)
+        return next(f"{prefix}{role}_{t}" for role in ("x", "cell", "fold_in") if f"{prefix}{role}_{t}" in there)
+
+
+def check_lines(case: Drawn, view: str) -> None:
+    """Assert that a view draws every line once, as wide as the engine says."""
+    found = {(edge.source, edge.target): edge for edge in case.view(view).edges}
+    assert len(found) == len(case.view(view).edges)
+    expected = set()
+    for line, chain, ends in case.lines(view):
+        expected.add(ends)
+        edge, norm = found[ends], case.norm(line, chain)
+        assert edge.backward == (norm is not None), ends
+        assert edge.open == (norm is None), ends
+        if norm is None:
+            assert "norm" not in edge.data
+            assert edge.data["route"] in ("forward", "cut")
+            continue
+        assert float(edge.data["norm"]) == pytest.approx(norm, rel=1e-6, abs=1e-12)
+        assert edge.width == pytest.approx(width_of(norm), abs=0.006), ends
+        assert f"‖∇‖ {number(norm)}" in edge.told or abs(norm) < 1e-12
+        assert edge.dashed == (edge.data["route"] == "gated")
+    assert expected == set(found)
 
 
 @cache

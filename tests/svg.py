@@ -99,9 +99,10 @@ class Svg:
 
     @property
     def text(self) -> str:
-        """All that is written in nodes and captions."""
+        """All that is written in nodes, from the top down, and in captions."""
         captions = [caption for _, caption in self.frames.values()]
-        return "\n".join([*(node.text for node in self.nodes.values()), *captions]).replace("\u00a0", " ")
+        nodes = sorted(self.nodes.values(), key=lambda node: (node.box[1], node.box[0]))
+        return "\n".join([*(node.text for node in nodes), *captions]).replace("\u00a0", " ")
 
 
 def width_of_text(text: str, size: float) -> float:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.drawn import Drawn, drawn
+from tests.drawn import Drawn, check_lines, drawn
 from tests.runs import RUNS, states_of
-from viz.style import number, width_of
+from viz.style import number
 
 VIEWS = ("cell", "strip", "rolled")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -21,23 +21,7 @@ def case(request: pytest.FixtureRequest) -> Drawn:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_line_is_as_wide_as_what_was_delivered_along_it(case: Drawn, view: str) -> None:
-    found = {(edge.source, edge.target): edge for edge in case.view(view).edges}
-    assert len(found) == len(case.view(view).edges)
-    expected = set()
-    for line, chain, ends in case.lines(view):
-        expected.add(ends)
-        edge, norm = found[ends], case.norm(line, chain)
-        assert edge.backward == (norm is not None), ends
-        assert edge.open == (norm is None), ends
-        if norm is None:
-            assert "norm" not in edge.data
-            assert edge.data["route"] in ("forward", "cut")
-            continue
-        assert float(edge.data["norm"]) == pytest.approx(norm, rel=1e-6, abs=1e-12)
-        assert edge.width == pytest.approx(width_of(norm), abs=0.006), ends
-        assert f"‖∇‖ {number(norm)}" in edge.told or abs(norm) < 1e-12
-        assert edge.dashed == (edge.data["route"] == "gated")
-    assert expected == set(found)
+    check_lines(case, view)
 
 
 @pytest.mark.parametrize("view", ["cell", "strip"])

@@ -126,10 +126,11 @@ def draw_link(band: Band, above: Band, line: Line) -> None:
     lane = y + (40 if name != band.template.belt_state else -34)
     if name == "fold_out":
         box = band.fold_box(t)
-        start, stop, into = f"{band.prefix}fold_out_{t}", f"{above.prefix}fold_in_{t}", (box[0] + box[2]) / 2
+        start, stop, into = f"{band.prefix}fold_out_{t}", f"{above.prefix}fold_in_{t}", (box[0] + box[2]) / 2 + 40
+        gap, out = (box[2] + 8, band.top + 10) if not band.mirrored else (box[0] - 7, band.top + 17)
         band.point(start, (into, band.top))
         above.point(stop, (into, above.base + above.template.bottom))
-        draw(band, line, start, stop, ())
+        draw(band, line, start, stop, ((into, out), (gap, out), (gap, gutter), (into, gutter)))
         return
     left = band.columns.lefts[t]
     corners: tuple[Place, ...]

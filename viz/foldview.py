@@ -24,14 +24,17 @@ def fold_column(band: Band, run: Run) -> None:
     told = (f"t = {first} to {last}, which all compute the same",)
     band.scene.add(Frame(f"{band.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, caption, told))
     names = [band.template.belt_state, *(n for n in band.template.made_in if n != band.template.belt_state)]
+    room = PLOT + 14.0  # of each plot, between the two belts
+    if len(names) > 1:
+        room = min(room, (band.height(names[0]) - band.height(names[1]) - 60) / 2)
     for k, name in enumerate(names):
         series = {t: size for t, size in sorted(band.paint.series(name).items()) if first <= t <= last}
         hue = theme.carried if name == "c" else theme.gated
         _belt(band, name, series, box, hue)
         middle = band.height(name)
-        top = middle - 34 if len(names) == 1 or k == 0 else middle + 34 + PLOT + 14
-        if series:
-            _plot(band, name, series, (box[0] + 16, max(top - PLOT - 14, box[1] + 6), box[2] - 16, top), hue)
+        top = middle - 30 if k == 0 else middle + 30 + room
+        if series and k < 2:
+            _plot(band, name, series, (box[0] + 16, max(top - room, box[1] + 6), box[2] - 16, top), hue)
     _product(band, run, box)
 
 
@@ -48,7 +51,7 @@ def _belt(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str
         stroke = band.paint.belt(name, series[steps[k]])
         many = min(each, len(steps) - k) * (0.6 if stroke.dashed else 1)
         piece = ((left + wide * k, y), (left + wide * (k + many) + 0.4, y))
-        told = (f"{band.paint.measured(name, band.index(steps[k]))} {number(series[steps[k]])}",)
+        told = (f"{band.paint.measured(name, band.index(steps[k]))} {band.paint.figure(series[steps[k]])}",)
         band.scene.add(Curve(piece, stroke.colour, stroke.width, told=told))
 
 
@@ -74,7 +77,8 @@ def _plot(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str
     for piece in _pieces(points, (right - left) / (end - begin)):
         scene.add(Curve(tuple(piece), hue, 1.6, told=(f"{sign} at t = {begin} to {end}, {band.paint.scale}",)))
     first, last = min(levels), max(levels)
-    ends = f"{sign} {number(series[first])} at t = {first}, {number(series[last])} at {last}"
+    figure = band.paint.figure
+    ends = f"{sign} {figure(series[first])} at t = {first}, {figure(series[last])} at {last}"
     _word(band, f"plot_{name}_{begin}", (left, top - 6), Span(ends, 10.5, quiet))
 
 
