@@ -1,19 +1,28 @@
-"""Draw the README's picture anew: python docs/draw_images.py
+"""Draw the README's pictures anew: python docs/draw_images.py
 
-One LSTM with random weights, three steps, a batch of four. The last hidden state is asked to be 0.5 everywhere.
+One LSTM with random weights, three steps, a batch of four: the last hidden state is asked to be 0.5 everywhere. And an
+RNN, a GRU and an LSTM over forty steps on one scale.
 """
 
 from pathlib import Path
 
 import tinygrad_lstm as tg
 import viz
+from tinygrad_lstm import nn
 
 IMAGES = Path(__file__).parent / "images"
+THEMES = (("", "light"), ("_dark", "dark"))
 
 tg.manual_seed(5)
-lstm = tg.nn.LSTM(input_size=4, hidden_size=8)
+lstm = nn.LSTM(input_size=4, hidden_size=8)
 h0, c0 = tg.zeros(1, 4, 8, requires_grad=True), tg.zeros(1, 4, 8, requires_grad=True)
 trajectory = lstm.unroll(2 * tg.randn(3, 4, 4), (h0, c0))
 loss = ((trajectory.steps[-1].h - 0.5) ** 2).sum()
-for name, theme in (("gradient_paths.svg", "light"), ("gradient_paths_dark.svg", "dark")):
-    print(viz.gradient_paths(loss, trajectory, theme=theme).save(IMAGES / name))
+runs = {}
+for name, layer in (("RNN", nn.RNN), ("GRU", nn.GRU), ("LSTM", nn.LSTM)):
+    tg.manual_seed(1)
+    run = layer(3, 8).unroll(tg.randn(40, 2, 3))
+    runs[name] = (run.steps[-1].h ** 2).sum(), run
+for suffix, theme in THEMES:
+    print(viz.gradient_paths(loss, trajectory, theme=theme).save(IMAGES / f"gradient_paths{suffix}.svg"))
+    print(viz.compare(runs, theme=theme).save(IMAGES / f"three_cells{suffix}.svg"))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -63,18 +63,14 @@ class Shown(NamedTuple):
     suffix: str = ".svg"
 
 
-class Run(NamedTuple):
-    """A layer that has run: the loss, and what there is to draw."""
-
-    loss: tg.Tensor
-    trajectory: nn.Trajectory
+Run: TypeAlias = tuple[tg.Tensor, nn.Trajectory]
 
 
 def run(layer: Any, T: int, every: bool = False, **options: Any) -> Run:
-    """Unroll a layer over random inputs."""
+    """Unroll a layer over random inputs: the loss, and what there is to draw."""
     tg.manual_seed(0)
     trajectory = layer.unroll(2 * tg.randn(T, 2, 3), **options)
-    return Run(((trajectory.output if every else trajectory.steps[-1].h) ** 2).sum(), trajectory)
+    return ((trajectory.output if every else trajectory.steps[-1].h) ** 2).sum(), trajectory
 
 
 def of_cell(name: str, make: Callable[[], nn.Module]) -> Iterator[Shown]:
@@ -85,13 +81,13 @@ def of_cell(name: str, make: Callable[[], nn.Module]) -> Iterator[Shown]:
         if parameter_name.split(".")[-1].startswith("p_"):
             parameter.data = np.full(parameter.shape, 0.5, parameter.dtype)  # peepholes start at 0
     short, middle, long = run(layer, 3), run(layer, 16), run(layer, 50)
-    yield picture(name, "the values' way", viz.draw(short.trajectory, theme="auto"))
+    yield picture(name, "the values' way", viz.draw(short[1], theme="auto"))
     yield picture(name, "where the gradient goes", viz.gradient_paths(*short, theme="auto"))
     yield picture(name, "50 steps, folded", viz.gradient_paths(*long, theme="auto"))
     yield picture(name, "a strip of 16 steps", viz.gradient_paths(*middle, view="strip", fold=None, theme="auto"))
     yield picture(name, "rolled", viz.gradient_paths(*middle, view="rolled", theme="auto"))
     yield picture(name, "every operation", viz.gradient_paths(*short, view="op", theme="auto"))
-    yield picture(name, "every operation, 50 steps", viz.draw(long.loss, theme="auto"))
+    yield picture(name, "every operation, 50 steps", viz.draw(long[0], theme="auto"))
 
 
 def of_layers() -> Iterator[Shown]:
@@ -105,17 +101,17 @@ def of_layers() -> Iterator[Shown]:
     yield picture("layers", "lengths 4 and 2", viz.gradient_paths(*masked, theme="auto"))
     layer = nn.LSTM(3, 4)
     first = run(layer, 3)
-    state = tuple(part.detach() for part in first.trajectory.state)
+    state = tuple(part.detach() for part in first[1].state)
     window = run(layer, 3, state=state)
     yield picture("layers", "a window of truncated BPTT", viz.gradient_paths(*window, theme="auto"))
     one = run(nn.LSTM(3, 4, num_layers=2), 3)
-    yield picture("layers", "one module collapsed", viz.draw(one.loss, collapse=["layers.0"], theme="auto"))
+    yield picture("layers", "one module collapsed", viz.draw(one[0], collapse=["layers.0"], theme="auto"))
 
 
 def of_gradients() -> Iterator[Shown]:
     """What else can be said of a gradient's way."""
     layers = {name: make() for name, make in CELLS.items() if name in ("RNN", "GRU", "LSTM")}
-    runs = {name: tuple(run(layers[name], 12)) for name in ("RNN", "GRU", "LSTM")}
+    runs = {name: run(layers[name], 12) for name in ("RNN", "GRU", "LSTM")}
     loss, trajectory = short = run(layers["LSTM"], 3)
     strongest = viz.gradient_paths(loss, trajectory, strongest=trajectory.steps[0].h, theme="auto")
     yield picture("gradients", "the strongest path", strongest)
@@ -131,18 +127,18 @@ def of_plots() -> Iterator[Shown]:
     """Plots of the same runs."""
     text = "hello world, hello gradient"
     long = run(nn.LSTM(3, 8), len(text), every=True)
-    every = {name: tuple(run(make(), 40)) for name, make in CELLS.items() if name in ("RNN", "GRU", "LSTM")}
-    (cell,) = {chain.cell for chain in long.trajectory.chains}
-    steps = long.trajectory.steps
+    every = {name: run(make(), 40) for name, make in CELLS.items() if name in ("RNN", "GRU", "LSTM")}
+    cell: Any = long[1].chains[0].cell
+    steps = long[1].steps
     losses = [(step.h**2).sum() for step in steps]
     drawn = {
-        "gates": plots.gates(long.trajectory, text=text),
+        "gates": plots.gates(long[1], text=text),
         "gradient by lag": plots.gradient_by_lag(every),
         "lag matrix": plots.lag_matrix(tg.paths.lag_matrix(losses, list(cell.parameters()))),
-        "ledger": plots.ledger(tg.paths.ledger(long.loss, cell.U)),
-        "shares": plots.shares(tg.paths.routes(long.loss, [step.c for step in steps])),
+        "ledger": plots.ledger(tg.paths.ledger(long[0], cell.U)),
+        "shares": plots.shares(tg.paths.routes(long[0], [step.c for step in steps])),
         "eigenvalues of U": plots.eigenvalues(cell.U),
-        "half-lives": plots.half_lives({"LSTM": tg.paths.horizon(long.loss, long.trajectory)}),
+        "half-lives": plots.half_lives({"LSTM": tg.paths.horizon(long[0], long[1])}),
     }
     for name, ax in drawn.items():
         figure = np.atleast_1d(np.asarray(ax, object)).flat[0].get_figure()

@@ -50,10 +50,15 @@ CHAPTERS = {
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
     "Pictures": [
-        "viz/{style,render,picture,names,pinned,places,opview}.py",
-        "viz/{templates,roles,gradients,hover,header,cellview,describe,views}.py",
-        "viz/plots/{canvas,steps,heat,lags,bars,memory,curves}.py",
+        "viz/{style,scene,svg,dot,render,picture}.py",
+        "viz/{names,places,opview}.py",
+        "viz/{templates,own,roles,finder,sweep,fold}.py",
+        "viz/{hover,header,paint,band,foldview,bandlines,cellview}.py",
+        "viz/{describe,chains,opfold,views}.py",
     ],
+    "Pictures of several runs, and of other numbers": ["viz/{normplot,compare,difference,sankey}.py"],
+    "The page that steps through backpropagation": ["viz/stepping/{tape,words,figure,page,player}.py"],
+    "Plots": ["viz/plots/{canvas,steps,heat,lags,bars,memory,curves}.py"],
     "The command line": ["tinygrad_lstm/cli/{demo_page,demo,app,__init__}.py"],
 }
 
