@@ -21,6 +21,7 @@ class Entry:
     width: float
     dashed: bool = False
     forward: bool = False  # the arrow points right, with the values
+    filled: bool = False  # and is no value's but a flow's
 
 
 def header(
@@ -62,9 +63,10 @@ def _sample(scene: Scene, x: float, y: float, entry: Entry) -> None:
     ends = ((x, y), (x + SAMPLE, y)) if entry.forward else ((x + SAMPLE, y), (x, y))
     length, half = head_size(entry.width)
     one, tip, other = head(ends, length, half)
+    closed = entry.filled or not entry.forward
     neck = (x + SAMPLE - length, y) if entry.forward else (x + length, y)
-    scene.add(Curve((ends[0], tip if entry.forward else neck), entry.colour, entry.width, entry.dashed))
-    scene.add(Curve((one, tip, other), entry.colour, 1, closed=not entry.forward))
+    scene.add(Curve((ends[0], neck if closed else tip), entry.colour, entry.width, entry.dashed))
+    scene.add(Curve((one, tip, other), entry.colour, 1, closed=closed))
 
 
 def wrapped(text: str, columns: float) -> list[str]:

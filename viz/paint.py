@@ -119,6 +119,10 @@ class Paint:
         """Where a number is on the scale that it is plotted on, if it is."""
         return math.log10(size) if size > 0 and math.isfinite(size) else None
 
+    def figure(self, size: float) -> str:
+        """Such a number in figures."""
+        return number(size)
+
     def belt(self, name: str, size: float) -> Stroke:
         """How a state's way through a fold is drawn where it has this number."""
         return Stroke(self.theme.carried if name == "c" else self.theme.gated, width_of(size))
