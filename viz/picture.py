@@ -22,7 +22,7 @@ from viz.svg import svg_of
 
 OURS = b'digraph "graph" {'  # how our texts begin
 SUFFIXES = (".svg", ".png", ".pdf", ".gv", ".dot")
-MANY_NODES = 500  # above this a PNG takes a while, and cairo may scale it down
+MANY_NODES = 500  # above this PNG and PDF take a while, and cairo may scale them down
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,11 @@ class Picture:
             raise ValueError(f"a picture is saved as {', '.join(SUFFIXES)}, not {path.suffix or 'without a suffix'!r}")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}; make it first")
-        if suffix == ".png" and self.nodes > MANY_NODES:
-            said = f"a PNG of {self.nodes} nodes is slow to draw, and scaled down where it would be too wide"
-            warnings.warn(f"{said}; .svg is quicker and stays sharp", stacklevel=2)
+        if suffix in (".png", ".pdf") and self.nodes > MANY_NODES:
+            said = f"a {suffix[1:].upper()} of {self.nodes} nodes is slow to draw, and may be scaled down to fit"
+            warnings.warn(
+                f"{said}; .svg is quicker and stays sharp, and fold= or depth= leave less to draw", stacklevel=2
+            )
         try:
             return write_whole(path, self._bytes(suffix))
         except NoGraphvizError as missing:
