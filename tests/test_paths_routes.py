@@ -315,3 +315,13 @@ def test_weights_can_be_drawn_for_each_edge_as_in_h_detach() -> None:
     layer.zero_grad()
     loss.backward()
     assert any(not np.allclose(a, gradient(p)) for a, p in zip(dropped, layer.parameters(), strict=True))
+
+
+def test_shares_of_a_gradient_whose_square_underflows_are_told() -> None:
+    """Of float32 the square of 1e-30 is 0, but the gradient is not: its shares are those of a thousand times as much."""
+    tg.manual_seed(0)
+    trajectory = tg.nn.LSTM(2, 3).unroll(tg.randn(5, 1, 2))
+    loss, first = trajectory.steps[-1].h.sum(), trajectory.steps[0].c
+    tiny = tg.paths.routes(loss * 1e-30, first, max_crossings=2)
+    assert float(np.abs(tiny.total).max()) < 1e-23
+    np.testing.assert_allclose(tiny.shares, tg.paths.routes(loss, first, max_crossings=2).shares, rtol=1e-3)

@@ -72,8 +72,12 @@ class Routes:
         return np.asarray(sum(part * z**n for n, part in enumerate(self.parts)))
 
     def _projected(self, part: Array) -> float:
-        square = float(np.vdot(self.total, self.total).real)
-        return float(np.vdot(part, self.total).real) / square if square else float("nan")
+        size = float(np.abs(self.total).max(initial=0))
+        if not size:
+            return float("nan")
+        with np.errstate(all="ignore"):  # scaled first, so that no square underflows; of what is not finite it is NaN
+            part, total = part / size, self.total / size
+            return float((np.vdot(part, total) / np.vdot(total, total)).real)
 
     def __str__(self) -> str:
         """A table: crossings, norm, share."""
