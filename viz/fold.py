@@ -107,10 +107,11 @@ def strip(unrolled: Unrolled) -> Unrolled:
     output = "h" if "h" in template.made_in else template.belt_state
     within: dict[str, list[str]] = {}
     for line in unrolled.lines:
-        if line.source[1] == line.target[1] == unrolled.order[0]:
+        if line.source[1] == line.target[1] and line.target[0] not in within.get(line.source[0], ()):
             within.setdefault(line.source[0], []).append(line.target[0])
     after: set[str] = set()  # the boxes of a step that only its own states lead on to
-    waiting = [reader for state in template.made_in for reader in within.get(state, ())]
+    made = [*template.made_in, *(maker for name, maker in template.made_in.items() if f"hold_{name}" in template.boxes)]
+    waiting = [reader for state in made for reader in within.get(state, ())]
     while waiting:
         role = waiting.pop()
         if role not in after and role in template.boxes:
