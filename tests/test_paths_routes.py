@@ -318,7 +318,7 @@ def test_weights_can_be_drawn_for_each_edge_as_in_h_detach() -> None:
 
 
 def test_shares_of_a_gradient_whose_square_underflows_are_told() -> None:
-    """Of float32 the square of 1e-30 is 0, but the gradient is not: its shares are those of a thousand times as much."""
+    """Of float32 the square of 1e-30 is 0, but the gradient is not 0: its shares are those of the larger one."""
     tg.manual_seed(0)
     trajectory = tg.nn.LSTM(2, 3).unroll(tg.randn(5, 1, 2))
     loss, first = trajectory.steps[-1].h.sum(), trajectory.steps[0].c
