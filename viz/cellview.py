@@ -18,12 +18,10 @@ from viz.foldview import fold_column
 from viz.header import header
 from viz.paint import Paint
 from viz.roles import ABOVE
-from viz.scene import Frame, Node, Scene, Span
+from viz.scene import Frame, Node, Scene, Shape, Span
 from viz.style import Theme, letter, number, percent
 from viz.templates import Box
 
-ASIDE, LOSS = (26, 20), (84, 36)  # sizes of the pills of a loss
-LOSS_X = 60  # the middle of the loss, from the panel's edge
 BETWEEN = 44  # points between two bands
 SPLIT_TOLD = "what never crossed from h into a gate, projected on the whole, and the rest: together 100%"
 
@@ -150,8 +148,8 @@ def _box(band: Band, role: str, box: Box, t: int) -> None:
     if box.look == "op":
         hue = theme.carried if role in template.belt or role == f"hold_{template.belt_state}" else theme.ink
         size = 15.0 if len(text) == 1 else 8.5
-        shape = "disc" if len(text) < 6 else "round"
-        band.node(role, t, box.size, ((Span(text, size),),), shape, hue, theme.paper, 1.8)  # type: ignore[arg-type]
+        shape: Shape = "disc" if len(text) < 6 else "round"
+        band.node(role, t, box.size, ((Span(text, size),),), shape, hue, theme.paper, 1.8)
     elif box.look in ("product", "cell"):
         rows = tuple((Span(line, 11.5 if box.look == "product" else 11),) for line in text.split("\n"))
         band.node(role, t, box.size, rows, "round", theme.weights, theme.paper, 1.3)
