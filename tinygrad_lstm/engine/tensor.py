@@ -231,8 +231,7 @@ class Tensor(Operators):
 
     def detach(self) -> Tensor:
         """The same array without its history: no gradient passes. The graph shows a constant made here, so named."""
-        cut = self.requires_grad or self.was_detached
-        return handle(self._data, self._leaf(False, {"detached": True}) if cut else None)
+        return handle(self._data, self._leaf(False, {"detached": True}) if self.requires_grad else None)
 
     @property
     def was_detached(self) -> bool:
