@@ -156,8 +156,7 @@ def arrangements(runs: Sequence[Run], view: View, fold: Fold) -> dict[str, Arran
     def decided(view: View) -> dict[str, Arrangement]:
         hows: dict[str, Arrangement] = {}
         for alike in by_length.values():
-            norms = [run.norms(name) for run in alike for name in run.top.unrolled.template.made_in]
-            how = arranged([one for run in alike for one in run.found], norms, view, fold, MOST)
+            how = arranged([one for run in alike for one in run.found], [], view, fold, MOST)
             hows |= {run.id: how for run in alike}
         return hows
 
@@ -246,7 +245,7 @@ def _series(run: Run, k: int) -> list[Series]:
         label = run.name if len(names) == 1 else f"{run.name} {_letter(run, name)}"
         told = f"‖∂L/∂{_letter(run, name)}ₜ‖ of {run.name}"
         share = left_over(norms, order) if len(order) > 1 and norms.get(order[-1]) else ""
-        found.append(Series(label, share, told, norms, k, dashed=name != names[0]))
+        found.append(Series(f"{run.id}-norm_{name}", label, share, told, norms, k, dashed=name != names[0]))
     return found
 
 

@@ -72,8 +72,13 @@ def difference(
     what = title_of(paints[-1].unrolled, runs[0].trajectory, None)
     title = f"Where the gradient changed, {called[0]} → {called[1]}: {what}"
     scene = cell_view(layers, how.hidden, colours, title, how.note)
-    said = f"The gradient {called[0]} and {called[1]}, in {what}: "
-    return Picture(scene, title, " ".join(filter(None, [said + " ".join(map(_described, reversed(paints))), how.note])))
+    told = [
+        f"{f'{layer.caption}: ' if layer.caption else ''}{_described(paint)}"
+        for layer, paint in zip(reversed(layers), reversed(paints), strict=True)
+    ]
+    losses = paints[-1].loss().replace("L ", "L = ", 1)
+    said = f"The gradient {called[0]} and {called[1]}, in {what}: {losses}."
+    return Picture(scene, title, " ".join(filter(None, [said, *told, how.note])))
 
 
 def _names(names: Sequence[str]) -> tuple[str, str]:
@@ -96,7 +101,7 @@ def _check_same(one: Run, other: Run) -> None:
             differing = [t for t in a.order if _computed(a, t) != _computed(b, t)]
             if differing or a.template != b.template:
                 t = (differing or a.order)[0]
-                said = f"step t={t} computes something else in {one.name!r} than in {other.name!r}"
+                said = f"step t={t} records other operations in {one.name!r} than in {other.name!r}"
                 break
         else:
             return
@@ -265,7 +270,7 @@ def width_of_ratio(ratio: float) -> float:
 def _described(paint: Difference) -> str:
     """What changed in one chain: the states, the weights, and what only one run has."""
     template, order = paint.unrolled.template, paint.unrolled.order[::-1]
-    said = [f"{paint.loss().replace('L ', 'L = ', 1)}."]
+    said = []
     order = order if len(order) <= LONGEST else [*order[:2], *order[2:-2:5], *order[-2:]]
     for name in dict.fromkeys([template.belt_state, *template.made_in]):
         pairs = [(t, paint.states(name, t)) for t in order]

@@ -11,17 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from viz.band import Columns
-from viz.scene import Box, Curve, Frame, Node, Place, Scene, Span, width_of_text
-from viz.style import Colour, Theme
+from viz.scene import Box, Curve, Frame, Node, Place, Scene, Shape, Span, width_of_text
+from viz.style import Colour, Theme, number
 
 APART, HEIGHT, ABOVE, BELOW = 30, 190, 46, 30  # points: to the runs above, the plot, room for its caption and the steps
 LINE = 16  # from one label to the next
+POINTS: tuple[Shape, ...] = "disc", "box", "hexagon", "flag"  # of the runs; then the same, hollow
 
 
 @dataclass(frozen=True)
 class Series:
     """A norm at each step; ``run`` numbers the runs, ``share`` is what is left of it at the first step."""
 
+    id: str
     label: str
     share: str
     told: str
@@ -119,9 +121,11 @@ def _line(scene: Scene, axes: Axes, one: Series) -> None:
         piece = []
     for t in axes.marked:
         if t in levels:
-            told = (f"{one.told} at t = {t}: {one.norms[t]:.3g}",)
-            mark = point_of(axes.at(t, levels[t]), one.run, 3.6 if one.dashed else 5)
-            scene.add(Curve(mark, hue, 1, closed=True, told=told))
+            told, data = (f"{one.told} at t = {t}: {number(one.norms[t])}",), {"norm": f"{one.norms[t]:.9g}"}
+            size = (7.0, 7.0) if one.dashed else (10.0, 10.0)
+            fill = hue if one.run % 8 < len(POINTS) else scene.theme.paper
+            shape = POINTS[one.run % len(POINTS)]
+            scene.add(Node(f"{one.id}_{t}", axes.at(t, levels[t]), size, (), shape, hue, fill, told=told, data=data))
 
 
 def _labels(scene: Scene, axes: Axes, series: Sequence[Series]) -> None:
@@ -162,17 +166,9 @@ def _middle(group: Sequence[float], apart: float) -> tuple[float, float]:
 
 
 def hue_of(theme: Theme, run: int) -> Colour:
-    """The hue of a run; of more than six the first come again, with points of other shapes."""
+    """The hue of a run; of more than six the first come again, with other points."""
     hues = theme.gated, theme.gate, theme.carried, theme.candidate, theme.ink, theme.weights
     return hues[run % len(hues)]
-
-
-def point_of(middle: Place, run: int, r: float) -> tuple[Place, ...]:
-    """A point of the shape of a run: round, a square, a triangle, a diamond, and more."""
-    x, y = middle
-    corners, turned = ((16, 0), (4, 0.125), (3, 0.25), (4, 0), (3, 0.75), (6, 0), (5, 0.25))[run % 7]
-    angles = [2 * math.pi * (k / corners + turned) for k in range(corners)]
-    return tuple((x + r * math.cos(angle), y + r * math.sin(angle)) for angle in angles)
 
 
 def _word(scene: Scene, name: str, left: Place, span: Span) -> None:
