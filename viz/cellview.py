@@ -194,7 +194,7 @@ def _split(band: Band, t: int) -> None:
     if split.told:
         left = x - wide / 2
         for name, hue, part in (("carried", theme.carried, split.carried), ("gated", theme.gated, split.gated)):
-            width = wide * min(max(part, 0), 1)
+            width = round(wide * min(max(part, 0), 1), 1)  # to what is written, so that the two just meet
             if width:
                 told = (f"{percent(part)} of ∂L/∂{band.sign(split.state, t)}", SPLIT_TOLD)
                 bar = Node(f"{band.prefix}share_{name}_{t}", (left + width / 2, high), (width, 5), fill=hue, told=told,
