@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass, field
 
@@ -49,10 +50,14 @@ def read(source: str) -> Dot:
             dot.nodes.append((found[1], attributes(found[2])))
             dot.clusters[found[1]] = list(open_clusters)
         elif open_clusters and (label := attributes(line).get("label")) is not None:
-            open_clusters[-1] = label
+            open_clusters[-1] = text_of({"label": label})
     return dot
 
 
 def text_of(look: dict[str, str]) -> str:
-    """A label without its markup."""
-    return re.sub(r"<.*?>", " ", look["label"][1:-1]).replace("&#160;", " ")
+    """A label without its markup, its lines apart by a line break; as it is, if it is plain."""
+    label = look["label"]
+    if not label.startswith("<") or not label.endswith(">"):
+        return label
+    lines = re.sub(r"<BR/>", "\n", label[1:-1])
+    return html.unescape(re.sub(r"<[^>]*>", "", lines)).replace("\u00a0", " ").strip()

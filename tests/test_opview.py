@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import re
 from collections import Counter
 from collections.abc import Callable
 from itertools import combinations
@@ -17,21 +15,13 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
-from tests import dot
+from tests import dot, svg
+from tests.runs import CELLS, run
+from tinygrad_lstm.nn.unroll import parts_of
+from viz.style import width_of
 
 ROOT = Path(__file__).parent.parent
-HOSTILE = [
-    'say "no"',
-    r"back\slash\n",
-    "<b>bold</b>",
-    "a & b",
-    "two\nlines",
-    "héllo ⊙",
-    "v1 -> v2; }",
-    "<html>",
-    "]]>",
-    "&lt;x&gt; &amp;",
-]
+VERTEX = re.compile(r"v\d+")  # of a graph, not of a legend
 
 
 def chain() -> tg.Tensor:
@@ -51,20 +41,66 @@ GRAPHS: dict[str, Callable[[], tg.Tensor]] = {
     "LSTM": lambda: unrolled("LSTM"),
     "GRU": lambda: unrolled("GRU"),
     "two layers": lambda: unrolled("LSTM", num_layers=2),
-}
+    "both": lambda: unrolled("LSTM", 2, num_layers=2, bidirectional=True),
+    "T = 13": lambda: unrolled("RNN", 13),
+} | {kind: lambda kind=kind: run(kind)[1] for kind in CELLS if kind not in ("LSTM", "GRU")}  # type: ignore[misc]
+
+
+def drawn_once(picture: viz.Picture, graph: tg.Graph) -> None:
+    """Assert that every vertex and every edge is in the DOT text and in the SVG once, and nothing else is."""
+    vertices = Counter(f"v{vertex.id}" for vertex in graph.vertices)
+    edges = Counter(f"v{e.source}-v{e.target}-{e.position}" for e in graph.edges)
+    read = dot.read(picture.source)
+    assert Counter(name for name, _ in read.nodes if VERTEX.match(name)) == vertices
+    named = [(source, target, look["id"]) for source, target, look in read.edges if VERTEX.match(source)]
+    assert Counter(name for *_, name in named) == edges
+    assert all(name.startswith(f"{source}-{target}-") for source, target, name in named)
+    groups = list(ElementTree.fromstring(picture.svg).iter(f"{svg.NAMESPACE}g"))
+    found = Counter(g.get("id", "") for g in groups if g.get("class", "").split()[:1] in (["node"], ["edge"]))
+    assert Counter({name: count for name, count in found.items() if VERTEX.match(name)}) == vertices + edges
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_vertex_and_every_edge_is_drawn_once(name: str) -> None:
     loss = GRAPHS[name]()
-    graph, picture = tg.graph_of(loss), dot.read(viz.draw(loss, view="op").source)
-    assert [name for name, _ in sorted(picture.nodes, key=lambda node: int(node[0][1:]))] == [
-        f"v{vertex.id}" for vertex in graph.vertices
-    ]
-    drawn = Counter((source, target, look["id"]) for source, target, look in picture.edges)
-    assert drawn == Counter(
-        (f"v{e.source}", f"v{e.target}", f"v{e.source}-v{e.target}-{e.position}") for e in graph.edges
-    )
+    drawn_once(viz.draw(loss, view="op", fold=None, depth=None), tg.graph_of(loss))
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "own", "Peephole"])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"masked": "mask"}, {"bidirectional": True}], ids=str)
+def test_with_gradients_every_line_is_as_wide_as_what_was_delivered_along_it(kind: str, options: Any) -> None:
+    trajectory, loss = run(kind, **options)
+    picture = viz.gradient_paths(loss, trajectory, view="op", fold=None)
+    graph = tg.graph_of([loss, *(part for chain in trajectory.chains for part in parts_of(chain.state))])
+    drawn_once(picture, graph)
+    parts = {
+        f"v{graph.id_of(one.target)}-v{graph.id_of(event.node)}-{one.edge.position}": float(np.linalg.norm(one.array))
+        for event in tg.backward_events(loss, retain_graph=True, accumulate=False)
+        for one in event.contributions
+    }
+    edges = {edge.id: edge for edge in svg.read(picture.svg).edges if VERTEX.match(edge.id)}
+    assert set(parts) < set(edges)
+    for name, edge in edges.items():
+        assert edge.backward == (name in parts)
+        if name in parts:
+            assert edge.width == pytest.approx(width_of(parts[name]), abs=0.006)
+            assert float(edge.data["norm"]) == pytest.approx(parts[name], rel=1e-6, abs=1e-12)
+        else:
+            assert "norm" not in edge.data
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN", "own"])
+def test_a_long_run_is_folded_after_its_structure_was_compared(kind: str) -> None:
+    trajectory, loss = run(kind, 50)
+    for picture in (viz.draw(trajectory, view="op"), viz.gradient_paths(loss, trajectory, view="op")):
+        labels = [dot.text_of(look) for _, look in dot.read(picture.source).nodes]
+        inside = sum(vertex.step == 7 for vertex in tg.graph_of(loss).vertices)
+        assert [label for label in labels if "46 steps" in label] == [rf"... 46 steps\n{46 * inside} vertices"]
+        assert "t = 3 to 48" in picture.description
+        steps = {
+            part for parts in dot.read(picture.source).clusters.values() for part in parts if part.startswith("t=")
+        }
+        assert steps == {"t=1", "t=2", "t=49", "t=50"}
 
 
 def test_clusters_nest_as_the_scopes_do() -> None:
@@ -86,13 +122,9 @@ def test_the_only_module_in_a_step_has_no_cluster_of_its_own() -> None:
 def test_parameters_that_share_a_name_are_told_apart_by_their_module() -> None:
     lstm, head = tg.nn.LSTM(3, 4), tg.nn.Linear(4, 2)
     loss = head(lstm.unroll(tg.randn(2, 1, 3)).steps[-1].h).sum()
-    labels = [look["label"] for _, look in dot.read(viz.draw(loss).source).nodes]
-    names = [label.removesuffix(r"\l").strip() for label in labels]
-    assert {"lstm W", "linear W", "U", "lstm b", "linear b"} <= set(names)
-    layers = {
-        look["label"].removesuffix(r"\l").strip()
-        for _, look in dot.read(viz.draw(unrolled("GRU", num_layers=2)).source).nodes
-    }
+    names = {dot.text_of(look) for _, look in dot.read(viz.draw(loss).source).nodes}
+    assert {"lstm W", "linear W", "U", "lstm b", "linear b"} <= names
+    layers = {dot.text_of(look) for _, look in dot.read(viz.draw(unrolled("GRU", num_layers=2)).source).nodes}
     assert {"layers.0 W", "layers.1 W"} <= layers
 
 
@@ -124,13 +156,13 @@ def test_equal_steps_look_alike() -> None:
 
 
 def test_names_are_those_of_the_equations_with_the_step_as_index() -> None:
-    labels = {look["label"] for _, look in dot.read(viz.draw(unrolled("LSTM")).source).nodes}
-    expected = {r"C₂\n+", r"h₃\n⊙", r"C̃₁\ntanh", r"f₁\nσ", "h₀", "C₀", r"  W\l", r"  U\l", r"  b\l"}
+    labels = {dot.text_of(look) for _, look in dot.read(viz.draw(unrolled("LSTM")).source).nodes}
+    expected = {r"C₂\n+", r"h₃\n⊙", r"C̃₁\ntanh", r"f₁\nσ", "h₀", "C₀", "W", "U", "b"}
     assert expected <= labels
     x = tg.tensor(1.0, requires_grad=True)
     c = x * 2
     tg.label(c=c, x=x)
-    assert {look["label"] for _, look in dot.read(viz.draw(c).source).nodes} == {"x", r"c\n⊙"}  # no LSTM: no capital
+    assert {dot.text_of(look) for _, look in dot.read(viz.draw(c).source).nodes} == {"x", "c\n⊙"}  # no LSTM: no capital
 
 
 def test_kinds_are_told_apart_by_more_than_colour() -> None:
@@ -181,58 +213,6 @@ def test_layout_settings() -> None:
     assert "dpi" not in source
 
 
-SAME = """
-import tinygrad_lstm as tg, viz
-tg.manual_seed(3)
-trajectory = tg.nn.LSTM(2, 3).unroll(tg.randn(3, 1, 2))
-loss = trajectory.steps[-1].h.sum()
-pictures = viz.draw(loss), viz.draw(loss, depth=1), viz.draw(trajectory), viz.gradient_paths(loss, trajectory)
-again = viz.draw(loss), viz.draw(loss, depth=1), viz.draw(trajectory), viz.gradient_paths(loss, trajectory)
-assert [picture.source for picture in pictures] == [picture.source for picture in again]
-print(*(picture.source for picture in pictures))
-"""
-
-
-def run(script: str, hash_seed: str = "0") -> str:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
-
-
-def test_the_text_is_the_same_again_and_in_another_process() -> None:
-    assert run(SAME, "1") == run(SAME, "2")
-
-
-LONG = """
-import sys
-import tinygrad_lstm as tg, viz
-x = tg.tensor(1.0, requires_grad=True)
-sys.setrecursionlimit(200)
-for _ in range(5000):
-    x = x * 1.0
-source = viz.draw(x).source
-assert source.count("\\n\\tv") == 5001 + 5000, source.count("\\n\\tv")
-"""
-
-
-def test_a_long_graph_needs_no_recursion() -> None:
-    run(LONG)
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_are_shown_as_they_are(name: str) -> None:
-    with tg.scope(name):
-        x = tg.tensor([1.0], requires_grad=True)
-        y = x * 2
-        tg.label(**{name: x, name + "2": y})
-    for depth in (None, 0):
-        picture = viz.draw(y, depth=depth)
-        root = ElementTree.fromstring(picture.svg)
-        shown = " ".join(filter(None, root.itertext()))
-        assert name.replace("\n", " ") in shown.replace("\xa0", " ")
-
-
 def test_what_can_be_drawn() -> None:
     x = tg.tensor([1.0], requires_grad=True)
     out = (x * 2, {"state": [x + 1]})
@@ -245,9 +225,10 @@ def test_what_can_be_drawn() -> None:
         viz.draw([])
     assert str(viz.draw(x)) == "A graph of 1 vertex and 0 edges: 1 parameter."
     assert "2 vertices and 1 edge:" in str(viz.draw(x + 1))
-    with pytest.raises(ValueError, match="no view 'strip'; there are auto, op, cell"):
-        viz.draw(x, view="strip")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="trajectory"):
-        viz.draw(x, view="cell")
+    with pytest.raises(ValueError, match="no view 'stripe'; there are auto, op, cell, strip, rolled"):
+        viz.draw(x, view="stripe")  # type: ignore[arg-type]
+    for view in ("cell", "strip", "rolled"):
+        with pytest.raises(ValueError, match=rf'the {view} view draws a trajectory.*view="op" draws any tensor'):
+            viz.draw(x, view=view)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no theme 'pink'; there are light, dark"):
         viz.draw(x, theme="pink")  # type: ignore[arg-type]

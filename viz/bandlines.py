@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from viz.band import BAR_HEIGHT, BAR_Y, Band
+from viz.names import brief
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line
 from viz.scene import Curve, Edge, Node, Place, Row, Span, width_of_text
 from viz.style import in_words
@@ -19,13 +20,14 @@ def draw_weights(band: Band) -> None:
     said = "one set of weights" + (", used at every step" if band.unrolled.last > 1 else "")
     if (arrows := band.paint.sum_of_arrows()) > 1:
         said += f": ∂L/∂W is the sum of the {in_words(arrows)} arrows"
-    names = Span(", ".join(band.unrolled.parameters.values()), 12, bold=True)
+    named = ", ".join(brief(name) for name in band.unrolled.parameters.values())
+    names = Span(brief(named, max(int((right - left) / 8), 9)), 12, bold=True)
     row = names, Span(f"\u00a0\u00a0\u00a0{said}", 12, theme.quiet)
     fits = right - left > 7 * sum(len(span.text) for span in row)
     middle = ((left + right) / 2, band.base + band.template.bottom + BAR_Y)
     bar = Node(
-        f"{band.prefix}weights", middle, (right - left, BAR_HEIGHT), (row if fits else (names,),), "round",
-        theme.weights, theme.filled(theme.weights), left=right - left > 2000, told=("the cell's parameters", said),
+        f"{band.prefix}weights", middle, (right - left, BAR_HEIGHT), (row if fits else (names,),), "round", theme.weights,
+        theme.filled(theme.weights), left=right - left > 2000, told=("the cell's parameters", named, said),
     )  # fmt: skip
     band.scene.add(bar)
 

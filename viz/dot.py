@@ -17,6 +17,7 @@ from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene
 from viz.style import FONT, POINTS_PER_INCH, number_of_points, printable
 from viz.svg import hatching, shortened
 
+MOST = 2000  # letters of a text; of more than 16 kB Graphviz says that its input is invalid
 SHAPES = {
     "box": "box", "round": "box", "disc": "circle", "hexagon": "hexagon", "flag": "cds", "block": "box3d",
     "text": "plaintext",
@@ -63,7 +64,8 @@ def text(lines: Iterable[str]) -> str:
     >>> print(text(["<a> & b", r"C:\new"]))
     <a> &amp; b\nC:\\new
     """
-    escaped = (str(graphviz.escape(printable(line))).replace("&", "&amp;") for line in lines)
+    whole = "\n".join(map(printable, lines))[:MOST]
+    escaped = (str(graphviz.escape(line)).replace("&", "&amp;") for line in whole.split("\n"))
     return graphviz.nohtml("\\n".join(escaped))  # type: ignore[no-any-return]
 
 

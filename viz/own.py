@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from tinygrad_lstm.graph import Vertex
-from viz.names import SYMBOLS
+from viz.names import SYMBOLS, brief
 from viz.places import HEIGHT, Spot, places
 from viz.scene import Place, width_of_text
 from viz.templates import Box, Template, Ways
@@ -78,4 +78,4 @@ def _passing(
 def _label(vertex: Vertex) -> str:
     """The name of a value, if it has one, and what computes it."""
     symbol = SYMBOLS.get(vertex.op, vertex.op)
-    return f"{vertex.label}\n{symbol}" if vertex.label else symbol
+    return f"{brief(vertex.label, 16)}\n{symbol}" if vertex.label else symbol

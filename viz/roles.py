@@ -13,6 +13,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import TinygradError
 from tinygrad_lstm.graph import GraphEdge
+from viz.names import brief
 from viz.templates import Template
 
 Value: TypeAlias = tuple[int, int]  # a vertex and which of its outputs
@@ -68,7 +69,7 @@ class Unrolled:
     @property
     def name(self) -> str:
         """What the cell is called."""
-        return type(self.chain.cell).__name__.removesuffix("Cell")
+        return brief(type(self.chain.cell).__name__.removesuffix("Cell"))
 
     @property
     def last(self) -> int:
