@@ -88,8 +88,14 @@ class Stream:
 
 
 def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, direction: Any) -> Stream:
-    """The flow from a source to a loss through these chains of one graph."""
-    flowing, graph = tg.paths.flow(loss, source, direction), found[0].graph
+    """The flow from a source to a loss through these chains of one graph; GradError where it leads to none of it."""
+    try:
+        flowing, graph = tg.paths.flow(loss, source, direction), found[0].graph
+    except tg.errors.GradError:
+        if source.requires_grad and source not in tg.graph_of(loss):
+            said = "the source of the flow does not lead to the loss: was the loss computed from another run?"
+            raise tg.errors.GradError(said) from None
+        raise
     ids = flowing.graph.ids_in(graph)
     amounts = {(ids[edge.target], edge.position): edge.flow for edge in flowing.edges}
     out: dict[Value, float] = defaultdict(float)
