@@ -138,7 +138,7 @@ def test_a_real_interrupt_of_the_process(tmp_path: Path, short_text: Path) -> No
     assert tg.load(out / "weights.npz")["weights"]
 
 
-def test_without_graphviz_the_sources_are_saved_and_said_so_once(
+def test_without_graphviz_there_is_svg_all_the_same_and_the_source_for_a_png(
     tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("viz.render.commands", lambda format: iter(()))
@@ -148,6 +148,9 @@ def test_without_graphviz_the_sources_are_saved_and_said_so_once(
     assert not list(out.glob("gradient_paths*.png"))
     page = (out / "index.html").read_text("utf-8")
     assert page.count('href="gradient_paths.gv"') == 1
+    for name in ("gradient_paths.svg", "gradient_paths_dark.svg", "unrolled_graph.svg", "player.html"):
+        assert (out / name).exists()
+    assert "Not drawn" not in page
     assert capsys.readouterr().out.count("pip install") <= 2  # once for each picture at most
 
 

@@ -169,7 +169,7 @@ def _draw(
     logits, trajectory = model.unroll(indices[:-1])
     loss = cross_entropy(logits, indices[-1])
     written: dict[str, list[Path]] = {"gradient_paths": [], "unrolled_graph": []}
-    files: list[tuple[ThemeName, str]] = [("light", ".svg"), ("light", ".png"), ("dark", "_dark.svg")]
+    files: list[tuple[ThemeName, str]] = [("light", ".svg"), ("dark", "_dark.svg"), ("light", ".png")]
     with warnings.catch_warnings(record=True) as advice:
         warnings.simplefilter("always")
         for theme, suffix in files:
@@ -179,8 +179,7 @@ def _draw(
             }
             for name, picture in drawn.items():
                 written[name].append(picture.save(out / f"{name}{suffix}"))
-            if written["gradient_paths"][-1].suffix == ".gv":  # no Graphviz here: one source of each is enough
-                break
+    written["gradient_paths"].append(viz.player(loss, trajectory).save(out / "player.html"))
     for message in dict.fromkeys(str(warning.message) for warning in advice):
         _say(console, message)
     if curve := _draw_curve(fit, bits, out):

@@ -14,7 +14,7 @@ CAPTIONS = {
         "Where the gradient went",
         "The loss reads only the last step. Orange: along the cell state, scaled by the forget gate alone. Blue, "
         "dashed: through gates and hidden state. The width of a line is the logarithm of the gradient that really ran "
-        "along it.",
+        "along it. player.html steps through it, event by event.",
     ),
     "unrolled_graph": (
         "The unrolled graph",
