@@ -229,7 +229,7 @@ WRONG: dict[str, tuple[Callable[[Any, Any], object], type[Exception], str]] = {
     "no tensor": (lambda loss, run: viz.flow(loss, run, "c"), tg.errors.DtypeError, "the source.*not str"),  # type: ignore[arg-type]
     "constant": (lambda loss, run: viz.flow(loss, run, run.initial.h), tg.errors.GradError, "does not require"),
     "shape": (lambda loss, run: viz.flow(loss, run, None, np.ones(3)), tg.errors.ShapeError, r"of shape \(3,\)"),
-    "elsewhere": (lambda loss, run: viz.flow(loss, run, tg.ones(2, requires_grad=True)), tg.errors.GradError, "not lead to"),
+    "elsewhere": (lambda loss, run: viz.flow(loss, run, tg.ones(2, requires_grad=True)), tg.errors.GradError, "not"),
     "another run": (lambda loss, run: viz.flow(runs.run()[1], run), tg.errors.GradError, "computed from another run"),
     "fold": (lambda loss, run: viz.flow(loss, run, fold=[9]), tg.errors.ArgumentError, "fold names the steps"),
 }  # fmt: skip
