@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
 import viz
 import viz.render
+from tests import svg
+from tests.runs import run
+from viz import style
 from viz.render import NoGraphvizError, RenderError, render
 
 
@@ -59,12 +63,68 @@ def test_the_svg_fits_any_width_and_says_what_it_shows(picture: viz.Picture) -> 
     assert str(picture) == picture.description
 
 
-@pytest.mark.parametrize("view", ["op", "cell"])
-def test_dark_has_no_white_in_it(view: Any) -> None:
-    trajectory = tg.nn.LSTM(2, 3).unroll(tg.randn(2, 1, 2))
-    svg = viz.draw(trajectory, view=view, theme="dark").svg
-    assert "#111827" in svg.lower()
-    assert not re.search(r'"(white|#ffffff)"', svg.lower())
+# Themes
+
+VIEWS = ("cell", "strip", "rolled", "op")
+SCENES = {
+    "LSTM": run,
+    "own": lambda: run("own"),
+    "Zoneout": lambda: run("Zoneout"),
+    "both": lambda: run("GRU", num_layers=2, bidirectional=True),
+    "mask": lambda: run("Peephole", 4, masked="mask"),
+    "detached": lambda: run("h detached", start="detached"),
+    "folded": lambda: run(steps=20),
+    "not finite": lambda: run(loss=lambda trajectory: (trajectory.steps[-1].h * np.nan).sum()),
+}
+
+
+def pictures(theme: Any, scene: str, view: Any) -> list[viz.Picture]:
+    trajectory, loss = SCENES[scene]()
+    drawn = viz.draw(trajectory, view=view, theme=theme)
+    return [drawn, viz.gradient_paths(loss, trajectory, view=view, theme=theme)]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "auto"])
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_colour_is_one_of_the_themes(theme: str, scene: str, view: str) -> None:
+    """So that the style sheet of "auto", which has a rule for each shade of the theme, reaches all of them."""
+    shades = {colour.lower() for colour in style.shades(style.theme_named(theme)).values()}
+    for picture in pictures(theme, scene, view):
+        used = {colour.lower() for colour in svg.read(picture.svg).colours}
+        assert used <= shades | {"transparent"}, used - shades
+        assert style.theme_named(theme).paper.lower() in used
+        assert ("<style>" in picture.svg) == (theme == "auto")
+        attributes = set(re.findall(r'="(#[0-9A-Fa-f]{6})"', picture.source))
+        assert {colour.lower() for colour in attributes} <= shades
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_dark_is_light_in_other_colours(view: Any) -> None:
+    """Shape by shape: no white slab, and each shade has one counterpart at least."""
+    light, dark = (pictures(theme, "LSTM", view)[1].svg for theme in ("light", "dark"))
+    assert "#111827" in dark
+    assert not re.search(r'"(white|#ffffff)"', dark.lower())
+    bare = [re.sub(r'"#[0-9A-Fa-f]{6}"', '""', text) for text in (light, dark)]
+    assert bare[0] == bare[1]
+
+
+def test_auto_has_a_rule_for_every_colour_and_the_dark_counterpart() -> None:
+    sheet = style.stylesheet()
+    light, dark = (style.shades(style.theme_named(name)) for name in ("light", "dark"))
+    for name, colour in light.items():
+        for attribute in ("fill", "stroke"):
+            assert f'.viz [{attribute}="{colour}" i]' in sheet
+        twins = [other for other in light if light[other] == colour]
+        assert len({dark[twin] for twin in twins}) == 1, f"{twins} are one colour in light and several in dark"
+        assert any(f"--{twin}:{dark[twin]}" in sheet for twin in twins), name
+
+
+def test_the_widths_of_all_pictures_are_on_the_printed_scale() -> None:
+    for scene in ("LSTM", "both"):
+        words = svg.read(pictures("light", scene, "cell")[1].svg).text
+        assert "1.1 + 2.5·log₁₀(‖∇‖ / 0.03)" in words
+    assert style.width_of(0.3) - style.width_of(0.03) == pytest.approx(2.5)
 
 
 def test_a_notebook_gets_svg_and_words(picture: viz.Picture) -> None:
@@ -91,6 +151,31 @@ def test_without_graphviz_the_dot_text_is_saved_with_advice(picture: viz.Picture
 
 
 @pytest.mark.usefixtures("no_graphviz")
+@pytest.mark.parametrize("view", ["cell", "strip", "rolled"])
+@pytest.mark.parametrize("gradients", [True, False])
+def test_without_graphviz_pinned_pictures_are_svg_all_the_same(view: Any, gradients: bool, tmp_path: Path) -> None:
+    drawn = pictures("light", "LSTM", view)[gradients]
+    assert drawn.save(tmp_path / "run.svg") == tmp_path / "run.svg"
+    assert (tmp_path / "run.svg").read_text(encoding="utf-8") == drawn.svg
+    assert drawn._repr_mimebundle_() == {"image/svg+xml": drawn.svg, "text/plain": drawn.description}
+    for suffix in (".png", ".pdf"):
+        with pytest.warns(UserWarning, match=r'pip install "tinygrad-lstm\[viz\]".*; saved the DOT text as .*run.gv'):
+            assert drawn.save(tmp_path / f"run{suffix}").read_text(encoding="utf-8") == drawn.source
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("gradients", [True, False])
+def test_every_view_is_drawn_as_png_and_pdf_in_its_own_size(view: Any, gradients: bool, tmp_path: Path) -> None:
+    drawn = pictures("light", "both" if view == "cell" else "LSTM", view)[gradients]
+    width, height = svg.read(drawn.svg).size
+    png = drawn.save(tmp_path / "run.png").read_bytes()
+    assert png.startswith(b"\x89PNG")
+    found = [int.from_bytes(png[k : k + 4], "big") / 2 for k in (16, 20)]
+    assert found == [pytest.approx(width, abs=12), pytest.approx(height, abs=12)]
+    assert drawn.save(tmp_path / "run.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.usefixtures("no_graphviz")
 def test_somebody_elses_gv_is_left_alone(picture: viz.Picture, tmp_path: Path) -> None:
     other = tmp_path / "graph.gv"
     other.write_text("digraph mine { a -> b }")
@@ -98,9 +183,8 @@ def test_somebody_elses_gv_is_left_alone(picture: viz.Picture, tmp_path: Path) -
         with pytest.warns(UserWarning, match=r"saved the DOT text as .*graph-2.gv"):
             assert picture.save(tmp_path / "graph.svg") == tmp_path / "graph-2.gv"
     assert other.read_text() == "digraph mine { a -> b }"
-    for drawn in (picture, viz.draw(tg.nn.LSTM(2, 3).unroll(tg.randn(1, 1, 2)))):
-        with pytest.warns(UserWarning, match="saved the DOT text as .*graph-2.gv"):
-            drawn.save(tmp_path / "graph.svg")
+    with pytest.warns(UserWarning, match="saved the DOT text as .*graph-2.gv"):
+        viz.draw(tg.nn.LSTM(2, 3).unroll(tg.randn(1, 1, 2))).save(tmp_path / "graph.pdf")
 
 
 def test_the_suffix_may_be_in_capitals(picture: viz.Picture, tmp_path: Path) -> None:
@@ -164,9 +248,11 @@ def test_the_last_word_of_a_renderer_is_passed_on_without_fontconfigs(monkeypatc
 
 def test_a_large_png_is_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("viz.picture.render", lambda source, format: b"<svg")
-    many = viz.Picture("digraph {}", "", "", nodes=501)
-    with pytest.warns(UserWarning, match="501 nodes is slow"):
-        many.save(tmp_path / "many.png")
+    x = tg.tensor(1.0, requires_grad=True)
+    for _ in range(600):
+        x = x * 1.0
+    with pytest.warns(UserWarning, match=r"601 nodes is slow.*\.svg is quicker"):
+        viz.draw(x).save(tmp_path / "many.png")
 
 
 def test_importing_viz_brings_in_no_drawing_library() -> None:
