@@ -14,10 +14,10 @@ import tinygrad_lstm as tg
 import viz
 from tests import svg
 from tests.runs import RUNS
+from viz.chains import find
 from viz.fold import folded, rolled, strip
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Unrolled
 from viz.style import number, width_of
-from viz.views import find
 
 Value = tuple[int, int]
 

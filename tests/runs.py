@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -186,7 +186,7 @@ def states_of(trajectory: nn.Trajectory, chain: int = -1) -> dict[tuple[str, int
     return {(name, t): step.named[name] for t, step in steps for name in one.cell.states}
 
 
-RUNS: dict[str, Callable[[], Run]] = {kind: partial(run, kind) for kind in CELLS} | {
+RUNS: Mapping[str, Callable[[], Run]] = {kind: partial(run, kind) for kind in CELLS} | {
     "T = 1": partial(run, steps=1),
     "T = 2": partial(run, "GRU", 2),
     "T = 12": partial(run, steps=12, loss=of_last),

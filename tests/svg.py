@@ -147,7 +147,7 @@ def read_group(svg: Svg, group: Element) -> None:
         path = group.find(f"{NAMESPACE}path")
         assert path is not None, name
         points, width, dashed = points_of(path.get("d", "")), float(path.get("stroke-width", 0)), "stroke-dasharray"
-        colour = path.get("stroke") or path.get("fill", "")
+        colour = path.get("stroke", path.get("fill", ""))
         if kind == "curve":
             svg.curves.append(Curve(width, colour, points, told))
             return

@@ -57,9 +57,8 @@ def test_states_are_on_straight_belts_in_the_order_of_time(case: Drawn, view: st
         if "c" in names:
             assert belt == "c"
         if view == "cell":
-            on_belt = [picture[f"{case.prefix(k)}{role}_{t}"].middle[1] for role in chain.template.belt for t in chain.order
-                       if f"{case.prefix(k)}{role}_{t}" in picture.nodes]  # fmt: skip
-            assert set(on_belt) <= {heights[belt]}
+            ids = [f"{case.prefix(k)}{role}_{t}" for role in chain.template.belt for t in chain.order]
+            assert {picture[name].middle[1] for name in ids if name in picture.nodes} <= {heights[belt]}
 
 
 def test_every_part_is_inside_its_step_and_steps_are_in_order(case: Drawn) -> None:
@@ -107,17 +106,17 @@ def test_no_two_lines_lie_on_each_other(case: Drawn, view: str) -> None:
     picture = case.view(view)
     for k in (0, 1):  # upright pieces, then level ones
         pieces = sorted(
-            (a[k], *sorted((a[1 - k], b[1 - k])), edge.id, edge.source, edge.target)
+            (a[k], min(a[1 - k], b[1 - k]), max(a[1 - k], b[1 - k]), edge.id, edge.target)
             for edge in picture.edges
             for a, b in pairwise(edge.way)
             if a[k] == b[k]
         )
-        for number, (at, low, high, one, *ends) in enumerate(pieces):
-            for other_at, bottom, top, other, *others in pieces[number + 1 :]:
+        for number, (at, low, high, one, end) in enumerate(pieces):
+            for other_at, bottom, top, other, other_end in pieces[number + 1 :]:
                 if other_at - at >= 1:
                     break
                 if min(high, top) - max(low, bottom) > 14:  # but two that lead into one box may come together
-                    assert one == other or ends[1] == others[1], (one, other)
+                    assert one == other or end == other_end, (one, other)
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -173,7 +173,7 @@ class NowAndThen(tg.nn.RNNCell):
 def test_so_it_is_for_a_cell_of_ones_own() -> None:
     trajectory = tg.nn.RNN(3, H, cell=NowAndThen).unroll(tg.randn(20, 2, 3))
     for view in ("auto", "op"):
-        picture = viz.gradient_paths(of_every(trajectory), trajectory, view=view)  # type: ignore[arg-type]
+        picture = viz.gradient_paths(of_every(trajectory), trajectory, view=view)
         source = picture.source.replace("&#160;", " ")
         assert "... 6 steps" in source
         assert "relu" in source

@@ -159,7 +159,7 @@ def test_a_freed_graph_is_an_error_that_says_what_to_do() -> None:
     loss.backward()
     for view in ("cell", "op"):
         with pytest.raises(tg.errors.GradError, match=r"draw it before backward\(\), or .*retain_graph=True"):
-            viz.gradient_paths(loss, trajectory, view=view)  # type: ignore[arg-type]
+            viz.gradient_paths(loss, trajectory, view=view)
     viz.draw(trajectory)  # the graph itself can still be drawn
 
 
@@ -197,7 +197,7 @@ def test_a_run_that_was_not_recorded_is_an_error() -> None:
         trajectory, loss = run()
     for view in ("auto", "op", "cell", "strip", "rolled"):
         with pytest.raises(NothingRecordedError, match=r"under no_grad.*nothing was recorded to draw"):
-            viz.draw(trajectory, view=view)  # type: ignore[arg-type]
+            viz.draw(trajectory, view=view)
     with pytest.raises(NothingRecordedError, match="under no_grad"):
         viz.gradient_paths(loss, trajectory)
     assert issubclass(NothingRecordedError, ValueError)

@@ -134,5 +134,5 @@ def test_what_graphviz_is_given_it_can_draw(tmp_path: Path) -> None:
     for name in ('"/><script>alert(1)</script>', "<TABLE><TR><TD>", r"back\slash\n\l\N", "two\nlines\r\n", NAMES[17]):
         trajectory, loss = hostile_run(name, steps=2)
         for view in ("cell", "op"):
-            picture = viz.gradient_paths(loss, trajectory, view=view)  # type: ignore[arg-type]
+            picture = viz.gradient_paths(loss, trajectory, view=view)
             assert picture.save(tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")

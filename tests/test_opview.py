@@ -43,7 +43,7 @@ GRAPHS: dict[str, Callable[[], tg.Tensor]] = {
     "two layers": lambda: unrolled("LSTM", num_layers=2),
     "both": lambda: unrolled("LSTM", 2, num_layers=2, bidirectional=True),
     "T = 13": lambda: unrolled("RNN", 13),
-} | {kind: lambda kind=kind: run(kind)[1] for kind in CELLS if kind not in ("LSTM", "GRU")}  # type: ignore[misc]
+} | {kind: lambda kind=kind: run(kind)[1] for kind in CELLS if kind not in ("LSTM", "GRU")}
 
 
 def drawn_once(picture: viz.Picture, graph: tg.Graph) -> None:
@@ -229,6 +229,6 @@ def test_what_can_be_drawn() -> None:
         viz.draw(x, view="stripe")  # type: ignore[arg-type]
     for view in ("cell", "strip", "rolled"):
         with pytest.raises(ValueError, match=rf'the {view} view draws a trajectory.*view="op" draws any tensor'):
-            viz.draw(x, view=view)  # type: ignore[arg-type]
+            viz.draw(x, view=view)
     with pytest.raises(ValueError, match="no theme 'pink'; there are light, dark"):
         viz.draw(x, theme="pink")  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,7 +18,7 @@ import tinygrad_lstm as tg
 import viz
 import viz.render
 from tests import svg
-from tests.runs import run
+from tests.runs import Run, run
 from viz import style
 from viz.render import NoGraphvizError, RenderError, render
 
@@ -66,7 +67,7 @@ def test_the_svg_fits_any_width_and_says_what_it_shows(picture: viz.Picture) -> 
 # Themes
 
 VIEWS = ("cell", "strip", "rolled", "op")
-SCENES = {
+SCENES: dict[str, Callable[[], Run]] = {
     "LSTM": run,
     "own": lambda: run("own"),
     "Zoneout": lambda: run("Zoneout"),
