@@ -11,9 +11,9 @@ from tinygrad_lstm.graph import Vertex
 from viz.names import SYMBOLS, brief
 from viz.places import HEIGHT, Spot, places
 from viz.scene import Place, width_of_text
-from viz.templates import Box, Template, Ways
+from viz.templates import Box, Template
 
-LANE, APART = 9, 84  # points between two lines that pass by, and between two states
+HIGH, LANE, APART = 34, 9, 84  # points: of a box, between two lines that pass by, between two states
 
 
 def own_template(
@@ -50,20 +50,26 @@ def own_template(
         if role in on_belt:
             boxes[role] = Box(at[role][0], heights[belt_state], "op", labels[role].split("\n")[-1], vertex.op)
         else:
-            boxes[role] = Box(*at[role], "cell", labels[role], vertex.op, wide=wide[role])
+            boxes[role] = Box(*at[role], "cell", labels[role], vertex.op, wide=wide[role], high=HIGH)
     boxes |= {name: Box(right, y, "state") for name, y in heights.items()}
     return Template(
         pitch=right + 50, top=max(roof + LANE * len(back), *heights.values()) + 86, bottom=-26, boxes=boxes,
         made_in=dict(made_in), belt=(*on_belt, belt_state) if carried else (), belt_state=belt_state,
         carried="carried from step to step", gated="through everything else of the step",
-        ways=_passing(past, back, at, floor - 24, roof),
+        ways=_passing(past, back, at, floor - 24, roof) | _beside(at, wide),
         asides={name: (right, y - 42) for name, y in heights.items()},
     )  # fmt: skip
 
 
+def _beside(at: Mapping[str, Place], wide: Mapping[str, float]) -> dict[tuple[str, str], tuple[Place, ...]]:
+    """The ways from the weights to operations that stand above others: beside these."""
+    above = [role for role in wide if any(x == at[role][0] and y < at[role][1] for x, y in at.values())]
+    return {("weights", role): ((at[role][0] - wide[role] / 2 - 8, at[role][1]),) for role in above}
+
+
 def _passing(
     past: Sequence[tuple[str, str]], back: Sequence[tuple[str, str]], at: Mapping[str, Place], floor: float, roof: float
-) -> Ways:
+) -> dict[tuple[str, str], tuple[Place, ...]]:
     """The ways of lines that pass operations, below all of them; and of those from a previous state, above."""
     ways: dict[tuple[str, str], tuple[Place, ...]] = {}
     for k, (source, role) in enumerate(past):

@@ -34,12 +34,13 @@ class Box:
     note: str = ""  # small, beside the name
     reads: tuple[Reads, ...] = ()  # unnamed computations that read just these belong here
     wide: float = 0.0  # if not as wide as others of its look
+    high: float = 0.0
 
     @property
     def size(self) -> tuple[float, float]:
         """Width and height."""
         width, height = SIZES[self.look]
-        return self.wide or width, height
+        return self.wide or width, self.high or height
 
 
 @dataclass(frozen=True)
