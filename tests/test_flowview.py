@@ -104,13 +104,13 @@ def test_every_line_carries_what_the_engine_finds_on_its_edges() -> None:
     for t, step in enumerate(trajectory.steps, start=1):
         amount = flow.outflow[flow.graph.id_of(step.h)]
         assert float(picture[f"h_{t}"].data["flow"]) == pytest.approx(amount, rel=1e-12)
-        assert picture[f"h_{t}"].texts[1] == f"flow {shown(amount / flow.total)}"
+        assert picture[f"h_{t}"].texts[1] == f"flow {as_told(amount / flow.total)}"
     assert picture["c_1"].texts[1] == "source"
     assert picture["c_0"].texts[1] == "constant"
 
 
-def shown(part: float) -> str:
-    words = f"{100 * part:.0f}%" if abs(part) >= 0.0995 else f"{100 * part:.1g}%"
+def as_told(part: float) -> str:
+    words = f"{100 * part:.0f}%" if abs(part) >= 0.095 else f"{100 * part:.1g}%"
     return words.replace("-", "−")
 
 
@@ -190,7 +190,12 @@ def test_several_layers_and_directions_carry_it_together(options: dict[str, Any]
     trajectory, loss = runs.run(loss=runs.of_every, **options)
     picture = viz.flow(loss, trajectory)
     assert "Between any two steps the lines sum to 100%." in picture.description
-    assert "flow" in svg.read(picture.svg)["chain0_c_2"].data
+    shown = svg.read(picture.svg)
+    assert "flow" in shown["chain0_c_2"].data
+    assert [name for name, node in shown.nodes.items() if node.texts[1:] == ["source"]] == ["chain0_c_1"]
+    layers = "layer 1" if "num_layers" in options else ""
+    where = ", ".join(filter(None, [layers, "forward" if "bidirectional" in options else ""]))
+    assert picture.title.startswith(f"The flow from C₁ ({where}) to L: ")
 
 
 def test_what_is_not_drawn_is_not_promised() -> None:

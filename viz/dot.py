@@ -14,7 +14,7 @@ from itertools import pairwise
 import graphviz
 
 from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene
-from viz.style import FONT, POINTS_PER_INCH, number_of_points, printable
+from viz.style import FONT, POINTS_PER_INCH, THICKEST, number_of_points, printable
 from viz.svg import hatching, shortened
 
 MOST = 2000  # letters of a text; of more than 16 kB Graphviz says that its input is invalid
@@ -135,7 +135,8 @@ def _edge(edge: Edge) -> dict[str, str]:
     arrow = "vee" if edge.open else "normal"
     look = {"dir": "back", "arrowtail": arrow} if edge.head == "source" else {"dir": "forward", "arrowhead": arrow}
     look |= {"id": edge.id, "color": edge.colour, "penwidth": f"{edge.width:.2f}", "edgetooltip": text(edge.told)}
-    look |= {"arrowsize": f"{0.95 / math.sqrt(max(edge.width, 1)):.2f}", "style": "dashed" if edge.dashed else "solid"}
+    head = 0.95 / math.sqrt(max(edge.width, 1)) * min(1, THICKEST / edge.width) ** 2  # a head's line is as wide
+    look |= {"arrowsize": f"{head:.2f}", "style": "dashed" if edge.dashed else "solid"}
     if route := edge.data.get("route"):
         look["class"] = route
     return look | ({"pos": _spline(edge)} if edge.corners else dict(edge.layout))

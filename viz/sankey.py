@@ -19,7 +19,7 @@ from viz.cellview import cell_view
 from viz.chains import View, arranged, find, layers_of, title_of
 from viz.fold import LONGEST, Fold
 from viz.header import Entry
-from viz.hover import sign, told_line
+from viz.hover import told_line
 from viz.paint import Coarser, Paint, Stroke
 from viz.picture import Picture
 from viz.roles import Line, Unrolled
@@ -66,7 +66,10 @@ def flow(
     stream.unit = whole * unit_for([amount / whole for amount in drawn])
     layers = layers_of([Sankey(one, colours, stream) for one in found], trajectory, how)
     what = title_of(found[-1], trajectory, None)
-    title = f"The flow from {stream.source} to L: {what}"
+    for one, layer in zip(found, layers, strict=True):
+        if layer.caption and start.source.node in [one.state(*part).source.node for part in one.states()]:
+            stream.where = f" ({layer.caption})"
+    title = f"The flow from {stream.source}{stream.where} to L: {what}"
     scene = cell_view(layers, how.hidden, colours, title, " ".join(filter(None, [stream.closing(), how.note])))
     return Picture(scene, title, " ".join(filter(None, [_described(stream, found, what), how.note])))
 
@@ -95,8 +98,8 @@ class Sankey(Paint):
     def guide(self) -> str:
         """How to read the picture."""
         way = "along its gradient" if self.stream.squared else "in the direction asked for"
-        said = f"{self.stream.source} moves a little {way}: a line is as wide as the part of L's change that comes"
-        return f"{said} along it, in all {self.stream.in_all}."
+        said = f"{self.stream.source}{self.stream.where} moves a little {way}: a line is as wide as the part of L's"
+        return f"{said} change that comes along it, in all {self.stream.in_all}."
 
     def stroke(self, line: Line) -> Stroke:
         """Towards the reader, as values and changes go."""
@@ -138,8 +141,9 @@ class Sankey(Paint):
         """What flows through the state."""
         amount = self.stream.through(self.unrolled, name, t)
         if amount is not None:
-            is_source = sign(self.unrolled, name, t) == self.stream.source
-            return "source" if is_source else f"flow {self.stream.told(amount)}"
+            tensor = self.unrolled.state(name, t)
+            value = self.unrolled.graph.id_of(tensor), tensor.source.index
+            return "source" if value == self.stream.value else f"flow {self.stream.told(amount)}"
         if self.is_cut(name, t):
             return "✂ detached"
         return "no flow" if self.unrolled.state(name, t).requires_grad else "constant"
@@ -193,7 +197,7 @@ def unit_for(amounts: Sequence[float]) -> float:
 def _described(stream: Stream, found: Sequence[Unrolled], what: str) -> str:
     """The flow in words."""
     loss = f"L = {number(stream.loss)}" if stream.loss is not None else "the loss"
-    said = [f"The flow from {stream.source} to {loss} in {what}: in all {stream.in_all}."]
+    said = [f"The flow from {stream.source}{stream.where} to {loss} in {what}: in all {stream.in_all}."]
     cuts = stream.passed()
     pairs = list(pairwise(cuts))
     pairs = pairs if len(pairs) <= LONGEST else [*pairs[:2], *pairs[2:-2:5], *pairs[-2:]]

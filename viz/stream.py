@@ -25,11 +25,13 @@ class Stream:
     amounts: Mapping[EdgeKey, float]
     out: Mapping[Value, float]  # what flows out of each value, and into each vertex
     into: Mapping[int, float]
+    value: Value  # of the source
     source: str
     total: float
     squared: bool  # whether the total is the squared norm of the source's gradient
     loss: float | None
     cuts: list[dict[int, Cut]] = field(default_factory=list)  # for each chain, after each step
+    where: str = ""  # the source's layer, where there are several
     unit: float = 1.0  # what is drawn 16 points wide
 
     @cached_property
@@ -43,7 +45,7 @@ class Stream:
         if not self.relative:
             return number(amount)
         part = amount / self.total
-        return percent(part) if abs(part) >= 0.0995 or abs(part) < 1e-5 else f"{100 * part:.1g}%".replace("-", "−")
+        return percent(part) if abs(part) >= 0.095 or abs(part) < 1e-5 else f"{100 * part:.1g}%".replace("-", "−")
 
     def along(self, unrolled: Unrolled, line: Line) -> float | None:
         """What flows along a line; into a state's pill flows what flows into the operation that makes it."""
@@ -111,7 +113,7 @@ def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, dir
             if one.state(state, t) is source:
                 name, begin = sign(one, state, t), _time(found, t)
     size = float(loss.data) if loss.size == 1 else None
-    stream = Stream(amounts, dict(out), dict(into), name, flowing.total, direction is None, size)
+    stream = Stream(amounts, dict(out), dict(into), value, name, flowing.total, direction is None, size)
     stream.cuts = [_cuts(stream, found, one, begin) for one in found]
     return stream
 
