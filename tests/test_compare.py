@@ -15,7 +15,6 @@ import pytest
 import tinygrad_lstm as tg
 import viz
 from tests import runs, svg
-from viz.difference import width_of_ratio
 from viz.names import MOST
 from viz.style import THEMES, number, percent, shades, width_of
 
@@ -122,6 +121,8 @@ def test_runs_of_other_lengths_of_several_layers_and_a_single_one() -> None:
     assert "at t = 3 there is left" in lengths.description
     assert "at t = 5 there is left" in lengths.description
     assert "each step at the same place" not in svg.read(lengths.svg).text
+    wide = svg.read(viz.compare({"short": pair("GRU", 3), "long": pair("GRU", 9)}).svg)
+    assert {"short-cell_1", "long-cell_9"} <= set(wide.nodes)  # where one is a strip, all are
     deep = svg.read(viz.compare({"two layers": pair(num_layers=2), "both ways": pair(bidirectional=True)}).svg)
     assert {"two_layers-chain0_h_2", "two_layers-h_2", "both_ways-chain0_h_2"} <= set(deep.nodes)
     assert viz.compare({"alone": pair()}).description.startswith("One run on one scale: alone.")
@@ -163,6 +164,11 @@ def test_hostile_names_are_only_names() -> None:
 # Difference
 
 
+def as_printed(ratio: float) -> float:
+    """The width that the legend's formula gives."""
+    return min(max(3 + 1.5 * math.log10(ratio), 0.8), 6.5)
+
+
 def trained(kind: str, steps: int = 3) -> tuple[Pair, Pair]:
     """A layer's run before and after a few steps of training."""
     tg.manual_seed(1)
@@ -197,12 +203,13 @@ def test_a_line_is_as_wide_as_the_ratio_of_what_went_along_it(kind: str, view: A
         ratio = large / small if small else 1.0
         ratios.append(ratio)
         assert float(drawn.data["ratio"]) == pytest.approx(ratio, rel=1e-6)
-        assert drawn.width == pytest.approx(width_of_ratio(ratio), abs=0.006)
+        assert drawn.width == pytest.approx(as_printed(ratio), abs=0.006)
         assert drawn.dashed == (ratio <= 1 / 1.1)
         theme = THEMES["light"]
         more, less = ({hue, theme.halved(hue)} for hue in (theme.carried, theme.gated))
         assert drawn.colour in (more if ratio >= 1.1 else less if ratio <= 1 / 1.1 else {theme.weights})
     assert min(ratios) < 1 / 1.1
+    assert "width 3 + 1.5·log₁₀(after / before) points, within 0.8 to 6.5" in picture.text
     assert len(picture.edges) == len(one.edges)
 
 
@@ -255,7 +262,7 @@ def test_a_run_of_folded_steps_is_painted_by_its_ratios() -> None:
     ratios = [b / a for a, b in zip(norms_of(*before, "h"), norms_of(*after, "h"), strict=True)]
     assert words == f"‖∂L/∂hₜ‖ × {number(ratios[2])} at t = 3, {number(ratios[17])} at 18"
     pieces = [curve for curve in picture.curves if curve.told.startswith("‖∂L/∂h") and "at t" not in curve.told]
-    assert [piece.width for piece in pieces] == pytest.approx([width_of_ratio(r) for r in ratios[2:18]], abs=0.006)
+    assert [piece.width for piece in pieces] == pytest.approx([as_printed(r) for r in ratios[2:18]], abs=0.006)
 
 
 # All of them
