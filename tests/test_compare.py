@@ -123,8 +123,14 @@ def test_runs_of_other_lengths_of_several_layers_and_a_single_one() -> None:
     assert "each step at the same place" not in svg.read(lengths.svg).text
     wide = svg.read(viz.compare({"short": pair("GRU", 3), "long": pair("GRU", 9)}).svg)
     assert {"short-cell_1", "long-cell_9"} <= set(wide.nodes)  # where one is a strip, all are
-    deep = svg.read(viz.compare({"two layers": pair(num_layers=2), "both ways": pair(bidirectional=True)}).svg)
+    loss, trajectory = pair(loss=runs.of_every, bidirectional=True)
+    deep = svg.read(viz.compare({"two layers": pair(num_layers=2), "both ways": (loss, trajectory)}).svg)
     assert {"two_layers-chain0_h_2", "two_layers-h_2", "both_ways-chain0_h_2"} <= set(deep.nodes)
+    assert deep["two_layers-name"].text.endswith("(layer 2)")
+    assert deep["both_ways-name"].text.endswith("(forward)")
+    for t in (1, 3):
+        norm = np.linalg.norm(tg.grad(loss, trajectory.chains[0].steps[t - 1].c, retain_graph=True)[0].numpy())
+        assert float(deep[f"both_ways-norm_c_{t}"].data["norm"]) == pytest.approx(norm, rel=1e-6)
     assert viz.compare({"alone": pair()}).description.startswith("One run on one scale: alone.")
 
 

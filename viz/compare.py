@@ -54,6 +54,14 @@ class Run:
         numbers = layer_numbers(self.trajectory)
         return self.flows[numbers.index(numbers[-1])]
 
+    @property
+    def where(self) -> str:
+        """Which of several chains that is, in words."""
+        numbers = layer_numbers(self.trajectory)
+        layer = f"layer {numbers[-1] + 1}" if numbers[-1] else ""
+        way = "forward" if len(numbers) > len(set(numbers)) else ""
+        return ", ".join(filter(None, [layer, way]))
+
     def norms(self, name: str) -> dict[int, float]:
         """‖∂L/∂state‖ at each step of the top layer."""
         steps = sorted(self.top.unrolled.order)
@@ -230,7 +238,8 @@ def _caption(scene: Scene, run: Run, y: float) -> None:
         share, (first, *_, last) = left_over(norms, order), map(subscript, order)
         some = bool(norms.get(order[-1]))
         words.append(f"{share} of ‖∂L/∂{sign}{last}‖ is left at {sign}{first}" if some else f"{sign}: {share}")
-    row: Row = (Span(run.name, 17, bold=True), Span(f"\u00a0\u00a0\u00a0{', '.join(words)}", 13, quiet))
+    where = f" ({run.where})" if run.where else ""
+    row: Row = (Span(run.name, 17, bold=True), Span(f"\u00a0\u00a0\u00a0{', '.join(words)}{where}", 13, quiet))
     wide = sum(width_of_text(span.text, span.size) for span in row)
     left = -96.0
     scene.add(Node(f"{run.id}-name", (left + wide / 2, y), (wide, CAPTION - 4), (row,), shape="text", left=True))
@@ -270,7 +279,8 @@ def _described(runs: Sequence[Run]) -> str:
         order = run.top.unrolled.order
         if len(order) > 1:
             shares = [f"{left_over(run.norms(name), order)} of ∂L/∂{_letter(run, name)}" for name in _states(run)]
-            parts.append((order[0], order[-1], f"{run.name} {' and '.join(shares)}"))
+            where = f" ({run.where})" if run.where else ""
+            parts.append((order[0], order[-1], f"{run.name} {' and '.join(shares)}{where}"))
     groups: dict[tuple[int, int], list[str]] = {}
     for first, last, share in parts:
         groups.setdefault((first, last), []).append(share)

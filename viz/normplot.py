@@ -32,6 +32,11 @@ class Series:
     dashed: bool
 
     @property
+    def name(self) -> str:
+        """What stands before the line."""
+        return f"{self.label} {self.share}"
+
+    @property
     def levels(self) -> dict[int, float]:
         """Their logarithms; zeros and what is not finite have none."""
         return {t: math.log10(norm) for t, norm in sorted(self.norms.items()) if norm > 0 and math.isfinite(norm)}
@@ -47,6 +52,7 @@ class Axes:
     columns: Columns
     pitch: float
     T: int
+    room: float  # for the names of the lines
 
     def at(self, t: int, level: float) -> Place:
         """The place of a number in the scene."""
@@ -58,7 +64,7 @@ class Axes:
         if self.aligned:
             return self.columns.lefts[t] + self.pitch / 2 - 4
         left, _, right, _ = self.box
-        return left + 0.1 * self.pitch + 40 + (right - left - 0.1 * self.pitch - 80) * (t - 1) / max(self.T - 1, 1)
+        return left + self.room + (right - left - self.room - 40) * (t - 1) / max(self.T - 1, 1)
 
     @property
     def aligned(self) -> bool:
@@ -77,7 +83,9 @@ def plot_norms(scene: Scene, columns: Columns, pitch: float, T: int, series: Seq
     """Put the plot below all that is in the scene."""
     theme, lowest = scene.theme, scene.extent()[1] - APART
     panel = (8.0, lowest - ABOVE - HEIGHT - BELOW, columns.right - 16, lowest)
-    caption = (Span("‖∂L/∂state‖ at each step, one logarithmic axis for all runs", 14, theme.quiet, bold=True),)
+    title, more = "‖∂L/∂state‖ at each step", ", one logarithmic axis for all runs"
+    title += more if width_of_text(title + more, 14) < panel[2] - panel[0] else ""
+    caption = (Span(title, 14, theme.quiet, bold=True),)
     scene.add(Frame("norms", panel, theme.panel, theme.frame, caption))
     levels = [level for one in series for level in one.levels.values()]
     if not levels:
@@ -86,7 +94,8 @@ def plot_norms(scene: Scene, columns: Columns, pitch: float, T: int, series: Seq
         return
     low = math.floor(min(levels))
     ground = (panel[0], panel[1] + BELOW, panel[2], lowest - ABOVE)
-    axes = Axes(ground, low, max(math.ceil(max(levels)), low + 1), columns, pitch, T)
+    room = max(width_of_text(one.name, 12) for one in series) + 44
+    axes = Axes(ground, low, max(math.ceil(max(levels)), low + 1), columns, pitch, T, room)
     _grid(scene, axes)
     for one in series:
         _line(scene, axes, one)
@@ -133,7 +142,7 @@ def _labels(scene: Scene, axes: Axes, series: Sequence[Series]) -> None:
     theme = scene.theme
     begins = [axes.at(min(one.levels), one.levels[min(one.levels)]) for one in series]
     right = min(x for x, _ in begins) - 26
-    left = right - max(width_of_text(f"{one.label} {one.share}", 12) for one in series)
+    left = right - max(width_of_text(one.name, 12) for one in series)
     heights = spread([y for _, y in begins], LINE)
     for k, (one, (x, y)) in enumerate(zip(series, begins, strict=True)):
         hue = hue_of(theme, one.run)
