@@ -56,7 +56,7 @@ CHAPTERS = {
         "viz/{hover,header,paint,band,foldview,bandlines,cellview}.py",
         "viz/{describe,chains,opfold,views}.py",
     ],
-    "Pictures of several runs, and of other numbers": ["viz/{normplot,compare,difference,sankey}.py"],
+    "Pictures of several runs, and of other numbers": ["viz/{normplot,compare,difference,stream,sankey}.py"],
     "The page that steps through backpropagation": ["viz/stepping/{tape,words,figure,page,player}.py"],
     "Plots": ["viz/plots/{canvas,steps,heat,lags,bars,memory,curves}.py"],
     "The command line": ["tinygrad_lstm/cli/{demo_page,demo,app,__init__}.py"],

@@ -140,6 +140,11 @@ def test_a_gradient_of_zero_and_one_that_is_not_finite_are_no_shares() -> None:
     with np.errstate(all="ignore"):
         picture = viz.compare({"none": (loss * 0.0, trajectory), "much": (other * math.inf, second)})
     assert "none nothing to compare of ∂L/∂h" in picture.description
+    assert "NaN of" not in picture.description
+    with np.errstate(all="ignore"):
+        changed = viz.difference((loss, trajectory), (loss * math.inf, trajectory))
+    assert " lines it is not finite." in changed.description
+    assert "Only" not in changed.description
     assert "not 0 or NaN" not in svg.read(picture.svg).text
     assert "neither 0 nor NaN" in svg.read(picture.svg).text
     ElementTree.fromstring(picture.svg)

@@ -198,6 +198,21 @@ def test_several_layers_and_directions_carry_it_together(options: dict[str, Any]
     assert picture.title.startswith(f"The flow from C₁ ({where}) to L: ")
 
 
+def test_a_state_may_be_the_loss_and_the_loss_not_finite() -> None:
+    tg.manual_seed(0)
+    trajectory = tg.nn.LSTM(2, 1).unroll(tg.randn(3, 1, 2))
+    picture = viz.flow(trajectory.steps[1].h, trajectory)
+    assert "Between any two steps the lines sum to 100%." in picture.description
+    assert svg.read(picture.svg)["h_2"].texts[1] == "flow 100%"
+    trajectory, loss = runs.run()
+    with np.errstate(all="ignore"):
+        loss = loss * math.inf
+    picture = viz.flow(loss, trajectory)
+    assert "in all NaN" in picture.description
+    assert "Between" not in picture.description
+    assert "%" not in svg.read(picture.svg).text
+
+
 def test_what_is_not_drawn_is_not_promised() -> None:
     trajectory, loss = runs.run(loss=runs.of_gate)
     assert (

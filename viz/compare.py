@@ -6,6 +6,7 @@ it; below them the norms themselves are plotted over time on one logarithmic axi
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -212,7 +213,7 @@ def left_over(norms: Mapping[int, float], order: Sequence[int]) -> str:
     ('4.0%', '3.0e−9', 'nothing to compare')
     """
     first, last = norms.get(order[0]), norms.get(order[-1])
-    if first is None or not last:
+    if first is None or not last or not math.isfinite(first / last):
         return "nothing to compare"
     part = first / last
     if not 1e-4 <= part < 100:

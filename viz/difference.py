@@ -284,9 +284,11 @@ def _described(paint: Difference) -> str:
     changes = f"{more} have more {paint.names[1]}, {less} less, {alike} about as much"
     said.append(f"Of {counted(len(lines), 'line')} {changes}.")
     for k, name in enumerate(paint.names):
-        only = [line for line, sizes in lines if sizes[k] and not sizes[1 - k]]
+        only = [line for line, sizes in lines if sizes[k] and not sizes[1 - k] and math.isfinite(sizes[k] or 0.0)]
         if only:
             ends = [(in_words(paint.unrolled, part) for part in (line.target, line.source)) for line in only[:3]]
             ways = ", ".join(f"from {target} to {source}" for target, source in ends)
             said.append(f"Only {name}: {counted(len(only), 'line')}, as {ways}.")
+    if lost := sum(not all(math.isfinite(size or 0.0) for size in sizes) for _, sizes in lines):
+        said.append(f"On {counted(lost, 'line')} it is not finite.")
     return " ".join(said)

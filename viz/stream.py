@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
+import numpy as np
+
 import tinygrad_lstm as tg
 from viz.hover import sign
 from viz.names import Names, brief
@@ -76,7 +78,7 @@ class Stream:
     def closing(self) -> str:
         """Whether the lines between two steps sum to the total."""
         sums = [math.fsum(cut.values()) for cut in self.passed().values()]
-        if not sums:
+        if not sums or not math.isfinite(self.total):
             return ""
         rough = 1e-4 * max([abs(self.total), *(abs(part) for cut in self.passed().values() for part in cut.values())])
         if all(abs(each - self.total) <= rough for each in sums):
@@ -92,7 +94,8 @@ class Stream:
 def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, direction: Any) -> Stream:
     """The flow from a source to a loss through these chains of one graph; GradError where it leads to none of it."""
     try:
-        flowing, graph = tg.paths.flow(loss, source, direction), found[0].graph
+        with np.errstate(all="ignore"):  # a gradient that exploded is told as it is
+            flowing, graph = tg.paths.flow(loss, source, direction), found[0].graph
     except tg.errors.GradError:
         if source.requires_grad and source not in tg.graph_of(loss):
             said = "the source of the flow does not lead to the loss: was the loss computed from another run?"
@@ -107,20 +110,23 @@ def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, dir
             out[edge.source, edge.index] += amounts[edge.target, edge.position]
             into[edge.target] += amounts[edge.target, edge.position]
     value = graph.id_of(source), source.source.index
-    name, begin = brief(Names(graph).of(graph.vertices[value[0]]), 24) or "the source", 0
+    name, begin, end = brief(Names(graph).of(graph.vertices[value[0]]), 24) or "the source", 0, found[0].last + 1
     for one in found:
         for state, t in one.states():
-            if one.state(state, t) is source:
+            tensor = one.state(state, t)
+            if (graph.id_of(tensor), tensor.source.index) == value:
                 name, begin = sign(one, state, t), _time(found, t)
-    size = float(loss.data) if loss.size == 1 else None
+            if graph.id_of(tensor) == ids[flowing.loss]:
+                end = _time(found, t)
+    size = float(loss.item()) if loss.size == 1 else None
     stream = Stream(amounts, dict(out), dict(into), value, name, flowing.total, direction is None, size)
-    stream.cuts = [_cuts(stream, found, one, begin) for one in found]
+    stream.cuts = [_cuts(stream, found, one, range(begin, end)) for one in found]
     return stream
 
 
-def _cuts(stream: Stream, found: Sequence[Unrolled], one: Unrolled, begin: int) -> dict[int, Cut]:
-    """What one chain's lines pass on from each step since the flow began; what passes back is subtracted."""
-    cuts: dict[int, Cut] = {_time(found, t): {} for t in one.order if _time(found, t) >= begin}
+def _cuts(stream: Stream, found: Sequence[Unrolled], one: Unrolled, moments: range) -> dict[int, Cut]:
+    """What one chain's lines pass on from each step while there is a flow; what passes back is subtracted."""
+    cuts: dict[int, Cut] = {_time(found, t): {} for t in one.order if _time(found, t) in moments}
     for line in one.lines:
         amount = stream.along(one, line)
         way = "loss" if line.target[0] == OUTSIDE else "carried" if line.carries else "gated"
@@ -151,4 +157,4 @@ def passing(stream: Stream, unrolled: Unrolled, cut: Cut) -> list[str]:
         "gated": "through gates" if unrolled.template.belt else "through h",
         "loss": "to L",
     }
-    return [f"{stream.told(cut[way])} {words}" for way, words in ways.items() if cut.get(way)]
+    return [f"{stream.told(cut[way])} {words}" for way, words in ways.items() if cut.get(way)] or ["nothing"]

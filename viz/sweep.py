@@ -29,7 +29,8 @@ def norm(array: Array) -> float:
     >>> norm(np.array([[3.0, 0.0], [0.0, 4.0]]))
     5.0
     """
-    return float(np.linalg.norm(np.asarray(array, np.float64).ravel()))
+    with np.errstate(over="ignore"):
+        return float(np.linalg.norm(np.asarray(array, np.float64).ravel()))
 
 
 def share(part: Array, whole: Array) -> float:
@@ -252,7 +253,7 @@ def flows_of(loss: tg.Tensor, chains: Sequence[Unrolled]) -> list[Flow]:
     with np.errstate(all="ignore"):  # a gradient that exploded is drawn as it is
         whole = sweep(loss, graph)
         uncrossed = sweep(loss, graph, {key for chain in chains for key in chain.crossings()})
-        value = float(loss.data) if loss.size == 1 else None
+        value = float(loss.item()) if loss.size == 1 else None
         flows = [Flow(value, chain, whole, uncrossed) for chain in chains]
         if not any(flow.states or flow.weights for flow in flows):
             raise tg.errors.GradError("the loss does not depend on this trajectory: was it computed from another run?")
