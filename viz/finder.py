@@ -19,6 +19,7 @@ from viz.templates import TEMPLATES, Template, with_masks
 
 Begins: TypeAlias = Callable[[GraphEdge], Part | None]  # what an edge reads of a step's beginning
 LEAVES = ("constant", "input")
+NOTHING = "step t={} was made under no_grad, or of what needs no gradient: nothing was recorded to draw"
 
 
 def unrolled(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ()) -> Unrolled:
@@ -99,20 +100,23 @@ class _Finder:
 
         inside, names, begins = max(map(operations, self.ordered), key=lambda found: len(found[0]))
         role = {vertex: f"op{k}" for k, vertex in enumerate(inside)}
+
         reads = {
-            role[vertex]: [
-                source[0] if (source := begins(edge)) else role[edge.source]
-                for edge in self.into.get(vertex, ())
-                if begins(edge) or edge.source in role
-            ]
+            role[vertex]: [word for edge in self.into.get(vertex, ()) if (word := _read(begins(edge), role, edge))]
             for vertex in inside
         }
-        carried = {role[v] for v in inside for edge in self.into.get(v, ()) if edge.tag == "carry" and begins(edge)}
         vertices = {role[vertex]: self.graph.vertices[vertex] for vertex in inside}
         if any(vertex not in role for vertex in names):  # a state that the step did not compute
-            raise NothingRecordedError(_nothing(self.ordered[-1].t))
-        made_in = {name: role[vertex] for vertex, name in names.items()}
-        return own_template(vertices, reads, made_in, carried, self.chain.cell.carried)
+            raise NothingRecordedError(NOTHING.format(self.ordered[-1].t))
+        made_in = {state: role[vertex] for vertex, state in names.items()}
+        carried = self.chain.cell.carried
+        belt = "c" if "c" in carried else next(iter([*carried, *made_in]))
+        carrying = [
+            role[v] for v in inside
+            if any(edge.tag == "carry" and (part := begins(edge)) and part[0] == belt for edge in self.into.get(v, ()))
+        ]  # fmt: skip
+        self.operations = {name: (made.op, made.label, reads[name]) for name, made in vertices.items()}
+        return own_template(vertices, reads, made_in, carrying, belt)
 
     def _beginning(self, step: nn.Step, letters: Iterable[str]) -> tuple[int, dict[int, str], Begins]:
         """Of a step: its t, its named vertices, and what an edge reads of its beginning, x or a previous state."""
@@ -143,10 +147,10 @@ class _Finder:
         if missing:
             raise NoCellViewError(f"step t={step.t} has no {', '.join(missing)}, which its template draws")
         if any(self.graph.vertices[self.graph.id_of(step.named[name])].kind in LEAVES for name in template.made_in):
-            raise NothingRecordedError(_nothing(step.t))
+            raise NothingRecordedError(NOTHING.format(step.t))
         t, names, begins = self._beginning(step, template.letters)
         inside = self._between(names, begins, t)
-        box = self._own_boxes(inside, t) if self.own else self._boxes(inside, names, begins, t)
+        box = self._own_boxes(inside, begins, t) if self.own else self._boxes(inside, names, begins, t)
         for name, maker in template.made_in.items():
             if (name, t) in self.held:
                 hold = self.graph.id_of(step.named[name])
@@ -176,15 +180,24 @@ class _Finder:
             computed.append((box[vertex], self.graph.vertices[vertex].op, tuple(reads)))
         self.structure[t] = tuple(computed)
 
-    def _own_boxes(self, inside: set[int], t: int) -> dict[int, str]:
-        """Of a cell without a template: its operations in order; a step that starts from constants records fewer."""
-        roles = iter([(role, box.note) for role, box in self.template.boxes.items() if role.startswith("op")])
-        found: dict[int, str] = {}
+    def _own_boxes(self, inside: set[int], begins: Begins, t: int) -> dict[int, str]:
+        """Of a cell without a template: each operation by its name and what it reads.
+
+        A step that starts from constants records fewer operations than the others, and fewer of their reads.
+        """
+        free, found = dict(self.operations), dict[int, str]()
         for vertex in sorted(inside):
-            role = next((role for role, op in roles if op == self.graph.vertices[vertex].op), None)
-            if role is None:
+            made = self.graph.vertices[vertex]
+            reads = {_read(begins(edge), found, edge) for edge in self.into.get(vertex, ())} - {""}
+            alike = [
+                (reads != {*wanted}, role)
+                for role, (op, label, wanted) in free.items()
+                if (op, label) == (made.op, made.label) and reads <= {*wanted}
+            ]
+            if not alike:
                 raise NoCellViewError(f"step t={t} computes something else than the others, so no one picture fits all")
-            found[vertex] = role
+            _, found[vertex] = min(alike, key=lambda one: one[0])
+            del free[found[vertex]]
         return found
 
     def _boxes(self, inside: set[int], names: Mapping[int, str], begins: Begins, t: int) -> dict[int, str]:
@@ -282,5 +295,6 @@ class _Finder:
         return feeding
 
 
-def _nothing(t: int) -> str:
-    return f"step t={t} was made under no_grad, or of what needs no gradient: nothing was recorded to draw"
+def _read(begin: Part | None, role: Mapping[int, str], edge: GraphEdge) -> str:
+    """What an edge reads, in a template's words: a previous state as "c-", x, another box, or "" for what has none."""
+    return role.get(edge.source, "") if begin is None else "x" if begin[0] == "x" else f"{begin[0]}-"

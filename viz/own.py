@@ -9,76 +9,94 @@ from collections.abc import Collection, Mapping, Sequence
 
 from tinygrad_lstm.graph import Vertex
 from viz.names import SYMBOLS, brief
-from viz.places import HEIGHT, Spot, places
-from viz.scene import Place, width_of_text
-from viz.templates import Box, Template
+from viz.places import Spot, places
+from viz.scene import Box as Outline
+from viz.scene import Place, around, width_of_text
+from viz.templates import SIZES, Box, Look, Template
+from viz.ways import LANE, Ways
 
-HIGH, LANE, APART = 34, 9, 84  # points: of a box, between two lines that pass by, between two states
+HIGH, STRETCH, GAP = 34, 1.3, 36  # points: a box's height; how much higher rows are than in a graph; room beside boxes
+APART = 84  # points between two states, one above the other
+Reads = Mapping[str, Sequence[str]]
 
 
 def own_template(
-    vertices: Mapping[str, Vertex], reads: Mapping[str, Sequence[str]], made_in: Mapping[str, str],
-    carrying: Collection[str], carried: Sequence[str],
-) -> Template:  # fmt: skip
+    vertices: Mapping[str, Vertex], reads: Reads, made_in: Mapping[str, str], carrying: Sequence[str], belt_state: str
+) -> Template:
     """A template of a step's operations.
 
-    ``vertices`` by role in the order of computation; ``reads`` of each, roles and names of what the step begins with;
-    ``made_in`` the role that makes each state; ``carrying`` the roles that read a state to carry it on; ``carried``
-    the states for which there are such.
+    ``vertices`` by role in the order of computation; ``reads`` of each: roles, x, and previous states as ``"c-"``;
+    ``made_in`` the role that makes each state; ``carrying`` the roles that carry ``belt_state`` on, if any do.
     """
+    on_belt = list(dict.fromkeys([carrying[0], made_in[belt_state]])) if carrying else []
+    maker = {role: name for name, role in made_in.items()}
+    reads = {role: [maker.get(name, name) for name in names] for role, names in reads.items()}  # from the pills
+    inner = [
+        name for name in made_in if any(name in names for names in reads.values()) or (on_belt and name == belt_state)
+    ]
     labels = {role: _label(vertex) for role, vertex in vertices.items()}
-    wide = {role: max(30.0, width_of_text(max(text.split("\n"), key=len), 11) + 12) for role, text in labels.items()}
-    spots = {"x": Spot(32, (0, 0))} | {role: Spot(width, (0, 0)) for role, width in wide.items()}
-    lines = [(source, role) for role, sources in reads.items() for source in sources if source in spots]
-    found = places(spots, lines)
-    belt_state = next(iter([*carried, *made_in]))
-    on_belt = [*carrying, made_in[belt_state]] if carried else []
-    columns = sorted({x for x, _ in found.middles.values()})
-    column = {role: columns.index(x) for role, (x, _) in found.middles.items()}
-    past = [line for line in lines if column[line[1]] - column[line[0]] > 1 and not {*line} & {*on_belt}]
-    back = [(name, role) for role, names in reads.items() for name in names if name in made_in and role not in on_belt]
-    floor = 60.0 + LANE * len(past)
-    lowest = min(y for _, y in found.middles.values())
-    at = {role: (x - min(found.lefts.values()) + 28, y - lowest + floor) for role, (x, y) in found.middles.items()}
-    roof = found.top - lowest + floor + HEIGHT
-    right = max(x + spots[role].width / 2 for role, (x, _) in at.items()) + 76
-    others = [name for name in made_in if name != belt_state or not carried]
-    heights = {name: floor + APART * k for k, name in enumerate(others)}
-    heights.setdefault(belt_state, max(roof + LANE * len(back) + 30, floor + APART * len(others)))
-    boxes = {"x": Box(*at["x"], "input")}
-    for role, vertex in vertices.items():
-        if role in on_belt:
-            boxes[role] = Box(at[role][0], heights[belt_state], "op", labels[role].split("\n")[-1], vertex.op)
-        else:
-            boxes[role] = Box(*at[role], "cell", labels[role], vertex.op, wide=wide[role], high=HIGH)
-    boxes |= {name: Box(right, y, "state") for name, y in heights.items()}
+    sizes = {"x": SIZES["input"]} | {role: (_wide(label), float(HIGH)) for role, label in labels.items()}
+    sizes |= dict.fromkeys(on_belt, SIZES["op"]) | dict.fromkeys(made_in, SIZES["state"])
+    spots = {"x": Spot(sizes["x"][0] + GAP, (0, 0))}
+    for role in vertices:
+        for name in (role, *(name for name in inner if made_in[name] == role)):
+            spots[name] = Spot(sizes[name][0] + GAP, (0, 0))
+    lines = [(source, role) for role, names in reads.items() for source in names if source in spots]
+    found = places(spots, [*lines, *((made_in[name], name) for name in inner)])
+    left, lowest = min(found.lefts.values()), min(y for _, y in found.middles.values())
+    at = {name: (x - left + 24, STRETCH * (y - lowest)) for name, (x, y) in found.middles.items()}
+    right = max(x + spots[name].width / 2 for name, (x, _) in at.items()) + 56
+    outer = [name for name in made_in if name not in inner]
+    at |= {name: (right, APART * float(k)) for k, name in enumerate(outer)}
+    above = {*on_belt, belt_state} if on_belt else set()
+    roof = max(y for name, (_, y) in at.items() if name not in above) + HIGH
+    lanes = sum(name.endswith("-") or role in above for role, names in reads.items() for name in names)
+    at |= {name: (at[name][0], roof + LANE * lanes + 54) for name in above}
+    ways = Ways({name: _outline(place, *sizes[name]) for name, place in at.items()}, roof)
+    _find_ways(ways, reads, made_in, above, belt_state)
+    shift = max(60.0, 16.0 - ways.lowest)
+    boxes = {}
+    for name, (x, y) in at.items():
+        look: Look = "input" if name == "x" else "state" if name in made_in else "op" if name in above else "cell"
+        text = labels.get(name, "").split("\n")[-1] if look == "op" else labels.get(name, "")
+        wide, high = sizes[name] if look == "cell" else (0.0, 0.0)
+        note = vertices[name].op if name in vertices else ""
+        boxes[name] = Box(x, y + shift, look, text, note, wide=wide, high=high)
+    _, _, _, top = around([*ways.boxes.values(), *((*place, *place) for way in ways.found.values() for place in way)])
     return Template(
-        pitch=right + 50, top=max(roof + LANE * len(back), *heights.values()) + 86, bottom=-26, boxes=boxes,
-        made_in=dict(made_in), belt=(*on_belt, belt_state) if carried else (), belt_state=belt_state,
+        pitch=max(x for x, _ in at.values()) + 50 + (0 if outer else 34), top=top + shift + 64, bottom=-26, boxes=boxes,
+        made_in=dict(made_in), belt=(*on_belt, belt_state) if on_belt else (), belt_state=belt_state,
         carried="carried from step to step", gated="through everything else of the step",
-        ways=_passing(past, back, at, floor - 24, roof) | _beside(at, wide),
-        asides={name: (right, y - 42) for name, y in heights.items()},
+        ways={ends: tuple((x, y + shift) for x, y in way) for ends, way in ways.found.items()},
+        asides={name: (at[name][0], at[name][1] + shift - 42) for name in made_in},
     )  # fmt: skip
 
 
-def _beside(at: Mapping[str, Place], wide: Mapping[str, float]) -> dict[tuple[str, str], tuple[Place, ...]]:
-    """The ways from the weights to operations that stand above others: beside these."""
-    above = [role for role in wide if any(x == at[role][0] and y < at[role][1] for x, y in at.values())]
-    return {("weights", role): ((at[role][0] - wide[role] / 2 - 8, at[role][1]),) for role in above}
+def _find_ways(ways: Ways, reads: Reads, made_in: Mapping[str, str], above: Collection[str], belt_state: str) -> None:
+    """Every line that there may be gets its way."""
+    for name, role in made_in.items():
+        if name not in above:
+            ways.between(role, name)
+    for role, names in reads.items():
+        ways.from_below(role)
+        for name in dict.fromkeys(names):
+            if name in ways.boxes:
+                if role not in above:
+                    ways.between(name, role)
+                elif name not in above:
+                    ways.rising(name, role)
+            elif name.endswith("-") and (role not in above or name != f"{belt_state}-"):
+                ways.from_before(name.removesuffix("-"), role, on_belt=name == f"{belt_state}-" and bool(above))
 
 
-def _passing(
-    past: Sequence[tuple[str, str]], back: Sequence[tuple[str, str]], at: Mapping[str, Place], floor: float, roof: float
-) -> dict[tuple[str, str], tuple[Place, ...]]:
-    """The ways of lines that pass operations, below all of them; and of those from a previous state, above."""
-    ways: dict[tuple[str, str], tuple[Place, ...]] = {}
-    for k, (source, role) in enumerate(past):
-        y = floor - LANE * k
-        ways[source, role] = ((at[source][0], y), (at[role][0], y))
-    for k, (state, role) in enumerate(back):
-        y = roof + LANE * k
-        ways[f"{state}-", role] = ((-34, y), (at[role][0], y))
-    return ways
+def _outline(middle: Place, width: float, height: float) -> Outline:
+    (x, y) = middle
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _wide(label: str) -> float:
+    """How wide a box with this label is."""
+    return max(30.0, width_of_text(max(label.split("\n"), key=len), 11) + 12)
 
 
 def _label(vertex: Vertex) -> str:
