@@ -260,7 +260,7 @@ def test_what_has_a_gradient_in_one_run_only_is_told_and_not_divided() -> None:
         assert "ratio" not in line.data
         assert (line.colour, line.dashed, "before" in line.data) == (THEMES["light"].candidate, False, False)
         assert "none → " in line.told
-    assert "Only all: 2 lines, as from the loss to h₁, from the loss to h₂." in picture.description
+    assert "Only “all” has a gradient on 2 lines, as from the loss to h₁, from the loss to h₂." in picture.description
     back = svg.read(viz.difference(other, one, names=("all", "last")).svg)
     assert back.edge("h_1", "loss_h_1").dashed
     assert "Only" not in viz.difference(one, pair("LSTM", 3, of_h3, frozen=("b",))).description

@@ -57,7 +57,7 @@ def difference(
     ...     trajectory = layer.unroll(x)
     ...     return (trajectory.steps[-1].h ** 2).sum(), trajectory
     >>> print(difference(run(before), run(after)))
-    The gradient before and after, in one LSTM, two time steps: L = ... The norm of ∂L/∂C: ... → ... at t = 2, ...
+    The gradient, “before” and “after”, in one LSTM, two time steps: L = ... The norm of ∂L/∂C: ... → ... at t = 2, ...
     """
     check_view(view)
     colours, called = theme_named(theme), _names(names)
@@ -77,7 +77,7 @@ def difference(
         for layer, paint in zip(reversed(layers), reversed(paints), strict=True)
     ]
     losses = paints[-1].loss().replace("L ", "L = ", 1)
-    said = f"The gradient {called[0]} and {called[1]}, in {what}: {losses}."
+    said = f"The gradient, “{called[0]}” and “{called[1]}”, in {what}: {losses}."
     return Picture(scene, title, " ".join(filter(None, [said, *told, how.note])))
 
 
@@ -150,7 +150,7 @@ class Difference(Paint):
     def guide(self) -> str:
         """How to read the picture."""
         before, after = self.names
-        said = f"On every line the norm of the gradient {after}, divided by that {before}: "
+        said = f"On every line the norm of the gradient, “{after}” divided by “{before}”: "
         return said + "orange, wide and solid where it is more, blue, thin and dashed where it is less."
 
     def sizes(self, line: Line) -> tuple[float | None, float | None]:
@@ -236,8 +236,8 @@ class Difference(Paint):
         words = f"width 3 + 1.5·log₁₀({after} / {before}) points, within {FINEST} to {THICKEST}"
         words += f"; full hue from × {MUCH:g}"
         only = [
-            Entry(f"gradient only {before}", self.theme.candidate, 3, dashed=True),
-            Entry(f"only {after}, or not finite", self.theme.candidate, 3),
+            Entry(f"only “{before}” has a gradient", self.theme.candidate, 3, dashed=True),
+            Entry(f"only “{after}”, or not finite", self.theme.candidate, 3),
         ]
         off = any(ratio_of(*sizes) is None for line in self.unrolled.lines if (sizes := self.sizes(line)) != NOTHING)
         none = Entry("no gradient", self.theme.forward, 1.1, forward=True)
@@ -281,14 +281,14 @@ def _described(paint: Difference) -> str:
     ratios = [ratio for _, sizes in lines if (ratio := ratio_of(*sizes)) is not None]
     more, less = sum(ratio > SAME for ratio in ratios), sum(ratio < 1 / SAME for ratio in ratios)
     alike = len(ratios) - more - less
-    changes = f"{more} have more {paint.names[1]}, {less} less, {alike} about as much"
+    changes = f"“{paint.names[1]}” has more on {more}, less on {less}, about as much on {alike}"
     said.append(f"Of {counted(len(lines), 'line')} {changes}.")
     for k, name in enumerate(paint.names):
         only = [line for line, sizes in lines if sizes[k] and not sizes[1 - k] and math.isfinite(sizes[k] or 0.0)]
         if only:
             ends = [(in_words(paint.unrolled, part) for part in (line.target, line.source)) for line in only[:3]]
             ways = ", ".join(f"from {target} to {source}" for target, source in ends)
-            said.append(f"Only {name}: {counted(len(only), 'line')}, as {ways}.")
+            said.append(f"Only “{name}” has a gradient on {counted(len(only), 'line')}, as {ways}.")
     if lost := sum(not all(math.isfinite(size or 0.0) for size in sizes) for _, sizes in lines):
         said.append(f"On {counted(lost, 'line')} it is not finite.")
     return " ".join(said)
