@@ -131,7 +131,7 @@ def test_runs_of_other_lengths_of_several_layers_and_a_single_one() -> None:
     for t in (1, 3):
         norm = np.linalg.norm(tg.grad(loss, trajectory.chains[0].steps[t - 1].c, retain_graph=True)[0].numpy())
         assert float(deep[f"both_ways-norm_c_{t}"].data["norm"]) == pytest.approx(norm, rel=1e-6)
-    assert viz.compare({"alone": pair()}).description.startswith("One run on one scale: alone.")
+    assert viz.compare({"alone": pair()}).description.startswith("One run: alone.")
 
 
 def test_a_gradient_of_zero_and_one_that_is_not_finite_are_no_shares() -> None:

@@ -79,7 +79,8 @@ def compare(
     """The gradient of several runs, one below the other on one scale: ``{name: (loss, trajectory), ...}``.
 
     Views, folds and themes are those of ``gradient_paths``, but there is no op view; "auto" is the strip of states
-    where more than 5 steps would be side by side.
+    where more than 5 steps would be side by side. A run from before training needs its layer as it was: draw it with a
+    copy (``copy.deepcopy``), for an optimizer changes the weights that the graph has kept.
 
     Raises ArgumentError where there are no runs, and the errors of ``gradient_paths``, which name the run.
 
@@ -113,9 +114,9 @@ def compare(
     series = [one for k, run in enumerate(named) for one in _series(run, k)]
     plot_norms(scene, drawn[longest.id][-1].columns, pitch, longest.top.unrolled.last, series)
     aligned = ", each step at the same place" if len({run.top.unrolled.last for run in named}) == 1 else ""
+    scaled = [f"One scale for all runs{aligned}."] if len(named) > 1 else []
     notes = dict.fromkeys(filter(None, (hows[run.id].note for run in named)))
-    guide = reading([band for bands in drawn.values() for band in bands])
-    guide = " ".join([guide, f"One scale for all runs{aligned}.", *notes])
+    guide = " ".join([reading([band for bands in drawn.values() for band in bands]), *scaled, *notes])
     left, _, right, top = scene.extent()
     title = f"Where the gradient of L flows: {listed([run.name for run in named])}"
     header(scene, left, max(right, left + 640), top, title, guide, _legend(named, colours))
@@ -274,7 +275,9 @@ def _legend(runs: Sequence[Run], theme: Theme) -> list[Sequence[Entry]]:
 def _described(runs: Sequence[Run]) -> str:
     """The story of all runs, after a sentence that compares them."""
     names = listed([run.name for run in runs])
-    counted = f"{in_words(len(runs)).capitalize()} run{'s' * (len(runs) > 1)} on one scale: {names}."
+    counted = (
+        f"{in_words(len(runs)).capitalize()} runs on one scale: {names}." if len(runs) > 1 else f"One run: {names}."
+    )
     parts = []
     for run in runs:
         order = run.top.unrolled.order
