@@ -93,29 +93,29 @@ class _Finder:
 
     def _own(self) -> Template:
         """A template of this cell's own operations, as the step that records most of them has them."""
+        states, carried = self.chain.cell.states, self.chain.cell.carried
 
-        def operations(step: nn.Step) -> tuple[list[int], dict[int, str], Begins]:
-            t, names, begins = self._beginning(step, self.chain.cell.states)
-            return sorted(self._between(names, begins, t)), names, begins
+        def operations(step: nn.Step) -> tuple[list[int], dict[str, int], Begins]:
+            t, names, begins = self._beginning(step, states)
+            made = {name: self.held.get((name, t), self.graph.id_of(step.named[name])) for name in states}
+            return sorted(self._between(names, begins, t)), made, begins
 
-        inside, names, begins = max(map(operations, self.ordered), key=lambda found: len(found[0]))
+        inside, made, begins = max(map(operations, self.ordered), key=lambda found: len(found[0]))
         role = {vertex: f"op{k}" for k, vertex in enumerate(inside)}
-
         reads = {
             role[vertex]: [word for edge in self.into.get(vertex, ()) if (word := _read(begins(edge), role, edge))]
             for vertex in inside
         }
         vertices = {role[vertex]: self.graph.vertices[vertex] for vertex in inside}
-        if any(vertex not in role for vertex in names):  # a state that the step did not compute
+        if any(vertex not in role for vertex in made.values()):  # a state that the step did not compute
             raise NothingRecordedError(NOTHING.format(self.ordered[-1].t))
-        made_in = {state: role[vertex] for vertex, state in names.items()}
-        carried = self.chain.cell.carried
+        made_in = {state: role[vertex] for state, vertex in made.items()}
         belt = "c" if "c" in carried else next(iter([*carried, *made_in]))
         carrying = [
             role[v] for v in inside
             if any(edge.tag == "carry" and (part := begins(edge)) and part[0] == belt for edge in self.into.get(v, ()))
         ]  # fmt: skip
-        self.operations = {name: (made.op, made.label, reads[name]) for name, made in vertices.items()}
+        self.operations = {name: (vertex.op, vertex.label, reads[name]) for name, vertex in vertices.items()}
         return own_template(vertices, reads, made_in, carrying, belt)
 
     def _beginning(self, step: nn.Step, letters: Iterable[str]) -> tuple[int, dict[int, str], Begins]:

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from tinygrad_lstm.errors import ArgumentError
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Part, Unrolled
+from viz.scene import Place
 from viz.templates import Box, Template
 
 Fold: TypeAlias = Literal["auto"] | Collection[int] | None
@@ -103,20 +104,30 @@ def strip(unrolled: Unrolled) -> Unrolled:
     What carries a state on, and what only reads it to make another, lies on the line between the two.
     """
     template = unrolled.template
-    belt, makers = template.belt, {maker: state for state, maker in template.made_in.items()}
+    makers = {maker: state for state, maker in template.made_in.items()}
     output = "h" if "h" in template.made_in else template.belt_state
     within: dict[str, list[str]] = {}
     for line in unrolled.lines:
         if line.source[1] == line.target[1] and line.target[0] not in within.get(line.source[0], ()):
             within.setdefault(line.source[0], []).append(line.target[0])
-    after: set[str] = set()  # the boxes of a step that only its own states lead on to
+    leading = [maker for name, maker in template.made_in.items() if name != output]
+    before: set[str] = set()  # the boxes that lead to other states than the output
+    while leading:
+        role = leading.pop()
+        if role not in before:
+            before.add(role)
+            leading += [source for source, readers in within.items() if role in readers]
+    after: set[str] = set()  # the boxes that the step's own states lead to, and no other state
     made = [*template.made_in, *(maker for name, maker in template.made_in.items() if f"hold_{name}" in template.boxes)]
     waiting = [reader for state in made for reader in within.get(state, ())]
     while waiting:
         role = waiting.pop()
-        if role not in after and role in template.boxes:
+        if role not in after and role not in before and role in template.boxes:
             after.add(role)
             waiting += within.get(role, ())
+
+    there = {*template.belt, *after, f"hold_{template.belt_state}"}
+    belt = {role for role in template.belt if there.issuperset(within.get(role, ()))}  # what nothing else reads
 
     def part(role: str, t: int) -> Part:
         if role in template.made_in or role not in template.boxes or role == "x":
@@ -137,19 +148,25 @@ def strip(unrolled: Unrolled) -> Unrolled:
 def strip_template(template: Template) -> Template:
     """Of each step two pills, one above the other, and between them a box."""
     names = [template.belt_state, *(name for name in template.made_in if name != template.belt_state)]
-    heights = {name: 250.0 - 190 * k / max(len(names) - 1, 1) for k, name in enumerate(names)}
+    heights = {name: 250.0 if not k else 132.0 - 72 * k for k, name in enumerate(names)}
     boxes = {"cell": Box(46, 155 if len(names) > 1 else 130, "cell", "gates" if template.belt else "U", wide=52)}
     boxes |= {name: Box(46, y, "state", wide=62) for name, y in heights.items()}
-    ways = {
+    ways: dict[tuple[str, str], tuple[Place, ...]] = {
         (one, other): ((86, heights[one] - 10), (86, heights[other] + 10))
         for one in names for other in names if one != other
     }  # fmt: skip
+    gates = boxes["cell"].y
+    for k, (name, y) in enumerate(heights.items()):  # beside the line that comes the other way
+        side = 1 if y > gates else -1
+        ways[name, "cell"] = (62, y - 26 * side), (62, gates + 26 * side)
+        if k > 1:
+            ways["cell", name] = (92, gates - 14), (92, y)
+    ways |= {("weights", "cell"): ((12, gates),), ("weights", names[0]): ((92, heights[names[0]] - 16),)}
     return replace(
-        template, pitch=114, top=312, bottom=4 if len(names) > 1 else 96, boxes=boxes,
+        template, pitch=114, top=312, bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 96, boxes=boxes,
         made_in={name: name for name in names},
         belt=(template.belt_state,) if template.belt else (), derivative="",
-        ways={**ways, ("weights", "cell"): ((12, boxes["cell"].y),)},
-        asides={name: (70 if y < boxes["cell"].y else 24, y - 36) for name, y in heights.items()},
+        ways=ways, asides={name: (70 if y < gates else 24, y - 36) for name, y in heights.items()},
     )  # fmt: skip
 
 

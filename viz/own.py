@@ -31,9 +31,7 @@ def own_template(
     on_belt = list(dict.fromkeys([carrying[0], made_in[belt_state]])) if carrying else []
     maker = {role: name for name, role in made_in.items()}
     reads = {role: [maker.get(name, name) for name in names] for role, names in reads.items()}  # from the pills
-    inner = [
-        name for name in made_in if any(name in names for names in reads.values()) or (on_belt and name == belt_state)
-    ]
+    inner = [belt_state] if on_belt else []  # the states that stand where they are made, the others at the right
     labels = {role: _label(vertex) for role, vertex in vertices.items()}
     sizes = {"x": SIZES["input"]} | {role: (_wide(label), float(HIGH)) for role, label in labels.items()}
     sizes |= dict.fromkeys(on_belt, SIZES["op"]) | dict.fromkeys(made_in, SIZES["state"])
