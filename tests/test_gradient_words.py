@@ -78,7 +78,7 @@ def test_a_loss_on_the_last_h_enters_the_belt_at_the_end() -> None:
     assert {route[line] for line in gated} == {"gated"}
     assert {route[f"weights_z_{t}-z_{t}"] for t in (1, 2, 3)} == {"weights"}
     assert {route[f"x_{t}-z_{t}"] for t in (1, 2, 3)} == {"forward"}
-    colours = {edge.data["route"]: edge.colour for edge in picture.edges}
+    colours = {edge.data["route"]: edge.colour for edge in picture.edges if edge.data.get("norm") != "0"}
     assert len(set(colours.values())) == len(colours) == 4
 
 
@@ -208,7 +208,7 @@ def test_a_run_that_was_not_recorded_is_an_error() -> None:
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "own", "MinGRU"])
 def test_a_run_in_which_nothing_needs_a_gradient_is_told_apart(kind: str) -> None:
     trajectory, loss = run(kind, frozen=("W", "U", "b", "b_n", "a"))
-    with pytest.raises(tg.errors.TinygradError, match="needs no gradient: nothing was recorded|requires a gradient"):
+    with pytest.raises(tg.errors.TinygradError, match=r"needs no gradient: nothing was recorded|requires a gradient"):
         viz.gradient_paths(loss, trajectory)
     with pytest.raises(NothingRecordedError, match="of what needs no gradient: nothing was recorded"):
         viz.draw(trajectory, view="cell")

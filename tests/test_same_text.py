@@ -15,18 +15,17 @@ SAME = """
 import tinygrad_lstm as tg, viz
 from tests.runs import run
 def pictures():
-    for kind, options in (("LSTM", {}), ("own", {}), ("Zoneout", {}), ("GRU", dict(num_layers=2, bidirectional=True)),
-                          ("Peephole", dict(masked="mask", steps=20))):
+    for kind, options in (("own", {}), ("Zoneout", {}), ("GRU", dict(num_layers=2, bidirectional=True)),
+                          ("Peephole", dict(masked="mask", steps=15))):
         trajectory, loss = run(kind, **options)
-        yield viz.draw(loss)
         yield viz.draw(loss, depth=1)
-        for view in ("auto", "cell", "strip", "rolled", "op"):
-            yield viz.draw(trajectory, view=view)
+        yield viz.draw(trajectory)
+        for view in ("cell", "strip", "rolled", "op"):
             yield viz.gradient_paths(loss, trajectory, view=view, theme="auto")
-first, again = list(pictures()), list(pictures())
-texts = [picture.source + (picture.svg if picture.scene.pinned else "") + str(picture) for picture in first]
-assert texts == [picture.source + (picture.svg if picture.scene.pinned else "") + str(picture) for picture in again]
-print(*texts)
+for picture, again in zip(pictures(), pictures()):
+    text = picture.source + (picture.svg if picture.scene.pinned else "") + str(picture)
+    assert text == again.source + (again.svg if again.scene.pinned else "") + str(again)
+    print(text)
 """
 
 
@@ -73,10 +72,7 @@ assert rolled.svg.count('class="frame"') == 1
 assert len(viz.describe(loss, trajectory)) < 20_000
 op = viz.gradient_paths(loss, trajectory, view="op")
 assert op.svg.count('class="node"') < 600
-everything = viz.draw(trajectory, view="op", fold=None)
-assert everything.svg.count('class="node"') > 14_000
-for picture in (strip, folded, rolled, op):
-    assert picture.source
+assert folded.source
 """
 
 
