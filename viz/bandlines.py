@@ -6,7 +6,6 @@ from viz.band import BAR_HEIGHT, BAR_Y, Band
 from viz.names import brief
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line
 from viz.scene import Curve, Edge, Node, Place, Row, Span, width_of_text
-from viz.style import in_words
 from viz.svg import head
 
 ASIDE, LOSS = (26, 20), (84, 36)  # sizes of the pills of a loss
@@ -18,16 +17,16 @@ def draw_weights(band: Band) -> None:
     theme = band.theme
     left, right = 8.0, band.columns.right - 16
     said = "one set of weights" + (", used at every step" if band.unrolled.last > 1 else "")
-    if (arrows := band.paint.sum_of_arrows()) > 1:
-        said += f": ∂L/∂W is the sum of the {in_words(arrows)} arrows"
+    if summed := band.paint.summed():
+        said += f": {summed}"
     named = ", ".join(brief(name) for name in band.unrolled.parameters.values())
     names = Span(brief(named, max(int((right - left) / 8), 9)), 12, bold=True)
     row = names, Span(f"\u00a0\u00a0\u00a0{said}", 12, theme.quiet)
     fits = right - left > 7 * sum(len(span.text) for span in row)
     middle = ((left + right) / 2, band.base + band.template.bottom + BAR_Y)
     bar = Node(
-        f"{band.prefix}weights", middle, (right - left, BAR_HEIGHT), (row if fits else (names,),), "round", theme.weights,
-        theme.filled(theme.weights), left=right - left > 2000, told=("the cell's parameters", named, said),
+        f"{band.prefix}weights", middle, (right - left, BAR_HEIGHT), (row if fits else (names,),), "round",
+        theme.weights, theme.filled(theme.weights), left=right - left > 2000, told=(named, said),
     )  # fmt: skip
     band.scene.add(bar)
 

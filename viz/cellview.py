@@ -41,7 +41,8 @@ def cell_view(layers: Sequence[Layer], hidden: Sequence[Run], theme: Theme, titl
     bands = draw_layers(scene, layers, hidden)
     left, _, right, top = scene.extent()
     guide = reading(bands, note)
-    header(scene, left, max(right, left + 640), top, title, guide, layers[-1].paint.legend())
+    deep = len({layer.number for layer in layers}) > 1
+    header(scene, left, max(right, left + 800), top, title, guide, layers[-1].paint.legend(deep))
     return scene
 
 

@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.errors import DtypeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError
 from viz.cellview import Layer, cell_view
-from viz.describe import in_words_of
+from viz.describe import in_words_of, values_in_words
 from viz.finder import unrolled
 from viz.fold import LONGEST, Fold, Run, folded, rolled, runs, strip
 from viz.paint import Paint
@@ -34,7 +34,7 @@ def find(trajectory: nn.Trajectory, chain: int | None = None, *also: tg.Tensor) 
         try:
             chains = (chains[chain],)
         except IndexError:
-            raise ValueError(f"no chain {chain}: this trajectory has {len(chains)}") from None
+            raise ArgumentError(f"no chain {chain}: this trajectory has {len(chains)}") from None
     for one in chains:
         if not one.steps or any(not step.h.size for step in one.steps):
             raise NoCellViewError("no numbers in this trajectory: its batch, or its number of steps, is 0")
@@ -56,12 +56,16 @@ def chains_drawn(
     what = title_of(paints[-1].unrolled, trajectory, chain)
     title = f"Where the gradient of L flows: {what}" if flows else what[0].upper() + what[1:]
     scene = cell_view(layers_of(paints, trajectory, how, chain), how.hidden, theme, title, how.note)
-    words = (
-        " ".join(map(in_words_of, reversed(flows)))
-        if flows
-        else f"{title}, {'rolled' if view == 'rolled' else 'unrolled'}."
-    )
+    words = story([paint.unrolled for paint in paints], flows, trajectory, chain)
     return Picture(scene, title, " ".join(filter(None, [words, how.note])))
+
+
+def story(found: Sequence[Unrolled], flows: Sequence[Flow], trajectory: nn.Trajectory, chain: int | None = None) -> str:
+    """The chains in words, from the top down: the gradient's way, or the values' where there are no flows."""
+    captions = [f" ({caption})" if caption else "" for caption in _captions(found, trajectory, chain)]
+    if flows:
+        return " ".join(map(in_words_of, reversed(flows), reversed(captions)))
+    return " ".join(map(values_in_words, reversed(found), reversed(captions)))
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,8 @@ def layers_of(
     paints: Sequence[Paint], trajectory: nn.Trajectory, how: Arrangement, chain: int | None = None
 ) -> list[Layer]:
     """The bands of a trajectory, each with its paint, as coarse as they are drawn."""
-    numbers = layer_numbers(trajectory)
-    if chain is not None:
-        numbers = [numbers[chain]]
-    captions = _captions(paints, numbers) if len(paints) > 1 else [""]
+    numbers = _numbers(trajectory, chain)
+    captions = _captions([paint.unrolled for paint in paints], trajectory, chain)
     painted = [paint.on(how.coarser) for paint in paints]
     return [Layer(*each) for each in zip(painted, numbers, captions, strict=True)]
 
@@ -114,10 +116,18 @@ def layer_numbers(trajectory: nn.Trajectory) -> list[int]:
     return [k // directions for k in range(len(chains))]
 
 
-def _captions(paints: Sequence[Paint], numbers: Sequence[int]) -> list[str]:
-    """What each band is called."""
+def _numbers(trajectory: nn.Trajectory, chain: int | None) -> list[int]:
+    numbers = layer_numbers(trajectory)
+    return numbers if chain is None else [numbers[chain]]
+
+
+def _captions(found: Sequence[Unrolled], trajectory: nn.Trajectory, chain: int | None) -> list[str]:
+    """What each band is called; nothing where there is only one."""
+    numbers = _numbers(trajectory, chain)
+    if len(numbers) == 1:
+        return [""]
     both = len(numbers) > len(set(numbers))
-    ways = ["reverse" if paint.unrolled.chain.reverse else "forward" for paint in paints]
+    ways = ["reverse" if one.chain.reverse else "forward" for one in found]
     layers = [f"layer {number + 1}" for number in numbers]
     if len(set(numbers)) == 1:
         return ways

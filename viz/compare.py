@@ -17,8 +17,7 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, DtypeError, TinygradError
 from viz.band import BAR_HEIGHT, BAR_Y, Band
 from viz.cellview import Layer, draw_layers, reading
-from viz.chains import Arrangement, View, arranged, find, layer_numbers, layers_of
-from viz.describe import in_words_of
+from viz.chains import Arrangement, View, arranged, find, layer_numbers, layers_of, story
 from viz.fold import Fold
 from viz.header import Entry, header
 from viz.names import brief
@@ -267,6 +266,7 @@ def _legend(runs: Sequence[Run], theme: Theme) -> list[Sequence[Entry]]:
     ways += [
         Entry("through gates and hidden state: × σ′, tanh′, Uᵀ", theme.gated, 3, dashed=True),
         Entry("into the shared weights", theme.weights, 3),
+        *([Entry("to the layer below", theme.ink, 3)] if any(len(run.flows) > 1 for run in runs) else []),
         Entry("no gradient", theme.forward, 1.1, forward=True),
     ]
     return [ways, [*scale(theme), Entry(WIDE, theme.ink, 0)]]
@@ -292,5 +292,5 @@ def _described(runs: Sequence[Run]) -> str:
         f"Of the gradient's norm at t = {last} there is left at t = {first}: {'; '.join(shares)}."
         for (first, last), shares in groups.items()
     ]
-    stories = [f"{run.name}: {' '.join(map(in_words_of, reversed(run.flows)))}" for run in runs]
+    stories = [f"{run.name}: {story(run.found, run.flows, run.trajectory)}" for run in runs]
     return " ".join([counted, *compared, *stories])

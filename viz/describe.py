@@ -8,6 +8,7 @@ import numpy as np
 
 from viz.fold import LONGEST
 from viz.hover import sign
+from viz.roles import Unrolled
 from viz.style import in_words, letter, number, percent
 from viz.sweep import Flow
 
@@ -32,9 +33,29 @@ def in_words_of(flow: Flow, where: str = "") -> str:
     if flow.split is not None:
         said.append(_split(flow))
     if flow.weights:
-        said.append(f"To ∂L/∂W the steps add parts of norm {_told(dict(sorted(flow.weights.items())))}.")
+        said.append(f"To {flow.summed} the steps add parts of norm {_told(dict(sorted(flow.weights.items())))}.")
     if unrolled.masked:
-        said.append(f"A mask keeps rows as they are at t = {', '.join(map(str, sorted(unrolled.masked)))}.")
+        said.append(f"A mask keeps rows as they are at t = {_ranges(sorted(unrolled.masked))}.")
+    return " ".join(said)
+
+
+def values_in_words(unrolled: Unrolled, where: str = "") -> str:
+    """The values' way through a chain: what is read and made at each step, and what is carried on."""
+    template, order = unrolled.template, unrolled.order
+    step = unrolled.step(order[0])
+    made = [f"{letter(name, template.is_lstm)} {step.named[name].shape}" for name in unrolled.chain.cell.states]
+    reads = f"reads x {step.named['x'].shape} and " if "x" in step.named else ""
+    way = "the last step to the first" if unrolled.chain.reverse else "the first step to the last"
+    steps = f"{in_words(len(order))} time step{'s' * (len(order) > 1)}"
+    said = [f"One {unrolled.name}{where} over {steps}, from {way}: each {reads}makes {' and '.join(made)}."]
+    if template.gate:
+        carried = letter(template.belt_state, template.is_lstm)
+        means = {t: float(getattr(unrolled.step(t), template.gate).data.mean()) for t in order}
+        said.append(f"{carried} is carried on, multiplied by {template.gate}, on average {_told(means)}.")
+    if unrolled.masked:
+        said.append(f"A mask keeps rows as they are at t = {_ranges(sorted(unrolled.masked))}.")
+    if not unrolled.has_gradient:
+        said.append("There is no gradient yet.")
     return " ".join(said)
 
 
@@ -45,6 +66,21 @@ def _told(numbers: Mapping[int, float]) -> str:
         every = list(numbers)
         steps = [*every[:2], *every[2:-2:5], *every[-2:]]
     return ", ".join(f"{number(numbers[t])} at t = {t}" for t in steps)
+
+
+def _ranges(steps: Iterable[int]) -> str:
+    """Steps in a few words.
+
+    >>> _ranges([2, 5, 6, 7])
+    '2, 5 to 7'
+    """
+    runs: list[list[int]] = []
+    for t in steps:
+        if runs and runs[-1][-1] == t - 1:
+            runs[-1][1:] = [t]
+        else:
+            runs.append([t])
+    return ", ".join(" to ".join(map(str, run)) for run in runs)
 
 
 def _split(flow: Flow) -> str:

@@ -208,7 +208,7 @@ class Difference(Paint):
     def adds(self, t: int) -> str:
         """What the step adds to the gradient of the weights."""
         one, other = self.one.weights.get(t), self.other.weights.get(t)
-        return f"adds ‖∂L/∂W‖ {self.pair(one, other)}" if one is not None or other is not None else ""
+        return f"adds ‖{self.one.summed}‖ {self.pair(one, other)}" if one is not None or other is not None else ""
 
     def series(self, name: str) -> dict[int, float]:
         """The ratio at each step that has one."""
@@ -219,16 +219,12 @@ class Difference(Paint):
         """What the numbers of a state are."""
         return f"{super().measured(name, index)} ×"
 
-    def sum_of_arrows(self) -> int:
-        """One for each step, or run of steps, that adds to the gradient of the weights in either run."""
-        return len({*self.one.weights, *self.other.weights})
-
     def loss(self) -> str:
         """Both losses."""
         values = self.one.loss, self.other.loss
         return f"L {self.pair(*values)}" if None not in values else "L"
 
-    def legend(self) -> list[Sequence[Entry]]:
+    def legend(self, deep: bool = False) -> list[Sequence[Entry]]:
         """The scale, and what is not on it."""
         samples = [(ratio, self.look(ratio)) for ratio in SAMPLES]
         scale = [Entry(f"× {ratio:g}", look.colour, look.width, look.dashed) for ratio, look in samples]

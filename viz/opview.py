@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import tinygrad_lstm as tg
+from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.graph import GraphEdge, Vertex
 from viz.names import SYMBOLS, Names, brief, is_leaf
 from viz.places import BAR, HEIGHT, Places, Spot, places
@@ -69,14 +70,14 @@ def closed_scopes(
     A module is named as its scope is, ``"lstm"``, or by the end of its path, ``"encoder/layers.0"``.
     """
     if depth is not None and depth < 0:
-        raise ValueError(f"depth counts the scopes to open, 0 or more, not {depth}")
+        raise ArgumentError(f"depth counts the scopes to open, 0 or more, not {depth}")
     found: dict[ScopePath, ScopePath | None] = {}
     ends = [tuple(name.split("/")) for name in collapse]
     known = {scope[:k] for scope in {vertex.scope for vertex in graph.vertices} for k in range(1, len(scope) + 1)}
     for name, end in zip(collapse, ends, strict=True):
         if not any(scope[-len(end) :] == end for scope in known):
             there = ", ".join(sorted({scope[-1] for scope in known if not scope[-1].startswith("t=")})) or "none"
-            raise ValueError(f"no module {name!r} to collapse in this graph; there are {there}")
+            raise ArgumentError(f"no module {name!r} to collapse in this graph; there are {there}")
 
     def closed(scope: ScopePath) -> ScopePath | None:
         for k in range(1, len(scope) + 1):

@@ -60,7 +60,7 @@ class Paint:
     @property
     def guide(self) -> str:
         """How to read the picture."""
-        got = any(parameter.grad is not None for parameter in self.unrolled.chain.cell.parameters())
+        got = self.unrolled.has_gradient
         return "Values run left to right." if got else "Values run left to right; no gradient yet."
 
     def __init__(self, unrolled: Unrolled, theme: Theme) -> None:
@@ -125,11 +125,14 @@ class Paint:
 
     def belt(self, name: str, size: float) -> Stroke:
         """How a state's way through a fold is drawn where it has this number."""
-        return Stroke(self.theme.carried if name == "c" else self.theme.gated, width_of(size))
+        if size == 0:
+            return Stroke(self.theme.forward, width_of(0), dashed=True)
+        on_belt = bool(self.unrolled.template.belt) and name == self.unrolled.template.belt_state
+        return Stroke(self.theme.carried if on_belt else self.theme.gated, width_of(size), dashed=not on_belt)
 
-    def sum_of_arrows(self) -> int:
-        """How many arrows come into the weights."""
-        return 0
+    def summed(self) -> str:
+        """What is said of the weights' gradient on their bar."""
+        return ""
 
     def split(self, t: int) -> Split | None:
         """The shares to draw above a state of the belt."""
@@ -139,8 +142,8 @@ class Paint:
         """What the last pill says; nothing where no loss is drawn."""
         return ""
 
-    def legend(self) -> list[Sequence[Entry]]:
-        """The rows of the legend."""
+    def legend(self, deep: bool = False) -> list[Sequence[Entry]]:
+        """The rows of the legend; deep is a picture of several layers."""
         template, theme = self.unrolled.template, self.theme
         belt = template.carried.split(":")[0]
         ways = [Entry(belt, theme.carried, 2.6, forward=True)] if template.belt else []
@@ -176,9 +179,12 @@ class Gradients(Paint):
             told = told_line(self.unrolled, line, "cut, 0" if cut else "")
             data = {"route": "cut" if cut else "forward"}
             return Stroke(self.theme.forward, 1.1, dashed=cut, open=True, told=told, data=data)
-        colour = {"carried": self.theme.carried, "gated": self.theme.gated, "weights": self.theme.weights}[route]
-        told = told_line(self.unrolled, line, f"‖∇‖ {number(size)}")
+        theme, told = self.theme, told_line(self.unrolled, line, f"‖∇‖ {number(size)}")
         data = {"route": route, "norm": f"{size:.9g}"}
+        if size == 0:  # a gradient that came, and is nothing
+            return Stroke(theme.forward, width_of(0), True, "source", told=told, data=data)
+        hues = {"carried": theme.carried, "gated": theme.gated, "weights": theme.weights, "depth": theme.ink}
+        colour = hues[route]
         halo = self.theme.bright if self.strongest and self.strongest.along(line, self.unrolled) else ""
         return Stroke(colour, width_of(size), route == "gated", "source", halo=halo, told=told, data=data)
 
@@ -199,15 +205,15 @@ class Gradients(Paint):
         """What the step adds to the gradient of the weights."""
         if t not in self.flow.weights:
             return ""
-        return f"{'' if self.unrolled.rolled else 'adds '}‖∂L/∂W‖ {number(self.flow.weights[t])}"
+        return f"{'' if self.unrolled.rolled else 'adds '}‖{self.flow.summed}‖ {number(self.flow.weights[t])}"
 
     def series(self, name: str) -> dict[int, float]:
         """‖∂L/∂state‖ at each step."""
         return {t: size for (state, t), size in self.flow.states.items() if state == name}
 
-    def sum_of_arrows(self) -> int:
-        """One for each step, or run of steps, that adds to the gradient of the weights."""
-        return len(self.flow.weights)
+    def summed(self) -> str:
+        """That the steps' additions sum to the weights' gradient."""
+        return f"{self.flow.summed} is the sum of what they add" if len(self.flow.weights) > 1 else ""
 
     def split(self, t: int) -> Split | None:
         """How much of the state's gradient stayed on the belt."""
@@ -217,9 +223,10 @@ class Gradients(Paint):
         """The value of the loss."""
         return "L" if self.flow.loss is None else f"L = {number(self.flow.loss)}"
 
-    def legend(self) -> list[Sequence[Entry]]:
+    def legend(self, deep: bool = False) -> list[Sequence[Entry]]:
         """The routes, and the scale of widths."""
-        return [self.ways(), [*scale(self.theme), Entry(WIDE, self.theme.ink, 0)]]
+        depth = [Entry("to the layer below", self.theme.ink, 3)] if deep else []
+        return [[*self.ways(), *depth], [*scale(self.theme), Entry(WIDE, self.theme.ink, 0)]]
 
     def ways(self) -> list[Entry]:
         """The routes that the gradient took."""
@@ -229,11 +236,13 @@ class Gradients(Paint):
         if "squash" in template.boxes:  # a cell may squash with another function
             gated = gated.replace("tanh", words_of(self.unrolled, "squash", self.unrolled.order[0]))
         bright = [Entry(self.strongest.told, theme.bright, 6)] if self.strongest else []
+        zeros = [Entry("exactly 0", theme.forward, 0.8, dashed=True)] if 0 in self.flow.norms.values() else []
         return [
             *bright,
             *ways,
             Entry(gated, theme.gated, 3, dashed=True),
             Entry("into the shared weights", theme.weights, 3),
+            *zeros,
             Entry("no gradient", theme.forward, 1.1, forward=True),
         ]
 

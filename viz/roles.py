@@ -72,6 +72,11 @@ class Unrolled:
         return brief(type(self.chain.cell).__name__.removesuffix("Cell"))
 
     @property
+    def has_gradient(self) -> bool:
+        """Whether a backward pass has left a gradient in the cell's parameters."""
+        return any(parameter.grad is not None for parameter in self.chain.cell.parameters())
+
+    @property
     def last(self) -> int:
         """The number of time steps."""
         return len(self.chain.steps)

@@ -166,7 +166,7 @@ class Sankey(Paint):
         """The value of the loss."""
         return "L" if self.stream.loss is None else f"L = {number(self.stream.loss)}"
 
-    def legend(self) -> list[Sequence[Entry]]:
+    def legend(self, deep: bool = False) -> list[Sequence[Entry]]:
         """The two signs, and the scale of widths."""
         theme, unit = self.theme, self.stream.unit
         signs = [

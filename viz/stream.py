@@ -47,7 +47,7 @@ class Stream:
         if not self.relative:
             return number(amount)
         part = amount / self.total
-        return percent(part) if abs(part) >= 0.095 or abs(part) < 1e-5 else f"{100 * part:.1g}%".replace("-", "−")
+        return percent(part) if abs(part) >= 0.0995 or abs(part) < 1e-5 else f"{100 * part:.2g}%".replace("-", "−")
 
     def along(self, unrolled: Unrolled, line: Line) -> float | None:
         """What flows along a line; into a state's pill flows what flows into the operation that makes it."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Literal, TypeAlias
 
+from tinygrad_lstm.errors import ArgumentError
+
 ThemeName: TypeAlias = Literal["light", "dark", "auto"]
 Colour: TypeAlias = str  # "#RRGGBB"
 
@@ -72,7 +74,7 @@ THEMES["auto"] = replace(THEMES["light"], adapts=True)
 def theme_named(name: str) -> Theme:
     """The theme of that name; ValueError names those there are."""
     if name not in THEMES:
-        raise ValueError(f"no theme {name!r}; there are {', '.join(THEMES)}")
+        raise ArgumentError(f"no theme {name!r}; there are {', '.join(THEMES)}")
     return THEMES[name]
 
 

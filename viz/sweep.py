@@ -17,10 +17,10 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge
-from viz.roles import WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
+from viz.roles import ABOVE, WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
 
 Array: TypeAlias = Any
-Route: TypeAlias = Literal["carried", "gated", "weights", "forward"]
+Route: TypeAlias = Literal["carried", "gated", "weights", "depth", "forward"]
 
 
 def norm(array: Array) -> float:
@@ -154,27 +154,18 @@ class Flow:
     def norms(self) -> dict[Line, float]:
         """The norm of what was delivered along each line; a line without gradient is not in it.
 
-        Into the weights it is what the line adds to ∂L/∂W alone; from a state to what made it, all that came.
+        What a line delivers to several values, as to W, U and b, counts as one vector; from a state to what made it,
+        all that came.
         """
         sizes: dict[Line, float] = {}
         for line in self.unrolled.lines:
             if line.edges:
-                parts = [norm(part) for part in self._told(line).values()]
+                parts = [norm(part) for part in self.whole.along(line).values()]
                 if parts:
                     sizes[line] = math.hypot(*parts)
             elif line.target in self.states:
                 sizes[line] = self.states[line.target]
         return sizes
-
-    def _told(self, line: Line) -> dict[Value, Array]:
-        if line.source[0] != WEIGHTS:
-            return self.whole.along(line)
-        return self.whole.along(Line(line.source, line.target, self._of_w(line.edges)))
-
-    def _of_w(self, edges: tuple[GraphEdge, ...]) -> tuple[GraphEdge, ...]:
-        """Of reads of the weights those of W, where there are any."""
-        names = self.unrolled.parameters
-        return tuple(edge for edge in edges if names.get(edge.source, "").split("_")[0] == "W") or edges
 
     def cut(self, line: Line) -> bool:
         """Whether a gradient came as far as this line and was not let through, as under ``tg.paths.cut``."""
@@ -184,14 +175,30 @@ class Flow:
         )
 
     @cached_property
+    def learning(self) -> list[str]:
+        """The parameters that each step's addition is told of: those called W, or all that get a gradient."""
+        names = self.unrolled.parameters
+        lines = [line for line in self.unrolled.lines if line.source[0] == WEIGHTS]
+        got = {edge.source for line in lines for edge in line.edges if (edge.target, edge.position) in self.whole.edges}
+        found = [name for vertex, name in names.items() if vertex in got]
+        return [name for name in found if name.split("_")[0] == "W"] or found
+
+    @property
+    def summed(self) -> str:
+        """What the steps add to, as the caption has it: ∂L/∂W, or ∂L/∂(U, b) where W is frozen."""
+        names = list(dict.fromkeys(name.split("_")[0] if name[0] == "W" else name for name in self.learning))
+        return f"∂L/∂{names[0]}" if len(names) == 1 else f"∂L/∂({', '.join(names)})"
+
+    @cached_property
     def weights(self) -> dict[int, float]:
-        """What each step adds to ∂L/∂W, its norm."""
+        """The norm of what each step adds to the gradient of the weights (``learning``)."""
+        chosen = {vertex for vertex, name in self.unrolled.parameters.items() if name in self.learning}
         read: dict[int, tuple[GraphEdge, ...]] = {}
         for line in self.unrolled.lines:
             if line.source[0] == WEIGHTS:
-                read[line.target[1]] = read.get(line.target[1], ()) + line.edges
-        ways = {t: Line((WEIGHTS, t), (WEIGHTS, t), self._of_w(edges)) for t, edges in read.items()}
-        parts = {t: self.whole.along(way) for t, way in ways.items()}
+                of_chosen = tuple(edge for edge in line.edges if edge.source in chosen)
+                read[line.target[1]] = read.get(line.target[1], ()) + of_chosen
+        parts = {t: self.whole.along(Line((WEIGHTS, t), (WEIGHTS, t), edges)) for t, edges in read.items()}
         return {t: math.hypot(*map(norm, part.values())) for t, part in parts.items() if part}
 
     @cached_property
@@ -218,8 +225,8 @@ class Flow:
         """Which way each line is part of.
 
         Carried: the belt itself, and the lines that lead to it without a crossing and bring mostly gradient that has
-        not crossed before. A line into the weights is one of theirs; whatever else delivers gradient goes through the
-        gates.
+        not crossed before. A line into the weights is one of theirs, one from the layer above is of depth; whatever
+        else delivers gradient goes through the gates.
         """
         leads = _leading_to_belt(self.unrolled)
         return {line: self._route(line, leads) for line in self.unrolled.lines}
@@ -231,6 +238,8 @@ class Flow:
             return "forward"
         if line.source[0] == WEIGHTS:
             return "weights"
+        if line.target[0] == ABOVE:
+            return "depth"
         if not belt or line.crosses or line.source not in leads:
             return "gated"
         if {line.source[0], line.target[0]} <= belt:
@@ -266,7 +275,7 @@ def _leading_to_belt(unrolled: Unrolled) -> set[Part]:
     for line in unrolled.lines:
         if not line.crosses:
             readers.setdefault(line.source, []).append(line.target)
-    waiting = [(unrolled.template.belt_state, t) for t in [unrolled.start, *unrolled.order]]
+    waiting = [part for part in unrolled.states() if part[0] == unrolled.template.belt_state]
     leading: set[Part] = set()
     while waiting:
         part = waiting.pop()

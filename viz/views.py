@@ -10,9 +10,8 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.errors import DtypeError
-from viz.chains import View, chains_drawn, check, find
-from viz.describe import in_words_of
+from tinygrad_lstm.errors import ArgumentError, DtypeError
+from viz.chains import View, chains_drawn, check, find, story
 from viz.fold import Fold
 from viz.names import Names
 from viz.opfold import add_legend, close_runs, weighing
@@ -53,7 +52,7 @@ def draw(
     _check_view(view)
     colours = theme_named(theme)
     if view not in ("auto", "op") and not isinstance(what, nn.Trajectory):
-        raise ValueError(f'the {view} view draws a trajectory, layer.unroll(x); view="op" draws any tensor')
+        raise ArgumentError(f'the {view} view draws a trajectory, layer.unroll(x); view="op" draws any tensor')
     closed, note = _names(collapse), ""
     if isinstance(what, nn.Trajectory) and view != "op" and not (view == "auto" and (closed or depth is not None)):
         try:
@@ -66,7 +65,7 @@ def draw(
             return chains_drawn([Paint(each, colours) for each in found], what, view, fold, colours, chain)
     tensors = list(tensors_in(what))
     if not tensors:
-        raise ValueError(f"there is nothing to draw in an empty {type(what).__name__}; draw takes {TAKES}")
+        raise ArgumentError(f"there is nothing to draw in an empty {type(what).__name__}; draw takes {TAKES}")
     graph = tg.graph_of(tensors)
     if isinstance(what, nn.Trajectory) and not graph.edges:
         raise NothingRecordedError("this trajectory was made under no_grad: nothing was recorded to draw")
@@ -133,7 +132,7 @@ def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int | None = 
     from step to step only times f; −28% came through the gates, by way of h, against it. ...
     """
     found = find(trajectory, chain, loss)
-    return " ".join(map(in_words_of, reversed(flows_of(loss, found))))
+    return story(found, flows_of(loss, found), trajectory, chain)
 
 
 def _strongest(loss: tg.Tensor, tensor: tg.Tensor, graph: tg.Graph) -> Strongest:
@@ -165,7 +164,7 @@ def _names(collapse: Iterable[str]) -> tuple[str, ...]:
 
 def _check_view(view: str) -> None:
     if view not in VIEWS:
-        raise ValueError(f"no view {view!r}; there are {', '.join(VIEWS)}")
+        raise ArgumentError(f"no view {view!r}; there are {', '.join(VIEWS)}")
 
 
 def tensors_in(what: Any) -> Iterator[tg.Tensor]:
