@@ -15,7 +15,7 @@ SAME = """
 import tinygrad_lstm as tg, viz
 from tests.runs import run
 def pictures():
-    for kind, options in (("own", {}), ("Zoneout", {}), ("GRU", dict(num_layers=2, bidirectional=True)),
+    for kind, options in (("Zoneout", {}), ("GRU", dict(num_layers=2, bidirectional=True)),
                           ("Peephole", dict(masked="mask", steps=15))):
         trajectory, loss = run(kind, **options)
         yield viz.draw(loss, depth=1)
@@ -67,6 +67,9 @@ strip = viz.gradient_paths(loss, trajectory, view="strip", fold=None)
 assert strip.svg.count('class="frame"') == 1000
 folded = viz.gradient_paths(loss, trajectory)
 assert folded.svg.count('class="frame"') < 25
+layer = tg.nn.RNN(2, 2)
+trajectory = layer.unroll(tg.randn(1000, 1, 2))
+loss = (trajectory.output ** 2).sum()
 rolled = viz.gradient_paths(loss, trajectory, view="rolled")
 assert rolled.svg.count('class="frame"') == 1
 assert len(viz.describe(loss, trajectory)) < 20_000
