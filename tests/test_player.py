@@ -128,12 +128,39 @@ def test_every_step_has_its_elements_in_the_cell_view(kind: str, options: dict[s
     loss, trajectory = unrolled(kind, **options)
     figure = cell_figure(loss, trajectory)
     svg = html.unescape(figure.picture.svg)
-    nodes, edges = (set(re.findall(rf'<g class="{kind}" id="([^"]*)"', svg)) for kind in ("node", "edge"))
+    kinds = ("node", "edge", "frame")
+    nodes, edges, frames = (set(re.findall(rf'<g class="{kind}" id="([^"]*)"', svg)) for kind in kinds)
     lit = {name for names in figure.nodes.values() for name in names} | {*figure.edges.values()}
-    assert lit <= nodes | edges
+    assert frames <= lit <= nodes | edges | frames
     assert {name for name in edges if not name.startswith("legend")} <= lit
     assert {f"{name}_{t}" for t in (1, 2) for name in trajectory.chains[0].cell.states} <= lit  # of the top layer
     assert {"x_1", "x_2", "weights"} <= lit
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"bidirectional": True}], ids=["one", "two", "both"])
+def test_what_a_step_adds_belongs_to_the_turn_that_adds_the_last_of_it(kind: str, options: dict[str, Any]) -> None:
+    _, trajectory = unrolled(kind, steps=3, **options)
+    loss = (trajectory.output**2).sum()
+    figure = cell_figure(loss, trajectory)
+    vertices = figure.graph.vertices
+    adding: dict[str, list[int]] = {}  # by step of a chain, the vertices that add to its weights, in their turns
+    for turn in taped(figure, loss).backward:
+        for part in turn.handed:
+            if vertices[part.target].kind == "parameter":
+                prefix = figure.nodes[part.target][0].removesuffix("weights")
+                adding.setdefault(f"{prefix}step_{vertices[turn.vertex].step}", []).append(turn.vertex)
+    assert len(adding) == 3 * len(trajectory.chains)
+    for frame, turns in adding.items():
+        assert frame in figure.nodes[turns[-1]]
+        assert not any(frame in figure.nodes[vertex] for vertex in turns if vertex != turns[-1])
+
+
+def test_shares_belong_to_the_turn_of_their_state() -> None:
+    loss, trajectory = unrolled(steps=3)
+    figure = cell_figure(loss, trajectory)
+    for t, step in enumerate(trajectory.steps[:-1], start=1):
+        assert {f"share_carried_{t}", f"mean_{t}"} <= {*figure.nodes[figure.graph.id_of(step.c)]}
 
 
 def test_every_vertex_and_edge_is_an_element_of_the_op_view() -> None:
@@ -165,6 +192,12 @@ def test_fifty_steps_fit_the_budget() -> None:
         assert len(gzip.compress(page)) < 300_000
 
 
+def test_norms_are_written_as_norms_of_something() -> None:
+    page = player(*unrolled()).html
+    assert not re.search(r"‖[−\d]", page)
+    assert " gets ‖·‖ = 0." in page
+
+
 def test_the_page_names_no_other_address() -> None:
     page = player(*unrolled()).html
     page += player(small()).html
@@ -178,7 +211,7 @@ def test_the_page_names_no_other_address() -> None:
 
 def test_the_script_is_short_enough_to_be_read() -> None:
     source = (Path(__file__).parent.parent / "viz/stepping/player.js").read_text("utf-8")
-    assert source.count("\n") < 250
+    assert source.count("\n") < 270
     assert "innerHTML" not in source
 
 
@@ -224,7 +257,11 @@ def test_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_notebook_shows_it_in_a_frame_of_its_own() -> None:
     page = player(small())
-    frame = page._repr_html_()
+    bundle = page._repr_mimebundle_()
+    assert bundle["text/plain"] == str(page)
+    assert list(page._repr_mimebundle_(include=["text/plain"])) == ["text/plain"]
+    assert list(page._repr_mimebundle_(exclude=["text/plain"])) == ["text/html"]
+    frame = bundle["text/html"]
     assert 'sandbox="allow-scripts"' in frame
     (inside,) = re.findall(r'srcdoc="([^"]*)"', frame)
     assert html.unescape(inside) == page.html

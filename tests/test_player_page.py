@@ -92,9 +92,9 @@ def test_after_n_steps_the_nth_event_is_told(visit: Callable[..., Any]) -> None:
             come[part.target] = come.get(part.target, 0) + 1
             sums[place] = sums.get(place, 0) + array
             few = array.size <= FEW and len(g) <= FEW
-            told = card["rows"].get("handed on" if few else "‖handed on‖")
+            told = card["rows"].get("handed on" if few else "handed on: ‖·‖")
             assert close(told, array.ravel() if few else np.linalg.norm(array))
-            has = [row for label, row in card["rows"].items() if label.endswith((" has", " has‖"))]
+            has = [row for label, row in card["rows"].items() if label.endswith((" has", " has: ‖·‖"))]
             assert all(close(row, sums[place].ravel() if few else np.linalg.norm(sums[place])) for row in has)
             assert bool(has) == (not np.array_equal(sums[place], array))
             all_of = sum(1 for each in events for other in each.contributions if other.target is part.target)
@@ -209,6 +209,75 @@ def test_the_forward_pass_shows_values(visit: Callable[..., Any]) -> None:
     assert "w ⊙ x" in status(page)
     (card,) = cards(page)
     assert card["rows"] == {"w": [0.5, 0.25], "x": [1.0, -2.0], "y": [0.5, -0.5]}
+
+
+SEEN = "(e) => getComputedStyle(e).visibility === 'visible'"
+
+
+def seen(page: Any, selector: str) -> list[bool]:
+    return [bool(found.evaluate(SEEN)) for found in page.locator(selector).all()]
+
+
+@pytest.mark.parametrize("name", ["lstm", "op"])
+def test_the_way_forward_knows_of_no_gradient(visit: Callable[..., Any], name: str) -> None:
+    told = ["[data-share]", "[id^=law]", ".node[data-norm] text + text", ".frame tspan + tspan", ".edge.ahead polygon"]
+    for state in ("#k=0&pass=forward", "#k=9&pass=forward"):
+        page = visit(name, state)
+        found = [shown for selector in told for shown in seen(page, f".figure {selector}")]
+        assert found
+        assert not any(found)
+        widths = page.locator(".figure .edge.ahead path").evaluate_all(
+            "(all) => all.map((e) => getComputedStyle(e).strokeWidth)"
+        )
+        assert set(widths) == {"1.6px"}
+        page.get_by_role("button", name="Backward").click()
+        assert all(shown for selector in told for shown in seen(page, f".figure {selector}"))
+
+
+def test_arrows_point_with_the_pass(visit: Callable[..., Any]) -> None:
+    page = visit("lstm")
+    belt = page.locator("[id='c_1-keep_2']")
+    ends = """(e) => { const path = e.querySelector('path'), end = path.getTotalLength();
+      return [path.getPointAtLength(0).x, path.getPointAtLength(end).x,
+              e.querySelector('polygon').points[1].x, getComputedStyle(path).markerEnd] }"""
+    start, stop, tip, marker = belt.evaluate(ends)
+    assert tip < start < stop  # the way back: its head is at C₁, the source
+    assert marker == "none"
+    page.get_by_role("button", name="Forward").click()
+    ahead, far, _, marker = belt.evaluate(ends)
+    assert (ahead, far) == (pytest.approx(tip), pytest.approx(stop))
+    assert "play-ahead" in marker
+    page.get_by_role("button", name="Backward").click()
+    assert belt.evaluate(ends)[0] == pytest.approx(start)
+
+
+def test_a_gradient_is_told_once_it_has_come(visit: Callable[..., Any]) -> None:
+    loss, trajectory = unrolled()
+    graph = tg.graph_of(loss)
+    turns = [graph.id_of(event.node) for event in tg.backward_events(loss)]
+    page = visit("lstm")
+    known = {
+        "[id='c_1'] text + text": turns.index(graph.id_of(trajectory.steps[0].c)) + 1,
+        "[id='share_carried_1']": turns.index(graph.id_of(trajectory.steps[0].c)) + 1,
+        "[id='h_2'] text + text": turns.index(graph.id_of(trajectory.steps[1].h)) + 1,
+    }
+    for selector, k in known.items():
+        page.evaluate(f"location.hash = '#k={k - 1}'")
+        page.wait_for_function(f"document.getElementById('play-step').value === '{k - 1}'")
+        assert seen(page, selector) == [k == 1]  # before the first step all of the figure is seen
+        press(page, "ArrowRight")
+        assert seen(page, selector) == [True]
+    assert seen(page, "[id='step_1'] tspan + tspan") == [False]
+    press(page, *["ArrowRight"] * 40)
+    assert seen(page, "[id='step_1'] tspan + tspan") == [True]
+
+
+def test_a_click_on_a_line_leads_to_the_step_that_goes_along_it(visit: Callable[..., Any]) -> None:
+    page = visit("lstm")
+    page.locator("[id='c_1-keep_2'] path").dispatch_event("click")
+    assert "f₂ ⊙ C₁" in status(page)
+    page.locator("[id='c_1'] rect").dispatch_event("click")
+    assert "C₁ (add" in status(page)
 
 
 def test_without_a_script_the_figure_and_every_step_are_there(visit: Callable[..., Any]) -> None:

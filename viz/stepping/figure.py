@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from viz.chains import find
-from viz.opfold import add_legend, weighing
 from viz.picture import Picture
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, EdgeKey, Line, Unrolled
 from viz.scene import Scene
 from viz.style import THEMES
-from viz.sweep import sweep
-from viz.views import gradient_paths, graph_drawn
+from viz.views import gradient_paths, paths_in_graph
 
 TITLE = "Where the gradient of L flows, through every operation"
 
@@ -25,7 +23,8 @@ TITLE = "Where the gradient of L flows, through every operation"
 class Figure:
     """A picture of a graph, in the light theme's colours, and the ids of its elements.
 
-    An element of an edge may tell its route as ``data-route``: carried, gated or weights.
+    An element of an edge may tell its route as ``data-route``: carried, gated or weights. What the picture says of the
+    gradient of a vertex is an element of that vertex, so that it need not be seen before its turn.
     """
 
     picture: Picture
@@ -49,11 +48,9 @@ def op_figure(loss: tg.Tensor) -> Figure:
     Raises GradError where nothing needs a gradient, or the graph has been freed.
     """
     graph, theme = tg.graph_of(loss), THEMES["light"]
-    weigh = weighing(graph, sweep(loss, graph).edges, theme)
-    picture = replace(graph_drawn(graph, theme, depth=None, collapse=(), fold=None, weigh=weigh), title=TITLE)
-    add_legend(picture.scene, TITLE)
+    picture = replace(paths_in_graph(loss, graph, theme), title=TITLE)
     return Figure(
-        picture=picture,
+        picture=untold(picture),
         graph=graph,
         nodes={vertex.id: [f"v{vertex.id}"] for vertex in graph.vertices},
         edges={(e.target, e.position): f"v{e.source}-v{e.target}-{e.position}" for e in graph.edges},
@@ -72,10 +69,22 @@ def cell_figure(loss: tg.Tensor, trajectory: nn.Trajectory, chain: int | None = 
     tensors += [parameter for one in chains for parameter in one.chain.cell.parameters()]
     places = _Places(chains, picture.scene)
     return Figure(
-        picture, graph, places.nodes(), places.edges(),
+        untold(picture), graph, places.nodes(), places.edges(),
         routes=(("C", "h") if template.is_lstm else ("carried", "gates")) if template.belt else (),
         known={vertex: t.data for t in tensors if len(graph.vertices[vertex := graph.id_of(t)].shapes) == 1},
     )  # fmt: skip
+
+
+def untold(picture: Picture) -> Picture:
+    """The picture without the norms that its lines tell to whoever hovers: the tape has them, each in its turn."""
+    scene = picture.scene
+    edges = [
+        replace(edge, told=tuple(line for line in edge.told if "‖∇‖" not in line),
+                data={name: told for name, told in edge.data.items() if name == "route"})
+        for edge in scene.edges
+    ]  # fmt: skip
+    frames = [replace(frame, told=()) for frame in scene.frames]
+    return replace(picture, scene=replace(scene, edges=edges, frames=frames))
 
 
 class _Places:
@@ -85,6 +94,7 @@ class _Places:
         self.graph = chains[0].graph
         self.chains = list(zip([*(f"chain{k}_" for k in range(len(chains) - 1)), ""], chains, strict=True))
         self.drawn = {edge.id: edge.target for edge in scene.edges}
+        self.said = {*scene.nodes, *(frame.id for frame in scene.frames)}
 
     def edges(self) -> dict[EdgeKey, str]:
         """The line of every edge that has one."""
@@ -124,7 +134,28 @@ class _Places:
                     nodes.setdefault(vertex, []).append(self.line(prefix, line))
             for vertex in chain.parameters:
                 nodes.setdefault(vertex, []).append(f"{prefix}weights")
+            for vertex, name in self.remarks(prefix, chain):
+                nodes.setdefault(vertex, []).append(name)
         return nodes | self._losses(nodes)
+
+    def remarks(self, prefix: str, chain: Unrolled) -> Iterator[tuple[int, str]]:
+        """What is said of a step's gradients: its shares at the turn of the state, its sum when the last part comes."""
+        belt = chain.template.belt_state
+        for name, t in chain.states():
+            if name == belt:
+                said = [f"{part}_{t}" for part in ("share_carried", "share_gated", "law", "mean")]
+                said += ["split_text"] if t == chain.order[0] else []
+                yield from (
+                    (self.graph.id_of(chain.state(name, t)), prefix + each)
+                    for each in said
+                    if prefix + each in self.said
+                )
+        last: dict[int, int] = {}  # the way back comes to the first vertex last
+        for line in chain.lines:
+            if line.source[0] == WEIGHTS:
+                for edge in line.edges:
+                    last[line.target[1]] = min(edge.target, last.get(line.target[1], edge.target))
+        yield from ((vertex, f"{prefix}step_{t}") for t, vertex in last.items())
 
     def _losses(self, members: Iterable[int]) -> dict[int, list[str]]:
         """For every vertex after the chains the pills of a loss that it leads back to."""

@@ -11,6 +11,7 @@
   for (const step of [...passes.forward, ...passes.backward])
     for (const id of lit(step)) if (document.getElementById(id)) elements.set(id, document.getElementById(id));
   const state = { pass: "backward", k: 0, route: "" };
+  const ways = [...document.querySelectorAll(".figure .edge")].map(bothWays).filter(Boolean);
   let timer = 0;
 
   // The tape, unpacked
@@ -40,6 +41,13 @@
 
   function lit(step) { // the ids of what belongs to a step: its vertex, and the lines along which it reads or hands on
     return [...vertices[step.vertex].elements, ...step.parts.map((part) => part.edge)].filter(Boolean);
+  }
+
+  function bothWays(edge) { // of a gradient's line, whose arrowhead is at its beginning: its way back, and that ahead from the tip
+    const tip = (edge.dataset.route ?? edge.classList[1]) && edge.querySelector("polygon")?.getAttribute("points").split(" ")[1];
+    const path = edge.querySelector("path"), back = path?.getAttribute("d");
+    edge.classList.toggle("ahead", Boolean(tip));
+    return tip && { path, back, ahead: `M${tip}L${back.slice(1)}` };
   }
 
   function routeOf(part) {
@@ -98,6 +106,8 @@
     }
     $("figure").classList.toggle("stepping", state.k > 0);
     $("figure").dataset.only = state.route;
+    if ($("figure").dataset.pass !== state.pass) for (const way of ways) way.path.setAttribute("d", state.pass === "forward" ? way.ahead : way.back);
+    $("figure").dataset.pass = state.pass;
     $("step").max = steps.length;
     $("step").value = state.k;
     $("count").textContent = `${state.k} of ${steps.length}`;
@@ -187,7 +197,7 @@
     const body = make("tbody", "", ...rows.map(([sign, label, given]) => {
       const numbers = few ? Array.from({ length: columns }, (_, k) => given.values[k] ?? given.values[0])
         : given.values?.length === 1 ? given.values : [given.norm];
-      const head = make("th", "", few || given.values?.length === 1 ? label : `‖${label}‖`);
+      const head = make("th", "", few || given.values?.length === 1 ? label : `${label}: ‖·‖`);
       head.scope = "row";
       return make("tr", few && sign === "=" ? "sum" : "", make("td", "sign", few || sign === "→" ? sign : ""), head,
         ...numbers.map((x) => make("td", "number", show(x))));
@@ -224,7 +234,7 @@
   for (const chip of document.querySelectorAll("button[data-pass]")) chip.onclick = () => { play(false); go(0, { pass: chip.dataset.pass }); };
   for (const chip of document.querySelectorAll("button[data-route]")) chip.onclick = () => go(state.k, { route: chip.dataset.route });
   for (const [id, element] of elements)
-    element.addEventListener("click", () => go(passes[state.pass].findIndex((step) => vertices[step.vertex].elements[0] === id) + 1 || state.k));
+    element.addEventListener("click", () => go(passes[state.pass].findIndex((step) => lit(step).includes(id)) + 1 || state.k));
   for (const link of document.querySelectorAll(".steps a")) link.onclick = (event) => { event.preventDefault(); play(false); recall(link.hash); };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const paint = (theme) => {

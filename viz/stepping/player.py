@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +50,11 @@ class Player:
             f'<iframe sandbox="allow-scripts" title="{html.escape(self.title)}" srcdoc="{html.escape(self.html)}" '
             'style="width:100%;height:56rem;border:0"></iframe>'
         )
+
+    def _repr_mimebundle_(self, include: Container[str] | None = None, exclude: Container[str] = ()) -> dict[str, str]:
+        """The page, and for whoever has no browser what it plays, in words."""
+        bundle = {"text/plain": self.description, "text/html": self._repr_html_()}
+        return {kind: told for kind, told in bundle.items() if (not include or kind in include) and kind not in exclude}
 
 
 def player(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, *, chain: int | None = None) -> Player:

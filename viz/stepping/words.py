@@ -63,8 +63,9 @@ def told(amount: Amount, letter: str) -> str:
 
 
 def size(amount: Amount) -> str:
-    """An amount in as few letters as can be."""
-    return number(amount.values) if amount.values is not None and not amount.shape else f"‖{number(amount.norm)}‖"
+    """An amount in as few letters as can be: a number, or the norm."""
+    single = amount.values is not None and not amount.shape
+    return number(amount.values) if single else f"‖·‖ = {number(amount.norm)}"
 
 
 def sentences(tape: Tape, names: list[str]) -> tuple[list[str], list[str]]:
