@@ -133,6 +133,8 @@ def test_a_lower_layer_is_drawn_when_asked_for() -> None:
     assert "layer 1 of 2" in picture.title
     total = tg.grad(loss, trajectory.chains[0].steps[1].c, retain_graph=True)[0]
     assert float(svg.read(picture.svg)["c_2"].data["norm"]) == pytest.approx(float(np.linalg.norm(total.data)))
+    share = tg.paths.routes(loss, trajectory.chains[0].steps[0].c).shares[0]
+    assert float(svg.read(picture.svg)["share_carried_1"].data["share"]) == pytest.approx(share)  # as in the whole
     with pytest.raises(ValueError, match="no chain 4: this trajectory has 2"):
         viz.gradient_paths(loss, trajectory, chain=4)
 
@@ -257,3 +259,16 @@ def test_a_cell_of_ones_own_and_a_subclass_that_computes_more_have_cell_views() 
     assert "one PlainOwn, two time steps" in viz.gradient_paths(loss, own).title
     wider, loss = run("wider")
     assert "one WiderLSTM, three time steps" in viz.gradient_paths(loss, wider, view="cell").title
+
+
+@pytest.mark.parametrize("options", [{}, {"reverse": True}, {"num_layers": 2}, {"steps": 20}], ids=str)
+def test_the_loss_with_its_value_stands_behind_the_last_step(options: dict[str, Any]) -> None:
+    trajectory, loss = run(loss=of_every, **options)
+    picture = read((trajectory, loss))
+    t = 1 if "reverse" in options else len(trajectory)
+    pill, panel = picture[f"loss_{t}"], picture.frames[f"step_{t}"][0]
+    assert pill.text.replace("\u00a0", " ") == f"L = {number(loss.item())}"
+    assert pill.box[2] < panel[0] if "reverse" in options else panel[2] < pill.box[0]
+    assert pill.middle[1] == picture[f"h_{t}"].middle[1]
+    others = [node for name, node in picture.nodes.items() if name.startswith("loss_") and node is not pill]
+    assert {node.text for node in others} <= {"L"}

@@ -7,7 +7,7 @@ second time here, no ``.grad`` is touched, and the graph stays usable.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,8 +67,10 @@ class Sweep:
         return sums
 
 
-def sweep(loss: tg.Tensor, graph: tg.Graph, cut: Collection[EdgeKey] = ()) -> Sweep:
-    """One backward pass from the loss, watched event by event; along the edges in ``cut`` nothing goes on.
+def sweep(loss: tg.Tensor, graph: tg.Graph, crossing: bool = True) -> Sweep:
+    """One backward pass from the loss, watched event by event; without ``crossing`` nothing goes on into the gates.
+
+    What crosses is what ``tg.paths.routes`` counts: every read of an earlier state that does not carry it on.
 
     Raises GradError where nothing needs a gradient, or the graph has been freed.
     """
@@ -76,11 +78,11 @@ def sweep(loss: tg.Tensor, graph: tg.Graph, cut: Collection[EdgeKey] = ()) -> Sw
         raise tg.errors.GradError("nothing that the loss depends on requires a gradient, so none flows")
     found = Sweep({}, {}, set())
 
-    def but_cut(edge: Any, cotangent: Any) -> Any:
-        return None if (graph.id_of(edge.reader), edge.position) in cut else cotangent
+    def uncrossed(edge: Any, cotangent: Any) -> Any:
+        return None if tg.paths.edge_class(edge) in ("crossing", "peephole") else cotangent
 
     try:
-        with tg.through(but_cut, indexed=True) if cut else nullcontext():
+        with nullcontext() if crossing else tg.through(uncrossed, indexed=True):
             for event in tg.backward_events(loss, retain_graph=True, accumulate=False):
                 vertex = graph.id_of(event.node)
                 found.visited.add(vertex)
@@ -261,7 +263,7 @@ def flows_of(loss: tg.Tensor, chains: Sequence[Unrolled]) -> list[Flow]:
     graph = chains[0].graph
     with np.errstate(all="ignore"):  # a gradient that exploded is drawn as it is
         whole = sweep(loss, graph)
-        uncrossed = sweep(loss, graph, {key for chain in chains for key in chain.crossings()})
+        uncrossed = sweep(loss, graph, crossing=False)
         value = float(loss.item()) if loss.size == 1 else None
         flows = [Flow(value, chain, whole, uncrossed) for chain in chains]
         if not any(flow.states or flow.weights for flow in flows):
