@@ -82,7 +82,7 @@ def draw(band: Band, line: Line, start: str, stop: str, corners: tuple[tuple[flo
         band.scene.add(mark)
     band.scene.add(
         Edge(f"{start}-{stop}", start, stop, way, stroke.colour, stroke.width, stroke.dashed, stroke.head, stroke.open,
-             stroke.halo, stroke.told, {**stroke.data, "source": start, "target": stop})
+             stroke.halo, "", stroke.told, {**stroke.data, "source": start, "target": stop})
     )  # fmt: skip
 
 
@@ -93,8 +93,10 @@ def _loss(band: Band, line: Line) -> bool:
     if name == "fold_out":
         left, _, right, _ = band.fold_box(t)
         state = next(iter(band.unrolled.chain.cell.states))
-        band.point(f"{band.prefix}fold_out_{t}", ((left + right) / 2, band.height(state)))
-        _pill(band, end, ((left + right) / 2, band.height(state) - 50), "L", ASIDE, 10)
+        out = right - 22 if not band.mirrored else left + 22
+        above = state == band.template.belt_state  # where there is room: over the belt, or below the other state's line
+        band.point(f"{band.prefix}fold_out_{t}", (out, band.height(state)))
+        _pill(band, end, (out, band.height(state) + (38 if above else -38)), "L", ASIDE, 10)
     elif not band.ends(name, t):
         box = band.template.boxes[name]
         _pill(band, end, band.at(band.template.asides.get(name, (box.x, box.y - 50)), t), "L", ASIDE, 10)

@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import graphviz
 
-from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene
+from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene, width_of_text
 from viz.style import FONT, POINTS_PER_INCH, THICKEST, number_of_points, printable
-from viz.svg import hatching, shortened
+from viz.svg import LABEL, hatching, shortened
 
 MOST = 2000  # letters of a text; of more than 16 kB Graphviz says that its input is invalid
 SHAPES = {
@@ -51,7 +51,7 @@ def dot_of(scene: Scene) -> str:
     for frame in reversed(scene.frames):  # inner ones first: what is put in is put in as it is
         clusters[frame.parent].subgraph(clusters[frame.id])
     for edge in scene.edges:
-        dot.edge(edge.source, edge.target, **_edge(edge))
+        dot.edge(edge.source, edge.target, **_edge(edge, theme.quiet))
     curves = scene.curves + [curve for frame in scene.frames for curve in _hatch(frame)]
     for k, curve in enumerate(curves):
         _curve(dot, f"curve_{k}", curve)
@@ -131,7 +131,7 @@ def _markup(rows: Iterable[Row], scene: Scene) -> str:
     return f"<{'<BR/>'.join(lines)}>"
 
 
-def _edge(edge: Edge) -> dict[str, str]:
+def _edge(edge: Edge, quiet: str) -> dict[str, str]:
     arrow = "vee" if edge.open else "normal"
     look = {"dir": "back", "arrowtail": arrow} if edge.head == "source" else {"dir": "forward", "arrowhead": arrow}
     look |= {"id": edge.id, "color": edge.colour, "penwidth": f"{edge.width:.2f}", "edgetooltip": text(edge.told)}
@@ -139,7 +139,14 @@ def _edge(edge: Edge) -> dict[str, str]:
     look |= {"arrowsize": f"{head:.2f}", "style": "dashed" if edge.dashed else "solid"}
     if route := edge.data.get("route"):
         look["class"] = route
-    return look | ({"pos": _spline(edge)} if edge.corners else dict(edge.layout))
+    if edge.label:
+        look |= {"label": text([edge.label]), "fontsize": f"{LABEL}", "fontcolor": quiet}
+    if not edge.corners:
+        return look | dict(edge.layout)
+    x, y = edge.corners[0]
+    middle = x + 3 + width_of_text(edge.label, LABEL) / 2, y + 7
+    where = {"lp": ",".join(map(number_of_points, middle))} if edge.label else {}
+    return look | {"pos": _spline(edge)} | where
 
 
 def _spline(edge: Edge) -> str:

@@ -28,7 +28,10 @@ def unrolled(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ()) -
     ``above`` are the chains that may read this one's output. Raises NoCellViewError where the steps do not all compute
     the same, so that no one picture fits them; NothingRecordedError where one was made under no_grad.
     """
-    kinds = [kind.__name__ for kind in type(chain.cell).__mro__]
+    cell: object = chain.cell
+    while isinstance(inner := getattr(cell, "cell", None), nn.Cell):  # a wrapper that changes weights, not equations
+        cell = inner
+    kinds = [kind.__name__ for kind in type(cell).__mro__]
     template = next((TEMPLATES[name] for name in kinds if name in TEMPLATES), None)
     if template is not None:
         try:

@@ -20,16 +20,19 @@ def fold_column(band: Band, run: Run) -> None:
     """Put the panel of a run into the picture: belts as wide as the gradients in it, and a small plot of each."""
     (first, last), theme = run, band.theme
     box = band.fold_box(first)
-    caption = (Span(f"... {last - first + 1} steps", 14, theme.quiet, bold=True),)
+    masked = first in band.unrolled.masked  # all compute the same, so all are, or none
+    caption = [Span(f"... {last - first + 1} steps", 14, theme.quiet, bold=True)]
+    caption += [Span("\u00a0\u00a0masked", 12, theme.quiet, italic=True)] if masked else []
     told = (f"t = {first} to {last}, which all compute the same",)
-    band.scene.add(Frame(f"{band.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, caption, told))
+    frame = Frame(f"{band.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, tuple(caption), told, "", masked)
+    band.scene.add(frame)
     names = [band.template.belt_state, *(n for n in band.template.made_in if n != band.template.belt_state)]
     room = PLOT + 14.0  # of each plot, between the two belts
     if len(names) > 1:
         room = min(room, (band.height(names[0]) - band.height(names[1]) - 60) / 2)
     for k, name in enumerate(names):
         series = {t: size for t, size in sorted(band.paint.series(name).items()) if first <= t <= last}
-        hue = theme.carried if name == "c" else theme.gated
+        hue = band.paint.belt(name, 1.0).colour
         _belt(band, name, series, box, hue)
         middle = band.height(name)
         top = middle - 30 if k == 0 else middle + 30 + room
@@ -42,7 +45,7 @@ def _belt(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str
     """A state's way through the run, piece by piece as wide as ‖∂L/∂state‖ there."""
     y, (left, _, right, _) = band.height(name), box
     if not series:
-        band.scene.add(Curve(((left, y), (right, y)), hue, 2.6, dashed=name != "c"))
+        band.scene.add(Curve(((left, y), (right, y)), hue, 2.6, dashed=band.paint.belt(name, 1.0).dashed))
         return
     steps = list(series)
     each = max(1, math.ceil(len(steps) / MOST))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
 from viz.fold import Fold, runs
 from viz.header import Entry, header
+from viz.names import Names, brief
 from viz.opview import ScopePath, Weigh, Weighed
 from viz.paint import WIDE, scale
 from viz.roles import EdgeKey
 from viz.scene import Scene
-from viz.style import Theme, width_of
-from viz.sweep import norm
+from viz.style import Theme, number, width_of
+from viz.sweep import Sweep, norm
+
+GUIDE = "Values run left to right, gradients right to left. A line is as wide as the log of the gradient along it."
 
 
 def close_runs(
@@ -50,7 +53,8 @@ def close_runs(
                     outer = boxes[vertex.id]
                     if outer is None or len(outer) > len(prefix):
                         closed[vertex.id] = (*prefix, name)
-    return closed, ", ".join(f"t = {first} to {last}" for first, last in hidden)
+    told = ", ".join(f"t = {first} to {last}" for first, last in hidden)
+    return closed, f"Folded, since they compute the same: {told}." if told else ""
 
 
 def _alike(
@@ -95,17 +99,29 @@ def weighing(
     return weigh
 
 
-def add_legend(scene: Scene, title: str) -> None:
-    """Say above a picture of gradients how to read it, or below where ``dot`` lays it out."""
-    theme = scene.theme
-    guide = "Values run left to right, gradients right to left. A line is as wide as the log of the gradient along it."
-    if not scene.pinned:
-        scene.caption = (guide, WIDE)
-        return
+def add_header(scene: Scene, title: str, guide: str, legend: Sequence[Sequence[Entry]] = ()) -> None:
+    """Say above a picture how to read it; or below, and in short, where ``dot`` lays it out."""
+    if scene.pinned:
+        left, _, right, top = scene.extent()
+        header(scene, left, max(right, left + 640), top, title, guide, legend)
+    elif guide:
+        scene.caption = (guide, *([WIDE] if legend else []))
+
+
+def routes_in_graph(theme: Theme) -> list[Sequence[Entry]]:
+    """What the lines of a weighed graph are, and the scale of their widths."""
     routes = [
         Entry("carried on from step to step", theme.carried, 4), Entry("crossing", theme.gated, 3, dashed=True),
         Entry("within a step", theme.ink, 3), Entry("into the weights", theme.weights, 3),
         Entry("no gradient", theme.forward, 1.1, dashed=True, forward=True),
     ]  # fmt: skip
-    left, _, right, top = scene.extent()
-    header(scene, left, max(right, left + 640), top, title, guide, [routes, [*scale(theme), Entry(WIDE, theme.ink, 0)]])
+    return [routes, [*scale(theme), Entry(WIDE, theme.ink, 0)]]
+
+
+def swept_words(graph: tg.Graph, swept: Sweep) -> str:
+    """How far a gradient went through a graph, and what came to its leaves."""
+    names = Names(graph)
+    leaves = [vertex for vertex in graph.vertices if vertex.kind == "parameter" and (vertex.id, 0) in swept.values]
+    norms = [f"{brief(names.of(v)) or 'a leaf'} {number(norm(swept.values[v.id, 0]))}" for v in leaves]
+    said = f"The gradient goes along {len(swept.edges)} of {len(graph.edges)} edges."
+    return f"{said} Its norm at the leaves: {', '.join(norms[:12])}{', ...' * (len(norms) > 12)}." if norms else said

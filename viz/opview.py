@@ -45,6 +45,7 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
     for name, node in drawn.items():
         scene.add(_placed(name, node, pinned, frames[node.scope]))
     far, lanes = 0, dict[ScopePath, int]()  # one above the other, for the belts of several layers
+    told: set[tuple[str, int]] = set()  # values whose shape stands at one of their lines
     for source, target, edges in lines:
         corners: tuple[tuple[float, float], ...] = ()
         if pinned and source in pinned.bars:
@@ -58,7 +59,12 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
         elif pinned:
             corners = scene.between(source, target)
         number = f"-{edges[0].position}" if len(edges) == 1 else ""  # an operation may read one value twice
-        scene.add(_edge(f"{source}-{target}{number}", source, target, edges, corners, names, theme, weigh))
+        edge = _edge(f"{source}-{target}{number}", source, target, edges, corners, names, theme, weigh)
+        value = source, edges[0].index
+        if len({edge.shape for edge in edges}) == 1 and not (pinned and value in told):
+            edge = replace(edge, label="×".join(map(str, edges[0].shape)) or "scalar")
+            told.add(value)
+        scene.add(edge)
     return scene
 
 
@@ -278,5 +284,5 @@ def _edge(
     if weighed:
         width, colour, dashed, data = weighed
         told, halo = (f"‖∇‖ {float(data['norm']):.3g}", *told), theme.bright if "strongest" in data else ""
-        return Edge(name, source, target, corners, colour, width, dashed, "source", False, halo, told, data, layout)
+        return Edge(name, source, target, corners, colour, width, dashed, "source", False, halo, "", told, data, layout)
     return Edge(name, source, target, corners, colour, width, dashed, open=True, told=told, layout=layout)

@@ -38,8 +38,8 @@ class Picture:
 
     @property
     def nodes(self) -> int:
-        """How many nodes it has."""
-        return len(self.scene.nodes)
+        """How many nodes it has; words above them do not count."""
+        return sum(node.shape != "text" for node in self.scene.nodes.values())
 
     @cached_property
     def source(self) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from viz.scene import Box, Place
 
-GAP, ROW, HEIGHT = 30, 46, 30  # points: between columns, from row to row, of a node
+GAP, ROW, HEIGHT = 36, 46, 30  # points: between columns, from row to row, of a node
 BETWEEN, BAR = 44, 20  # between blocks; the height of a bar
 PADDING, CAPTION = 10, 24  # of a cluster's frame
 

@@ -69,7 +69,10 @@ class Unrolled:
     @property
     def name(self) -> str:
         """What the cell is called."""
-        return brief(type(self.chain.cell).__name__.removesuffix("Cell"))
+        cell: object = self.chain.cell
+        inner = getattr(cell, "cell", None)  # a wrapper's
+        names = [type(part).__name__.removesuffix("Cell") for part in (cell, inner) if isinstance(part, nn.Cell)]
+        return brief(f"{names[0]}({names[1]})" if len(names) > 1 else names[0])
 
     @property
     def has_gradient(self) -> bool:

@@ -94,6 +94,7 @@ class Edge:
     head: Literal["source", "target"] = "target"
     open: bool = False  # the arrowhead of a value; a gradient's is filled
     halo: Colour = ""  # of a bright ground under the line
+    label: str = ""  # small, where the line begins
     told: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
     layout: Mapping[str, str] = field(default_factory=dict)  # hints for ``dot``

@@ -18,6 +18,7 @@ from viz.style import number_of_points as _n
 
 MARGIN = 20  # points around everything
 DASH = "7 5"
+LABEL = 7  # the size of an edge's label
 LEAST = 0.4  # of its natural size; a page that is narrower than that scrolls
 
 
@@ -98,9 +99,13 @@ class _Writer:
         yield f'<path fill="none" d="{self.path(way)}" {look}/>'
         corners = " ".join([_pair(self.at(corner)) for corner in head(points, length, half)])
         if edge.open:
-            yield f'<polyline points="{corners}" fill="none" stroke="{edge.colour}"/></g>'
+            yield f'<polyline points="{corners}" fill="none" stroke="{edge.colour}"/>'
         else:
-            yield f'<polygon points="{corners}" fill="{edge.colour}"/></g>'
+            yield f'<polygon points="{corners}" fill="{edge.colour}"/>'
+        if edge.label:
+            x, y = edge.corners[0]
+            yield self.text((Span(edge.label, LABEL, self.theme.quiet),), self.at((x + 3, y + 4.5)), "start")
+        yield "</g>"
 
     def curve(self, curve: Curve) -> str:
         """A line that is no edge."""

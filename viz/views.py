@@ -14,7 +14,7 @@ from tinygrad_lstm.errors import ArgumentError, DtypeError
 from viz.chains import View, chains_drawn, check, find, story
 from viz.fold import Fold
 from viz.names import Names
-from viz.opfold import add_legend, close_runs, weighing
+from viz.opfold import GUIDE, add_header, close_runs, routes_in_graph, swept_words, weighing
 from viz.opview import closed_scopes, op_view
 from viz.paint import Gradients, Paint, Strongest
 from viz.picture import Picture
@@ -111,14 +111,10 @@ def gradient_paths(
             flows = flows_of(loss, found)
             path = None if strongest is None else _strongest(loss, strongest, found[0].graph)
             paints = [Gradients(each, colours, flow, path) for each, flow in zip(found, flows, strict=True)]
-            return chains_drawn(paints, trajectory, view, fold, colours, chain, flows)
+            return _pointing(chains_drawn(paints, trajectory, view, fold, colours, chain, flows), path)
     graph = tg.graph_of([loss, *tensors_in(trajectory)])
     path = None if strongest is None else _strongest(loss, strongest, graph)
-    weigh = weighing(graph, sweep(loss, graph).edges, colours, path.edges if path else ())
-    picture = graph_drawn(graph, colours, depth, closed, fold, note, weigh)
-    title = f"Where the gradient of L flows: {_size(graph)}"
-    add_legend(picture.scene, title)
-    return replace(picture, title=title)
+    return _pointing(paths_in_graph(loss, graph, colours, depth, closed, fold, note, path), path)
 
 
 def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int | None = None) -> str:
@@ -143,19 +139,37 @@ def _strongest(loss: tg.Tensor, tensor: tg.Tensor, graph: tg.Graph) -> Strongest
     return Strongest(keys, f"strongest single path to {name}, gains multiplied {number(found.strength)}")
 
 
+def _pointing(picture: Picture, path: Strongest | None) -> Picture:
+    """The picture, whose words tell of the path that it points out as well."""
+    return picture if path is None else replace(picture, description=f"{picture.description} There is the {path.told}.")
+
+
 # Graphs
 
 
 def graph_drawn(
-    graph: tg.Graph, theme: Theme, depth: int | None, collapse: tuple[str, ...], fold: Fold, note: str = "",
-    weigh: Any = None,
-) -> Picture:  # fmt: skip
+    graph: tg.Graph, theme: Theme, depth: int | None, collapse: tuple[str, ...], fold: Fold, note: str = ""
+) -> Picture:
     """The op view of a graph."""
-    boxes, folded_steps = close_runs(graph, closed_scopes(graph, depth, collapse), fold)
-    title = f"Computation graph: {_size(graph)}"
-    if folded_steps:
-        note = f"{note} Folded, since they compute the same: {folded_steps}.".strip()
-    return Picture(op_view(graph, theme, boxes, weigh), title, " ".join(filter(None, [_inventory(graph), note])))
+    boxes, hidden = close_runs(graph, closed_scopes(graph, depth, collapse), fold)
+    note = " ".join(filter(None, [note, hidden]))
+    scene, title = op_view(graph, theme, boxes), f"Computation graph: {_size(graph)}"
+    if note:
+        add_header(scene, title, f"Values run left to right. {note}")
+    return Picture(scene, title, " ".join(filter(None, [_inventory(graph), note])))
+
+
+def paths_in_graph(
+    loss: tg.Tensor, graph: tg.Graph, theme: Theme, depth: int | None = None, collapse: tuple[str, ...] = (),
+    fold: Fold = None, note: str = "", path: Strongest | None = None,
+) -> Picture:  # fmt: skip
+    """The op view of a graph, every line as wide as the gradient along it."""
+    boxes, hidden = close_runs(graph, closed_scopes(graph, depth, collapse), fold)
+    note, swept = " ".join(filter(None, [note, hidden])), sweep(loss, graph)
+    scene = op_view(graph, theme, boxes, weighing(graph, swept.edges, theme, path.edges if path else ()))
+    title = f"Where the gradient of L flows: {_size(graph)}"
+    add_header(scene, title, " ".join(filter(None, [GUIDE, note])), routes_in_graph(theme))
+    return Picture(scene, title, " ".join(filter(None, [_inventory(graph), swept_words(graph, swept), note])))
 
 
 def _names(collapse: Iterable[str]) -> tuple[str, ...]:
