@@ -13,8 +13,9 @@ from typing import TypeAlias
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.graph import GraphEdge
+from viz.outside import named_weights, outside
 from viz.own import own_template
-from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, NoCellViewError, NothingRecordedError, Part, Unrolled, Value
+from viz.roles import WEIGHTS, Line, NoCellViewError, NothingRecordedError, Part, Unrolled, Value
 from viz.templates import TEMPLATES, Template, with_masks
 
 Begins: TypeAlias = Callable[[GraphEdge], Part | None]  # what an edge reads of a step's beginning
@@ -46,10 +47,9 @@ class _Finder:
 
     def __init__(self, graph: tg.Graph, chain: nn.Chain, template: Template | None) -> None:
         self.graph, self.chain, self.own = graph, chain, template is None
-        self.parameters = {graph.id_of(p): name for name, p in chain.cell.named_parameters() if p in graph}
+        self.parameters = named_weights(graph, chain.cell)
         self.lines: dict[tuple[Part, Part], list[GraphEdge]] = {}
         self.parts: dict[Part, list[int]] = {}
-        self.elsewhere: dict[Part, None] = {}  # in the order in which they are found
         self.structure: dict[int, object] = {}
         self.cut: set[int] = set()  # constants that were cut off from what made them
         self.cuts: dict[Part, None] = {}
@@ -70,12 +70,17 @@ class _Finder:
         """All of it."""
         for step in self.ordered:
             self._take_step(step)
-        self._take_outside(above)
+        made_in = self.template.made_in
+        states = {self._value(step.named[name]): (name, step.t) for step in self.ordered for name in made_in}
+        states |= {(vertex, 0): (made_in[name], t) for (name, t), vertex in self.held.items()}
+        where = {vertex: part for part, vertices in self.parts.items() for vertex in vertices}
+        lines, elsewhere = outside(self.graph, states, where, above)
+        self.lines |= lines
         return Unrolled(
             template=self.template, chain=self.chain, graph=self.graph, parameters=self.parameters,
             lines=tuple(Line(source, target, tuple(edges)) for (source, target), edges in self.lines.items()),
             parts={part: tuple(vertices) for part, vertices in self.parts.items()},
-            elsewhere=tuple(self.elsewhere), cuts=tuple(self.cuts), structure=self.structure,
+            elsewhere=elsewhere, cuts=tuple(self.cuts), structure=self.structure,
             masked=frozenset(t for _, t in self.held),
         )  # fmt: skip
 
@@ -269,33 +274,6 @@ class _Finder:
             found = self.graph.vertices[vertex]
             raise NoCellViewError(f"no place for the {found.op} at {found.place} in step t={t}")
         return role
-
-    def _take_outside(self, above: Iterable[nn.Chain]) -> None:
-        """The lines from the states to whatever outside the chain reads them: the next layer, or the loss."""
-        made_in = self.template.made_in
-        states = {self._value(step.named[name]): (name, step.t) for step in self.ordered for name in made_in}
-        states |= {(vertex, 0): (made_in[name], t) for (name, t), vertex in self.held.items()}
-        where = {vertex: part for part, vertices in self.parts.items() for vertex in vertices}
-        feeding = self._feeding(above, where)
-        for edge in self.graph.edges:
-            if edge.source in where and edge.target not in where:
-                part = states.get((edge.source, edge.index))
-                if part is None:
-                    self.elsewhere[where[edge.source]] = None
-                else:
-                    outside = ABOVE if edge.target in feeding else OUTSIDE
-                    self.lines.setdefault((part, (outside, part[1])), []).append(edge)
-
-    def _feeding(self, above: Iterable[nn.Chain], where: Mapping[int, Part]) -> set[int]:
-        """The vertices on the way from this chain to the inputs of those above."""
-        feeding: set[int] = set()
-        waiting = [self.graph.id_of(step.named["x"]) for chain in above for step in chain.steps if "x" in step.named]
-        while waiting:
-            vertex = waiting.pop()
-            if vertex not in feeding and vertex not in where:
-                feeding.add(vertex)
-                waiting += [edge.source for edge in self.into.get(vertex, ())]
-        return feeding
 
 
 def _read(begin: Part | None, role: Mapping[int, str], edge: GraphEdge) -> str:

@@ -72,5 +72,5 @@ def words_of(unrolled: Unrolled, role: str, t: int) -> str:
     if words == "tanh":
         words = unrolled.graph.vertices[unrolled.parts[role, t][-1]].op if (role, t) in unrolled.parts else words
     if not any(name.startswith("b") for name in unrolled.parameters.values()):
-        words = words.replace(" + b", "")
+        words = words.replace(" + bₙ", "").replace(" + b", "")
     return words.replace("{t}", index(unrolled, t)).replace("{p}", index(unrolled, unrolled.before(t)))

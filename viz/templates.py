@@ -150,7 +150,7 @@ GRU = Template(
     bottom=-26,
     boxes={
         "x": Box(30, 34, "input"),
-        "zed": Box(66, 96, "product", "Wx{t} + b, Uh{p}", reads=_PREACTIVATION),
+        "zed": Box(66, 96, "product", "Wx{t} + b, Uh{p} + bₙ", reads=_PREACTIVATION),
         "z": Box(204, 236, "gate", note="keep"),
         "n": Box(204, 160, "candidate", note="new", reads=_reads("x r h-", "x r")),
         "reset": Box(204, 96, "op", "⊙", reads=_reads("r h-", "r")),

@@ -50,6 +50,9 @@ def draw(
     A graph of 3 vertices and 3 edges: 1 parameter, 2 operations (1 multiply, 1 sum).
     """
     _check_view(view)
+    _check_closed(view, depth, collapse)
+    if chain is not None and not isinstance(what, nn.Trajectory):
+        raise ArgumentError("chain names one of a trajectory's layers and directions; a tensor has none")
     colours = theme_named(theme)
     if view not in ("auto", "op") and not isinstance(what, nn.Trajectory):
         raise ArgumentError(f'the {view} view draws a trajectory, layer.unroll(x); view="op" draws any tensor')
@@ -98,6 +101,7 @@ def gradient_paths(
     'Where the gradient of L flows: one LSTM, two time steps'
     """
     _check_view(view)
+    _check_closed(view, depth, collapse)
     check(trajectory, loss)
     colours, closed, note = theme_named(theme), _names(collapse), ""
     if view != "op" and not (view == "auto" and (closed or depth is not None)):
@@ -179,6 +183,11 @@ def _names(collapse: Iterable[str]) -> tuple[str, ...]:
 def _check_view(view: str) -> None:
     if view not in VIEWS:
         raise ArgumentError(f"no view {view!r}; there are {', '.join(VIEWS)}")
+
+
+def _check_closed(view: str, depth: int | None, collapse: Iterable[str]) -> None:
+    if view in ("cell", "strip", "rolled") and (depth is not None or collapse):
+        raise ArgumentError(f"depth and collapse close modules of the op view; the {view} view has none to close")
 
 
 def tensors_in(what: Any) -> Iterator[tg.Tensor]:

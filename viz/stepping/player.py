@@ -70,7 +70,8 @@ def player(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, *, chain: i
 
     >>> x = tg.tensor(3.0, requires_grad=True)
     >>> print(player(x * x + x))
-    A graph of 3 vertices and 4 edges: ... Its norm at the leaves: a leaf 7.00. Played in 3 steps forward and 3 backward.
+    A graph of 3 vertices and 4 edges: ... Its norm at the leaves: a leaf 7.00.
+    Played in 3 steps forward and 3 backward.
     """
     _check(loss, trajectory)
     figure = _figure(loss, trajectory, chain)
