@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
+from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, GradError, MissingExtraError, ShapeError, TinygradError
 from tinygrad_lstm.nn import GRU, LSTM, RNN, Trajectory
 from tinygrad_lstm.training import BeltShare, Update
@@ -460,6 +461,65 @@ def test_the_eigenvalues_of_each_gate(kind: str, gates: str | None) -> None:
     assert len(blocks) == len(U.data) // H
     assert len({marks.get_marker() for marks in blocks}) == len(blocks)
     assert ax.get_aspect() == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "gates"),
+    [
+        (nn.LSTMCell, ["f", "i", "o", "C̃"]),
+        (nn.PeepholeLSTMCell, ["f", "i", "o", "C̃"]),
+        (nn.CandidateDropoutLSTMCell, ["f", "i", "o", "C̃"]),
+        (nn.CoupledLSTMCell, ["f", "o", "C̃"]),
+        (nn.GRUCell, ["r", "z", "n"]),
+        (nn.ResetBeforeGRUCell, ["r", "z", "n"]),
+        (nn.MGUCell, ["f", "n"]),
+        (nn.RNNCell, ["U"]),
+    ],
+)
+def test_a_cell_names_its_gates_by_itself(cell: type[nn.Cell], gates: list[str]) -> None:
+    one: Any = cell(D, H).astype(float)
+    before = {name: parameter.data.copy() for name, parameter in one.named_parameters()}
+    with tg.no_grad():
+        ax = plots.eigenvalues(one)
+    assert [word.split()[0] for word in words(ax)] == gates
+    for k, marks in enumerate(ax.get_lines()[1:]):
+        values = np.linalg.eigvals(one.U.data[k * H : (k + 1) * H])
+        np.testing.assert_array_equal(np.sort(np.asarray(marks.get_xdata())), np.sort(values.real))
+    assert all(np.array_equal(parameter.data, before[name]) for name, parameter in one.named_parameters())
+    assert all(parameter.grad is None for parameter in one.parameters())
+
+
+def test_a_cell_whose_gates_are_not_named_has_blocks() -> None:
+    assert words(plots.eigenvalues(HalfNamed(D, D)))[0].startswith("block 1")
+    assert words(plots.eigenvalues(nn.LayerNormGRUCell(D, H)))[0].startswith("block 1")  # the norm is of all rows
+    with pytest.raises(ArgumentError, match=r"a SeparateLSTMCell has no U; its matrices are W_f, U_f, .*: plot one of"):
+        plots.eigenvalues(nn.SeparateLSTMCell(D, H))
+    with pytest.raises(ShapeError, match="square blocks"):
+        plots.eigenvalues(nn.ProjectedLSTMCell(D, H, proj_size=2))
+
+
+def test_no_word_of_the_eigenvalues_is_cut() -> None:
+    ax = plots.eigenvalues(nn.LSTMCell(D, 16))
+    figure: Any = ax.get_figure()
+    figure.draw_without_rendering()
+    whole = figure.bbox
+    legend: Any = ax.get_legend()
+    for text in (*legend.get_texts(), ax.xaxis.label, ax.yaxis.label):
+        box = text.get_window_extent()
+        assert whole.x0 <= box.x0 < box.x1 <= whole.x1
+        assert whole.y0 <= box.y0 < box.y1 <= whole.y1
+
+
+@pytest.mark.parametrize("lives", [[1.2, 1.4, 1.7], [2.0], [0.3, 7.0, 4000.0]])
+def test_the_steps_of_half_lives_are_plain_numbers(lives: list[float]) -> None:
+    ax = plots.half_lives({"f": lives})
+    ax.figure.draw_without_rendering()
+    low, high = ax.get_xlim()
+    assert low < min(lives) <= max(lives) < high
+    ticks = [tick.get_text() for tick in ax.get_xticklabels() if low <= tick.get_position()[0] <= high]
+    assert len(ticks) >= 2
+    assert all(str(float(tick)).strip("0.")[:1] in "125" for tick in ticks)
+    assert not [tick for tick in ax.get_xticklabels(minor=True) if tick.get_text()]
 
 
 @pytest.mark.parametrize(

@@ -7,34 +7,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import tinygrad_lstm as tg
+from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.paths import Horizon
 from viz.plots.canvas import Array, array_of, keyed, looks, on, said
-from viz.style import ThemeName, counted, number, theme_named
+from viz.style import ThemeName, counted, letter, number, theme_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 def eigenvalues(
-    U: Any, gates: Sequence[str] | None = None, *, ax: Axes | None = None, theme: ThemeName = "light"
+    U: nn.Cell | Any, gates: Sequence[str] | None = None, *, ax: Axes | None = None, theme: ThemeName = "light"
 ) -> Axes:
     """The eigenvalues of the recurrent weights in the complex plane, with the unit circle: a mark for each.
 
-    ``U`` (nH, H), as a cell stores it, or one array. Of stacked gates every block (H, H) has marks of its own;
-    ``gates`` names them from top to bottom: "fiog" for an LSTM, "rzn" for a GRU. In the legend ρ = max |λ|: in a linear
-    recurrence, h' = U h, what lies inside the circle fades and what lies outside grows. (In a gated cell it is the
-    gates that decide; an orthogonal U, all on the circle, is how every cell starts.)
+    ``U`` is a cell, or its recurrent weights: an array (nH, H), in which every block (H, H) has marks of its own. The
+    blocks of a cell are called after the gates that they lead to; those of an array as ``gates`` says, from top to
+    bottom. In the legend ρ = max |λ|: in a linear recurrence, h' = U h, what lies inside the circle fades and what lies
+    outside grows. (In a gated cell it is the gates that decide; an orthogonal U, all on the circle, is how every cell
+    starts.)
 
     Raises ShapeError for what is no stack of square matrices, as of a ProjectedLSTMCell, and for another number of
-    gates; ArgumentError for values that are not finite.
+    gates; ArgumentError for values that are not finite, and for a cell without a U.
 
     >>> import tinygrad_lstm as tg
     >>> tg.manual_seed(0)
-    >>> ax = eigenvalues(tg.nn.GRUCell(2, 8).U, "rzn")
+    >>> ax = eigenvalues(tg.nn.GRUCell(2, 8))
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['r  ρ 1.00', 'z  ρ 1.00', 'n  ρ 1.00']
     """
+    if isinstance(U, nn.Cell):
+        gates, U = gates or gates_of(U), weights_of(U)
     array = array_of(U)
     H = array.shape[-1] if array.ndim == 2 else 0
     blocks = len(array) // H if H else 0
@@ -44,7 +49,7 @@ def eigenvalues(
     if not np.isfinite(array).all():
         raise ArgumentError("U has values that are not finite, and so no eigenvalues")
     names = gates or (["U"] if blocks == 1 else [f"block {k + 1}" for k in range(blocks)])
-    ax = on(ax, theme, 4.8, 4.6)
+    ax = on(ax, theme, 5.8, 4.4)
     angle = np.linspace(0, 2 * np.pi, 200)
     ax.plot(np.cos(angle), np.sin(angle), color=theme_named(theme).quiet, linewidth=0.8, linestyle=(0, (4, 3)))
     for name, block, look in zip(names, np.split(array, blocks), looks(theme), strict=False):
@@ -56,8 +61,30 @@ def eigenvalues(
     ax.set_aspect("equal", adjustable="datalim")
     ax.set_xlabel("Re λ")
     ax.set_ylabel("Im λ")
-    keyed(ax, theme, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, handletextpad=0.2, columnspacing=1.2)
+    keyed(ax, theme, loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.2)
     return ax
+
+
+def weights_of(cell: nn.Cell) -> nn.Parameter:
+    """The recurrent weights of a cell, of all gates in one."""
+    U = getattr(cell, "U", None)
+    if not isinstance(U, nn.Parameter):
+        there = ", ".join(name for name, one in cell.named_parameters() if one.ndim == 2) or "none"
+        raise ArgumentError(f"a {type(cell).__name__} has no U; its matrices are {there}: plot one of those")
+    return U
+
+
+def gates_of(cell: nn.Cell) -> list[str] | None:
+    """Which gates the blocks of U lead to, from top to bottom, as one step shows it; None where it does not."""
+    U = weights_of(cell)
+    with tg.enable_grad():
+        state = cell(np.zeros((1, cell.input_size), U.dtype))
+        loss = sum(part.sum() for part in (state if isinstance(state, tuple) else (state,)))
+        (use, *_) = tg.paths.ledger(loss, U).uses
+    rows = {name: range(*part.indices(len(U))) for name, part in use.gates}
+    if len(rows) < 2 or sum(map(len, rows.values())) != len(U) or len({len(part) for part in rows.values()}) > 1:
+        return None
+    return [letter(name, {"f", "o", "g"} <= set(rows)) for name in sorted(rows, key=lambda name: rows[name].start)]
 
 
 def half_lives(runs: Mapping[str, Horizon | Any], *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
@@ -94,15 +121,30 @@ def half_lives(runs: Mapping[str, Horizon | Any], *, ax: Axes | None = None, the
             marker=look.marker, markersize=4,
             label="\n   ".join([f"{name}: median {number(float(np.median(order)))} steps", *notes]),
         )  # fmt: skip
-    if not any(((lives > 0) & np.isfinite(lives)).any() for lives in found.values()):
+    every = np.concatenate([*found.values()])
+    every = every[(every > 0) & np.isfinite(every)]
+    if every.size:
+        decades(ax, every.min(), every.max())
+    else:
         said(ax, "no half-life between never and at once", theme)
     ax.set_xlabel("half-life in steps")
     ax.set_ylabel("units with at least that half-life")
     ax.set_ylim(0, 1.05)
-    ax.xaxis.set_major_formatter(lambda steps, _: f"{steps:g}")
     ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     keyed(ax, theme, loc="best")
     return ax
+
+
+def decades(ax: Axes, low: float, high: float) -> None:
+    """1, 2, 5, 10, 20, ... steps on a logarithmic axis around these, which begins and ends at one of them."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)) - 1, np.ceil(np.log10(high)) + 2)
+    marks = np.outer(powers, (1, 2, 5) if high < 1e4 * low else (1,)).ravel()
+    ax.set_xlim(marks[marks < 0.97 * low].max(), marks[marks > 1.03 * high].min())
+    ax.xaxis.set_major_locator(FixedLocator(marks.tolist()))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(lambda steps, _: f"{steps:g}")
 
 
 def lives_of(name: str, run: Horizon | Any) -> Array:
