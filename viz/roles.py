@@ -121,10 +121,6 @@ class Unrolled:
             return [part]
         return [(name, u) for u in (self.order if t else [self.start, *self.order[:-1]])]
 
-    def crossings(self) -> set[EdgeKey]:
-        """The edges on which a previous state is read by a gate or a candidate."""
-        return {(edge.target, edge.position) for line in self.lines if line.crosses for edge in line.edges}
-
     def part_of(self) -> dict[int, Part]:
         """The box that each vertex is in."""
         return {vertex: part for part, vertices in self.parts.items() for vertex in vertices}
