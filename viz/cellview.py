@@ -107,7 +107,8 @@ def draw_band(band: Band) -> None:
     if band.caption:
         words = Span(band.caption, 13, band.theme.quiet, bold=True)
         x = band.across(-62) if not band.mirrored else band.columns.right + 46
-        band.scene.add(Node(f"{band.prefix}layer", (x, band.top - 16), (120, 18), ((words,),), shape="text"))
+        y = band.top + (34 if unrolled.rolled else -16)  # of a rolled cell the states come back below it
+        band.scene.add(Node(f"{band.prefix}layer", (x, y), (120, 18), ((words,),), shape="text"))
 
 
 # Parts of a step

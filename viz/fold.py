@@ -149,24 +149,24 @@ def strip_template(template: Template) -> Template:
     """Of each step two pills, one above the other, and between them a box."""
     names = [template.belt_state, *(name for name in template.made_in if name != template.belt_state)]
     heights = {name: 250.0 if not k else 132.0 - 72 * k for k, name in enumerate(names)}
-    boxes = {"cell": Box(46, 155 if len(names) > 1 else 130, "cell", "gates" if template.belt else "U", wide=52)}
-    boxes |= {name: Box(46, y, "state", wide=62) for name, y in heights.items()}
+    boxes = {"cell": Box(49, 155 if len(names) > 1 else 130, "cell", "gates" if template.belt else "U", wide=52)}
+    boxes |= {name: Box(49, y, "state", wide=62) for name, y in heights.items()}
     ways: dict[tuple[str, str], tuple[Place, ...]] = {
-        (one, other): ((86, heights[one] - 10), (86, heights[other] + 10))
+        (one, other): ((90, heights[one] - 10), (90, heights[other] + 10))
         for one in names for other in names if one != other
     }  # fmt: skip
     gates = boxes["cell"].y
     for k, (name, y) in enumerate(heights.items()):  # beside the line that comes the other way
         side = 1 if y > gates else -1
-        ways[name, "cell"] = (62, y - 26 * side), (62, gates + 26 * side)
+        ways[name, "cell"] = (65, y - 26 * side), (65, gates + 26 * side)
         if k > 1:
-            ways["cell", name] = (92, gates - 14), (92, y)
-    ways |= {("weights", "cell"): ((12, gates),), ("weights", names[0]): ((92, heights[names[0]] - 16),)}
+            ways["cell", name] = (96, gates - 14), (96, y)
+    ways |= {("weights", "cell"): ((11, gates),), ("weights", names[0]): ((96, heights[names[0]] - 16),)}
     return replace(
-        template, pitch=114, top=312, bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 96, boxes=boxes,
+        template, pitch=118, top=312, bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 96, boxes=boxes,
         made_in={name: name for name in names},
         belt=(template.belt_state,) if template.belt else (), derivative="",
-        ways=ways, asides={name: (70 if y < gates else 24, y - 36) for name, y in heights.items()},
+        ways=ways, asides={name: (73 if y < gates else 27, y - 36) for name, y in heights.items()},
     )  # fmt: skip
 
 

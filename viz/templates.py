@@ -173,7 +173,10 @@ GRU = Template(
 
 RESET_BEFORE = sibling(
     GRU,
-    {"reset": Box(204, 96, "op", "⊙ U", reads=_reads("r h-", "r"))},
+    {
+        "zed": Box(66, 96, "product", "Wx{t} + b, Uh{p}", reads=_PREACTIVATION),
+        "reset": Box(204, 96, "op", "⊙ U", reads=_reads("r h-", "r")),
+    },
     ways={("h-", "reset"): ((-26, 262), (142, 262), (142, 118))},
 )
 
