@@ -193,7 +193,7 @@ def _split(band: Band, t: int) -> None:
     theme, first = band.theme, t == band.unrolled.order[0]
     x, y = band.place(split.state, t)
     wide, high = 64.0, y + 28
-    if split.told:
+    if split.finite:
         left = x - wide / 2
         for name, hue, part in (("carried", theme.carried, split.carried), ("gated", theme.gated, split.gated)):
             width = round(wide * min(max(part, 0), 1), 1)  # to what is written, so that the two just meet
@@ -207,7 +207,7 @@ def _split(band: Band, t: int) -> None:
         return
     state = band.sign(split.state, t)
     ways = ("along C", "along h") if band.template.is_lstm else ("carried", "through the gates")
-    if split.told:
+    if split.finite:
         row = [Span(f"∂L/∂{state}:\u00a0", 12, theme.quiet)]
         for k, (hue, part) in enumerate(((theme.carried, split.carried), (theme.gated, split.gated))):
             row += [Span(percent(part), 12, theme.spoken(hue), bold=True), Span(f"\u00a0{ways[k]}", 12, theme.quiet)]

@@ -35,7 +35,7 @@ CAPTION, APART = 30, 34  # points: the line with a run's name, and from one run 
 
 
 @dataclass(frozen=True)
-class Run:
+class Trial:
     """One of the runs: what it is called, safely, and the gradient in each of its chains."""
 
     name: str
@@ -129,9 +129,9 @@ def check_view(view: str) -> None:
         raise ArgumentError(f'view is "auto", "cell", "strip" or "rolled", not {view!r}{also}')
 
 
-def runs_of(runs: Iterable[tuple[object, object]]) -> list[Run]:
+def runs_of(runs: Iterable[tuple[object, object]]) -> list[Trial]:
     """The runs with their gradients, each under an id of its own; errors name the run that they are about."""
-    found: list[Run] = []
+    found: list[Trial] = []
     for k, (given, pair) in enumerate(runs, start=1):
         name = printable(brief(str(given))).strip() or f"run {k}"
         if not isinstance(pair, tuple | list) or len(pair) != 2:
@@ -141,7 +141,7 @@ def runs_of(runs: Iterable[tuple[object, object]]) -> list[Run]:
             flows = flows_of(loss, find(trajectory, None, loss))
         except TinygradError as error:
             raise type(error)(f"run {name!r}: {error}") from None
-        found.append(Run(name, _safe(name, {run.id for run in found}), trajectory, flows))
+        found.append(Trial(name, _safe(name, {run.id for run in found}), trajectory, flows))
     return found
 
 
@@ -156,9 +156,9 @@ def _safe(name: str, taken: set[str]) -> str:
     return next(one for k in range(1, len(taken) + 2) if (one := word if k == 1 else f"{word}_{k}") not in taken)
 
 
-def arrangements(runs: Sequence[Run], view: View, fold: Fold) -> dict[str, Arrangement]:
+def arrangements(runs: Sequence[Trial], view: View, fold: Fold) -> dict[str, Arrangement]:
     """How each run is drawn: all in one view, and those of as many steps with the same steps folded."""
-    by_length: dict[int, list[Run]] = {}
+    by_length: dict[int, list[Trial]] = {}
     for run in runs:
         by_length.setdefault(run.top.unrolled.last, []).append(run)
 
@@ -173,7 +173,7 @@ def arrangements(runs: Sequence[Run], view: View, fold: Fold) -> dict[str, Arran
     return decided("strip") if any(how.view == "strip" for how in hows.values()) else hows
 
 
-def _layers(run: Run, how: Arrangement, theme: Theme) -> list[Layer]:
+def _layers(run: Trial, how: Arrangement, theme: Theme) -> list[Layer]:
     return layers_of([Gradients(flow.unrolled, theme, flow) for flow in run.flows], run.trajectory, how)
 
 
@@ -221,17 +221,17 @@ def left_over(norms: Mapping[int, float], order: Sequence[int]) -> str:
     return percent(part) if part >= 0.0995 else f"{100 * part:.2g}%" if part < 0.01 else f"{100 * part:.1f}%"
 
 
-def _states(run: Run) -> list[str]:
+def _states(run: Trial) -> list[str]:
     """The states of a run, that of the belt first."""
     template = run.top.unrolled.template
     return [template.belt_state, *(name for name in template.made_in if name != template.belt_state)]
 
 
-def _letter(run: Run, name: str) -> str:
+def _letter(run: Trial, name: str) -> str:
     return letter(name, run.top.unrolled.template.is_lstm)
 
 
-def _caption(scene: Scene, run: Run, y: float) -> None:
+def _caption(scene: Scene, run: Trial, y: float) -> None:
     """The name of a run above it, and what is left of its gradient."""
     order, quiet, words = run.top.unrolled.order, scene.theme.quiet, list[str]()
     for name in _states(run) if len(order) > 1 else []:
@@ -246,7 +246,7 @@ def _caption(scene: Scene, run: Run, y: float) -> None:
     scene.add(Node(f"{run.id}-name", (left + wide / 2, y), (wide, CAPTION - 4), (row,), shape="text", left=True))
 
 
-def _series(run: Run, k: int) -> list[Series]:
+def _series(run: Trial, k: int) -> list[Series]:
     """The norms of a run's states, to be plotted as one of the runs."""
     names, order = _states(run), run.top.unrolled.order
     found = []
@@ -259,7 +259,7 @@ def _series(run: Run, k: int) -> list[Series]:
     return found
 
 
-def _legend(runs: Sequence[Run], theme: Theme) -> list[Sequence[Entry]]:
+def _legend(runs: Sequence[Trial], theme: Theme) -> list[Sequence[Entry]]:
     """One legend for all cells."""
     belts = [run for run in runs if run.top.unrolled.template.belt]
     ways = [Entry("carried along the belt: only × its gate", theme.carried, 4)] if belts else []
@@ -272,7 +272,7 @@ def _legend(runs: Sequence[Run], theme: Theme) -> list[Sequence[Entry]]:
     return [ways, [*scale(theme), Entry(WIDE, theme.ink, 0)]]
 
 
-def _described(runs: Sequence[Run]) -> str:
+def _described(runs: Sequence[Trial]) -> str:
     """The story of all runs, after a sentence that compares them."""
     names = listed([run.name for run in runs])
     counted = (

@@ -88,7 +88,7 @@ def _split(flow: Flow) -> str:
     split, template = flow.split, flow.unrolled.template
     assert split is not None
     state = f"∂L/∂{sign(flow.unrolled, split.state, split.t)}"
-    if not split.told:
+    if not split.finite:
         return f"{state} is not finite, so no shares of it can be told."
     along, across = percent(split.carried), percent(split.gated)
     way = "along C, from step to step only times f" if template.is_lstm else "from h to h, only scaled"

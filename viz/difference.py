@@ -14,7 +14,7 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError
 from viz.cellview import cell_view
 from viz.chains import View, arranged, layers_of, title_of
-from viz.compare import Run, check_view, runs_of, stretched
+from viz.compare import Trial, check_view, runs_of, stretched
 from viz.fold import LONGEST, Fold
 from viz.header import Entry
 from viz.hover import in_words, told_line
@@ -88,7 +88,7 @@ def _names(names: Sequence[str]) -> tuple[str, str]:
     return first, second
 
 
-def _check_same(one: Run, other: Run) -> None:
+def _check_same(one: Trial, other: Trial) -> None:
     """ArgumentError where two runs do not compute the same, with the first thing that differs."""
     whats = [title_of(run.top.unrolled, run.trajectory, None) for run in (one, other)]
     said = f"{one.name!r} is {whats[0]}, {other.name!r} is {whats[1]}"

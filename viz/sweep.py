@@ -120,7 +120,7 @@ class Split:
         return 1 - self.carried
 
     @property
-    def told(self) -> bool:
+    def finite(self) -> bool:
         """Whether there are shares to tell: of a gradient that is not finite there are none."""
         return math.isfinite(self.carried)
 
