@@ -1,26 +1,35 @@
 """Draw every view for every cell into one folder with an index page: python docs/gallery.py [folder]
 
-Random weights, seed 0; a loss on the last h, unless a picture says otherwise. ``make gallery`` runs it.
+Random weights, seed 0; a loss on the last h, unless a picture says otherwise. ``make gallery`` runs it. How a card is
+drawn, and the page, are in gallery_cards.py.
 """
 
 from __future__ import annotations
 
+import copy
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
-from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from gallery_cards import Card, Section, picture, play, plot, show
 
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn
+from tinygrad_lstm.data import Vocabulary, adding_problem
+from tinygrad_lstm.training import AddingModel, CharModel, Fit, baselines, belt_shares, learn_to_add
 from viz import plots
 
-CELLS: dict[str, Callable[[], nn.Module]] = {
+THREE: dict[str, Callable[[], nn.Module]] = {
     "LSTM": lambda: nn.LSTM(3, 4),
+    "GRU": lambda: nn.GRU(3, 4),
+    "RNN": lambda: nn.RNN(3, 4),
+}
+CELLS: dict[str, Callable[[], nn.Module]] = {
+    **THREE,
     "SeparateLSTM": lambda: nn.LSTM(3, 4, cell=nn.SeparateLSTMCell),
     "PeepholeLSTM": lambda: nn.LSTM(3, 4, cell=nn.PeepholeLSTMCell),
     "CoupledLSTM": lambda: nn.LSTM(3, 4, cell=nn.CoupledLSTMCell),
@@ -28,12 +37,18 @@ CELLS: dict[str, Callable[[], nn.Module]] = {
     "LayerNormLSTM": lambda: nn.LSTM(3, 4, cell=nn.LayerNormLSTMCell),
     "ClippedLSTM": lambda: nn.LSTM(3, 4, cell=partial(nn.ClippedLSTMCell, clip=3.0)),
     "CandidateDropoutLSTM": lambda: nn.LSTM(3, 4, cell=nn.CandidateDropoutLSTMCell),
-    "GRU": lambda: nn.GRU(3, 4),
     "ResetBeforeGRU": lambda: nn.GRU(3, 4, cell=nn.ResetBeforeGRUCell),
     "LayerNormGRU": lambda: nn.GRU(3, 4, cell=nn.LayerNormGRUCell),
-    "RNN": lambda: nn.RNN(3, 4),
     "MGU, which has no template": lambda: nn.GRU(3, 4, cell=nn.MGUCell),
     "a cell of your own": lambda: nn.RNN(3, 4, cell=LeakyCell),
+}
+WRAPPED: dict[str, Callable[[], nn.Module]] = {
+    "Zoneout": lambda: nn.LSTM(3, 4, cell=lambda *a, **k: nn.Zoneout(nn.LSTMCell(*a, **k), c=0.5, h=0.05)),
+    "WeightDrop": lambda: nn.LSTM(3, 4, cell=lambda *a, **k: nn.WeightDrop(nn.LSTMCell(*a, **k), 0.5)),
+    "RecurrentDropout": lambda: nn.LSTM(3, 4, cell=lambda *a, **k: nn.RecurrentDropout(nn.LSTMCell(*a, **k), 0.3)),
+    "LockedDropout between two layers": lambda: nn.LSTM(3, 4, num_layers=2, dropout=nn.LockedDropout(0.3)),
+    "MinGRU": lambda: nn.MinGRU(3, 4),
+    "MinLSTM": lambda: nn.MinLSTM(3, 4),
 }
 
 
@@ -54,16 +69,17 @@ class LeakyCell(nn.Cell):
         return h
 
 
-class Shown(NamedTuple):
-    """A picture or a plot of the gallery."""
-
-    name: str
-    caption: str
-    save: Callable[[Path], Any]
-    suffix: str = ".svg"
-
-
 Run: TypeAlias = tuple[tg.Tensor, nn.Trajectory]
+
+
+def made(make: Callable[[], nn.Module], seed: int = 0) -> Any:
+    """A layer with the random weights of a seed."""
+    tg.manual_seed(seed)
+    layer = make()
+    for name, parameter in layer.named_parameters():
+        if name.split(".")[-1].startswith("p_"):
+            parameter.data = np.full(parameter.shape, 0.5, parameter.dtype)  # peepholes start at 0
+    return layer
 
 
 def run(layer: Any, T: int, every: bool = False, **options: Any) -> Run:
@@ -73,146 +89,122 @@ def run(layer: Any, T: int, every: bool = False, **options: Any) -> Run:
     return ((trajectory.output if every else trajectory.steps[-1].h) ** 2).sum(), trajectory
 
 
-def of_cell(name: str, make: Callable[[], nn.Module]) -> Iterator[Shown]:
-    """Every view of one cell."""
-    tg.manual_seed(0)
-    layer: Any = make()
-    for parameter_name, parameter in layer.named_parameters():
-        if parameter_name.split(".")[-1].startswith("p_"):
-            parameter.data = np.full(parameter.shape, 0.5, parameter.dtype)  # peepholes start at 0
-    short, middle, long = run(layer, 3), run(layer, 16), run(layer, 50)
-    yield picture(name, "the values' way", viz.draw(short[1], theme="auto"))
-    yield picture(name, "where the gradient goes", viz.gradient_paths(*short, theme="auto"))
-    yield picture(name, "50 steps, folded", viz.gradient_paths(*long, theme="auto"))
-    yield picture(name, "a strip of 16 steps", viz.gradient_paths(*middle, view="strip", fold=None, theme="auto"))
-    yield picture(name, "rolled", viz.gradient_paths(*middle, view="rolled", theme="auto"))
-    yield picture(name, "every operation", viz.gradient_paths(*short, view="op", theme="auto"))
-    yield picture(name, "every operation, 50 steps", viz.draw(long[0], theme="auto"))
+def neuron() -> tg.Tensor:
+    """(tanh(w x + b) - y)²: w x is read once, but w and b get their gradients through all of it."""
+    w, b = tg.tensor(0.8, requires_grad=True), tg.tensor(-0.1, requires_grad=True)
+    x, y = tg.tensor(1.5), tg.tensor(0.2)
+    tg.label(w=w, b=b, x=x, y=y)
+    return (tg.tanh(w * x + b) - y) ** 2
 
 
-def of_layers() -> Iterator[Shown]:
-    """Several layers, two directions, sequences of several lengths, history that is cut."""
-    stacked, both = run(nn.LSTM(3, 4, num_layers=2), 3), run(nn.LSTM(3, 4, bidirectional=True), 3, every=True)
-    yield picture("layers", "two layers", viz.gradient_paths(*stacked, theme="auto"))
-    yield picture("layers", "two directions", viz.gradient_paths(*both, theme="auto"))
-    deep = run(nn.GRU(3, 4, num_layers=2, bidirectional=True), 2, every=True)
-    yield picture("layers", "two layers, two directions", viz.gradient_paths(*deep, theme="auto"))
-    masked = run(nn.LSTM(3, 4), 4, every=True, lengths=[4, 2])
-    yield picture("layers", "lengths 4 and 2", viz.gradient_paths(*masked, theme="auto"))
-    layer = nn.LSTM(3, 4)
-    first = run(layer, 3)
-    state = tuple(part.detach() for part in first[1].state)
-    window = run(layer, 3, state=state)
-    yield picture("layers", "a window of truncated BPTT", viz.gradient_paths(*window, theme="auto"))
-    one = run(nn.LSTM(3, 4, num_layers=2), 3)
-    yield picture("layers", "one module collapsed", viz.draw(one[0], collapse=["layers.0"], theme="auto"))
+def of_players() -> Iterator[Card]:
+    """Pages that step through both passes."""
+    for name, make in THREE.items():
+        steps = run(made(make), 3)
+        yield play(name, viz.gradient_paths(*steps, theme="auto"), *steps)
+    yield play("one neuron, operation by operation", viz.draw(neuron(), theme="auto"), neuron())
 
 
-def of_gradients() -> Iterator[Shown]:
+def of_gradients() -> Iterator[Card]:
     """What else can be said of a gradient's way."""
-    layers = {name: make() for name, make in CELLS.items() if name in ("RNN", "GRU", "LSTM")}
-    runs = {name: run(layers[name], 12) for name in ("RNN", "GRU", "LSTM")}
-    loss, trajectory = short = run(layers["LSTM"], 3)
-    strongest = viz.gradient_paths(loss, trajectory, strongest=trajectory.steps[0].h, theme="auto")
-    yield picture("gradients", "the strongest path", strongest)
-    yield picture("gradients", "conserved flow", viz.flow(loss, trajectory, theme="auto"))
-    yield picture("gradients", "three cells on one scale", viz.compare(runs, view="cell", fold=None, theme="auto"))
-    tg.manual_seed(1)
-    other = run(nn.LSTM(3, 4), 3)
-    yield picture("gradients", "the difference of two runs", viz.difference(short, other, theme="auto"))
-    yield Shown("player", "step through it", viz.player(*short).save, ".html")
+    runs = {name: run(made(THREE[name]), 12) for name in ("RNN", "GRU", "LSTM")}
+    yield picture("three cells on one scale", viz.compare, runs, view="cell", fold=None)
+    loss, trajectory = run(made(THREE["LSTM"]), 3)
+    yield picture("the strongest path", viz.gradient_paths, loss, trajectory, strongest=trajectory.steps[0].h)
+    for name, make in THREE.items():
+        yield picture(f"conserved flow, {name}", viz.flow, *run(made(make), 3))
+    for name, make in THREE.items():
+        pair = run(made(make), 3), run(made(make, 1), 3)
+        yield picture(f"the difference of two random starts, {name}", viz.difference, *pair, names=("one", "other"))
 
 
-def of_plots() -> Iterator[Shown]:
-    """Plots of the same runs."""
+def of_training() -> Iterator[Card]:
+    """Before training and after it: an LSTM that learns to add two numbers, another that learns to read."""
+    tg.manual_seed(0)
+    model, T = AddingModel(16, fused=False), 30
+    x = adding_problem(T, 16, np.random.default_rng(1))[0].astype(np.float32)
+    before = copy.deepcopy(model)
+    learn_to_add(model, 700, T)
+    runs: dict[str, Run] = {}
+    for name, one in (("before", before), ("after", model)):
+        trajectory = one.lstm.unroll(x)
+        runs[name] = one.head(trajectory.output[-1]).sum(), trajectory
+    yield picture("learning to add: one scale", viz.compare, runs)
+    yield picture("learning to add: what changed", viz.difference, runs["before"], runs["after"])
+    shares = {name: belt_shares(one, x, range(T - 1))[0] for name, one in (("before", before), ("after", model))}
+    yield plot("learning to add: how much stays on the belt", plots.belt_shares, shares)
+    text = Path(__file__).read_text(encoding="utf-8")
+    vocabulary = Vocabulary(text)
+    numbers = vocabulary.encode(text)
+    train, held_out = numbers[:-2000], numbers[-2000:]
+    fit = Fit(CharModel(len(vocabulary), 32, 16), train, held_out, updates=120, measure_every=20, batch=16)
+    list(fit)
+    lines = {"unigram": baselines.unigram(train, held_out, len(vocabulary))}
+    yield plot("learning to read this script", plots.training_curve, fit.history, lines)
+
+
+def of_layers() -> Iterator[Card]:
+    """Several layers, two directions, sequences of several lengths, history that is cut."""
+    yield picture("two layers", viz.gradient_paths, *run(nn.LSTM(3, 4, num_layers=2), 3))
+    yield picture("two directions", viz.gradient_paths, *run(nn.LSTM(3, 4, bidirectional=True), 3, every=True))
+    deep = run(nn.GRU(3, 4, num_layers=2, bidirectional=True), 2, every=True)
+    yield picture("two layers, two directions", viz.gradient_paths, *deep)
+    yield picture("lengths 4 and 2", viz.gradient_paths, *run(nn.LSTM(3, 4), 4, every=True, lengths=[4, 2]))
+    layer = nn.LSTM(3, 4)
+    state = tuple(part.detach() for part in run(layer, 3)[1].state)
+    yield picture("a window of truncated BPTT", viz.gradient_paths, *run(layer, 3, state=state))
+    yield picture("one module collapsed", viz.draw, run(nn.LSTM(3, 4, num_layers=2), 3)[0], collapse=["layers.0"])
+
+
+def of_wrappers() -> Iterator[Card]:
+    """Cells around cells, and those whose gates see only x."""
+    for name, make in WRAPPED.items():
+        yield picture(name, viz.gradient_paths, *run(made(make), 3))
+    output, _ = made(lambda: nn.Residual(nn.GRU(3, 3)))(tg.randn(3, 2, 3))
+    yield picture("Residual around a GRU, every operation", viz.draw, (output[-1] ** 2).sum())
+
+
+def of_cell(make: Callable[[], nn.Module]) -> Iterator[Card]:
+    """Every view of one cell."""
+    layer = made(make)
+    short, middle, long = run(layer, 3), run(layer, 16), run(layer, 50)
+    yield picture("the values' way", viz.draw, short[1])
+    yield picture("where the gradient goes", viz.gradient_paths, *short)
+    yield picture("50 steps, folded", viz.gradient_paths, *long)
+    yield picture("a strip of 16 steps", viz.gradient_paths, *middle, view="strip", fold=None)
+    yield picture("rolled", viz.gradient_paths, *middle, view="rolled")
+    yield picture("every operation", viz.gradient_paths, *short, view="op")
+    yield picture("every operation, 50 steps", viz.draw, long[0])
+
+
+def of_plots() -> Iterator[Card]:
+    """Plots of runs, by matplotlib."""
     text = "hello world, hello gradient"
-    long = run(nn.LSTM(3, 8), len(text), every=True)
-    every = {name: run(make(), 40) for name, make in CELLS.items() if name in ("RNN", "GRU", "LSTM")}
-    cell: Any = long[1].chains[0].cell
-    steps = long[1].steps
-    losses = [(step.h**2).sum() for step in steps]
-    drawn = {
-        "gates": plots.gates(long[1], text=text),
-        "gradient by lag": plots.gradient_by_lag(every),
-        "lag matrix": plots.lag_matrix(tg.paths.lag_matrix(losses, list(cell.parameters()))),
-        "ledger": plots.ledger(tg.paths.ledger(long[0], cell.U)),
-        "shares": plots.shares(tg.paths.routes(long[0], [step.c for step in steps])),
-        "eigenvalues of U": plots.eigenvalues(cell.U),
-        "half-lives": plots.half_lives({"LSTM": tg.paths.horizon(long[0], long[1])}),
-    }
-    for name, ax in drawn.items():
-        figure = np.atleast_1d(np.asarray(ax, object)).flat[0].get_figure()
-        yield Shown("plots", name, partial(figure.savefig, facecolor="white"))
+    loss, trajectory = run(made(lambda: nn.LSTM(3, 8)), len(text), every=True)
+    cell: Any = trajectory.chains[0].cell
+    steps = trajectory.steps
+    yield plot("gates", plots.gates, trajectory, text=text)
+    yield plot("gradient by lag", plots.gradient_by_lag, {name: run(made(make), 40) for name, make in THREE.items()})
+    lags = tg.paths.lag_matrix([(step.h**2).sum() for step in steps], list(cell.parameters()))
+    yield plot("lag matrix", plots.lag_matrix, lags)
+    yield plot("ledger", plots.ledger, tg.paths.ledger(loss, cell.U))
+    yield plot("shares", plots.shares, tg.paths.routes(loss, [step.c for step in steps]))
+    for name, make in THREE.items():
+        yield plot(f"eigenvalues of U, {name}", plots.eigenvalues, made(make).layers[0])
+    yield plot("half-lives", plots.half_lives, {"LSTM": tg.paths.horizon(loss, trajectory)})
 
 
-def picture(name: str, caption: str, drawn: viz.Picture) -> Shown:
-    """A picture for the gallery."""
-    return Shown(name, caption, drawn.save)
-
-
-def sections() -> Iterator[tuple[str, Iterator[Shown]]]:
+def sections() -> Iterator[Section]:
     """The gallery's headings and what is under them."""
-    yield "Where the gradient went", of_gradients()
-    yield "Layers, directions, lengths", of_layers()
+    yield "Step through it", "Pages that play both passes, one event of the engine at a time.", of_players()
+    yield "Where the gradient went", "Three cells, the same inputs, the same loss.", of_gradients()
+    yield "Before and after training", "An LSTM that learns to add two numbers 30 steps apart.", of_training()
+    yield "Layers, directions, lengths", "What is stacked, reversed, masked or cut.", of_layers()
+    yield "Wrappers and scans", "Cells around cells, and cells whose gates see only x.", of_wrappers()
+    yield "Plots", "With matplotlib, in both themes.", of_plots()
     for name, make in CELLS.items():
-        yield name, of_cell(name, make)
-    yield "Plots", of_plots()
-
-
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>tinygrad_lstm: gallery</title>
-<style>
-  :root {{ color-scheme: light dark }}
-  body {{ font: 16px/1.5 Helvetica, Arial, sans-serif; max-width: 1500px; margin: 2rem auto; padding: 0 1rem }}
-  nav a {{ margin-right: 1rem }}
-  section {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); gap: 1rem }}
-  h2 {{ margin-top: 2.5rem }}
-  figure {{ margin: 0; border: 1px solid #8884; border-radius: 8px; overflow: hidden }}
-  figure img {{ width: 100%; height: 230px; object-fit: contain; object-position: left top; display: block }}
-  figcaption {{ padding: .4rem .8rem; border-top: 1px solid #8884 }}
-</style>
-<h1>Every view for every cell</h1>
-<p>Each picture opens in full. Widths are real gradients, on one scale.</p>
-<nav>{links}</nav>
-{sections}
-</html>
-"""
-
-
-def main() -> None:
-    """Draw it all."""
-    folder = Path(sys.argv[1] if sys.argv[1:] else "gallery")
-    folder.mkdir(exist_ok=True)
-    found: dict[str, list[str]] = {}
-    for title, pictures in sections():
-        for shown in pictures:
-            name = f"{shown.name} {shown.caption}".replace(",", "").replace("'", "").replace(" ", "-") + shown.suffix
-            shown.save(folder / name)
-            found.setdefault(title, []).append(card(name, shown))
-        print(f"{title}: {len(found[title])}")
-    (folder / "index.html").write_text(page(found), encoding="utf-8")
-    print(folder / "index.html")
-
-
-def card(name: str, shown: Shown) -> str:
-    """One picture of the index page."""
-    caption = f'<figcaption><a href="{escape(name)}">{escape(shown.caption)}</a></figcaption>'
-    image = f'<a href="{escape(name)}"><img src="{escape(name)}" alt="{escape(shown.caption)}" loading="lazy"></a>'
-    return f"<figure>{image if shown.suffix == '.svg' else ''}{caption}</figure>"
-
-
-def page(found: Mapping[str, list[str]]) -> str:
-    """The index."""
-    ids = {title: title.lower().replace(" ", "-").replace(",", "") for title in found}
-    links = "".join(f'<a href="#{ids[title]}">{escape(title)}</a>' for title in found)
-    parts = []
-    for title, cards in found.items():
-        parts.append(f'<h2 id="{ids[title]}">{escape(title)}</h2>\n<section>{"".join(cards)}</section>')
-    return PAGE.format(links=links, sections="\n".join(parts))
+        yield name, "", of_cell(make)
 
 
 if __name__ == "__main__":
-    main()
+    show(sections(), Path(sys.argv[1] if sys.argv[1:] else "gallery"))

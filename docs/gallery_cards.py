@@ -1,0 +1,110 @@
+"""The cards of the gallery: each draws what it shows into a folder and gives its HTML; and the page around them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+import viz
+from tinygrad_lstm.errors import MissingExtraError
+from viz.render import NoGraphvizError
+
+Section: TypeAlias = tuple[str, str, Iterator["Card"]]  # heading, a sentence below it, cards
+
+
+class Card(NamedTuple):
+    """Something to show: given a folder and a name, ``draw`` writes its files there and gives its HTML."""
+
+    caption: str
+    draw: Callable[[Path, str], str]
+
+
+def picture(caption: str, draw: Callable[..., viz.Picture], *args: Any, **options: Any) -> Card:
+    """A picture that follows the reader's theme."""
+
+    def write(folder: Path, name: str) -> str:
+        (folder / f"{name}.svg").write_text(draw(*args, theme="auto", **options).svg, encoding="utf-8")
+        return linked(f"{name}.svg", image(f"{name}.svg", caption))
+
+    return Card(caption, write)
+
+
+def plot(caption: str, draw: Callable[..., Any], *args: Any, **options: Any) -> Card:
+    """A plot, drawn once for each theme."""
+
+    def write(folder: Path, name: str) -> str:
+        for theme in ("light", "dark"):
+            axes = np.atleast_1d(np.asarray(draw(*args, theme=theme, **options), object))
+            axes.flat[0].get_figure().savefig(folder / f"{name}-{theme}.svg", metadata={"Date": None})
+        dark = f'<source srcset="{escape(name)}-dark.svg" media="(prefers-color-scheme: dark)">'
+        light = f"{name}-light.svg"
+        return linked(light, f"<picture>{dark}{image(light, caption)}</picture>")
+
+    return Card(caption, write)
+
+
+def play(caption: str, poster: viz.Picture, *args: Any) -> Card:
+    """A player: its card is a picture of what it plays, and leads to the page."""
+
+    def write(folder: Path, name: str) -> str:
+        viz.player(*args).save(folder / f"{name}.html")
+        (folder / f"{name}.svg").write_text(poster.svg, encoding="utf-8")
+        return linked(f"{name}.html", image(f"{name}.svg", caption), "plays")
+
+    return Card(caption, write)
+
+
+def linked(to: str, inside: str, look: str = "opens") -> str:
+    """Something that leads to a file."""
+    return f'<a class="{look}" href="{escape(to)}">{inside}</a>'
+
+
+def image(name: str, caption: str) -> str:
+    """A picture on the page."""
+    return f'<img src="{escape(name)}" alt="{escape(caption)}" loading="lazy">'
+
+
+def show(sections: Iterable[Section], folder: Path) -> None:
+    """Draw all cards into the folder, and the page; what cannot be drawn here is told in one line for each reason."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shown, missing = dict[str, str](), Counter[str]()
+    for title, told, cards in sections:
+        figures = [*filter(None, (figure(folder, title, card, missing) for card in cards))]
+        print(f"{title}: {len(figures)}")
+        if figures:
+            shown[title] = f"<p>{escape(told)}</p>\n<section>{''.join(figures)}</section>"
+    said = [f"{count} not drawn: {reason}" for reason, count in missing.items()]
+    (folder / "index.html").write_text(page(shown, said), encoding="utf-8")
+    print(*said, folder / "index.html", sep="\n")
+
+
+def figure(folder: Path, title: str, card: Card, missing: Counter[str]) -> str:
+    """One card of the page; nothing where it cannot be drawn here."""
+    try:
+        inside = card.draw(folder, slug(f"{title} {card.caption}"))
+    except (NoGraphvizError, MissingExtraError) as reason:
+        missing[str(reason)] += 1
+        return ""
+    return f"<figure>{inside}<figcaption>{escape(card.caption)}</figcaption></figure>"
+
+
+def slug(words: str) -> str:
+    """Words as the name of a file, or of a place on the page."""
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
+def page(shown: Mapping[str, str], missing: Iterable[str]) -> str:
+    """The index."""
+    template = Template(Path(__file__).with_name("gallery_page.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        links="".join(f'<a href="#{slug(title)}">{escape(title)}</a>' for title in shown),
+        sections="\n".join(f'<h2 id="{slug(title)}">{escape(title)}</h2>\n{cards}' for title, cards in shown.items()),
+        missing="".join(f"<p>{escape(line)}</p>" for line in missing),
+    )
