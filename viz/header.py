@@ -39,17 +39,17 @@ def header(
         places.append((entry, x, row))
         x += wide
     base = bottom + 26
+    lines = wrapped(guide, (right - left) / (0.55 * 13))
+    top = base + row * LINE + 27 + 18 * len(lines)
+    _words(scene, "title", left, top + 10, Span(title, 20, bold=True))
+    for number, text in enumerate(lines):
+        _words(scene, f"guide_{number}", left, top - 18 * (number + 1), Span(text, 13, scene.theme.quiet))
     for number, (entry, x, line) in enumerate(places):
         y = base + (row - line) * LINE
         if entry.width:
             _sample(scene, x, y, entry)
             x += SAMPLE + 8
         _words(scene, f"legend_{number}", x, y, Span(entry.text, 11))
-    y = base + row * LINE + 27
-    for number, text in reversed(list(enumerate(wrapped(guide, (right - left) / (0.55 * 13))))):
-        _words(scene, f"guide_{number}", left, y, Span(text, 13, scene.theme.quiet))
-        y += 18
-    _words(scene, "title", left, y + 10, Span(title, 20, bold=True))
 
 
 def _words(scene: Scene, name: str, left: float, y: float, span: Span) -> None:
