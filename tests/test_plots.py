@@ -513,7 +513,8 @@ def test_no_word_of_the_eigenvalues_is_cut() -> None:
 @pytest.mark.parametrize("lives", [[1.2, 1.4, 1.7], [2.0], [0.3, 7.0, 4000.0]])
 def test_the_steps_of_half_lives_are_plain_numbers(lives: list[float]) -> None:
     ax = plots.half_lives({"f": lives})
-    ax.figure.draw_without_rendering()
+    figure: Any = ax.get_figure()
+    figure.draw_without_rendering()
     low, high = ax.get_xlim()
     assert low < min(lives) <= max(lives) < high
     ticks = [tick.get_text() for tick in ax.get_xticklabels() if low <= tick.get_position()[0] <= high]
@@ -584,6 +585,10 @@ def test_belt_shares_draws_every_run() -> None:
     runs = {f"run {k}": [BeltShare(lag, 0.1, 0.9 - lag / 10) for lag in range(k + 2)] for k in range(5)}
     lines = plots.belt_shares(runs).get_lines()[:-1]  # the last is zero
     assert [len(np.asarray(line.get_xdata())) for line in lines] == [2, 3, 4, 5, 6]
+    against = [BeltShare(0, 1.0, 1.3), BeltShare(1, 0.1, -0.4)]  # a part can work against the whole
+    low, high = plots.belt_shares({"one": against}).get_ylim()
+    assert low < -0.4
+    assert high > 1.3
     with pytest.raises(ArgumentError, match="run 5 has no shares"):
         plots.belt_shares({"run 5": []})
 

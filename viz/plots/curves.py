@@ -62,6 +62,8 @@ def belt_shares(runs: Mapping[str, Sequence[BeltShare]], *, ax: Axes | None = No
     ax.axhline(0, color=colours.quiet, linewidth=0.6)
     ax.set_xlabel("steps back from the loss")
     ax.set_ylabel("share of ∂L/∂C that never left the belt")
-    ax.set_ylim(-0.05, 1.05)
+    ax.set_xlim(right=max(shares[-1].lag for shares in runs.values()))  # the names stand beside it
+    every = [share.share for shares in runs.values() for share in shares]
+    ax.set_ylim(min(0, *every) - 0.05, max(1, *every) + 0.05)
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     return ax
