@@ -89,12 +89,11 @@ def run(layer: Any, T: int, every: bool = False, **options: Any) -> Run:
     return ((trajectory.output if every else trajectory.steps[-1].h) ** 2).sum(), trajectory
 
 
-def neuron() -> tg.Tensor:
-    """(tanh(w x + b) - y)²: w x is read once, but w and b get their gradients through all of it."""
-    w, b = tg.tensor(0.8, requires_grad=True), tg.tensor(-0.1, requires_grad=True)
-    x, y = tg.tensor(1.5), tg.tensor(0.2)
-    tg.label(w=w, b=b, x=x, y=y)
-    return (tg.tanh(w * x + b) - y) ** 2
+def twice() -> tg.Tensor:
+    """(tanh(w x) + x)²: x is read twice, and so its gradient is a sum."""
+    w, x = tg.tensor(0.8, requires_grad=True), tg.tensor(1.5, requires_grad=True)
+    tg.label(w=w, x=x)
+    return (tg.tanh(w * x) + x) ** 2
 
 
 def of_players() -> Iterator[Card]:
@@ -102,7 +101,7 @@ def of_players() -> Iterator[Card]:
     for name, make in THREE.items():
         steps = run(made(make), 3)
         yield play(name, viz.gradient_paths(*steps, theme="auto"), *steps)
-    yield play("one neuron, operation by operation", viz.draw(neuron(), theme="auto"), neuron())
+    yield play("a small graph, in which x is read twice", viz.draw(twice(), theme="auto"), twice())
 
 
 def of_gradients() -> Iterator[Card]:
