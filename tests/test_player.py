@@ -198,6 +198,18 @@ def test_norms_are_written_as_norms_of_something() -> None:
     assert " gets ‖·‖ = 0." in page
 
 
+def test_of_a_large_graph_arrays_are_told_by_their_norms() -> None:
+    loss, trajectory = unrolled(steps=40, hidden=8, num_layers=2, bidirectional=True)
+    page = player(loss, trajectory).html
+    assert len(gzip.compress(page.encode())) < 350_000
+    (tape,) = re.findall(r'<script type="application/json" id="play-tape">(.*?)</script>', page, re.DOTALL)
+    record = json.loads(tape)
+    for _, cotangent, handed in record["backward"]:
+        for amount in (cotangent, *(amount for part in handed for amount in part[7:])):
+            shape = record["texts"][amount[0]] if amount else ""
+            assert not amount or len(amount) == 2 or shape in ("", "1", "1 × 1")
+
+
 def test_the_page_names_no_other_address() -> None:
     page = player(*unrolled()).html
     page += player(small()).html

@@ -18,10 +18,11 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.explain.trace import Amount
 from viz.names import SYMBOLS
 from viz.stepping.figure import Figure
-from viz.stepping.tape import Handed, Tape
+from viz.stepping.tape import FEW, Handed, Tape
 from viz.stepping.words import BINARY, names_of, one_line, sentences
 from viz.style import THEMES, shades
 
+MANY = 1000  # vertices; of more of them arrays are told by their norms alone, else the page would grow too large
 JSON: Any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -67,6 +68,7 @@ def colours() -> str:
 def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
     """The tape as JSON that may stand between script tags: texts once each, in a table, and numbers to four digits."""
     texts: dict[str, int] = {}
+    most = FEW if len(tape.graph.vertices) <= MANY else 1
 
     def text(word: str) -> int:
         return texts.setdefault(word, len(texts))
@@ -75,17 +77,18 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
         if given is None:
             return 0
         shape = " × ".join(map(str, given.shape))
-        values = given.values if given.values is not None else []
-        return [text(shape), *map(_number, [given.norm, *(values if isinstance(values, list) else [values])])]
+        values = given.values if isinstance(given.values, list) else [] if given.values is None else [given.values]
+        return [text(shape), *map(_number, [given.norm, *(values if len(values) <= most else [])])]
 
     def element(target: int, position: int) -> int:
         return text(figure.edges.get((target, position), ""))
 
     def handed(vertex: int, part: Handed) -> list[Any]:
         sums = (part.before, part.after) if part.before is not None else (None, None)  # the first is its own sum
+        slope = part.slope if math.prod(part.contribution.shape) <= most else None
         return [
             text(part.name), part.target, part.index, element(vertex, part.position), text(part.law),
-            part.nth, part.of, *map(amount, (part.contribution, part.slope, *sums)),
+            part.nth, part.of, *map(amount, (part.contribution, slope, *sums)),
         ]  # fmt: skip
 
     vertices = [
