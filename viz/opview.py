@@ -62,7 +62,7 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
         edge = _edge(f"{source}-{target}{number}", source, target, edges, corners, names, theme, weigh)
         value = source, edges[0].index
         if len({edge.shape for edge in edges}) == 1 and not (pinned and value in told):
-            edge = replace(edge, label="×".join(map(str, edges[0].shape)) or "scalar")
+            edge = replace(edge, label="×".join(map(str, edges[0].shape)))
             told.add(value)
         scene.add(edge)
     return scene
