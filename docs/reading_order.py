@@ -51,8 +51,8 @@ CHAPTERS = {
     ],
     "Pictures": [
         "viz/{style,scene,svg,dot,render,picture}.py",
-        "viz/{names,places,opview}.py",
-        "viz/{templates,ways,own,roles,outside,finder,sweep,fold}.py",
+        "viz/{names,places,ways,opview}.py",
+        "viz/{templates,own,roles,outside,finder,sweep,fold}.py",
         "viz/{hover,header,paint,band,foldview,bandlines,cellview}.py",
         "viz/{describe,chains,opfold,views}.py",
     ],

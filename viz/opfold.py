@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 import tinygrad_lstm as tg
+from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.graph import GraphEdge, Vertex
 from viz.fold import Fold, runs
 from viz.header import Entry, header
@@ -18,6 +19,35 @@ from viz.style import Theme, number, width_of
 from viz.sweep import Sweep, norm
 
 GUIDE = "Values run left to right, gradients right to left. A line is as wide as the log of the gradient along it."
+
+
+def closed_scopes(
+    graph: tg.Graph, depth: int | None = None, collapse: tuple[str, ...] = ()
+) -> dict[int, ScopePath | None]:
+    """For each vertex the outermost closed scope it is in: those deeper than ``depth``, and the modules named.
+
+    A module is named as its scope is, ``"lstm"``, or by the end of its path, ``"encoder/layers.0"``.
+    """
+    if depth is not None and depth < 0:
+        raise ArgumentError(f"depth counts the scopes to open, 0 or more, not {depth}")
+    found: dict[ScopePath, ScopePath | None] = {}
+    ends = [tuple(name.split("/")) for name in collapse]
+    known = {scope[:k] for scope in {vertex.scope for vertex in graph.vertices} for k in range(1, len(scope) + 1)}
+    for name, end in zip(collapse, ends, strict=True):
+        if not any(scope[-len(end) :] == end for scope in known):
+            there = ", ".join(sorted({scope[-1] for scope in known if not scope[-1].startswith("t=")})) or "none"
+            raise ArgumentError(f"no module {name!r} to collapse in this graph; there are {there}")
+
+    def closed(scope: ScopePath) -> ScopePath | None:
+        for k in range(1, len(scope) + 1):
+            if (depth is not None and k > depth) or any(scope[max(0, k - len(end)) : k] == end for end in ends):
+                return scope[:k]
+        return None
+
+    for vertex in graph.vertices:
+        if vertex.scope not in found:
+            found[vertex.scope] = closed(vertex.scope)
+    return {vertex.id: found[vertex.scope] for vertex in graph.vertices}
 
 
 def close_runs(

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import tinygrad_lstm as tg
-from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.graph import GraphEdge, Vertex
 from viz.names import SYMBOLS, Names, brief, is_leaf
 from viz.places import BAR, HEIGHT, Places, Spot, places
-from viz.scene import Edge, Frame, Node, Row, Scene, Span, rows, width_of_text
+from viz.scene import Box, Edge, Frame, Node, Row, Scene, Span, rows, width_of_text
 from viz.style import Theme, counted
+from viz.ways import Ways
 
 ScopePath: TypeAlias = tuple[str, ...]
 Weighed: TypeAlias = tuple[float, str, bool, dict[str, str]]  # width, colour, dashed, and the numbers of a line
@@ -25,6 +25,7 @@ Weigh: TypeAlias = Callable[[list[GraphEdge]], Weighed | None]  # what a gradien
 Boxes: TypeAlias = Mapping[int, ScopePath | None]  # vertex -> the closed scope that it is in, or None
 
 MOST_BY_DOT = 150  # nodes; dot takes seconds for more
+MOST_WITH_DETOURS = 600  # nodes; of more, no line within a step can be followed by eye
 
 
 def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = None) -> Scene:
@@ -44,6 +45,7 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
     frames = _add_frames(scene, drawn, pinned)
     for name, node in drawn.items():
         scene.add(_placed(name, node, pinned, frames[node.scope]))
+    detours = _detours(scene, pinned) if pinned and len(drawn) <= MOST_WITH_DETOURS else {}
     far, lanes = 0, dict[ScopePath, int]()  # one above the other, for the belts of several layers
     told: set[tuple[str, int]] = set()  # values whose shape stands at one of their lines
     for source, target, edges in lines:
@@ -57,7 +59,12 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
         elif pinned and pinned.is_far(source, target):
             corners, far = pinned.tunnel(source, target, far), far + 1
         elif pinned:
-            corners = scene.between(source, target)
+            block = pinned.blocks[source]
+            if block == pinned.blocks[target] and block in detours:
+                detours[block].between(source, target)
+                corners = scene.between(source, target, *detours[block].found.get((source, target), ()))
+            else:
+                corners = scene.between(source, target)
         number = f"-{edges[0].position}" if len(edges) == 1 else ""  # an operation may read one value twice
         edge = _edge(f"{source}-{target}{number}", source, target, edges, corners, names, theme, weigh)
         value = source, edges[0].index
@@ -68,33 +75,12 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
     return scene
 
 
-def closed_scopes(
-    graph: tg.Graph, depth: int | None = None, collapse: tuple[str, ...] = ()
-) -> dict[int, ScopePath | None]:
-    """For each vertex the outermost closed scope it is in: those deeper than ``depth``, and the modules named.
-
-    A module is named as its scope is, ``"lstm"``, or by the end of its path, ``"encoder/layers.0"``.
-    """
-    if depth is not None and depth < 0:
-        raise ArgumentError(f"depth counts the scopes to open, 0 or more, not {depth}")
-    found: dict[ScopePath, ScopePath | None] = {}
-    ends = [tuple(name.split("/")) for name in collapse]
-    known = {scope[:k] for scope in {vertex.scope for vertex in graph.vertices} for k in range(1, len(scope) + 1)}
-    for name, end in zip(collapse, ends, strict=True):
-        if not any(scope[-len(end) :] == end for scope in known):
-            there = ", ".join(sorted({scope[-1] for scope in known if not scope[-1].startswith("t=")})) or "none"
-            raise ArgumentError(f"no module {name!r} to collapse in this graph; there are {there}")
-
-    def closed(scope: ScopePath) -> ScopePath | None:
-        for k in range(1, len(scope) + 1):
-            if (depth is not None and k > depth) or any(scope[max(0, k - len(end)) : k] == end for end in ends):
-                return scope[:k]
-        return None
-
-    for vertex in graph.vertices:
-        if vertex.scope not in found:
-            found[vertex.scope] = closed(vertex.scope)
-    return {vertex.id: found[vertex.scope] for vertex in graph.vertices}
+def _detours(scene: Scene, pinned: Places) -> dict[int, Ways]:
+    """For each block the ways of lines around what is in it."""
+    boxes: dict[int, dict[str, Box]] = {}
+    for name, block in pinned.blocks.items():
+        boxes.setdefault(block, {})[name] = scene.nodes[name].box
+    return {block: Ways(inside, pinned.top + HEIGHT) for block, inside in boxes.items()}
 
 
 # Nodes, and the frames around them

@@ -132,7 +132,7 @@ def _height(sources: Iterable[str], found: Places) -> float:
 
 def _put_bars(bars: Iterable[str], readers: Mapping[str, list[str]], found: Places) -> None:
     """Each bar below its readers, in the first row that is free there."""
-    bottom = min((y for _, y in found.middles.values()), default=0.0) - 2.4 * ROW
+    bottom = min((y for _, y in found.middles.values()), default=0.0) - 3 * ROW
     rows: list[list[tuple[float, float]]] = []
     for bar in bars:
         starts = [found.lefts[reader] - GAP / 2 for reader in readers[bar] if reader in found.lefts] or [0.0]

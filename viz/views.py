@@ -14,8 +14,8 @@ from tinygrad_lstm.errors import ArgumentError, DtypeError
 from viz.chains import View, chains_drawn, check, find, story
 from viz.fold import Fold
 from viz.names import Names
-from viz.opfold import GUIDE, add_header, close_runs, routes_in_graph, swept_words, weighing
-from viz.opview import closed_scopes, op_view
+from viz.opfold import GUIDE, add_header, close_runs, closed_scopes, routes_in_graph, swept_words, weighing
+from viz.opview import op_view
 from viz.paint import Gradients, Paint, Strongest
 from viz.picture import Picture
 from viz.roles import NoCellViewError, NothingRecordedError
