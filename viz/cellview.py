@@ -172,10 +172,7 @@ def _derivative(band: Band, t: int) -> None:
         return
     means = []
     for run in band.paint.runs:
-        with np.errstate(all="ignore"):
-            steps = [run.step(u) for _, u in run.every(("", t))]
-            gates = [float(getattr(step, template.gate).data.mean()) for step in steps]
-        means.append(number(float(np.mean(gates))))
+        means.append(number(float(np.mean([run.mean_gate(u) for _, u in run.every(("", t))]))))
     before = band.index(band.unrolled.before(t))
     law = template.derivative.replace("{t}", band.index(t)).replace("{p}", before)
     words = {"law": (law, 0), "mean": (f"mean × {' → '.join(means)}", -32)}

@@ -12,7 +12,7 @@ from tinygrad_lstm.errors import ArgumentError, DtypeError
 from viz.cellview import Layer, cell_view
 from viz.describe import in_words_of, values_in_words
 from viz.finder import unrolled
-from viz.fold import LONGEST, Fold, Run, folded, rolled, runs, strip
+from viz.fold import LONGEST, Fold, Run, folded, rolled, runs, strip, told
 from viz.paint import Paint
 from viz.picture import Picture
 from viz.roles import NoCellViewError, Unrolled
@@ -94,9 +94,7 @@ def arranged(
         view, note = "strip", f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
     if view == "rolled":
         hidden = []
-    if hidden and not note:
-        note = f"Folded, since {'they compute' if len(hidden) == 1 else 'each computes'} the same: {_told(hidden)}."
-    return Arrangement(view, hidden, note)
+    return Arrangement(view, hidden, note or told(hidden))
 
 
 def layers_of(
@@ -144,10 +142,6 @@ def title_of(top: Unrolled, trajectory: nn.Trajectory, chain: int | None) -> str
     both = chain is None and len(numbers) > layers
     kind = f"bidirectional {top.name}" if both else top.name
     return f"one {kind}, {steps}" if layers == 1 else f"{kind} of {in_words(layers)} layers, {steps}"
-
-
-def _told(hidden: Sequence[Run]) -> str:
-    return ", ".join(f"t = {first} to {last}" for first, last in hidden)
 
 
 def check(trajectory: object, *losses: object) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from viz.fold import LONGEST
 from viz.hover import sign
 from viz.roles import Unrolled
-from viz.style import in_words, letter, number, percent
+from viz.style import in_words, letter, number, percent, ranges
 from viz.sweep import Flow
 
 
@@ -26,8 +24,7 @@ def in_words_of(flow: Flow, where: str = "") -> str:
         if norms:
             said.append(f"The norm of ∂L/∂{letter(name, template.is_lstm)} is {_told(norms)}.")
     if template.gate:
-        with np.errstate(all="ignore"):
-            means = {t: float(getattr(unrolled.step(t), template.gate).data.mean()) for t in order}
+        means = {t: unrolled.mean_gate(t) for t in order}
         carried = f"∂L/∂{letter(template.belt_state, template.is_lstm)}"
         said.append(f"Each step of the belt multiplies {carried} by {template.gate}, on average {_told(means)}.")
     if flow.split is not None:
@@ -35,7 +32,7 @@ def in_words_of(flow: Flow, where: str = "") -> str:
     if flow.weights:
         said.append(f"To {flow.summed} the steps add parts of norm {_told(dict(sorted(flow.weights.items())))}.")
     if unrolled.masked:
-        said.append(f"A mask keeps rows as they are at t = {_ranges(sorted(unrolled.masked))}.")
+        said.append(f"A mask keeps rows as they are at t = {ranges(sorted(unrolled.masked))}.")
     return " ".join(said)
 
 
@@ -50,10 +47,10 @@ def values_in_words(unrolled: Unrolled, where: str = "") -> str:
     said = [f"One {unrolled.name}{where} over {steps}, from {way}: each {reads}makes {' and '.join(made)}."]
     if template.gate:
         carried = letter(template.belt_state, template.is_lstm)
-        means = {t: float(getattr(unrolled.step(t), template.gate).data.mean()) for t in order}
+        means = {t: unrolled.mean_gate(t) for t in order}
         said.append(f"{carried} is carried on, multiplied by {template.gate}, on average {_told(means)}.")
     if unrolled.masked:
-        said.append(f"A mask keeps rows as they are at t = {_ranges(sorted(unrolled.masked))}.")
+        said.append(f"A mask keeps rows as they are at t = {ranges(sorted(unrolled.masked))}.")
     if not unrolled.has_gradient:
         said.append("There is no gradient yet.")
     return " ".join(said)
@@ -66,21 +63,6 @@ def _told(numbers: Mapping[int, float]) -> str:
         every = list(numbers)
         steps = [*every[:2], *every[2:-2:5], *every[-2:]]
     return ", ".join(f"{number(numbers[t])} at t = {t}" for t in steps)
-
-
-def _ranges(steps: Iterable[int]) -> str:
-    """Steps in a few words.
-
-    >>> _ranges([2, 5, 6, 7])
-    '2, 5 to 7'
-    """
-    runs: list[list[int]] = []
-    for t in steps:
-        if runs and runs[-1][-1] == t - 1:
-            runs[-1][1:] = [t]
-        else:
-            runs.append([t])
-    return ", ".join(" to ".join(map(str, run)) for run in runs)
 
 
 def _split(flow: Flow) -> str:

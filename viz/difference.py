@@ -126,7 +126,6 @@ def _roomier(unrolled: Unrolled) -> Unrolled:
 class Difference(Paint):
     """Each line by the ratio of the norms along it, in another run to those in one."""
 
-    backward = True
     scale = "logarithmic"
 
     def __init__(self, theme: Theme, one: Flow, other: Flow, names: tuple[str, str]) -> None:

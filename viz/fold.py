@@ -52,6 +52,17 @@ def runs(structure: Mapping[int, object], fold: Fold, norms: Sequence[Mapping[in
     return [run for run in found if run[0] < run[1]]
 
 
+def told(hidden: Sequence[Run]) -> str:
+    """What was folded, and why; nothing of nothing.
+
+    >>> told([(3, 48)])
+    'Folded, since they compute the same: t = 3 to 48.'
+    """
+    steps = ", ".join(f"t = {first} to {last}" for first, last in hidden)
+    why = "they compute" if len(hidden) == 1 else "each computes"
+    return f"Folded, since {why} the same: {steps}." if hidden else ""
+
+
 def _asked(fold: object, T: int) -> set[int]:
     """The steps that a caller wants to see."""
     if isinstance(fold, str) or not isinstance(fold, Collection):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from viz.band import Band
 from viz.fold import Run
 from viz.scene import Box, Curve, Frame, Node, Place, Span
@@ -103,9 +101,7 @@ def _product(band: Band, run: Run, box: Box) -> None:
         return
     products = []
     for one in band.paint.runs:
-        with np.errstate(all="ignore"):
-            means = [float(getattr(one.step(t), gate).data.mean()) for t in range(run[0], run[1] + 1)]
-        products.append(number(math.prod(means)))
+        products.append(number(math.prod(one.mean_gate(t) for t in range(run[0], run[1] + 1))))
     text = f"product of mean {gate}: {' → '.join(products)}"
     colour = band.theme.spoken(band.theme.carried)
     place = box[0] + 16, band.height(band.template.belt_state) + 20

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.fold import Fold, runs
+from viz.fold import Fold, runs, told
 from viz.header import Entry, header
 from viz.names import Names, brief
 from viz.opview import ScopePath, Weigh, Weighed
@@ -83,8 +83,7 @@ def close_runs(
                     outer = boxes[vertex.id]
                     if outer is None or len(outer) > len(prefix):
                         closed[vertex.id] = (*prefix, name)
-    told = ", ".join(f"t = {first} to {last}" for first, last in hidden)
-    return closed, f"Folded, since they compute the same: {told}." if told else ""
+    return closed, told(hidden)
 
 
 def _alike(

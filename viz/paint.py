@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from viz.header import Entry
 from viz.hover import told_line, words_of
-from viz.roles import ABOVE, OUTSIDE, WEIGHTS, EdgeKey, Line, Part, Unrolled
+from viz.roles import ABOVE, EdgeKey, Line, Unrolled
 from viz.style import WIDTH_FORMULA, Colour, Theme, letter, number, width_of
 from viz.sweep import Flow, Split
 
@@ -55,16 +55,14 @@ class Strongest:
 class Paint:
     """The values' way through a chain: the belt and the hidden state in their colours, arrows with the time."""
 
-    backward = False
+    def __init__(self, unrolled: Unrolled, theme: Theme) -> None:
+        self.unrolled, self.theme = unrolled, theme
 
     @property
     def guide(self) -> str:
         """How to read the picture."""
         got = self.unrolled.has_gradient
         return "Values run left to right." if got else "Values run left to right; no gradient yet."
-
-    def __init__(self, unrolled: Unrolled, theme: Theme) -> None:
-        self.unrolled, self.theme = unrolled, theme
 
     @property
     def runs(self) -> tuple[Unrolled, ...]:
@@ -152,8 +150,6 @@ class Paint:
 
 class Gradients(Paint):
     """The gradient of a loss: each line as wide as the log of the norm that was delivered along it."""
-
-    backward = True
 
     def __init__(self, unrolled: Unrolled, theme: Theme, flow: Flow, strongest: Strongest | None = None) -> None:
         super().__init__(unrolled, theme)
@@ -250,8 +246,3 @@ class Gradients(Paint):
 def scale(theme: Theme) -> list[Entry]:
     """Samples of the one width scale."""
     return [Entry(f"‖∇‖ {size}", theme.ink, width_of(float(size))) for size in SCALE]
-
-
-def is_outside(part: Part) -> bool:
-    """Whether a part is no box of a step."""
-    return part[0] in (WEIGHTS, OUTSIDE, ABOVE)

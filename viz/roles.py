@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+import numpy as np
+
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import TinygradError
@@ -114,13 +116,14 @@ class Unrolled:
         steps = [0, 1] if self.rolled else [self.start, *self.order]
         return [(name, t) for t in steps for name in self.template.made_in]
 
+    def mean_gate(self, t: int) -> float:
+        """The mean of the gate that the belt is multiplied by at step t."""
+        with np.errstate(all="ignore"):
+            return float(getattr(self.step(t), self.template.gate).data.mean())
+
     def every(self, part: Part) -> list[Part]:
         """The parts that this one stands for: itself, or its like at all steps."""
         name, t = part
         if not self.rolled:
             return [part]
         return [(name, u) for u in (self.order if t else [self.start, *self.order[:-1]])]
-
-    def part_of(self) -> dict[int, Part]:
-        """The box that each vertex is in."""
-        return {vertex: part for part, vertices in self.parts.items() for vertex in vertices}

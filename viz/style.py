@@ -6,6 +6,7 @@ Colours are Okabe & Ito's and Tol's, and every distinction is told by shape or d
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Literal, TypeAlias
@@ -200,6 +201,21 @@ def subscript(t: int) -> str:
 def letter(name: str, lstm: bool = True) -> str:
     """The name of a value as the equations write it: an LSTM's c is C, and its candidate g is C̃."""
     return {"c": "C", "g": "C̃"}.get(name, name) if lstm else name
+
+
+def ranges(places: Iterable[int]) -> str:
+    """Whole numbers in order, with runs of them in short.
+
+    >>> ranges([0, 3, 4, 5, 9])
+    '0, 3–5, 9'
+    """
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
 
 
 def in_words(count: int) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
-from itertools import pairwise
 
 from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene, Span
 from viz.style import FONT, THICKEST, printable, stylesheet
@@ -197,11 +196,6 @@ def hatching(x: float, y: float, width: float, height: float, gap: float = 14) -
         start = (x + offset, y) if offset <= width else (x + width, y + offset - width)
         stop = (x, y + offset) if offset <= height else (x + offset - height, y + height)
         yield start, stop
-
-
-def length_of(points: Iterable[Place]) -> float:
-    """How long a way is."""
-    return sum(math.dist(a, b) for a, b in pairwise(points))
 
 
 def _title(told: tuple[str, ...]) -> str:

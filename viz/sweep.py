@@ -24,13 +24,18 @@ Route: TypeAlias = Literal["carried", "gated", "weights", "depth", "forward"]
 
 
 def norm(array: Array) -> float:
-    """The length of an array as one vector.
+    """The length of an array as one vector, also where the squares of its elements would vanish or overflow.
 
-    >>> norm(np.array([[3.0, 0.0], [0.0, 4.0]]))
-    5.0
+    >>> norm(np.array([[3.0, 0.0], [0.0, 4.0]])), norm(np.array([3e-200, 4e-200]))
+    (5.0, 5e-200)
     """
+    flat = np.asarray(array, np.float64).ravel()
     with np.errstate(over="ignore"):
-        return float(np.linalg.norm(np.asarray(array, np.float64).ravel()))
+        size = float(np.linalg.norm(flat))
+    if 1e-150 < size < np.inf:
+        return size
+    most = float(np.abs(flat).max(initial=0.0))
+    return most * float(np.linalg.norm(flat / most)) if 0 < most < np.inf else most
 
 
 def share(part: Array, whole: Array) -> float:

@@ -13,8 +13,9 @@ import numpy as np
 
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.paths import Ledger, Routes
-from viz.plots.canvas import HATCHES, NOTHING, Array, Look, keyed, looks, norm, on, said, told, whole
-from viz.style import ThemeName, letter, mixed, number, theme_named
+from viz.plots.canvas import HATCHES, NOTHING, Array, Look, keyed, looks, on, said, whole
+from viz.style import ThemeName, letter, mixed, number, ranges, theme_named
+from viz.sweep import norm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +108,7 @@ def shares(
         span = ax.axvspan(step - 0.5, step + 0.5, facecolor="none", edgecolor=theme_named(theme).frame, linewidth=0)
         span.set_hatch(NOTHING)
     ax.axhline(1, color=theme_named(theme).quiet, linewidth=0.6)
-    notes = [f"{reason} at t = {told(sorted(where))}" for reason, where in reasons(t, several).items()]
+    notes = [f"{reason} at t = {ranges(sorted(where))}" for reason, where in reasons(t, several).items()]
     ax.set_xlabel("t" + ("\nhatched: " + ", ".join(notes) if notes else ""))
     ax.set_ylabel(f"share of dL/d{letter(several[0].name)}ₜ")
     keyed(ax, theme, **BESIDE)

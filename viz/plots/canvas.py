@@ -5,7 +5,7 @@ matplotlib is imported when somebody plots, and without pyplot: no window, no gl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -132,29 +132,3 @@ def ramp(colours: list[Colour]) -> Colormap:
 def array_of(numbers: Any) -> Array:
     """Numbers from anywhere, a Tensor's too, as an array of floats."""
     return np.asarray(numbers.data if isinstance(numbers, tg.Tensor) else numbers, float)
-
-
-def norm(array: Array) -> float:
-    """The length of an array as one vector, also where the squares of its elements would vanish or overflow.
-
-    >>> norm(np.array([[3.0, 0.0], [0.0, 4.0]])), norm(np.array([3e-200, 4e-200]))
-    (5.0, 5e-200)
-    """
-    sizes = np.abs(np.asarray(array, float))
-    most = float(sizes.max(initial=0.0))
-    return most * float(np.linalg.norm((sizes / most).ravel())) if 0 < most < np.inf else most
-
-
-def told(places: Iterable[int]) -> str:
-    """Whole numbers in order, with runs of them in short.
-
-    >>> told([0, 3, 4, 5, 9])
-    '0, 3–5, 9'
-    """
-    runs: list[list[int]] = []
-    for place in places:
-        if runs and runs[-1][-1] == place - 1:
-            runs[-1].append(place)
-        else:
-            runs.append([place])
-    return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)

@@ -11,9 +11,10 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError, GradError
 from tinygrad_lstm.nn import Trajectory
 from tinygrad_lstm.paths import LagMatrix
-from viz.plots.canvas import blank, keyed, looks, norm, on, said, sequential, told, whole
+from viz.plots.canvas import blank, keyed, looks, on, said, sequential, whole
 from viz.plots.steps import chain_of, check_names, last_first
-from viz.style import ThemeName, counted, letter, number, theme_named
+from viz.style import ThemeName, counted, letter, number, ranges, theme_named
+from viz.sweep import norm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +101,7 @@ def gaps(norms: Sequence[float | None]) -> list[str]:
             reasons["exactly 0"].append(lag)
         elif not np.isfinite(size):
             reasons["not finite"].append(lag)
-    return [f"{reason} at lag {told(lags)}" for reason, lags in reasons.items() if lags]
+    return [f"{reason} at lag {ranges(lags)}" for reason, lags in reasons.items() if lags]
 
 
 def lag_matrix(matrix: LagMatrix, *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
