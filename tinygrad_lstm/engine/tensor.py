@@ -233,11 +233,6 @@ class Tensor(Operators):
         """The same array without its history: no gradient passes. The graph shows a constant made here, so named."""
         return handle(self._data, self._leaf(False, {"detached": True}) if self.requires_grad else None)
 
-    @property
-    def was_detached(self) -> bool:
-        """Whether ``detach()`` made it, of something that had a history."""
-        return self._source is not None and "detached" in self._source.node.params
-
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         self._refuse_if_computed("deepcopy")
         copied = type(self).__new__(type(self))

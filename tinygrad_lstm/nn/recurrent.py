@@ -204,7 +204,7 @@ class RNN(Recurrent):
 
 def _rows(part: Tensor) -> list[Tensor]:
     """The state of each cell; of a detached one each is detached as well, so that graphs show where history ends."""
-    if not part.was_detached:
+    if "detached" not in part.source.node.params:
         return list(part)
     return [row.detach() for row in Tensor(part.data, requires_grad=True)]
 
