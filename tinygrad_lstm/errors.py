@@ -6,6 +6,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_inside_the_engine = True  # the frame of ``public`` is not the user's code
+
 
 class TinygradError(Exception):
     """The base of all errors raised by this package."""
@@ -28,7 +36,7 @@ class GradError(TinygradError, RuntimeError):
 
 
 class AnomalyError(GradError):
-    """The first NaN or inf, told by ``detect_anomaly`` where it was made."""
+    """The first NaN or inf, which ``detect_anomaly`` reports where it was made."""
 
 
 class GradcheckError(TinygradError, AssertionError):
@@ -49,3 +57,51 @@ class MissingExtraError(TinygradError, ImportError):
 
 class TextError(TinygradError, ValueError):
     """A text that cannot be used: missing, empty, binary, too short, or with unknown characters."""
+
+
+# What Python and NumPy raise for an argument that does not fit
+BARE = (ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError, TypeError, AttributeError)
+
+
+def translated(error: Exception, call: str, wrong: type[TinygradError] = ArgumentError) -> TinygradError:
+    """A bare error as one of ours: a DtypeError for a wrong kind of value, ``wrong`` for a wrong value."""
+    kind = DtypeError if isinstance(error, TypeError | AttributeError) else wrong
+    return kind(f"{call}: {error}")
+
+
+def public(
+    wrong: type[TinygradError] = ArgumentError,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a public function: what Python or NumPy raises inside becomes an error of ours that names the call.
+
+    >>> @public()
+    ... def halves(n):
+    ...     return [0.0] * (n // 2)
+    >>> halves("two")
+    Traceback (most recent call last):
+    tinygrad_lstm.errors.DtypeError: halves('two'): unsupported operand type(s) for //: 'str' and 'int'
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except TinygradError:
+                raise
+            except BARE as error:
+                given = ", ".join([*map(shown, args), *(f"{name}={shown(value)}" for name, value in kwargs.items())])
+                raise translated(error, f"{function.__name__}({given})", wrong) from error
+
+        return run
+
+    return decorate
+
+
+def shown(value: Any) -> str:
+    """An argument in an error: an array by its shape, a list of arrays by theirs, a short value as it is."""
+    if isinstance(value, list | tuple) and any(hasattr(part, "shape") for part in value):
+        return f"[{', '.join(map(shown, value))}]"
+    if hasattr(value, "shape"):
+        return str(value.shape)
+    return text if len(text := repr(value)) < 60 else f"a {type(value).__name__}"

@@ -12,34 +12,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.changes import Freed, freed_error, refuse_if_unusable
 from tinygrad_lstm.engine.node import (
     Edge,
     Node,
     Shape,
     Source,
     ancestors_of,
-    counter,
     input_name,
     make_source,
     topological_order,
 )
+from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol, plain
 from tinygrad_lstm.engine.ops.indexing import add_at, scatter
-from tinygrad_lstm.engine.ops.plan import Plan
-from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, Primitive
+from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent
 from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError
 
-last_change = [0]  # the number of the last change to any leaf's data
-what_it_kept = attrgetter("kept")
-number_of = attrgetter("number")
-FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError)  # of a rule, and told in our words
+# Of a rule: the error says which rule, and of which line
+FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError, OverflowError)
 Hook: TypeAlias = Callable[[Edge, Any], Any]
-Wrap: TypeAlias = Callable[[Array, Source], Any]  # an array and where it comes from -> a Tensor
+Wrap: TypeAlias = Callable[[Array, Source | None], Any]  # an array and where it comes from -> a Tensor
 _inside_the_engine = True
 
 
@@ -65,8 +62,8 @@ def backpropagate(
     order = topological_order([root.node for root in roots if root.node.requires_grad])
     if targets is not None:
         order = ancestors_of(targets, order)
-    refuse_if_stale(order)
-    this_pass = next(counter)
+    refuse_if_unusable(order)
+    this_pass = Freed()
     visited = set(order)
     pending: dict[Node, Any] = {}  # dL/dy so far, for the nodes whose turn is still to come
     owned: set[Node] = set()  # those whose buffer was made here: nobody else holds it, so it may be added to in place
@@ -76,66 +73,74 @@ def backpropagate(
     for root, seed in zip(roots, seeds, strict=True):
         if root.node in visited:
             hand_on(pending, owned, root.node, root.index, seed, recorded)
-    for node in reversed(order):
-        g = pending.pop(node, None)
-        if g is None:  # every path to it was cut
-            continue
-        if len(node.shapes) > 1:
-            g = [zeros_like_output(node, k) if c is None else c for k, c in enumerate(g)]
-        if node.hooks:
-            for watch in node.hooks:
-                changed = watch(g)
-                if changed is not None:
-                    g = changed
-                    owned.discard(node)
-        plan = node.plan
-        if plan is None:
-            if not recorded and node not in owned:
-                g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of somebody else's array
-            yield node, g
-            continue
-        sources = node.sources
-        kept = node.kept if wrap is None else wrapped(node, wrap)
-        given = [g] if plan.several and len(node.shapes) == 1 else g  # a split into one part is still a split
-        if plan.joint is not None:
-            try:
-                given = plan.joint(given, *kept)
-            except FAILURES as error:
-                raise _explained(node, None, error) from error
-        for position, rule, needs in plan.calls:
-            came_from: Source = sources[position]  # type: ignore[assignment]  # it wants a gradient, so it is not None
-            source, index = came_from.node, came_from.index
-            if source not in visited:
+    try:
+        for node in reversed(order):
+            g = pending.pop(node, None)
+            if g is None:  # every path to it was cut
                 continue
-            try:
-                if len(needs) == 1:  # nearly every rule: spelled out, since a call with * takes twice as long
-                    c = rule(given, kept[needs[0]])
+            if len(node.shapes) > 1:
+                g = [zeros_like_output(node, k) if c is None else c for k, c in enumerate(g)]
+            if node.hooks:
+                owned.discard(node)  # a hook may have put it somewhere
+                for watch in node.hooks:
+                    changed = watch(g)
+                    g = g if changed is None else changed
+            plan = node.plan
+            if plan is None:
+                if not recorded and node not in owned:
+                    g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of somebody else's array
+                yield node, g
+                continue
+            sources = node.sources
+            kept = node.kept if wrap is None else wrapped(node, wrap)
+            given = [g] if plan.several and len(node.shapes) == 1 else g  # a split into one part is still a split
+            if plan.joint is not None:
+                try:
+                    given = plan.joint(given, *kept)
+                except FAILURES as error:
+                    raise _explained(node, None, error) from error
+            for position, rule, needs in plan.calls:
+                came_from: Source = sources[position]  # type: ignore[assignment]  # it wants a gradient: not None
+                source, index = came_from.node, came_from.index
+                if source not in visited:
+                    continue
+                try:
+                    if len(needs) == 1:  # nearly every rule: spelled out, since a call with * takes twice as long
+                        c = rule(given, kept[needs[0]])
+                    else:
+                        c = rule(given, *[kept[n] for n in needs]) if needs else rule(given)
+                    if c is None:
+                        continue
+                    fits = type(c) is IndexedCotangent or c.shape == source.shapes[index]
+                except FAILURES as error:
+                    raise _explained(node, position, error) from error
+                if type(c) is IndexedCotangent:
+                    if recorded or not indexed or len(source.shapes) > 1:
+                        c = dense(c, source.shapes[index], wrap)
                 else:
-                    c = rule(given, *[kept[n] for n in needs]) if needs else rule(given)
-                if c is None:
-                    continue
-                fits = type(c) is IndexedCotangent or c.shape == source.shapes[index]
-            except FAILURES as error:
-                raise _explained(node, position, error) from error
-            if type(c) is IndexedCotangent:
-                if recorded or not indexed or len(source.shapes) > 1:
-                    c = dense(c, source.shapes[index], recorded)
-            else:
-                if not fits:
-                    c = unbroadcast(c, source.shapes[index], node, position)
-                if c.dtype is not source.dtypes[index] and c.dtype.kind != "c":
-                    c = c.astype(source.dtypes[index])
-            if hook is not None:
-                c = hook(Edge(node, position, source, index, came_from.tag, g), c)
-                if c is None:
-                    continue
-            if source in pending or len(source.shapes) > 1 or type(c) is IndexedCotangent:
-                hand_on(pending, owned, source, index, c, recorded)
-            else:
-                pending[source] = c  # as it came, and never written to: it may be somebody else's array
-        if not retain_graph and node.kept:
-            node.kept = this_pass
-        yield node, g
+                    if wrap is not None and isinstance(c, np.ndarray | np.generic):
+                        c = wrap(np.asarray(c), None)  # a rule need not read a Tensor
+                    if not fits:
+                        c = unbroadcast(c, source.shapes[index], node, position)
+                    if c.dtype is not source.dtypes[index] and c.dtype.kind != "c":
+                        c = c.astype(source.dtypes[index])
+                if hook is not None:
+                    edge = Edge(node, position, source, index, came_from.tag, g)
+                    changed = hook(edge, c)
+                    if changed is None:
+                        continue
+                    c = c if changed is c else from_hook(edge, changed, wrap)
+                if source in pending or len(source.shapes) > 1 or type(c) is IndexedCotangent:
+                    hand_on(pending, owned, source, index, c, recorded)
+                else:
+                    pending[source] = c  # as it came, and never written to: it may be somebody else's array
+            if not retain_graph and node.kept:
+                node.kept = this_pass
+            yield node, g
+    except BaseException as error:
+        early = "its caller" if isinstance(error, GeneratorExit) else f"{type(error).__name__}: {error}"
+        this_pass.stopped_by = early.rstrip(".")
+        raise
 
 
 def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, c: Any, recorded: bool) -> None:
@@ -218,6 +223,8 @@ def _rule_of(node: Node, position: int | None) -> str:
 
 def _explained(node: Node, position: int | None, error: Exception) -> TinygradError:
     """The error of a rule, with the op, its input, and the line of the forward pass."""
+    if type(node.kept) is Freed:  # by another thread, in the middle of this pass
+        return freed_error([node])
     if isinstance(error, TinygradError):
         kind: type[TinygradError] = type(error)
     else:
@@ -225,64 +232,23 @@ def _explained(node: Node, position: int | None, error: Exception) -> TinygradEr
     return kind(f"{_rule_of(node, position)} failed: {error}; in backward of {node}")
 
 
-def dense(c: IndexedCotangent, shape: Shape, recorded: bool) -> Any:
+def from_hook(edge: Edge, c: Any, wrap: Wrap | None) -> Any:
+    """What a hook of ``through`` gave in place of a contribution, as an array (or Tensor) of our own."""
+    if type(c) is IndexedCotangent:
+        return c
+    shape, dtype = edge.source.shapes[edge.index], edge.source.dtypes[edge.index]
+    if np.shape(c) != shape:
+        raise ShapeError(f"a hook gave a cotangent of shape {np.shape(c)} for {edge.name} of {edge.reader}, not {shape}")
+    if wrap is not None and isinstance(c, NumpyProtocol):
+        return c
+    array = np.array(plain(c))  # a copy: the hook may use its array again
+    array = array if array.dtype.kind == "c" else array.astype(dtype, copy=False)
+    return array if wrap is None else wrap(array, None)
+
+
+def dense(c: IndexedCotangent, shape: Shape, wrap: Wrap | None) -> Any:
     """An indexed cotangent as a whole array (or, recorded, a Tensor)."""
-    return scatter(c.values, c.where, shape) if recorded else scatter.forward(c.values, c.where, shape)
-
-
-def refuse_if_stale(order: Sequence[Node]) -> None:
-    """Raise GradError where a backward pass would use what is gone, or what is no longer what forward saw."""
-    if int in map(type, map(what_it_kept, order)):  # in one go, for nearly always there is none
-        raise GradError(
-            "backward reached a graph that an earlier backward has already used and freed, through "
-            f"{_crossing(order)}. If that value is carried from one step of training to the next, detach() it there, "
-            "which cuts the history; to go through the same graph twice on purpose, say retain_graph=True the first "
-            "time"
-        )
-    for node in order:
-        if node.number > last_change[0]:  # and so is every node after it
-            break
-        if node.plan is not None and node.op is not None:
-            _refuse_if_changed(node, node.op, node.plan)
-
-
-def _crossing(order: Sequence[Node]) -> Node:
-    """The newest node of the freed graph that a node made after it was freed reads; else the newest of that graph.
-
-    A node that kept nothing, as a sum does, has nothing to be freed: it goes by what it reads.
-    """
-    freed: set[Node] = set()
-    crossing: set[Node] = set()
-    freed_by = max(node.kept for node in order if type(node.kept) is int)
-    for node in order:
-        read = [source.node for source in node.sources if source is not None and source.node in freed]
-        if node.number > freed_by:
-            crossing.update(read)
-        elif type(node.kept) is int or (read and not node.kept):
-            freed.add(node)
-    return max(crossing or freed, key=number_of)
-
-
-def _refuse_if_changed(node: Node, op: Primitive[Any, Any], plan: Plan) -> None:
-    kept: list[Node] = [node] if "y" in plan.keep else []
-    for position, source in enumerate(node.sources):
-        name = op.inputs[0] if op.sequence else op.inputs[position]
-        if source is not None and name in plan.keep:
-            value = node.kept[plan.keep.index(name)]
-            kept.append(source.node)
-            kept += _viewed(source.node) if (value[position] if op.sequence else value).base is not None else []
-    for changed in kept:
-        if changed.changed_at > node.number:
-            raise GradError(
-                f"the data of {changed} was changed after {node} had kept it for its derivative; "
-                "change parameters only after backward, or read them again"
-            )
-
-
-def _viewed(node: Node) -> list[Node]:
-    """The nodes into whose arrays this node's array may look."""
-    nodes = []
-    while node.op is not None and node.op.view and (source := node.sources[0]) is not None:
-        node = source.node
-        nodes.append(node)
-    return nodes
+    if wrap is None:
+        return scatter.forward(c.values, c.where, shape)
+    values = c.values if isinstance(c.values, NumpyProtocol) else wrap(np.asarray(c.values), None)
+    return scatter(values, c.where, shape)

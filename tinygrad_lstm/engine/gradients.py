@@ -159,7 +159,9 @@ def backward_events(
     if not loss.requires_grad:
         raise GradError("backward_events() of a tensor that depends on nothing that requires a gradient")
     retain = create_graph if retain_graph is None else retain_graph
-    return _events(loss, seed(loss, gradient, create_graph), retain, handle if create_graph else None, accumulate)
+    first = seed(loss, gradient, create_graph)
+    first = first if isinstance(first, Tensor) else np.array(first)  # a copy: the pass goes on after we return
+    return _events(loss, first, retain, handle if create_graph else None, accumulate)
 
 
 def _events(loss: Tensor, first: Any, retain: bool, wrap: Wrap | None, adds: bool) -> Iterator[BackwardEvent]:

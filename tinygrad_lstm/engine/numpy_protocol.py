@@ -40,6 +40,13 @@ def plain(value: Any) -> Any:
     return value._data if isinstance(value, NumpyProtocol) else value
 
 
+def read_only(array: Any) -> Array:
+    """The array as it is shown to a hook: who writes into it gets an error."""
+    shown = np.asarray(array).view()
+    shown.flags.writeable = False
+    return shown
+
+
 def plain_key(key: Any) -> Any:
     """An index with the arrays of any Tensors in it."""
     return tuple(map(plain, key)) if isinstance(key, tuple) else plain(key)

@@ -11,50 +11,60 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array
+from tinygrad_lstm.engine.literals import as_param, literal_inputs
 from tinygrad_lstm.engine.node import input_name, make_node
 from tinygrad_lstm.engine.ops.plan import Plan
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.scope import current_scope, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, handle, output
-from tinygrad_lstm.errors import DtypeError, ShapeError, TinygradError
+from tinygrad_lstm.errors import BARE, DtypeError, ShapeError, TinygradError, translated
 
 _inside_the_engine = True
 ONE_WANTED = (True,)
-PLAIN = frozenset({int, bool, float, str, tuple, type(None)})  # parameters of these types go to the forward as they are
+NUMBERS = frozenset({int, float})
+PLAIN = frozenset({int, bool, float, str, type(None)})  # parameters of these types go to the forward as they are
 
 
 def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run the op on the arrays of its inputs; if one of them needs a gradient, make the node that remembers it."""
     if kwargs or not args or len(args) != op.plain:
         inputs, params = op.bind(args, kwargs)
-        for name, value in params.items():
-            if type(value) not in PLAIN:
-                params[name] = _plain_param(op, name, value)
     else:
         inputs, params = args, op.options
     arrays: list[Any] = []
     mask: list[bool] = []  # which inputs want a gradient
+    kinds: set[type] = set()  # of the inputs that are no Tensors
     for value in inputs:
         if isinstance(value, Tensor):
             arrays.append(value._data)
             mask.append(value._source is not None and value._source.node.requires_grad)
         else:
-            arrays.append(_literal(op, value))
+            arrays.append(value)
             mask.append(False)
+            kinds.add(type(value))
+    recorded = True in mask and grad_enabled.get()
+    literals = bool(kinds) and not (recorded and kinds <= NUMBERS and not op.sequence)  # a number goes as it is
+    if literals:
+        arrays = literal_inputs(op, inputs, recorded)
+    for name, value in params.items() if params is not op.options else ():
+        if type(value) not in PLAIN:
+            params[name] = as_param(op, name, value, recorded)
     try:
-        if True not in mask and not any(isinstance(array, np.ndarray) for array in arrays):
-            arrays = [np.asarray(number, get_default_dtype()) for number in arrays]
         y = op.run(arrays, params)
     except TinygradError:
         raise
-    except (ValueError, IndexError, TypeError) as error:
+    except BARE as error:
         raise _explained(op, arrays, params, error) from error
     y, saved = y if op.saves else (y, None)
     parts = [part if type(part) is np.ndarray else np.asarray(part) for part in (y if op.several else [y])]
-    if True not in mask or not grad_enabled.get():
+    if not recorded:
+        if literals:  # nor does an output look into an array of the caller's
+            bare = [value for value in inputs if isinstance(value, np.ndarray)]
+            parts = [part.copy() if any(np.may_share_memory(part, one) for one in bare) else part for part in parts]
         return tuple([handle(part, None) for part in parts]) if op.several else handle(parts[0], None)
 
+    if literals and any(map(np.iscomplexobj, arrays)) or any([part.dtype.kind == "c" for part in parts]):
+        raise complex_refused(op)
     wanted = tuple(mask)
     plan = op.plans.get(wanted) or op.plan(wanted)
     kept = _kept(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)
@@ -76,15 +86,18 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
         y = op.forward(array)
     except TinygradError:
         raise
-    except (ValueError, IndexError, TypeError) as error:
+    except BARE as error:
         raise _explained(op, (array,), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
     if source is None or not source.node.requires_grad or not grad_enabled.get():
         return handle(y, None)
+    dtype = y.dtype
+    if dtype.kind == "c":
+        raise complex_refused(op)
     plan = op.plans.get(ONE_WANTED) or op.plan(ONE_WANTED)
     kept = plan.pick((array, y)) if plan.pick else _kept(op, plan, (array,), y, op.options, None, ONE_WANTED)
-    node = make_node(op, (source,), (y.shape,), (y.dtype,), plan, kept, op.options)
+    node = make_node(op, (source,), (y.shape,), (dtype,), plan, kept, op.options)
     return output(y, node)
 
 
@@ -98,17 +111,20 @@ def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
         y = op.forward(left, right)
     except TinygradError:
         raise
-    except (ValueError, IndexError, TypeError) as error:
+    except BARE as error:
         raise _explained(op, (left, right), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
     mask = from_a is not None and from_a.node.requires_grad, from_b is not None and from_b.node.requires_grad
     if not (mask[0] or mask[1]) or not grad_enabled.get():
         return handle(y, None)
+    dtype = y.dtype
+    if dtype.kind == "c":
+        raise complex_refused(op)
     plan = op.plans.get(mask) or op.plan(mask)
     kept = plan.pick((left, right, y)) if plan.pick else _kept(op, plan, (left, right), y, op.options, None, mask)
     sources = from_a or a.source, from_b or b.source  # a constant that nobody has recorded before gets its vertex now
-    node = make_node(op, sources, (y.shape,), (y.dtype,), plan, kept, op.options)
+    node = make_node(op, sources, (y.shape,), (dtype,), plan, kept, op.options)
     return output(y, node)
 
 
@@ -122,24 +138,12 @@ def _kept(
     )
 
 
-def _literal(op: Primitive[Any, Any], value: Any) -> Any:
-    """A bare number or array: NumPy's scalars count as Python's, so that none of them widens a tensor."""
-    if isinstance(value, np.ndarray | int | float | complex):
-        return value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, np.generic):
-        return value.item()
-    if value is None or isinstance(value, str | dict):
-        raise DtypeError(f"{op.name} takes tensors, arrays and numbers, not {type(value).__name__}")
-    return numpy_array(value, get_default_dtype())
-
-
-def _plain_param(op: Primitive[Any, Any], name: str, value: Any) -> Any:
-    """A parameter as the forward takes it: of a tensor, which may not need a gradient, the array."""
-    if isinstance(value, Tensor):
-        if value.requires_grad:
-            raise DtypeError(f"{op.name} has no derivative for {name}: detach() it, if it is meant as a constant")
-        return value._data
-    return value.item() if isinstance(value, np.generic) else value
+def complex_refused(op: Primitive[Any, Any]) -> DtypeError:
+    """The error for a recorded op that has to do with complex numbers."""
+    return DtypeError(
+        f"{op.name} of or into complex numbers cannot be recorded: the rules hold for real numbers only. "
+        "Compute with the real and the imaginary part as two tensors"
+    )
 
 
 def _explained(
@@ -151,8 +155,7 @@ def _explained(
     shown += "".join(f", {name}={value!r}" for name, value in params.items() if np.size(value) < 6)
     scope = current_scope.get()
     where = f" in {scope}" if scope is not None else ""
-    kind = DtypeError if isinstance(error, TypeError) else ShapeError
-    return kind(f"{op.name}({shown}){where}: {error}")
+    return translated(error, f"{op.name}({shown}){where}", ShapeError)
 
 
 Primitive.interpreter, Primitive.of_one, Primitive.of_two = record, record_one, record_two

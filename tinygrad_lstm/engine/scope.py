@@ -7,19 +7,15 @@ knows the path of names it was made under. Modes are per thread: one thread's ``
 from __future__ import annotations
 
 import functools
-import inspect
 import itertools
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import CodeType, FrameType, TracebackType
-from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias
 
-from tinygrad_lstm.errors import UnsupportedError
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from tinygrad_lstm.engine.blocks import Block
+from tinygrad_lstm.errors import DtypeError
 
 Place: TypeAlias = tuple[
     CodeType, int
@@ -29,10 +25,12 @@ Place: TypeAlias = tuple[
 class Scope:
     """One name on the path, e.g. ``lstm`` or ``t=3``; the step is inherited by everything inside."""
 
-    __slots__ = ("caller", "name", "parent", "step")
+    __slots__ = ("block", "caller", "name", "parent", "step")
 
-    def __init__(self, name: str, parent: Scope | None, step: int | None, caller: Place | None = None) -> None:
-        self.name, self.parent, self.caller = name, parent, caller
+    def __init__(
+        self, name: str, parent: Scope | None, step: int | None, caller: Place | None = None, block: scope | None = None
+    ) -> None:
+        self.name, self.parent, self.caller, self.block = name, parent, caller, block
         self.step: int | None = step if step is not None or parent is None else parent.step
 
     @property
@@ -59,7 +57,7 @@ current_hook: ContextVar[Callable[[Any, Any], Any] | None] = ContextVar("current
 at_start: ContextVar[Callable[[Any, Any], None] | None] = ContextVar("at_start", default=None)
 
 
-class scope:  # noqa: N801  # read as a statement: with scope("name"):
+class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):
     """Everything made inside belongs to this name, and to this time step (1, 2, ...) if one is given.
 
     >>> import tinygrad_lstm as tg
@@ -71,56 +69,39 @@ class scope:  # noqa: N801  # read as a statement: with scope("name"):
     (('toy', 't=1'), 1)
     """
 
-    __slots__ = ("caller", "name", "outer", "step")
+    __slots__ = ("caller", "name", "step")
+    variable = current_scope
 
     def __init__(self, name: str, step: int | None = None, *, caller: Place | None = None) -> None:
         self.name, self.step, self.caller = name, step, caller
 
-    def __enter__(self) -> Scope:
-        self.outer = current_scope.get()
-        inner = Scope(self.name, self.outer, self.step, self.caller)
-        current_scope.set(inner)
+    def __enter__(self) -> Scope:  # a Block's, shorter: the scopes themselves say which blocks are open
+        outer = current_scope.get()
+        inner = Scope(self.name, outer, self.step, self.caller, self)
+        try:
+            current_scope.set(inner)
+        except BaseException:  # Ctrl-C may come now, before the with statement is in charge
+            current_scope.set(outer)
+            raise
         return inner
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        current_scope.set(self.outer)
+        inner, within = current_scope.get(), []  # ``within``: the scopes that began in this one and go on
+        while inner is not None and inner.block is not self:
+            within.append(inner)
+            inner = inner.parent
+        if inner is None:  # it began in another thread, in a generator that has changed hands
+            return
+        scope = inner.parent
+        for other in reversed(within):
+            scope = Scope(other.name, scope, other.step, other.caller, other.block)
+        current_scope.set(scope)
 
 
-class _GradMode:
-    """A mode for a block (``with no_grad():``) or a function (``@no_grad()``)."""
-
-    __slots__ = ("outer",)
-    enabled: bool
-
-    def __enter__(self) -> None:
-        self.outer = grad_enabled.get()
-        grad_enabled.set(self.enabled)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        grad_enabled.set(self.outer)
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        if inspect.isgeneratorfunction(function):
-            mode = type(self).__name__
-            raise UnsupportedError(
-                f"@{mode}() on the generator {function.__name__} would be over before its body runs: "
-                f"say with {mode}(): inside, around what lies between two yields"
-            )
-
-        @functools.wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return run
-
-
-class no_grad(_GradMode):  # noqa: N801  # PyTorch's name
-    """Nothing inside is recorded.
+class no_grad(Block):  # noqa: N801  # PyTorch's name
+    """Nothing inside is recorded: ``with no_grad():``, or ``@no_grad()`` before a function.
 
     >>> import tinygrad_lstm as tg
     >>> x = tg.tensor(1.0, requires_grad=True)
@@ -130,18 +111,25 @@ class no_grad(_GradMode):  # noqa: N801  # PyTorch's name
     """
 
     __slots__ = ()
-    enabled = False
+    variable = grad_enabled
+
+    def inside(self, outer: bool) -> bool:
+        """Off."""
+        return False
 
 
-class enable_grad(_GradMode):  # noqa: N801  # PyTorch's name
+class enable_grad(Block):  # noqa: N801  # PyTorch's name
     """Recording is on inside, also within ``no_grad``."""
 
     __slots__ = ()
-    enabled = True
+    variable = grad_enabled
+
+    def inside(self, outer: bool) -> bool:
+        """On."""
+        return True
 
 
-@contextmanager
-def through(hook: Callable[[Any, Any], Any], indexed: bool = False) -> Iterator[None]:
+class through(Block):  # noqa: N801  # read as a statement: with through(hook):
     """Every backward pass inside shows ``hook(edge, cotangent)`` each contribution before it is summed.
 
     What the hook returns goes on instead; None cuts the edge. Hooks nest: the innermost sees a contribution first.
@@ -155,17 +143,24 @@ def through(hook: Callable[[Any, Any], Any], indexed: bool = False) -> Iterator[
     ...     tg.grad(y, x)
     (tensor(3.),)
     """
-    outer = current_hook.get()
 
-    def both(edge: Any, cotangent: Any) -> Any:
-        kept = hook(edge, cotangent if indexed else edge.whole(cotangent))
-        return kept if kept is None or outer is None else outer(edge, kept)
+    __slots__ = ("hook", "indexed")
+    variable = current_hook
 
-    current_hook.set(both)
-    try:
-        yield
-    finally:
-        current_hook.set(outer)
+    def __init__(self, hook: Callable[[Any, Any], Any], indexed: bool = False) -> None:
+        if not callable(hook):
+            raise DtypeError(f"through() takes a function of an edge and a cotangent, not a {type(hook).__name__}")
+        self.hook, self.indexed = hook, indexed
+
+    def inside(self, outer: Callable[[Any, Any], Any] | None) -> Callable[[Any, Any], Any]:
+        """This hook, then those outside."""
+        hook, indexed = self.hook, self.indexed
+
+        def both(edge: Any, cotangent: Any) -> Any:
+            kept = hook(edge, cotangent if indexed else edge.whole(cotangent))
+            return kept if kept is None or outer is None else outer(edge, kept)
+
+        return both
 
 
 _inside_the_engine = True  # a mark that place() looks for in a frame's globals; each engine module bears it

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import get_default_dtype, to_array
-from tinygrad_lstm.engine.autodiff import backpropagate, last_change
-from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, counter, make_node, make_source
-from tinygrad_lstm.engine.operators import Operators
+from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.changes import changing, note_change
+from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, make_node, make_source
+from tinygrad_lstm.engine.numpy_protocol import read_only
+from tinygrad_lstm.engine.operators import Operators, plain
 from tinygrad_lstm.engine.operators import TensorLike as TensorLike
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.scope import at_start
@@ -47,9 +49,12 @@ class Tensor(Operators):
 
     @property
     def data(self) -> Array:
-        """The array itself. Setting it (also by ``p.data -= step``) is noted, so that a stale backward is refused.
+        """The array itself. Setting it copies the values, in this tensor's dtype; ``p.data -= step`` writes into it.
 
-        Writing into it (``p.data[0] = 1``) goes unnoticed.
+        Both are noted, so that a backward pass that still needs the old values is refused, also where a view, a
+        detached tensor or another handle looks into the same memory. Writing into it (``p.data[0] = 1``) goes unnoticed.
+
+        Raises ShapeError or DtypeError for values that do not fit.
         """
         return self._data
 
@@ -58,9 +63,13 @@ class Tensor(Operators):
         array = value._data if isinstance(value, Tensor) else np.asarray(value)
         if array.shape != self._data.shape:
             raise ShapeError(f"data of shape {array.shape} for a tensor of shape {self._data.shape}")
-        self._data = array.astype(self._data.dtype, copy=False)
-        if self._source is not None:
-            self._source.node.changed_at = last_change[0] = next(counter)
+        if not np.can_cast(array.dtype, self._data.dtype, "same_kind"):
+            raise DtypeError(f"data of dtype {array.dtype} for a tensor of {self._data.dtype} would lose a part of it")
+        old = self._data
+        if array is not old:
+            self._data = np.array(array, old.dtype)
+        node = self._source.node if self._source is not None else None
+        note_change(old, node, in_place=array is old)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -130,10 +139,14 @@ class Tensor(Operators):
     def requires_grad(self, value: bool) -> None:
         if not self.is_leaf:
             raise GradError("requires_grad of a computed tensor follows from its inputs; detach() gives one without")
-        if value and self._data.dtype.kind not in "fc":
-            raise DtypeError(f"only floating tensors can require a gradient, not {self._data.dtype}")
-        if value != self.requires_grad:
-            self._source = self._leaf(value)
+        if value and self._data.dtype.kind != "f":
+            raise DtypeError(f"only floating tensors can require a gradient, not {self._data.dtype}: gradients are of real numbers")
+        if value:
+            node = self.source.node
+            node.params = NO_PARAMS  # what was detached is a leaf of its own from here on
+            node.requires_grad = True
+        elif self._source is not None:
+            self._source.node.requires_grad = False
 
     def _leaf(self, requires_grad: bool, params: dict[str, Any] = NO_PARAMS) -> Source:
         """A new vertex for this leaf, under the name of the one it has."""
@@ -149,10 +162,17 @@ class Tensor(Operators):
     def source(self) -> Source:
         """The node this value comes from, which of its outputs, and the tag of the edge to its next reader.
 
-        A constant gets its node the first time somebody asks.
+        A constant gets its node the first time somebody asks; DtypeError for complex numbers, which have no place in a
+        graph.
         """
         if self._source is None:
-            self._source = self._leaf(False)
+            if self._data.dtype.kind == "c":
+                raise DtypeError(
+                    f"a graph is of real numbers, not of {self._data.dtype}: its rules hold for real numbers only. "
+                    "Compute with the real and the imaginary part as two tensors"
+                )
+            with changing:  # another thread may ask as well
+                self._source = self._source or self._leaf(False)
         return self._source
 
     @property
@@ -186,7 +206,10 @@ class Tensor(Operators):
             raise GradError("backward() of a tensor that depends on nothing that requires a gradient")
         wrap = handle if create_graph else None
         retain = create_graph if retain_graph is None else retain_graph
-        walk = backpropagate([self.source], [seed(self, gradient, create_graph)], retain_graph=retain, wrap=wrap)
+        first = seed(self, gradient, create_graph)
+        if first.dtype.kind == "c":
+            raise DtypeError(f"backward adds to real gradients; for a cotangent of {first.dtype} ask tg.grad")
+        walk = backpropagate([self.source], [first], retain_graph=retain, wrap=wrap)
         for node, g in [(node, g) for node, g in walk if node.op is None or node.retains_grad]:
             accumulate(node, g)  # only now: where a rule or a hook fails on the way, every grad is as it was
 
@@ -199,27 +222,32 @@ class Tensor(Operators):
     def register_hook(self, hook: Callable[[Tensor], TensorLike | None]) -> Callable[[], None]:
         """Call ``hook(dL/d(this))`` in every backward pass; what it returns, unless None, goes on instead.
 
-        Returns a function that takes the hook away again.
+        The hook cannot write into what it gets, for other tensors may have the same. Returns a function that takes the
+        hook away again.
         """
+        if not callable(hook):
+            raise DtypeError(f"register_hook() takes a function of the gradient, not a {type(hook).__name__}")
         if not self.requires_grad:
             raise GradError("register_hook() of a tensor that needs no gradient")
         node = self._sole_output("register_hook")
 
         def watch(g: Any) -> Any:
-            recorded = isinstance(g, Tensor)
-            changed = hook(g if recorded else handle(np.asarray(g), None))
+            changed = hook(g if isinstance(g, Tensor) else handle(read_only(g), None))
             if changed is None:
                 return None
             if np.shape(changed) != node.shapes[0]:
                 raise ShapeError(f"a hook gave a cotangent of shape {np.shape(changed)} for {node}")
-            if recorded:
+            if isinstance(g, Tensor) and isinstance(changed, Tensor):
                 return changed
-            return changed._data if isinstance(changed, Tensor) else np.asarray(changed, dtype=node.dtypes[0])
+            array = np.array(plain(changed), node.dtypes[0])  # a copy: the hook may use its array again
+            return handle(array, None) if isinstance(g, Tensor) else array
 
-        node.hooks = (*node.hooks, watch)
+        with changing:
+            node.hooks = (*node.hooks, watch)
 
         def remove() -> None:
-            node.hooks = tuple(other for other in node.hooks if other is not watch)
+            with changing:
+                node.hooks = tuple(other for other in node.hooks if other is not watch)
 
         return remove
 
@@ -281,6 +309,8 @@ def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
             )
         gradient = np.ones_like(tensor._data)
     array = gradient._data if isinstance(gradient, Tensor) else np.asarray(gradient)
+    if array.dtype.kind not in "biufc":
+        raise DtypeError(f"a cotangent is an array of numbers, not of {array.dtype}")
     if array.shape != tensor.shape:
         raise ShapeError(f"a cotangent of shape {array.shape} for an output of shape {tensor.shape}")
     array = array if array.dtype.kind == "c" else array.astype(tensor.dtype, copy=False)
@@ -297,4 +327,5 @@ def accumulate(node: Node, g: Any) -> None:
         g = handle(g._data.copy(), g._source)
     else:
         g = handle(np.array(g) if node.op is not None else np.asarray(g), None)
-    node.grad = g if node.grad is None else node.grad + g
+    with changing:
+        node.grad = g if node.grad is None else node.grad + g

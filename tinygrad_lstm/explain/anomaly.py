@@ -6,16 +6,16 @@ contribution of a backward pass before it is summed. When nobody is in the mode,
 
 from __future__ import annotations
 
-import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 
+from tinygrad_lstm.engine.blocks import Block
 from tinygrad_lstm.engine.node import Edge, Node, input_name
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.scope import Scope, at_start, caller, current_scope, through
@@ -24,15 +24,14 @@ from tinygrad_lstm.errors import AnomalyError
 from tinygrad_lstm.explain.source import assigned_name, caller_of, underlined
 from tinygrad_lstm.explain.values import first_not_finite, is_finite, kept, plain, told
 
-P = ParamSpec("P")
-R = TypeVar("R")
-watching: ContextVar[bool] = ContextVar("watching", default=False)  # whether this thread is in the mode
+# The blocks that are open in this thread, each with what to undo when it ends
+watching: ContextVar[tuple[tuple[Block, ExitStack], ...]] = ContextVar("watching", default=())
 _lock = threading.Lock()
 _inside: list[tuple[Any, Any, Any]] = []  # the engine's interpreters, once for each mode that is on in any thread
 _inside_the_engine = True  # frames of this file stand between an operator and the record
 
 
-class detect_anomaly:  # noqa: N801  # PyTorch's name
+class detect_anomaly(Block):  # noqa: N801  # PyTorch's name
     """A block, or a function (``@detect_anomaly()``), in which the first NaN or inf is an error where it is made.
 
     Forward: an op whose output has a NaN, or an inf that none of its inputs has. So a mask of -inf may be used, but
@@ -54,36 +53,29 @@ class detect_anomaly:  # noqa: N801  # PyTorch's name
       ...
     """
 
-    def __init__(self) -> None:
-        self._entered: list[ExitStack] = []
+    __slots__ = ()
+    variable = watching
 
     def __enter__(self) -> None:
-        modes = ExitStack()
-        self._entered.append(modes)
-        modes.enter_context(np.errstate(divide="ignore", invalid="ignore", over="ignore"))
-        _install()
-        modes.callback(_uninstall)
-        if not watching.get():
-            watching.set(True)
-            at_start.set(_check_start)
-            modes.callback(at_start.set, None)
-            modes.callback(watching.set, False)
+        with ExitStack() as modes:
+            modes.enter_context(np.errstate(divide="ignore", invalid="ignore", over="ignore"))
+            modes.callback(_uninstall)
+            _install()
             modes.enter_context(through(_check_contribution, indexed=True))
+            watching.set((*watching.get(), (self, modes.pop_all())))
+            at_start.set(_check_start)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._entered.pop().close()
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """The function, with every call of it in the mode."""
-
-        @functools.wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            with detect_anomaly():
-                return function(*args, **kwargs)
-
-        return run
+        entered = list(watching.get())
+        last = max((k for k, (block, _) in enumerate(entered) if block is self), default=None)
+        if last is None:  # it began in another thread, in a generator that has changed hands
+            return
+        _, modes = entered.pop(last)
+        watching.set(tuple(entered))
+        at_start.set(_check_start if entered else None)
+        modes.close()
 
 
 def _install() -> None:

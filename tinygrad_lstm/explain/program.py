@@ -118,7 +118,7 @@ class _Writer:
         self.prelude = Prelude(self.taken)
         self.inputs: dict[str, str] = {}
         self.given: dict[str, Any] = {}
-        self.literals: dict[int, str] = {}  # of an array that is handed in, by id: the nodes hold it
+        self.literals: dict[tuple[Any, ...], str] = {}  # of an array that is handed in, by what it holds
         self.lines: list[str] = []
         self.under = ""  # the scope of the line before
         self.summed: set[str] = set()  # cotangents with something in them
@@ -171,11 +171,12 @@ class _Writer:
         text = atom(value)
         if text is not None:
             return text
-        if id(value) not in self.literals:
+        key = (value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else (id(value),)
+        if key not in self.literals:
             assert node.op is not None
-            self.literals[id(value)] = self.free(f"{node.op.name}_{name}")
-            self.given[self.literals[id(value)]] = value
-        return self.literals[id(value)]
+            self.literals[key] = self.free(f"{node.op.name}_{name}")
+            self.given[self.literals[key]] = value
+        return self.literals[key]
 
     def input(self, node: Node, position: int) -> str:
         assert node.op is not None

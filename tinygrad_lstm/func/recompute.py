@@ -103,10 +103,10 @@ class Segment:
         bits = generator().bit_generator
         args = mapped(lambda x: xs[x.position] if isinstance(x, Blank) else x, self.args)
         now, outer, names = bits.state, current_scope.get(), collecting.get()
-        bits.state = self.random
-        current_scope.set(self.scope)
-        collecting.set(None)
         try:
+            bits.state = self.random
+            current_scope.set(self.scope)
+            collecting.set(None)
             with enable_grad():
                 values = values_of(self.f(*args))
         finally:

@@ -62,8 +62,8 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward`` in a scope of the module's name."""
         outer = current_scope.get()  # ``with self.scope():`` written out: a cell is called at every step
-        current_scope.set(Scope(self._name or type(self).__name__.lower(), outer, None, place()))
-        try:
+        try:  # first, for Ctrl-C may come at any moment
+            current_scope.set(Scope(self._name or type(self).__name__.lower(), outer, None, place()))
             return self.forward(*args, **kwargs)
         finally:
             current_scope.set(outer)

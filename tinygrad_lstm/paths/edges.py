@@ -19,8 +19,7 @@ what it only scales, ``f * tg.tag(c, "carry")``, and the states it starts from, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
 
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
@@ -64,8 +63,7 @@ def in_class(what: EdgeClass | Predicate, *others: EdgeClass) -> Predicate:
     return lambda edge: (found := edge_class(edge)) == what or found in others
 
 
-@contextmanager
-def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], complex]) -> Iterator[None]:
+def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], complex]) -> through:
     """Every gradient that passes along such an edge inside is multiplied by the weight; forward stays as it is.
 
     For one backward or for training. A function gives each edge a weight of its own, so that h-detach (Arpit 2018,
@@ -93,12 +91,10 @@ def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], 
         by = weight(edge) if callable(weight) else weight
         return g * by if by else None
 
-    with through(weigh):
-        yield
+    return through(weigh)
 
 
-@contextmanager
-def cut(what: EdgeClass | Predicate) -> Iterator[None]:
+def cut(what: EdgeClass | Predicate) -> through:
     """No gradient passes along such edges inside; errors as of ``edge_weight``.
 
     ``cut("crossing")`` leaves the belt alone: the truncated gradient of Hochreiter & Schmidhuber 1997, and what the
@@ -112,8 +108,7 @@ def cut(what: EdgeClass | Predicate) -> Iterator[None]:
     >>> np.allclose(belt.data, step[1].f.data)
     True
     """
-    with edge_weight(what, 0.0):
-        yield
+    return edge_weight(what, 0.0)
 
 
 def after_others(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any]:

@@ -21,11 +21,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate, dense, unbroadcast
+from tinygrad_lstm.engine.changes import Freed, freed_error
 from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.scope import enable_grad
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike, seed
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, handle, seed
 from tinygrad_lstm.errors import GradError, ShapeError
 from tinygrad_lstm.graph import Graph, graph_of
 from tinygrad_lstm.paths.edges import EdgeClass, after_others, composed, edge_class
@@ -163,8 +164,8 @@ def pushed(node: Node, moving: Sequence[bool], tangents: Tangents) -> Tangents:
     """The tangents of a node's outputs, from those of its inputs: the vjp of each of its rules."""
     plan = node.plan
     assert plan is not None
-    if node.kept is None:
-        raise GradError(f"the graph was freed by an earlier backward, through {node}: say retain_graph=True there")
+    if type(node.kept) is Freed:
+        raise freed_error([node])
     results = [np.zeros(shape, dtype) for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
     with enable_grad():
         g = [Tensor(np.zeros_like(y), requires_grad=True) for y in results]
@@ -179,7 +180,7 @@ def pushed(node: Node, moving: Sequence[bool], tangents: Tangents) -> Tangents:
             if c is None:
                 continue
             shape = source.node.shapes[source.index]
-            c = dense(c, shape, True) if isinstance(c, IndexedCotangent) else c
+            c = dense(c, shape, handle) if isinstance(c, IndexedCotangent) else c
             if not isinstance(c, Tensor) or not c.requires_grad:
                 continue
             c = unbroadcast(c, shape, node, position) if c.shape != shape else c

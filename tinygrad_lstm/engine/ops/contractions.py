@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.arithmetic import multiply
 from tinygrad_lstm.engine.ops.composite import composite
+from tinygrad_lstm.engine.ops.dtypes import alike
 from tinygrad_lstm.engine.ops.linear import matmul
 from tinygrad_lstm.engine.ops.primitive import Array, primitive
 from tinygrad_lstm.engine.ops.shapes import reshape
@@ -32,8 +33,6 @@ def contract(operands: Sequence[Array], subscripts: str) -> Array:
     The cotangent of an operand is again an einsum, of g with all the other operands.
     """
     words, out = _spelled_out(subscripts, tuple(map(np.ndim, operands)))
-    dtype = np.result_type(*operands)  # in which a bare number counts for nothing
-    operands = [np.asarray(x, dtype) if isinstance(x, int | float) else x for x in operands]
     y = np.einsum(",".join(words) + "->" + out, *operands, optimize=True)
     return y if len(operands) > 1 else np.array(y)  # of one operand it may be a view
 
@@ -146,10 +145,12 @@ def inner(a: Any, b: Any) -> Tensor:
 @composite(np.outer)
 def outer(a: Any, b: Any) -> Tensor:
     """y[i, j] = aᵢ bⱼ, of the elements of a and b in row order."""
+    a, b = alike(a, b)
     return multiply(reshape(a, (-1, 1)), reshape(b, -1))
 
 
 @composite(np.vdot)
 def vdot(a: Any, b: Any) -> Tensor:
     """Σ a ⊙ b over all elements, in row order."""
+    a, b = alike(a, b)
     return matmul(reshape(a, -1), reshape(b, -1))

@@ -97,7 +97,7 @@ def add_at(y: Array, where: Any, values: Array) -> None:
     if indices is None or indices.dtype == bool or y.ndim == 1 or indices.size < 16:
         np.add.at(y, where, values)
         return
-    flat = indices.reshape(-1) % len(y)
+    flat = indices.reshape(-1).astype(np.intp) % len(y)  # a uint8 could not count 256 rows
     order = np.argsort(flat, kind="stable")
     rows = flat[order]
     starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))

@@ -9,6 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from tinygrad_lstm.engine.ops.arithmetic import add
 from tinygrad_lstm.engine.ops.composite import composite
+from tinygrad_lstm.engine.ops.dtypes import alike
 from tinygrad_lstm.engine.ops.indexing import index, scatter
 from tinygrad_lstm.engine.ops.shapes import reshape
 
@@ -54,4 +55,5 @@ def index_add(x: Any, key: Any, values: Any) -> Tensor:
     >>> tg.index_add(tg.zeros(3), [0, 2, 2], tg.tensor([1.0, 2.0, 3.0]))
     tensor([1., 0., 5.])
     """
+    x, values = alike(x, values)
     return add(x, scatter(values, key, np.shape(x)))

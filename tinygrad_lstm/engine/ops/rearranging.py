@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_lstm.engine.ops.composite import composite
+from tinygrad_lstm.engine.ops.dtypes import alike
 from tinygrad_lstm.engine.ops.indexing import index, index_put
 from tinygrad_lstm.engine.ops.picking import take
 from tinygrad_lstm.engine.ops.shapes import broadcast_to, concatenate, reshape, split, transpose
@@ -114,7 +115,7 @@ def atleast_2d(x: Any) -> Tensor:
 @composite(np.vstack)
 def vstack(arrays: Sequence[Any]) -> Tensor:
     """Arrays one below the other; a vector is a row."""
-    return concatenate([x if np.ndim(x) > 1 else atleast_2d(x) for x in arrays], 0)
+    return concatenate([x if np.ndim(x) > 1 else atleast_2d(x) for x in alike(*arrays)], 0)
 
 
 @composite(np.hstack)
@@ -122,10 +123,10 @@ def hstack(arrays: Sequence[Any]) -> Tensor:
     """Arrays side by side: along axis 1, or vectors end to end."""
     if not len(arrays):
         raise ValueError("need at least one array")
-    return concatenate([x if np.ndim(x) else atleast_1d(x) for x in arrays], 0 if np.ndim(arrays[0]) < 2 else 1)
+    return concatenate([x if np.ndim(x) else atleast_1d(x) for x in alike(*arrays)], 0 if np.ndim(arrays[0]) < 2 else 1)
 
 
 @composite(np.column_stack)
 def column_stack(arrays: Sequence[Any]) -> Tensor:
     """Arrays side by side; a vector is a column."""
-    return concatenate([x if np.ndim(x) > 1 else reshape(x, (-1, 1)) for x in arrays], 1)
+    return concatenate([x if np.ndim(x) > 1 else reshape(x, (-1, 1)) for x in alike(*arrays)], 1)

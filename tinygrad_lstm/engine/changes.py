@@ -1,0 +1,142 @@
+"""What a backward pass may no longer rely on: values changed after a node kept them, and values freed.
+
+Rules read what forward saw. A tensor whose ``data`` is assigned notes when: a new array on its vertex, and a write into
+the array it has (``p.data -= step``) on the memory, for a view or a detached tensor may look into the same memory.
+"""
+
+from __future__ import annotations
+
+from _thread import RLock  # threading's, which is slow to import
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias
+from weakref import ReferenceType, ref
+
+import numpy as np
+
+from tinygrad_lstm.engine.node import Node, counter
+from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.errors import GradError
+
+changing = RLock()  # held while what several threads may share is read, changed and stored
+last_change = [0]  # the number of the last change to any tensor's data
+what_it_kept = attrgetter("kept")
+number_of = attrgetter("number")
+
+
+class Written(NamedTuple):
+    """Memory that was written into: its owner, when, and the number of the vertex it was written through."""
+
+    owner: ReferenceType[Array]
+    at: int
+    by: int
+
+
+memory: dict[int, Written] = {}  # by the id of the array that owns it, as long as that lives
+
+
+class Freed:
+    """What a node has in place of its kept values, once a backward pass has used them."""
+
+    __slots__ = ("number", "stopped_by")
+
+    def __init__(self) -> None:
+        self.number = next(counter)  # of the pass
+        self.stopped_by: str | None = None  # the error that ended it early
+
+
+def note_change(array: Array, node: Node | None, *, in_place: bool) -> None:
+    """A tensor with this vertex had this array, and its data was assigned."""
+    with changing:
+        now = last_change[0] = next(counter)
+        if node is not None:
+            node.changed_at = now
+        if in_place:
+            owner = _owner(array)
+            key = id(owner)
+            memory[key] = Written(ref(owner, lambda gone: _forget(key, gone)), now, node.number if node else 0)
+
+
+def _forget(key: int, gone: ReferenceType[Array]) -> None:
+    if key in memory and memory[key].owner is gone:
+        del memory[key]
+
+
+def _owner(array: Array) -> Array:
+    """The array whose memory this one looks into."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def refuse_if_unusable(order: Sequence[Node]) -> None:
+    """Raise GradError where a backward pass would use what is gone, or what is no longer what forward saw."""
+    if Freed in map(type, map(what_it_kept, order)):  # in one go, for nearly always there is none
+        raise freed_error(order)
+    for node in order:
+        if node.number > last_change[0]:  # and so is every node after it
+            break
+        for value, source in _values_kept(node):
+            writer = _changed(value, source, node.number)
+            if writer is not None:
+                name = next((other for other in order if other.number == writer), source)
+                raise GradError(
+                    f"the data of {name} was changed after {node} had kept it for its derivative; "
+                    "change parameters only after backward, or read them again"
+                )
+
+
+def _values_kept(node: Node) -> Iterator[tuple[Array, Node]]:
+    """The arrays a node kept that are somebody's data, each with the vertex that made it."""
+    if node.op is None or node.plan is None:
+        return
+    op = node.op
+    for name, value in zip(node.plan.keep, node.kept, strict=True):
+        if name == "y":
+            yield from ((part, node) for part in (value if op.several else (value,)))
+        elif name in op.inputs:
+            places = enumerate(value) if op.sequence else ((op.inputs.index(name), value),)
+            for position, part in places:
+                if (source := node.sources[position]) is not None:
+                    yield part, source.node
+
+
+def _changed(value: Array, source: Node, kept_at: int) -> int | None:
+    """The number of the vertex through which a value was changed after it was kept; None if it was not."""
+    if source.changed_at > kept_at:
+        return source.number
+    written = memory.get(id(_owner(value)))
+    return written.by if written is not None and written.at > kept_at else None
+
+
+def freed_error(order: Sequence[Node]) -> GradError:
+    """The error for a graph that an earlier pass has used: where it was entered, and what to do."""
+    passes = [node.kept for node in order if type(node.kept) is Freed]
+    failed = next((one.stopped_by for one in passes if one.stopped_by), None)
+    if failed is not None:
+        return GradError(
+            f"backward reached a graph of which an earlier backward pass freed a part before it was stopped by {failed}. "
+            "Run the forward pass again; retain_graph=True the first time would have kept the whole graph"
+        )
+    return GradError(
+        "backward reached a graph that an earlier backward has already used and freed, through "
+        f"{_crossing(order, max(one.number for one in passes))}. If that value is carried from one step of training to "
+        "the next, detach() it there, which cuts the history; to go through the same graph twice on purpose, say "
+        "retain_graph=True the first time"
+    )
+
+
+def _crossing(order: Sequence[Node], freed_by: int) -> Node:
+    """The newest node of the freed graph that a node made after it was freed reads; else the newest of that graph.
+
+    A node that kept nothing, as a sum does, has nothing to be freed: it goes by what it reads.
+    """
+    freed: set[Node] = set()
+    crossing: set[Node] = set()
+    for node in order:
+        read = [source.node for source in node.sources if source is not None and source.node in freed]
+        if node.number > freed_by:
+            crossing.update(read)
+        elif type(node.kept) is Freed or (read and not node.kept):
+            freed.add(node)
+    return max(crossing or freed, key=number_of)
