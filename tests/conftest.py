@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.borrowed import ops_that_borrow
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.scope import at_start, collecting, current_hook, current_scope, grad_enabled
@@ -38,3 +42,43 @@ def nothing_leaks() -> Iterator[None]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+# The same suite once more, under other conditions -------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--threads", type=int, default=1, help="run every test in so many threads at once")
+    parser.addoption("--overwrite", action="store_true", help="overwrite every bare array after the op it is given to")
+
+
+@pytest.fixture(autouse=True)
+def overwriting(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With --overwrite ops get copies of bare arrays, which are filled with rubbish as soon as the op returns."""
+    if not request.config.getoption("--overwrite"):
+        yield
+        return
+    with ops_that_borrow():
+        yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """With --threads every test runs in so many threads at once; ``alone`` marks those that change what all share."""
+    threads: int = pyfuncitem.config.getoption("--threads")
+    if threads == 1 or pyfuncitem.get_closest_marker("alone"):
+        return None
+    given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    together, interval = Barrier(threads), sys.getswitchinterval()
+
+    def one_of_many(_: int) -> None:
+        together.wait(timeout=60)
+        pyfuncitem.obj(**given)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(one_of_many, range(threads)))
+    finally:
+        sys.setswitchinterval(interval)
+    return True

@@ -186,6 +186,7 @@ def test_a_rule_may_return_none_for_no_path() -> None:
     assert gradcheck(half, [leaf([1.0]), leaf([2.0])])
 
 
+@pytest.mark.alone
 def test_np_functions_find_the_op_registered_for_them() -> None:
     @tg.primitive(numpy=np.sinc)
     def sinc(x: Any) -> Any:

@@ -108,6 +108,7 @@ def read_element_by_element(n: int) -> tuple[tg.Tensor, tg.Tensor]:
     return x, h
 
 
+@pytest.mark.alone
 def test_reading_x_t_in_a_loop_makes_no_array_as_long_as_x_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever watches backward sees the reads as they are: T of them cost O(T), not O(T²)."""
     x, h = read_element_by_element(50)

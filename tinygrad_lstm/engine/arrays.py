@@ -7,12 +7,13 @@ from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.operators import Operators, TensorLike, plain
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.errors import DtypeError, ShapeError
+from tinygrad_lstm.errors import DtypeError, ShapeError, public
 
 _inside_the_engine = True
 _default_dtype: list[np.dtype] = [np.dtype(np.float32)]
 
 
+@public()
 def set_default_dtype(dtype: DTypeLike) -> None:
     """The dtype that Python numbers and lists become: float32 unless set to another floating dtype."""
     if np.dtype(dtype).kind != "f":
@@ -43,10 +44,10 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
 
 
 def numpy_array(data: TensorLike, dtype: DTypeLike | None) -> Array:
-    """``np.array``, whose refusals are told in our words."""
+    """``np.array``, with errors of ours."""
     try:
         return np.array(data, dtype=dtype)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         if "inhomogeneous" in str(error):
             raise ShapeError("nested lists make a tensor when those of one level are all of the same length") from None
         raise DtypeError(f"cannot make a tensor of {type(data).__name__}: {error}") from None

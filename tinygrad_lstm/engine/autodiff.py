@@ -238,7 +238,9 @@ def from_hook(edge: Edge, c: Any, wrap: Wrap | None) -> Any:
         return c
     shape, dtype = edge.source.shapes[edge.index], edge.source.dtypes[edge.index]
     if np.shape(c) != shape:
-        raise ShapeError(f"a hook gave a cotangent of shape {np.shape(c)} for {edge.name} of {edge.reader}, not {shape}")
+        raise ShapeError(
+            f"a hook gave a cotangent of shape {np.shape(c)} for {edge.name} of {edge.reader}, not {shape}"
+        )
     if wrap is not None and isinstance(c, NumpyProtocol):
         return c
     array = np.array(plain(c))  # a copy: the hook may use its array again

@@ -7,9 +7,9 @@ the array it has (``p.data -= step``) on the memory, for a view or a detached te
 from __future__ import annotations
 
 from _thread import RLock  # threading's, which is slow to import
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 from weakref import ReferenceType, ref
 
 import numpy as np
@@ -115,8 +115,8 @@ def freed_error(order: Sequence[Node]) -> GradError:
     failed = next((one.stopped_by for one in passes if one.stopped_by), None)
     if failed is not None:
         return GradError(
-            f"backward reached a graph of which an earlier backward pass freed a part before it was stopped by {failed}. "
-            "Run the forward pass again; retain_graph=True the first time would have kept the whole graph"
+            f"an earlier backward pass of this graph was stopped by {failed}. It had freed a part of it by then: "
+            "run the forward pass again (retain_graph=True would have kept the whole graph)"
         )
     return GradError(
         "backward reached a graph that an earlier backward has already used and freed, through "

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from operator import index
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
+from tinygrad_lstm.engine.operators import plain
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
+from tinygrad_lstm.errors import public
 
 _inside_the_engine = True
 _everybodys: list[np.random.Generator] = []  # one at most; made at first use, for numpy.random is slow to import
 _of_this_thread: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)
 
 
+@public()
 def manual_seed(seed: int) -> None:
     """Start the package's random numbers anew, so that what follows can be repeated.
 
     Called in a thread of its own, it gives that thread numbers of its own: trained at once or one after the other,
-    models draw the same.
+    models draw the same. Raises ArgumentError or DtypeError for a seed that is no whole number from 0 on.
     """
     import threading  # here, for it is slow to import
 
     if threading.current_thread() is threading.main_thread():
-        _everybodys[:] = [np.random.default_rng(seed)]
+        _everybodys[:] = [np.random.default_rng(index(seed))]
     else:
-        _of_this_thread.set(np.random.default_rng(seed))
+        _of_this_thread.set(np.random.default_rng(index(seed)))
 
 
 def generator() -> np.random.Generator:
@@ -48,16 +53,19 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool
     return Tensor(data, requires_grad=requires_grad, dtype=dtype)
 
 
+@public()
 def zeros(*shape: int | tuple[int, ...], dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """All 0; the shape as numbers or one tuple."""
     return Tensor(np.zeros(_shape(shape), dtype or get_default_dtype()), requires_grad)
 
 
+@public()
 def ones(*shape: int | tuple[int, ...], dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """All 1; the shape as numbers or one tuple."""
     return Tensor(np.ones(_shape(shape), dtype or get_default_dtype()), requires_grad)
 
 
+@public()
 def full(
     shape: int | tuple[int, ...], value: float, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
@@ -65,16 +73,19 @@ def full(
     return Tensor(np.full(shape, value, dtype or get_default_dtype()), requires_grad)
 
 
-def zeros_like(other: Tensor, requires_grad: bool = False) -> Tensor:
+@public()
+def zeros_like(other: TensorLike, requires_grad: bool = False) -> Tensor:
     """All 0, in the shape and dtype of another tensor."""
-    return Tensor(np.zeros_like(other.data), requires_grad)
+    return Tensor(np.zeros_like(plain(other)), requires_grad)
 
 
-def ones_like(other: Tensor, requires_grad: bool = False) -> Tensor:
+@public()
+def ones_like(other: TensorLike, requires_grad: bool = False) -> Tensor:
     """All 1, in the shape and dtype of another tensor."""
-    return Tensor(np.ones_like(other.data), requires_grad)
+    return Tensor(np.ones_like(plain(other)), requires_grad)
 
 
+@public()
 def arange(
     start: float,
     stop: float | None = None,
@@ -87,16 +98,19 @@ def arange(
     return Tensor(np.arange(first, last, step).astype(dtype or get_default_dtype()), requires_grad)
 
 
+@public()
 def eye(n: int, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """The identity matrix (n, n)."""
     return Tensor(np.eye(n, dtype=dtype or get_default_dtype()), requires_grad)
 
 
+@public()
 def randn(*shape: int | tuple[int, ...], dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Independent normal numbers, mean 0 and variance 1."""
     return Tensor(generator().standard_normal(_shape(shape)), requires_grad, dtype or get_default_dtype())
 
 
+@public()
 def rand(*shape: int | tuple[int, ...], dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Independent uniform numbers in [0, 1)."""
     return Tensor(generator().random(_shape(shape)), requires_grad, dtype or get_default_dtype())
@@ -104,6 +118,5 @@ def rand(*shape: int | tuple[int, ...], dtype: DTypeLike | None = None, requires
 
 def _shape(shape: tuple[int | tuple[int, ...], ...]) -> tuple[int, ...]:
     """f(2, 3) and f((2, 3)) mean the same."""
-    if len(shape) == 1 and isinstance(shape[0], tuple | list):
-        return tuple(shape[0])
-    return tuple(int(n) for n in shape)  # type: ignore[arg-type]  # numbers here: a tuple came alone
+    sizes: Any = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+    return tuple(map(index, sizes))

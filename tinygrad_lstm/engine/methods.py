@@ -20,6 +20,7 @@ from tinygrad_lstm.engine.ops import (
     ufuncs,
 )
 from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.errors import ShapeError, public
 
 if TYPE_CHECKING:  # for types only: numpy.typing is slow to import
     from numpy.typing import DTypeLike
@@ -36,9 +37,44 @@ class Methods(NumpyProtocol):
     __slots__ = ()
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._data.shape  # type: ignore[no-any-return]  # Array is Any
+
+    @property
+    def ndim(self) -> int:
+        """How many axes."""
+        return self._data.ndim  # type: ignore[no-any-return]  # Array is Any
+
+    @property
+    def size(self) -> int:
+        """How many elements."""
+        return self._data.size  # type: ignore[no-any-return]  # Array is Any
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the elements."""
+        return self._data.dtype  # type: ignore[no-any-return]  # Array is Any
+
+    @property
     def T(self) -> Tensor:  # noqa: N802  # NumPy's name
         """The axes reversed."""
         return shapes.transpose(self)
+
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+        if self._data.size != 1:
+            raise ShapeError(f"item() of a tensor of shape {self._data.shape}: it needs exactly one element")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists."""
+        return self._data.tolist()
+
+    def __format__(self, spec: str) -> str:
+        if spec and self.size != 1:
+            raise ShapeError(f"the format {spec!r} is for one number, not for a tensor of shape {self.shape}")
+        return format(self.item(), spec) if spec else repr(self)
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """See ``tg.sum``."""
@@ -78,14 +114,17 @@ class Methods(NumpyProtocol):
 
     # Places and truth values have no derivative: plain arrays
 
+    @public(ShapeError)
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Array:
         """Where the largest element is."""
         return self._data.argmax(axis, keepdims=keepdims)
 
+    @public(ShapeError)
     def argmin(self, axis: int | None = None, keepdims: bool = False) -> Array:
         """Where the smallest element is."""
         return self._data.argmin(axis, keepdims=keepdims)
 
+    @public(ShapeError)
     def argsort(self, axis: int | None = -1) -> Array:
         """Where each element of the sorted tensor is."""
         return self._data.argsort(axis, kind="stable")
@@ -94,10 +133,12 @@ class Methods(NumpyProtocol):
         """Where the elements are that are not 0."""
         return self._data.nonzero()  # type: ignore[no-any-return]  # Array is Any
 
+    @public(ShapeError)
     def any(self, axis: Axis = None, keepdims: bool = False) -> Array:
         """Whether some element is not 0."""
         return self._data.any(axis, keepdims=keepdims)
 
+    @public(ShapeError)
     def all(self, axis: Axis = None, keepdims: bool = False) -> Array:
         """Whether no element is 0."""
         return self._data.all(axis, keepdims=keepdims)
@@ -128,6 +169,7 @@ class Methods(NumpyProtocol):
         """See ``tg.clip``."""
         return arithmetic.clip(self, min, max)
 
+    @public()
     def astype(self, dtype: DTypeLike) -> Tensor:
         """See ``tg.cast``."""
         return shapes.cast(self, np.dtype(dtype))

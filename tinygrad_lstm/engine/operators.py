@@ -19,7 +19,7 @@ from tinygrad_lstm.engine.ops.linear import matmul
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.engine.ops.shapes import unstack
 from tinygrad_lstm.engine.ops.ufuncs import floor_divide, remainder
-from tinygrad_lstm.errors import UnsupportedError
+from tinygrad_lstm.errors import ShapeError, UnsupportedError, public
 
 if TYPE_CHECKING:
     from tinygrad_lstm.engine.tensor import Tensor
@@ -90,35 +90,43 @@ class Operators(Methods):
         return absolute(self)
 
     # Comparisons give plain arrays of truth values, for masks; as in NumPy, also ==
+    @public(ShapeError)
     def __eq__(self, other: object) -> Array:
         return self._data == (plain(other))
 
+    @public(ShapeError)
     def __ne__(self, other: object) -> Array:
         return self._data != (plain(other))
 
+    @public(ShapeError)
     def __lt__(self, other: TensorLike) -> Array:
         return self._data < (plain(other))
 
+    @public(ShapeError)
     def __le__(self, other: TensorLike) -> Array:
         return self._data <= (plain(other))
 
+    @public(ShapeError)
     def __gt__(self, other: TensorLike) -> Array:
         return self._data > (plain(other))
 
+    @public(ShapeError)
     def __ge__(self, other: TensorLike) -> Array:
         return self._data >= (plain(other))
 
     __hash__ = object.__hash__
 
+    @public(ShapeError)
     def __bool__(self) -> bool:
         return bool(self._data)
 
     def __float__(self) -> float:
-        return float(self._data.item())
+        return float(self.item())
 
     def __int__(self) -> int:
-        return int(self._data.item())
+        return int(self.item())
 
+    @public(ShapeError)
     def __len__(self) -> int:
         return len(self._data)
 

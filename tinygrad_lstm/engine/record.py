@@ -33,7 +33,7 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
         inputs, params = args, op.options
     arrays: list[Any] = []
     mask: list[bool] = []  # which inputs want a gradient
-    kinds: set[type] = set()  # of the inputs that are no Tensors
+    others = bare = False  # are there inputs that are no Tensors, and no Python numbers either?
     for value in inputs:
         if isinstance(value, Tensor):
             arrays.append(value._data)
@@ -41,12 +41,12 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
         else:
             arrays.append(value)
             mask.append(False)
-            kinds.add(type(value))
+            others, bare = True, bare or type(value) not in NUMBERS
     recorded = True in mask and grad_enabled.get()
-    literals = bool(kinds) and not (recorded and kinds <= NUMBERS and not op.sequence)  # a number goes as it is
+    literals = bare or (others and (op.sequence or not recorded))  # a number beside a Tensor goes as it is
     if literals:
         arrays = literal_inputs(op, inputs, recorded)
-    for name, value in params.items() if params is not op.options else ():
+    for name, value in params.items():
         if type(value) not in PLAIN:
             params[name] = as_param(op, name, value, recorded)
     try:
@@ -59,11 +59,12 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     parts = [part if type(part) is np.ndarray else np.asarray(part) for part in (y if op.several else [y])]
     if not recorded:
         if literals:  # nor does an output look into an array of the caller's
-            bare = [value for value in inputs if isinstance(value, np.ndarray)]
-            parts = [part.copy() if any(np.may_share_memory(part, one) for one in bare) else part for part in parts]
+            given = [value for value in inputs if isinstance(value, np.ndarray)]
+            parts = [part.copy() if any(np.may_share_memory(part, one) for one in given) else part for part in parts]
         return tuple([handle(part, None) for part in parts]) if op.several else handle(parts[0], None)
 
-    if literals and any(map(np.iscomplexobj, arrays)) or any([part.dtype.kind == "c" for part in parts]):
+    shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
+    if "c" in [dtype.kind for dtype in dtypes] or (bare and any(map(np.iscomplexobj, arrays))):
         raise complex_refused(op)
     wanted = tuple(mask)
     plan = op.plans.get(wanted) or op.plan(wanted)
@@ -71,7 +72,6 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     sources = tuple([value.source if isinstance(value, Tensor) else None for value in inputs])
     if None in sources:  # the literals, by the names of their inputs: whoever tells the graph wants them
         params = params | {input_name(op, k): arrays[k] for k, source in enumerate(sources) if source is None}
-    shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
     node = make_node(op, sources, shapes, dtypes, plan, kept, params)
     outputs = [output(part, node, k) for k, part in enumerate(parts)]
     return tuple(outputs) if op.several else outputs[0]

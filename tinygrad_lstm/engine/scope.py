@@ -157,7 +157,9 @@ class through(Block):  # noqa: N801  # read as a statement: with through(hook):
         hook, indexed = self.hook, self.indexed
 
         def both(edge: Any, cotangent: Any) -> Any:
-            kept = hook(edge, cotangent if indexed else edge.whole(cotangent))
+            shown = cotangent if indexed else edge.shown(cotangent)
+            kept = hook(edge, shown)
+            kept = cotangent if kept is shown else kept
             return kept if kept is None or outer is None else outer(edge, kept)
 
         return both

@@ -52,7 +52,7 @@ class Tensor(Operators):
         """The array itself. Setting it copies the values, in this tensor's dtype; ``p.data -= step`` writes into it.
 
         Both are noted, so that a backward pass that still needs the old values is refused, also where a view, a
-        detached tensor or another handle looks into the same memory. Writing into it (``p.data[0] = 1``) goes unnoticed.
+        detached tensor or another handle looks into the same memory. ``p.data[0] = 1`` goes unnoticed.
 
         Raises ShapeError or DtypeError for values that do not fit.
         """
@@ -71,41 +71,11 @@ class Tensor(Operators):
         node = self._source.node if self._source is not None else None
         note_change(old, node, in_place=array is old)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each axis."""
-        return self._data.shape  # type: ignore[no-any-return]  # Array is Any
-
-    @property
-    def ndim(self) -> int:
-        """How many axes."""
-        return self._data.ndim  # type: ignore[no-any-return]  # Array is Any
-
-    @property
-    def size(self) -> int:
-        """How many elements."""
-        return self._data.size  # type: ignore[no-any-return]  # Array is Any
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype of the elements."""
-        return self._data.dtype  # type: ignore[no-any-return]  # Array is Any
-
     def numpy(self) -> Array:
         """The array, of a tensor that needs no gradient; else GradError, for the graph would end here unseen."""
         if self.requires_grad:
             raise GradError("numpy() of a tensor that needs a gradient: say detach().numpy(), or .data")
         return self._data
-
-    def item(self) -> Any:
-        """The only element, as a Python number."""
-        if self._data.size != 1:
-            raise ShapeError(f"item() of a tensor of shape {self.shape}: it needs exactly one element")
-        return self._data.item()
-
-    def tolist(self) -> Any:
-        """The elements as nested lists."""
-        return self._data.tolist()
 
     def __repr__(self) -> str:
         text = np.array2string(self._data, separator=", ", prefix="tensor(", threshold=200)
@@ -114,11 +84,6 @@ class Tensor(Operators):
             op = self._source.node.op
             extra += f", op={op.name}" if op else ", requires_grad=True"
         return f"tensor({text}{extra})"
-
-    def __format__(self, spec: str) -> str:
-        if spec and self.size != 1:
-            raise ShapeError(f"the format {spec!r} is for one number, not for a tensor of shape {self.shape}")
-        return format(self.item(), spec) if spec else repr(self)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         if self.requires_grad:
@@ -140,7 +105,9 @@ class Tensor(Operators):
         if not self.is_leaf:
             raise GradError("requires_grad of a computed tensor follows from its inputs; detach() gives one without")
         if value and self._data.dtype.kind != "f":
-            raise DtypeError(f"only floating tensors can require a gradient, not {self._data.dtype}: gradients are of real numbers")
+            raise DtypeError(
+                f"only floating tensors can require a gradient, not {self._data.dtype}: gradients are of real numbers"
+            )
         if value:
             node = self.source.node
             node.params = NO_PARAMS  # what was detached is a leaf of its own from here on

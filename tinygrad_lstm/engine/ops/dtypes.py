@@ -20,7 +20,7 @@ def dtype_beside(dtypes: Sequence[np.dtype], literal: np.ndarray) -> np.dtype:
 
 
 def alike(*values: Any) -> list[Any]:
-    """The values, with numbers and lists among them as arrays of the dtype that the others have, if there are others."""
+    """The values, with numbers and lists among them as arrays of the dtype that the arrays have, if there are any."""
     dtypes = [value.dtype for value in values if hasattr(value, "dtype") and not isinstance(value, np.generic)]
     if not dtypes:
         return list(values)
