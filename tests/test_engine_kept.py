@@ -222,15 +222,15 @@ def test_a_large_constant_read_at_every_step_is_copied_once() -> None:
     gc.collect()
     before = len(copies)
 
-    def held() -> set[int]:
-        return {id(node.params["b"]) for node in topological_order([h.source.node]) if "b" in node.params}
+    def constants_of(y: Tensor) -> set[int]:
+        return {id(node.params["b"]) for node in topological_order([y.source.node]) if "b" in node.params}
 
     for _ in range(20):
         h = tg.tanh(h @ A) + tg.tanh(h @ A.T)
-    assert len(held()) == 2, "A, and its transpose"
+    assert len(constants_of(h)) == 2, "A, and its transpose"
     A[0, 0] += 1.0
     h = h @ A
-    assert len(held()) == 3, "it has changed, so it is another constant"
+    assert len(constants_of(h)) == 3, "it has changed, so it is another constant"
     del h
     gc.collect()
     assert len(copies) == before, "copies go with the graph"

@@ -34,8 +34,9 @@ BESIDE: dict[str, Callable[[Tensor, Any], Any]] = {
 }  # fmt: skip
 FORMS: dict[str, Any] = {"list": [0.1], "tuple": (0.1,), "nested": [np.float64(0.1)]}
 NUMBERS: dict[str, Any] = {"number": 0.1, "np.float64": np.float64(0.1)}
-TAKE_NUMBERS = {"+", "radd", "-", "*", "/", "**", "%", "//", "np.add", "np.add, before", "where", "np.where", "maximum",
-                "index_put", "hypot", "outer", "hstack", "inner", "dot", "logaddexp", "copysign", "arctan2"}  # fmt: skip
+TAKE_NUMBERS = {"+", "radd", "-", "*", "/", "**", "%", "//", "np.add", "np.add, before", "where", "np.where",
+                "maximum", "index_put", "hypot", "outer", "hstack", "inner", "dot", "logaddexp", "copysign",
+                "arctan2"}  # fmt: skip
 
 
 @pytest.mark.parametrize("requires_grad", [False, True], ids=["constant", "leaf"])
@@ -78,11 +79,12 @@ def test_literals_alone_take_the_default_dtype() -> None:
     assert tg.add(np.array([0.5]), [0.1]).tolist() == [0.6], "an array keeps its dtype, and a list takes that"
 
 
-# Rules and hooks that return plain arrays while the backward pass is recorded -----------------------------------------------
+# Rules and hooks that return plain arrays while the backward pass is recorded ---------------------------------------
 
 
 PLAIN_RULES: dict[str, Callable[[Any], Any]] = {
-    "0-d array": lambda g: np.array(0.1), "NumPy number": lambda g: np.float64(0.1), "view": lambda g: one(3)[:1][0] / 10,
+    "0-d array": lambda g: np.array(0.1), "NumPy number": lambda g: np.float64(0.1),
+    "view": lambda g: np.full(3, 0.1)[1:2].reshape(()),
 }  # fmt: skip
 
 
@@ -118,7 +120,7 @@ def test_copysign_with_a_view_of_one_number_has_a_float64_gradient(b: Any) -> No
     assert (g.dtype, g.item()) == (np.float64, -0.1)
 
 
-# Complex numbers -------------------------------------------------------------------------------------------------------
+# Complex numbers ----------------------------------------------------------------------------------------------------
 
 
 def leaf() -> Tensor:
@@ -138,12 +140,14 @@ COMPLEX: dict[str, Callable[[Tensor], Any]] = {
     "a constant": lambda x: x - tg.tensor(Z), "a constant before": lambda x: tg.tensor(Z) * x,
     "a product": lambda x: x @ tg.tensor(Z), "where": lambda x: tg.where(np.array([True, False]), x, Z),
     "a sequence": lambda x: tg.stack([x, tg.tensor(Z)]), "concatenate": lambda x: tg.concatenate([x, Z]),
-    "einsum": lambda x: tg.einsum("i,i->", x, Z), "power": lambda x: x ** 1j, "np.multiply": lambda x: np.multiply(Z, x),
+    "einsum": lambda x: tg.einsum("i,i->", x, Z), "power": lambda x: x ** 1j,
+    "np.multiply": lambda x: np.multiply(Z, x),
     "an op of one's own": spectrum, "the named constant": lambda x: tg.label(z=tg.tensor(Z)),
     "index_add": lambda x: tg.index_add(x, [0], [1j]), "a list": lambda x: x + [1j, 2j],
     "a leaf": lambda x: tg.tensor(Z, requires_grad=True), "a parameter": lambda x: nn.Parameter(Z),
     "data": lambda x: setattr(x, "data", Z), "a layer": lambda x: nn.Linear(2, 1)(Z),
-    "backward": lambda x: x.backward(Z), "cast": lambda x: tg.cast(x, np.dtype(complex)), "astype": lambda x: x.astype(complex),
+    "backward": lambda x: x.backward(Z), "cast": lambda x: tg.cast(x, np.dtype(complex)),
+    "astype": lambda x: x.astype(complex),
     "requires_grad": lambda x: setattr(tg.tensor(Z), "requires_grad", True),
 }  # fmt: skip
 
@@ -160,15 +164,17 @@ def test_complex_numbers_do_not_get_into_a_graph(f: Callable[[Tensor], Any]) -> 
 def test_complex_weights_are_refused_before_anything_is_changed() -> None:
     layer = nn.LSTM(2, 3)
     before = layer.state_dict()
-    keras = interop.keras.get_weights(layer)
-    torch = interop.torch.state_dict(layer)
+    keras = [array + 1 for array in interop.keras.get_weights(layer)]
+    torch = {name: array + 1 for name, array in interop.torch.state_dict(layer).items()}
+    ours = {name: array + 1 for name, array in before.items()}
+    last = next(reversed(ours))
     tries: list[Callable[[], Any]] = [
-        lambda: layer.load_state_dict({name: array + 0j for name, array in before.items()}),
+        lambda: layer.load_state_dict(ours | {last: ours[last] + 0j}),
         lambda: interop.keras.set_weights(layer, [*keras[:-1], keras[-1] + 0j]),
         lambda: interop.torch.load_state_dict(layer, torch | {"bias_hh_l0": torch["bias_hh_l0"] + 1j}),
     ]
     for one_try in tries:
-        with pytest.raises((DtypeError, tg.errors.WeightsError), match=r"complex|real"):
+        with pytest.raises(tg.errors.WeightsError, match=r"complex"):
             one_try()
         for name, array in layer.state_dict().items():
             np.testing.assert_array_equal(array, before[name])

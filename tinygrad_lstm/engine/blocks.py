@@ -41,11 +41,11 @@ class Block:
             innermost.set((self, outer, around))
             value = self.inside(outer)
             self.variable.set(value)
+            return value
         except BaseException:  # Ctrl-C may come now, before the with statement is in charge
             self.variable.set(outer)
             innermost.set(around)
             raise
-        return value
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -80,10 +80,10 @@ class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):
         inner = Scope(self.name, outer, self.step, self.caller, self)
         try:
             current_scope.set(inner)
+            return inner
         except BaseException:  # Ctrl-C may come now, before the with statement is in charge
             current_scope.set(outer)
             raise
-        return inner
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -61,6 +61,8 @@ def set_weights(layer: Recurrent, weights: Sequence[Any]) -> None:
     shapes = [array.shape for array in given]
     if shapes != wanted:
         raise WeightsError(f"Keras weights for {layer.extra_repr()} have the shapes {wanted}, not {shapes}")
+    if strange := [str(array.dtype) for array in given if array.dtype.kind not in "biuf"]:
+        raise WeightsError(f"weights are real numbers, not {', '.join(strange)}")
     arrays = iter(given)
     for cell in _cells(layer):
         layout = LAYOUTS[type(cell)]

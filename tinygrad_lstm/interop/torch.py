@@ -69,6 +69,11 @@ def load_state_dict(layer: Recurrent, state: Mapping[str, Any], prefix: str = ""
         for name, shape in wanted.items()
         if name in given and given[name].shape != shape
     ]
+    complaints += [
+        f"not real numbers: {prefix}{name} is {array.dtype}"
+        for name, array in given.items()
+        if array.dtype.kind not in "biuf"
+    ]
     if complaints:
         raise WeightsError(
             f"these PyTorch weights do not fit {layer.extra_repr()}:\n  " + "\n  ".join(sorted(complaints))
@@ -110,4 +115,7 @@ def _cells(layer: Recurrent) -> list[tuple[str, Gates, Layout]]:
 
 def _array(value: Any) -> Array:
     """An array, or a PyTorch tensor as one; bfloat16, which NumPy has not, goes exactly into float64."""
-    return np.asarray(value.detach().cpu().double().numpy() if hasattr(value, "detach") else value)
+    if not hasattr(value, "cpu"):
+        return np.asarray(value)
+    value = value.detach().cpu()
+    return np.asarray((value if value.is_complex() else value.double()).numpy())
