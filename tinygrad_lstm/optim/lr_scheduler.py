@@ -265,9 +265,8 @@ class ReduceLROnPlateau(Scheduler):
         groups = len(optimizer.param_groups)
         self.mode, self.threshold_mode = checked("mode", mode), checked("threshold_mode", threshold_mode)
         self.threshold: float = checked("threshold", threshold)
-        self.factor: float = checked("factor", factor)
+        self.factor, self.eps = checked("factor", factor), checked("eps", eps)
         self.patience, self.cooldown = checked("patience", patience), checked("cooldown", cooldown)
-        self.eps: float = checked("eps", eps)
         self.min_lrs = checked("min_lrs", list(min_lr) if isinstance(min_lr, tuple | list) else [min_lr] * groups)
         if len(self.min_lrs) != groups:
             raise ArgumentError(f"{len(self.min_lrs)} values of min_lr for {groups} groups of parameters")
