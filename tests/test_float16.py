@@ -119,7 +119,7 @@ def test_second_derivatives_in_float16(name: str) -> None:
         (h,) = tg.grad((g * w).sum(), x, allow_unused=True)
         found.append(np.zeros(x.shape) if h is None else h.data.astype(HALF).astype(float))
     scale = float(np.abs(found[1][np.isfinite(found[1])]).max())
-    np.testing.assert_allclose(*found, rtol=2e-2, atol=2e-2 * scale + 1e-6)
+    np.testing.assert_allclose(found[0], found[1], rtol=2e-2, atol=2e-2 * scale + 1e-6)
 
 
 @pytest.mark.parametrize("kind", [nn.LayerNormLSTMCell, nn.LayerNormGRUCell])
