@@ -125,7 +125,7 @@ def test_an_inf_that_was_given_may_be_used() -> None:
 
 def test_a_nan_of_infs_is_told() -> None:
     x = leaf([-np.inf, -np.inf])
-    assert "softmax gave NaN of inf" in told(lambda: tg.softmax(x))
+    assert "subtract gave NaN of inf" in told(lambda: x - x)
 
 
 def test_integers_and_empty_arrays_pass() -> None:

@@ -152,6 +152,17 @@ def test_every_op(case: Case) -> None:
             assert gradients[f"x{k}"].shape == x.shape
 
 
+@cases(wanted=lambda record: record.op.wide, suits=lambda case: bool(case.slots) and case.arrays[0].size > 0)
+def test_what_sums_float16_does_so_in_float32(case: Case) -> None:
+    (x, *_) = leaves = case.leaves(np.float16)
+    tg.label(x=x)
+    loss = tg.tanh(case.op(*leaves)[0]).sum()
+    value, gradients = program(loss).run(x=x.data)
+    assert value.dtype == gradients["x"].dtype == np.float16
+    np.testing.assert_array_equal(value, loss.data)
+    np.testing.assert_array_equal(gradients["x"], tg.grad(loss, x)[0].data)
+
+
 # Ops of one's own ---------------------------------------------------------------------------------------------------
 
 SCALE = 3.0

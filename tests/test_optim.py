@@ -250,7 +250,6 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: SGD(nn.Linear(2, 2)), r"module.parameters\(\), not as a Linear"),  # type: ignore[arg-type]
     (lambda: SGD([np.ones(2)]), "leaves that require a gradient.*number 0 is array"),  # type: ignore[list-item,unused-ignore]
     (lambda: SGD([u, w * 2]), "number 1 is tensor"),
-    (lambda: SGD([tg.tensor(np.ones(1, complex), requires_grad=True)]), "real parameters: number 0 is complex128"),
     (lambda: SGD([{"params": [w]}, {"params": [u, w]}]), "twice"),
     (lambda: SGD([w]).add_param_group({"params": w}), "twice"),
     (lambda: SGD([w]).add_param_group({"lr": 0.1}), "under 'params'"),

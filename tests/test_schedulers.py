@@ -189,7 +189,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (build(lambda sgd: StepLR(sgd, "3")), "step_size is a number of steps, at least 1, not '3'"),  # type: ignore[arg-type]
     (build(lambda sgd: lr_scheduler.CosineAnnealingLR(sgd, 0)), "T_max"),
     (build(lambda sgd: LinearLR(sgd, total_iters=0)), "total_iters"),
-    (build(lambda sgd: LinearLR(sgd, 0.0)), "factors are from 0 to 1, the first above 0, not 0.0 and 1.0"),
+    (build(lambda sgd: LinearLR(sgd, 0.0)), "start_factor is a number from 0 to 1, above 0, not 0.0"),
     (build(lambda sgd: LambdaLR(sgd, [lambda t: t])), "1 functions for 2 groups"),
     (build(lambda sgd: SequentialLR(sgd, [StepLR(sgd, 1)], [3])), "1 schedulers need"),
     (build(lambda sgd: SequentialLR(sgd, [], [])), "0 schedulers need"),

@@ -5,6 +5,8 @@ loss takes ``mask``, of bools: (T, B) with an input (T, B, ...) tells which step
 taken out before anything is computed, so whatever they hold, NaN included, is neither in the loss nor in a gradient.
 The mean is over the elements that count, and with "none" the others are 0.
 
+A loss of float16 is computed in float32, its mean included, and rounded once.
+
 Where nothing counts, the mean is 0/0. PyTorch answers NaN, which one step of an optimiser spreads over all weights;
 here it is an ArgumentError. The sum is 0.
 """
@@ -18,6 +20,7 @@ import numpy as np
 from tinygrad_lstm.engine.ops.arithmetic import absolute, clip
 from tinygrad_lstm.engine.ops.indexing import index, scatter
 from tinygrad_lstm.engine.ops.nonlinear import log_softmax, softmax_cross_entropy, softplus
+from tinygrad_lstm.engine.ops.wide import in_float32
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
 
@@ -25,6 +28,7 @@ Reduction: TypeAlias = Literal["mean", "sum", "none"]
 Mask: TypeAlias = np.ndarray | None  # None: everything counts
 
 
+@in_float32
 def cross_entropy(
     input: Tensor, target: TensorLike, reduction: Reduction = "mean", *, mask: TensorLike | None = None,
     weight: TensorLike | None = None, ignore_index: int = -100, label_smoothing: float = 0.0,
@@ -72,6 +76,7 @@ def cross_entropy(
     return reduced(losses, reduction, on, shape, shares)
 
 
+@in_float32
 def mse_loss(
     input: Tensor, target: TensorLike, reduction: Reduction = "mean", *, mask: TensorLike | None = None
 ) -> Tensor:
@@ -87,6 +92,7 @@ def mse_loss(
     return reduced(d * d, reduction, on, input.shape)
 
 
+@in_float32
 def l1_loss(
     input: Tensor, target: TensorLike, reduction: Reduction = "mean", *, mask: TensorLike | None = None
 ) -> Tensor:
@@ -100,6 +106,7 @@ def l1_loss(
     return reduced(absolute(x - y), reduction, on, input.shape)
 
 
+@in_float32
 def huber_loss(
     input: Tensor, target: TensorLike, reduction: Reduction = "mean", *, delta: float = 1.0,
     mask: TensorLike | None = None,
@@ -120,6 +127,7 @@ def huber_loss(
     return reduced(slope * (d - slope / 2), reduction, on, input.shape)
 
 
+@in_float32
 def binary_cross_entropy_with_logits(
     input: Tensor, target: TensorLike, reduction: Reduction = "mean", *, mask: TensorLike | None = None
 ) -> Tensor:

@@ -30,6 +30,7 @@ from tinygrad_lstm.engine.node import (
 from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol, plain
 from tinygrad_lstm.engine.ops.indexing import add_at, scatter
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent
+from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError
 
@@ -201,6 +202,7 @@ def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
 
 def unbroadcast(c: Any, shape: Shape, node: Node, position: int) -> Any:
     """Undo broadcasting: sum c over the axes along which the input was repeated."""
+    c = wide(c)  # the loop rounds it back
     extra = len(c.shape) - len(shape)
     if extra == 1 and c.shape[1:] == shape:  # a bias: by far the commonest
         return c.reshape(shape) if c.shape[0] == 1 else c.sum(axis=0)

@@ -43,6 +43,7 @@ class Prelude:
 
     def call(self, function: Function, name: str, arguments: Mapping[str, str]) -> str:
         """The function of these arguments, each a piece of text that needs no brackets, as an expression."""
+        function = inspect.unwrap(function)
         if function not in self._templates:
             self._templates[function] = self._template(function, name)
         text = re.sub("\0(.*?)\0", lambda found: arguments[found[1]], self._templates[function])
@@ -92,7 +93,7 @@ class Prelude:
         """A copy of the tree in which every global name is one that the program knows."""
         own = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
         own |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
-        closure = inspect.getclosurevars(inspect.unwrap(function)).nonlocals
+        closure = inspect.getclosurevars(function).nonlocals
         known = {**function.__globals__, **closure} if isinstance(function, types.FunctionType) else closure
         tree = copy.deepcopy(tree)
         for node in ast.walk(tree):
@@ -170,3 +171,18 @@ def atom(value: Any) -> str | None:
 
 def _is_small(array: Any) -> bool:
     return array.size <= 16 and array.dtype.kind in "biuf" and bool(np.isfinite(array).all())
+
+
+def bracketed(text: str) -> str:
+    """The text as a summand."""
+    tree = ast.parse(text, mode="eval").body
+    is_sum = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)
+    return f"({text})" if is_sum or isinstance(tree, ast.IfExp | ast.Compare | ast.BoolOp) else text
+
+
+def unbroadcast(text: str, wide: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """The text of a sum over the axes along which an input of this shape was repeated."""
+    extra = len(wide) - len(shape)
+    axes = [*range(extra), *(k + extra for k, n in enumerate(shape) if n == 1 and wide[k + extra] != 1)]
+    total = f"np.sum({text}, axis={tuple(axes)})" if axes else text
+    return total if len(axes) == extra and axes else f"np.reshape({total}, {shape})"

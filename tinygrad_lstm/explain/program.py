@@ -7,7 +7,6 @@ and is a second witness for the engine.
 
 from __future__ import annotations
 
-import ast
 import keyword
 import re
 from functools import partial
@@ -19,10 +18,11 @@ import numpy as np
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.ops.wide import HALF
 from tinygrad_lstm.engine.scope import source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError, UnsupportedError
-from tinygrad_lstm.explain.prelude import Prelude, atom
+from tinygrad_lstm.explain.prelude import Prelude, atom, bracketed, unbroadcast
 from tinygrad_lstm.func.recompute import recomputed
 
 REDUCTIONS = {"sum", "mean", "max", "min", "prod", "var", "std"}  # these mean all axes where none is named
@@ -199,6 +199,12 @@ class _Writer:
         wanted = tuple(source is not None and source.node.requires_grad for source in node.sources)
         return found | {"y": self.names[node], "saved": f"{self.names[node]}_saved", "wanted": str(wanted)}
 
+    def widened(self, node: Node, known: dict[str, str]) -> dict[str, str]:
+        """The same, with the float16 arrays of an op that computes in float32 taken there."""
+        assert node.op is not None
+        arrays = {*node.op.inputs, "y", "g"} if _is_wide(node) else ()
+        return {name: f"{text}.astype('float32')" if name in arrays else text for name, text in known.items()}
+
     # Forward ----------------------------------------------------------------------------------------------------------
 
     def forward(self, node: Node) -> None:
@@ -206,9 +212,11 @@ class _Writer:
         if node.op is recomputed:
             raise UnsupportedError(f"the inside of a checkpoint is not recorded: call the function plainly, not {node}")
         name = self.names[node]
-        called = self.prelude.call(node.op.forward, node.op.name, self.parameters(node))
+        called = self.prelude.call(node.op.forward, node.op.name, self.widened(node, self.parameters(node)))
         if node.op.name in REDUCTIONS:
             called = called.replace(", keepdims=False", "").replace(", axis=None", "")  # as one would write it
+        if _is_wide(node):
+            called = f"({called}).astype('float16')"
         self.write(node, f"{name}, {name}_saved = {called}" if node.op.saves else f"{name} = {called}")
 
     # Backward ---------------------------------------------------------------------------------------------------------
@@ -243,6 +251,7 @@ class _Writer:
         given = [g] if plan.several and len(node.shapes) == 1 else g
         known = self.parameters(node)
         known["gs" if plan.several else "g"] = f"[{', '.join(came)}]" if plan.several else came[0]
+        known = self.widened(node, known)
         if plan.joint is not None:
             given = plan.joint(given, *node.kept)
             parts = f"d{self.names[node]}_parts"
@@ -274,10 +283,10 @@ class _Writer:
             self.write(node, f"np.add.at({d}, {text[1:-1] if text.startswith('(') else '*' + text})")
             return
         if c.shape != shape:
-            text = _unbroadcast(text, c.shape, shape)
+            text = unbroadcast(text, c.shape, shape)
         if c.dtype != dtype:
             text = f"np.asarray({text}).astype({str(dtype)!r})"
-        self.write(node, f"{d} = {d} + {_bracketed(text)}" if d in self.summed else f"{d} = {text}")
+        self.write(node, f"{d} = {d} + {bracketed(text)}" if d in self.summed else f"{d} = {text}")
         self.owned.discard(d)
         self.summed.add(d)
 
@@ -286,16 +295,5 @@ def _several(node: Node) -> bool:
     return node.op is not None and node.op.several
 
 
-def _bracketed(text: str) -> str:
-    """The text as a summand."""
-    tree = ast.parse(text, mode="eval").body
-    is_sum = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)
-    return f"({text})" if is_sum or isinstance(tree, ast.IfExp | ast.Compare | ast.BoolOp) else text
-
-
-def _unbroadcast(text: str, wide: tuple[int, ...], shape: tuple[int, ...]) -> str:
-    """The text of a sum over the axes along which an input of this shape was repeated."""
-    extra = len(wide) - len(shape)
-    axes = [*range(extra), *(k + extra for k, n in enumerate(shape) if n == 1 and wide[k + extra] != 1)]
-    total = f"np.sum({text}, axis={tuple(axes)})" if axes else text
-    return total if len(axes) == extra and axes else f"np.reshape({total}, {shape})"
+def _is_wide(node: Node) -> bool:
+    return node.op is not None and node.op.wide and node.dtypes[0] == HALF

@@ -21,6 +21,7 @@ from tinygrad_lstm.engine.ops.arithmetic import where
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid
 from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
 from tinygrad_lstm.engine.ops.shapes import expand_dims, squeeze
+from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, State
@@ -107,7 +108,7 @@ def _fused_lstm_vjp(
     dx = rows.dot(W).reshape(x.shape) if wanted[0] else None  # 1'
     dW = rows.T.dot(x.reshape(T * B, x.shape[2])) if wanted[3] else None  # 1'
     dU = rows.T.dot(before(y[0], h0, reverse).reshape(T * B, H)) if wanted[4] else None  # 2'
-    return dx, dh, dc, dW, dU, rows.sum(axis=0)
+    return dx, dh, dc, dW, dU, wide(rows).sum(axis=0)
 
 
 def before(states: Array, first: Array, reverse: bool) -> Array:
@@ -177,7 +178,7 @@ def _fused_gru_vjp(
     dx = dA.dot(W).reshape(x.shape) if wanted[0] else None  # 1'
     dW = dA.T.dot(x.reshape(T * B, x.shape[2])) if wanted[2] else None  # 1'
     dU = dV.T.dot(h_before.reshape(T * B, H)) if wanted[3] else None  # 2'
-    return dx, dh, dW, dU, dA.sum(axis=0), dV[:, 2 * H :].sum(axis=0)
+    return dx, dh, dW, dU, wide(dA).sum(axis=0), wide(dV[:, 2 * H :]).sum(axis=0)
 
 
 fused_gru.defvjp_all(_fused_gru_vjp, inputs=("x", "h0", "W", "U", "b", "b_n"))

@@ -10,6 +10,7 @@ from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sqrt
+from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
 from tinygrad_lstm.nn import init
@@ -84,12 +85,14 @@ class LayerNorm(Module):
         self.features, self.eps = features, eps
 
     def forward(self, x: TensorLike) -> Tensor:
-        """y, for any leading axes of x."""
-        x = self.floating(x)
+        """y, for any leading axes of x; of float16, computed in float32."""
+        given = self.floating(x)
+        x = wide(given)
         centred = x - x.mean(axis=-1, keepdims=True)
         variance = (centred * centred).mean(axis=-1, keepdims=True)
         y: Tensor = self.w * centred / sqrt(variance + self.eps)
-        return y if self.b is None else y + self.b
+        y = y if self.b is None else y + self.b
+        return y if x is given else y.astype(given.dtype)
 
     def extra_repr(self) -> str:
         """The width."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tinygrad_lstm.engine.creation import generator
+from tinygrad_lstm.engine.ops.norms import norm as norm_of
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, GradError
 from tinygrad_lstm.nn.packing import (
@@ -42,14 +43,13 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, erro
         raise ArgumentError(f"max_norm is the largest norm allowed, at least 0, not {max_norm}")
     with_grad = [p for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
     gradients = [p.grad.data for p in with_grad if p.grad is not None]
-    sizes = [np.abs(g).astype(np.float64) for g in gradients]  # in float32 the square of 1e30 is infinite
-    norm = math.sqrt(sum(float(np.vdot(size, size)) for size in sizes))
+    norm = math.hypot(*(float(norm_of.forward(np.abs(g).astype(np.float64))) for g in gradients))
     if error_if_nonfinite and not math.isfinite(norm):
         raise GradError(f"the norm of the gradients is {norm}: nothing was clipped")
     factor = math.nan if math.isnan(norm) else min(1.0, max_norm / (norm + 1e-6))
     if factor != 1.0:
         for parameter, g in zip(with_grad, gradients, strict=True):
-            parameter.grad = Tensor(g * factor)
+            parameter.grad = Tensor((g * np.float64(factor)).astype(g.dtype))  # a factor may be too small for g's dtype
     return norm
 
 

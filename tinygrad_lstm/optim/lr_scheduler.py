@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, SupportsFloat
+from typing import Any, Literal, SupportsFloat, TypeAlias
 
 from tinygrad_lstm.errors import ArgumentError, WeightsError
 from tinygrad_lstm.optim.optimizer import Optimizer
+from tinygrad_lstm.optim.options import checked
+
+OfTime: TypeAlias = Callable[[int], float]
 
 
 class Scheduler:
@@ -29,22 +32,33 @@ class Scheduler:
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group."""
-        return [float(group["lr"]) for group in self.optimizer.param_groups]
+        return [float(checked("lr", group["lr"])) for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """All it needs to go on beside the optimiser's own state, as ``tg.save`` takes it; functions are left out."""
-        state = {name: value for name, value in vars(self).items() if name not in self._no_state}
-        return {"scheduler": type(self).__name__} | state
+        own = {name: value for name, value in vars(self).items() if name not in self._no_state}
+        return {"scheduler": type(self).__name__, **own}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from such a state; WeightsError for that of another kind, before anything is changed.
 
         The learning rates themselves are in the optimiser's state: load that too.
         """
+        vars(self).update(self._fitting(state_dict))
+
+    def _fitting(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
+        """What such a state sets, each value in its domain."""
         own = self.state_dict()
         if set(state_dict) != set(own) or state_dict["scheduler"] != own["scheduler"]:
             raise WeightsError(f"this is no state of {own['scheduler']}, which has {', '.join(own)}")
-        vars(self).update({name: value for name, value in state_dict.items() if name != "scheduler"})
+        for name, value in own.items():
+            given = state_dict[name]
+            if isinstance(value, list) and not (isinstance(given, list) and len(given) == len(value)):
+                raise WeightsError(f"{name} is a list of {len(value)}, not {given!r}")
+        try:
+            return {name: checked(name, value) for name, value in state_dict.items() if name != "scheduler"}
+        except ArgumentError as error:
+            raise WeightsError(f"the state does not fit: {error}") from None
 
 
 class LRScheduler(Scheduler):
@@ -61,8 +75,11 @@ class LRScheduler(Scheduler):
 
     def __init__(self, optimizer: Optimizer) -> None:  # called last by a subclass: it sets the rates of t = 0
         super().__init__(optimizer)
-        self.base_lrs = [float(group.setdefault("initial_lr", group["lr"])) for group in optimizer.param_groups]
-        self._set()
+        first = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]
+        self.base_lrs = [float(checked("initial_lr", lr)) for lr in first]
+        self._go_to(0)
+        for group, lr in zip(optimizer.param_groups, self.base_lrs, strict=True):
+            group["initial_lr"] = lr
 
     def rate(self, t: int, lr0: float) -> float:
         """The learning rate at t of a group that began with lr₀."""
@@ -75,7 +92,8 @@ class LRScheduler(Scheduler):
     def step(self) -> None:
         """Go on to t + 1 and set the learning rates.
 
-        Raises ArgumentError if they are no longer what it set at t: two that set them would undo each other.
+        Raises ArgumentError for a rate that is no number from 0, and if the rates are no longer what it set at t: two
+        schedulers that set them would undo each other. Then it stays at t.
         """
         now, ours = self.get_last_lr(), self.rates(self.last_epoch)
         if now != ours:
@@ -83,19 +101,20 @@ class LRScheduler(Scheduler):
                 f"the learning rates are {now}, but {type(self).__name__} set {ours}: something else changed them, or "
                 "added a group (an optimiser has one scheduler at a time; SequentialLR joins several)"
             )
-        self.last_epoch += 1
-        self._set()
+        self._go_to(self.last_epoch + 1)
 
-    def _set(self) -> None:
-        for group, lr in zip(self.optimizer.param_groups, self.rates(self.last_epoch), strict=True):
+    def _go_to(self, t: int) -> None:
+        rates = [checked("lr", lr) for lr in self.rates(t)]  # all of them, before one is set
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = lr
+        self.last_epoch = t
 
 
 class StepLR(LRScheduler):
     """lr(t) = lr₀ γ^⌊t / step_size⌋: a stair."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        self.step_size, self.gamma = _at_least_1("step_size", step_size), gamma
+        self.step_size, self.gamma = checked("step_size", step_size), checked("gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, t: int, lr0: float) -> float:
@@ -107,7 +126,7 @@ class ExponentialLR(LRScheduler):
     """lr(t) = lr₀ γᵗ."""
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        self.gamma = gamma
+        self.gamma = checked("gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, t: int, lr0: float) -> float:
@@ -122,7 +141,8 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        self.T_max, self.eta_min = _at_least_1("T_max", T_max), eta_min
+        self.T_max: int = checked("T_max", T_max)
+        self.eta_min: float = checked("eta_min", eta_min)
         super().__init__(optimizer)
 
     def rate(self, t: int, lr0: float) -> float:
@@ -139,23 +159,15 @@ class LinearLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
-        if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
-            raise ArgumentError(f"factors are from 0 to 1, the first above 0, not {start_factor} and {end_factor}")
-        self.start_factor, self.end_factor = start_factor, end_factor
-        self.total_iters = _at_least_1("total_iters", total_iters)
+        self.start_factor: float = checked("start_factor", start_factor)
+        self.end_factor: float = checked("end_factor", end_factor)
+        self.total_iters: int = checked("total_iters", total_iters)
         super().__init__(optimizer)
 
     def rate(self, t: int, lr0: float) -> float:
         """lr₀ (a + (b - a) min(t, N) / N)."""
         done = min(t, self.total_iters) / self.total_iters
         return lr0 * (self.start_factor + (self.end_factor - self.start_factor) * done)
-
-
-def _functions(given: Any) -> list[Callable[[int], float]]:
-    """Several functions, one for each group; ArgumentError for anything else."""
-    if not isinstance(given, Sequence) or not all(map(callable, given)):
-        raise ArgumentError(f"lr_lambda is a function of t, or a list of them, not {given!r}")
-    return list(given)
 
 
 class LambdaLR(LRScheduler):
@@ -166,11 +178,12 @@ class LambdaLR(LRScheduler):
 
     _no_state = ("optimizer", "lr_lambdas")
 
-    def __init__(
-        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, lr_lambda: OfTime | Sequence[OfTime]) -> None:
         groups = len(optimizer.param_groups)
-        self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else _functions(lr_lambda)
+        given = [lr_lambda] * groups if callable(lr_lambda) else lr_lambda
+        if not isinstance(given, Sequence) or not all(map(callable, given)):
+            raise ArgumentError(f"lr_lambda is a function of t, or a list of them, not {given!r}")
+        self.lr_lambdas = list(given)
         if len(self.lr_lambdas) != groups:
             raise ArgumentError(f"{len(self.lr_lambdas)} functions for {groups} groups of parameters")
         super().__init__(optimizer)
@@ -195,9 +208,9 @@ class SequentialLR(LRScheduler):
         for scheduler in schedulers:
             if not isinstance(scheduler, LRScheduler) or scheduler.optimizer is not optimizer:
                 raise ArgumentError(f"SequentialLR takes schedules by formula of this optimiser, not {scheduler!r}")
-        self.schedulers, self.milestones = list(schedulers), list(milestones)
-        if len(self.schedulers) != len(self.milestones) + 1 or self.milestones != sorted(self.milestones):
-            raise ArgumentError(f"{len(self.schedulers)} schedulers need one milestone less, rising, not {milestones}")
+        self.schedulers, self.milestones = list(schedulers), list(checked("milestones", milestones))
+        if len(self.schedulers) != len(self.milestones) + 1:
+            raise ArgumentError(f"{len(self.schedulers)} schedulers need one milestone less, not {milestones}")
         super().__init__(optimizer)
 
     def rates(self, t: int) -> list[float]:
@@ -214,9 +227,10 @@ class SequentialLR(LRScheduler):
         states = state_dict.get("schedulers", ())
         if len(states) != len(self.schedulers):
             raise WeightsError(f"a state of {len(states)} schedulers for {len(self.schedulers)}")
+        own = self._fitting({**state_dict, "schedulers": self.schedulers})
         for scheduler, state in zip(self.schedulers, states, strict=True):
             scheduler.load_state_dict(state)
-        super().load_state_dict({**state_dict, "schedulers": self.schedulers})
+        vars(self).update(own)
 
 
 class ReduceLROnPlateau(Scheduler):
@@ -249,21 +263,23 @@ class ReduceLROnPlateau(Scheduler):
     ) -> None:
         super().__init__(optimizer)
         groups = len(optimizer.param_groups)
-        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
-            raise ArgumentError(f"mode is min or max, threshold_mode rel or abs, not {mode!r} and {threshold_mode!r}")
-        if not 0 <= factor < 1:
-            raise ArgumentError(f"factor is what is left of the learning rate, 0 <= factor < 1, not {factor}")
-        self.mode, self.threshold_mode, self.threshold = mode, threshold_mode, threshold
-        self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
-        self.min_lrs = list(min_lr) if isinstance(min_lr, Sequence) else [min_lr] * groups
+        self.mode, self.threshold_mode = checked("mode", mode), checked("threshold_mode", threshold_mode)
+        self.threshold: float = checked("threshold", threshold)
+        self.factor, self.eps = checked("factor", factor), checked("eps", eps)
+        self.patience, self.cooldown = checked("patience", patience), checked("cooldown", cooldown)
+        self.min_lrs = checked("min_lrs", list(min_lr) if isinstance(min_lr, tuple | list) else [min_lr] * groups)
         if len(self.min_lrs) != groups:
             raise ArgumentError(f"{len(self.min_lrs)} values of min_lr for {groups} groups of parameters")
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = 0
 
     def step(self, metrics: SupportsFloat) -> None:
-        """Take note of a loss, or of what ``mode`` "max" is to raise."""
-        metric = float(metrics)
+        """Take note of a loss, or of what ``mode`` "max" is to raise; ArgumentError for what is no number."""
+        rates = self.get_last_lr()
+        try:
+            metric = float(metrics)
+        except (TypeError, ValueError):
+            raise ArgumentError(f"metrics is one number, such as a loss, not {metrics!r}") from None
         self.last_epoch += 1
         self.num_bad_epochs += 1
         if self._better(metric):
@@ -273,22 +289,12 @@ class ReduceLROnPlateau(Scheduler):
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
             self.num_bad_epochs, self.cooldown_counter = 0, self.cooldown
-            for group, min_lr in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
-                lr = max(group["lr"] * self.factor, min_lr)
-                if group["lr"] - lr > self.eps:
+            for group, rate, min_lr in zip(self.optimizer.param_groups, rates, self.min_lrs, strict=True):
+                lr = max(rate * self.factor, min_lr)
+                if rate - lr > self.eps:
                     group["lr"] = lr
 
     def _better(self, metric: float) -> bool:
         sign = 1 if self.mode == "max" else -1
-        bar = (
-            self.best * (1 + sign * self.threshold)
-            if self.threshold_mode == "rel"
-            else self.best + sign * self.threshold
-        )
-        return sign * metric > sign * bar
-
-
-def _at_least_1(name: str, count: int) -> int:
-    if not isinstance(count, int) or count < 1:
-        raise ArgumentError(f"{name} is a number of steps, at least 1, not {count!r}")
-    return count
+        by = sign * self.threshold
+        return sign * metric > sign * (self.best * (1 + by) if self.threshold_mode == "rel" else self.best + by)

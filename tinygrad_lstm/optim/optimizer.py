@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, WeightsError
 from tinygrad_lstm.optim.options import checked
@@ -74,8 +75,6 @@ class Optimizer:
                     "an optimiser takes leaves that require a gradient, e.g. module.parameters(): "
                     f"number {k} is {parameter!r}"
                 )
-            if parameter.dtype.kind != "f":
-                raise ArgumentError(f"an optimiser takes real parameters: number {k} is {parameter.dtype}")
         together = self.parameters + parameters
         if len(set(together)) < len(together):
             raise ArgumentError("a parameter is given twice, and would be changed twice in each step")
@@ -83,7 +82,9 @@ class Optimizer:
         self.state += [{} for _ in parameters]
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of a group, if each is known and in its domain."""
+        """The options of a group, if each is there, known and in its domain."""
+        if missing := self.defaults.keys() - options.keys():
+            raise ArgumentError(f"a group has lost its {', '.join(sorted(missing))}: set it in param_groups again")
         unknown = [str(name) for name in options if name not in self.defaults and name != "initial_lr"]
         if unknown:
             raise ArgumentError(
@@ -99,15 +100,16 @@ class Optimizer:
     @property
     def lr(self) -> float:
         """The learning rate, where all groups have the same; setting it sets that of every group."""
-        rates = {float(group["lr"]) for group in self.param_groups}
+        rates = {float(checked("lr", group["lr"])) for group in self.param_groups}
         if len(rates) > 1:
             raise ArgumentError(f"the groups have different learning rates, {sorted(rates)}: ask param_groups[k]['lr']")
         return rates.pop()
 
     @lr.setter
     def lr(self, value: float) -> None:
+        lr = checked("lr", value)
         for group in self.param_groups:
-            group["lr"] = checked("lr", value)
+            group["lr"] = lr
 
     def __repr__(self) -> str:
         groups = [
@@ -125,14 +127,20 @@ class Optimizer:
             parameter.grad = None
 
     def step(self) -> None:
-        """One update of every parameter that has a gradient; with ``maximize`` uphill, else downhill."""
+        """One update of every parameter that has a gradient; with ``maximize`` uphill, else downhill.
+
+        A float16 parameter is updated in float32 and then rounded; its state is float32. Raises ArgumentError for an
+        option that was set to what it may not be, before anything is changed.
+        """
+        options = [self._checked(_options(group)) for group in self.param_groups]
         states = iter(self.state)
-        for group in self.param_groups:
-            options = {name: group[name] for name in self.defaults if name != "maximize"}
+        for group, given in zip(self.param_groups, options, strict=True):
+            uphill = given.pop("maximize")
+            given.pop("initial_lr", None)
             for parameter, state in zip(group["params"], states, strict=False):  # the states go on in the next group
                 if parameter.grad is not None:
-                    g = parameter.grad.data
-                    parameter.data = self.update(parameter.data, -g if group["maximize"] else g, state, **options)
+                    p, g = wide(parameter.data), wide(parameter.grad.data)
+                    parameter.data = self.update(p, -g if uphill else g, state, **given)
 
     def update(self, *args: Any, **options: Any) -> Array:
         """The new p, from p, its gradient g, its state (a dict of its own, to write into) and the group's options."""

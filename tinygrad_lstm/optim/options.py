@@ -1,4 +1,4 @@
-"""What the options of optimisers may be: one table, since a name means the same in all of them."""
+"""What the options of optimisers and schedulers may be: one table, since a name means the same in all of them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,27 @@ from tinygrad_lstm.errors import ArgumentError
 
 Domain: TypeAlias = tuple[str, Callable[[Any], bool]]  # in words, and as a test
 
+
+def _from_zero(x: Any) -> bool:
+    return 0 <= x < math.inf and math.isfinite(x)  # OverflowError for an int that no float can hold
+
+
+def _all_from_zero(x: Any) -> bool:
+    return isinstance(x, list) and all(map(_from_zero, x))
+
+
+def _rising(x: Any) -> bool:
+    return all(isinstance(t, int) and t >= 0 for t in x) and list(x) == sorted(x)
+
+
 FLAG: Domain = "is True or False", lambda x: isinstance(x, bool)
-FROM_ZERO: Domain = "is a number from 0", lambda x: 0 <= x < math.inf
+FROM_ZERO: Domain = "is a number from 0", _from_zero
 SHARE: Domain = "is the share that is kept, from 0 to 1, without 1", lambda x: 0 <= x < 1
+STEPS: Domain = "is a number of steps, at least 1", lambda x: isinstance(x, int) and x >= 1
+COUNT: Domain = "is a number of steps, from 0", lambda x: isinstance(x, int) and x >= 0
 
 DOMAINS: dict[str, Domain] = {
-    "lr": ("is the learning rate, a number from 0", FROM_ZERO[1]),
+    "lr": ("is the learning rate, a number from 0", _from_zero),
     "initial_lr": FROM_ZERO,
     "lr_decay": FROM_ZERO,
     "momentum": SHARE,
@@ -31,22 +46,51 @@ DOMAINS: dict[str, Domain] = {
     "initial_accumulator_value": FROM_ZERO,
     "weight_decay": FROM_ZERO,
     "maximize": FLAG,
+    # Of schedulers
+    "gamma": FROM_ZERO,
+    "eta_min": FROM_ZERO,
+    "step_size": STEPS,
+    "T_max": STEPS,
+    "total_iters": STEPS,
+    "start_factor": ("is a number from 0 to 1, above 0", lambda x: 0 < x <= 1),
+    "end_factor": ("is a number from 0 to 1", lambda x: 0 <= x <= 1),
+    "milestones": ("are numbers of steps, rising", _rising),
+    "base_lrs": ("are numbers from 0, one for each group", _all_from_zero),
+    "mode": ("is min or max", lambda x: x in ("min", "max")),
+    "threshold_mode": ("is rel or abs", lambda x: x in ("rel", "abs")),
+    "threshold": FROM_ZERO,
+    "factor": ("is what is left of the learning rate, 0 <= factor < 1", lambda x: 0 <= x < 1),
+    "patience": COUNT,
+    "cooldown": COUNT,
+    "min_lrs": ("are numbers from 0, one for each group", _all_from_zero),
+    "last_epoch": COUNT,
+    "num_bad_epochs": COUNT,
+    "cooldown_counter": COUNT,
 }
 
 
 def checked(name: str, value: Any) -> Any:
     """An option's value, if it is in its domain; ArgumentError says what it may be.
 
-    A number of NumPy's becomes a Python one, which never widens a float32.
+    A number of NumPy's becomes a Python one, which never widens a float32. A truth value is no number.
     """
-    if isinstance(value, np.generic | np.ndarray) and value.ndim == 0:
-        value = value.item()
+    plain = _plain(value)
     if name in DOMAINS:
-        words, holds = DOMAINS[name]
+        domain = DOMAINS[name]
+        parts = plain if isinstance(plain, tuple | list) else (plain,)
+        right_kind = all(isinstance(x, bool) == (domain is FLAG) and isinstance(x, int | float | str) for x in parts)
         try:
-            fits = isinstance(value, int | float | tuple | list) and holds(value)
-        except TypeError:  # a tuple where a number should be, or the other way round
+            fits = right_kind and domain[1](plain)
+        except (TypeError, OverflowError):  # a tuple or a string where a number should be, or the other way round
             fits = False
         if not fits:
-            raise ArgumentError(f"{name} {words}, not {value!r}")
-    return value
+            raise ArgumentError(f"{name} {domain[0]}, not {value!r}")
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's number as Python's, alone or in a tuple or list."""
+    if isinstance(value, tuple | list):
+        parts = map(_plain, value)
+        return list(parts) if isinstance(value, list) else tuple(parts)
+    return value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value

@@ -48,10 +48,12 @@ class RMSprop(Optimizer):
         if weight_decay:
             g = g + weight_decay * p
         v = state["v"] = alpha * state.get("v", 0.0) + (1 - alpha) * g * g
+        root = np.sqrt(v)
         if centered:
             m = state["m"] = alpha * state.get("m", 0.0) + (1 - alpha) * g
-            v = np.maximum(v - m * m, 0)  # a variance, which rounding may put just below 0
-        step = g / (np.sqrt(v) + eps)
+            variance = (root - m) * (root + m)  # v - m², in which neither square overflows
+            root = np.sqrt(np.maximum(variance, 0))  # which rounding may put just below 0
+        step = g / (root + eps)
         if momentum:
             step = state["b"] = momentum * state.get("b", 0.0) + step
         return p - lr * step

@@ -18,6 +18,7 @@ from tinygrad_lstm.engine.ops.dtypes import alike
 from tinygrad_lstm.engine.ops.linear import matmul
 from tinygrad_lstm.engine.ops.primitive import Array, primitive
 from tinygrad_lstm.engine.ops.shapes import reshape
+from tinygrad_lstm.engine.ops.wide import wide
 
 if TYPE_CHECKING:  # for types only
     from tinygrad_lstm.engine.tensor import Tensor
@@ -33,12 +34,14 @@ def contract(operands: Sequence[Array], subscripts: str) -> Array:
     The cotangent of an operand is again an einsum, of g with all the other operands.
     """
     words, out = _spelled_out(subscripts, tuple(map(np.ndim, operands)))
-    y = np.einsum(",".join(words) + "->" + out, *operands, optimize=True)
-    return y if len(operands) > 1 else np.array(y)  # of one operand it may be a view
+    dtype = np.result_type(*operands)
+    y = np.einsum(",".join(words) + "->" + out, *map(wide, operands), optimize=True)
+    return y.astype(dtype, copy=len(operands) == 1)  # of one operand it may be a view
 
 
 def _contract_vjp(k: int, g: Array, operands: Sequence[Array], subscripts: str) -> Array:
     words, out = _spelled_out(subscripts, tuple(map(np.ndim, operands)))
+    g, operands = wide(g), [wide(x) for x in operands]
     factors = [(g, out)] + [(x, word) for j, (x, word) in enumerate(zip(operands, words, strict=True)) if j != k]
     fresh = (letter for letter in ascii_letters if letter not in "".join(words))
     wanted = ""

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array, primitive
+from tinygrad_lstm.engine.ops.reductions import Axis, off_zero, restore
 
 
 @primitive(numpy=np.exp)
@@ -23,11 +24,11 @@ exp.defvjp(x=lambda g, y: g * y)
 
 @primitive(numpy=np.expm1)
 def expm1(x: Array) -> Array:
-    """y = eˣ - 1, exact for small x; its slope is y + 1."""
+    """y = eˣ - 1, exact for small x; its slope is eˣ, of which y + 1 has no digit left where x is far below 0."""
     return np.expm1(x)
 
 
-expm1.defvjp(x=lambda g, y: g * (y + 1))
+expm1.defvjp(x=lambda g, x: g * np.exp(x))
 
 
 @primitive(numpy=np.log)
@@ -118,51 +119,60 @@ def softplus(x: Array) -> Array:
 softplus.defvjp(x=lambda g, y: -g * np.expm1(-y))
 
 
-@primitive
+def _less_largest(x: Array, axis: Axis) -> tuple[Array, Array]:
+    """x - top and top, its largest along the axis: before anything else, so that no eˣ overflows and no digit is lost.
+
+    Infinities have no difference, but a limit: beside +inf all else is -inf, several +inf are alike (0), and a row of
+    -inf stays one.
+    """
+    top = x.max(axis=axis, keepdims=True)
+    if np.isfinite(top).all():
+        return x - top, top
+    z = np.where(top == np.inf, np.where(x == np.inf, 0.0, -np.inf).astype(x.dtype), x)
+    return z - np.where(np.isinf(top), 0, top), top
+
+
+def _shares(x: Array, axis: Axis) -> Array:
+    """e^xₖ / Σⱼ e^xⱼ: 0 in a row of -inf."""
+    e = np.exp(_less_largest(x, axis)[0])
+    return e / off_zero(e.sum(axis=axis, keepdims=True))
+
+
+@primitive(wide=True)
 def softmax(x: Array, axis: int = -1) -> Array:
-    """yₖ = e^xₖ / Σⱼ e^xⱼ along an axis; the largest x is subtracted first, so nothing overflows."""
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
+    """yₖ = e^xₖ / Σⱼ e^xⱼ along an axis. In a row of -inf, such as a mask makes, y and its slope are 0."""
+    return _shares(x, axis)
 
 
 softmax.defvjp(x=lambda g, y, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
 
 
-def _logsumexp(x: Array, axis: int | tuple[int, ...] | None) -> Array:
-    """log Σ eˣ with the axis kept; an infinite largest x is not subtracted, so that inf - inf never appears."""
-    top = x.max(axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
-    with np.errstate(divide="ignore"):  # log 0 = -inf is the answer where every x is -inf
-        return np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
-
-
-@primitive
+@primitive(wide=True)
 def log_softmax(x: Array, axis: int = -1) -> Array:
-    """y = x - log Σⱼ e^xⱼ along an axis: the log-probabilities."""
-    return x - _logsumexp(x, axis)
+    """y = x - log Σⱼ e^xⱼ along an axis: the log-probabilities. In a row of -inf, y is -inf and its slope 0."""
+    z, _ = _less_largest(x, axis)
+    return z - np.log(off_zero(np.exp(z).sum(axis=axis, keepdims=True)))
 
 
-log_softmax.defvjp(x=lambda g, y, axis: g - np.exp(y) * g.sum(axis=axis, keepdims=True))
+log_softmax.defvjp(
+    x=lambda g, y, axis: np.where(
+        y.max(axis=axis, keepdims=True) == -np.inf, 0, g - np.exp(y) * g.sum(axis=axis, keepdims=True)
+    )
+)
 
 
-@primitive
-def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
-    """y = log Σ eˣ over one axis, several or all (None): a smooth maximum; its slope is the softmax e^(x-y)."""
-    y = _logsumexp(x, axis)
+@primitive(wide=True)
+def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """y = log Σ eˣ over one axis, several or all (None): a smooth maximum; its slope is the softmax."""
+    z, top = _less_largest(x, axis)
+    y = np.log(off_zero(np.exp(z).sum(axis=axis, keepdims=True))) + top
     return y if keepdims else y.squeeze(axis=axis)
 
 
-def _logsumexp_vjp(g: Array, x: Array, y: Array, axis: int | tuple[int, ...] | None, keepdims: bool) -> Array:
-    if not keepdims:
-        axes = tuple(range(x.ndim)) if axis is None else axis
-        g, y = np.expand_dims(g, axes), np.expand_dims(y, axes)
-    return g * np.exp(x - y)
+logsumexp.defvjp(x=lambda g, x, axis, keepdims: restore(g, x.shape, axis, keepdims) * _shares(x, axis))
 
 
-logsumexp.defvjp(x=_logsumexp_vjp)
-
-
-@primitive
+@primitive(wide=True)
 def softmax_cross_entropy(x: Array, targets: Array) -> Array:
     """ℓ = log Σⱼ e^xⱼ - x_target, one loss for each row of scores.
 
@@ -171,14 +181,12 @@ def softmax_cross_entropy(x: Array, targets: Array) -> Array:
     targets = np.asarray(targets)
     if targets.size and not 0 <= targets.min() <= targets.max() < x.shape[-1]:
         raise ValueError(f"targets {targets.min()} to {targets.max()}, but the {x.shape[-1]} classes count from 0")
-    x = x - x.max(axis=-1, keepdims=True)  # before anything else: the difference of two large numbers loses digits
-    return np.log(np.exp(x).sum(axis=-1)) - np.take_along_axis(x, targets[..., None], -1)[..., 0]
+    z, _ = _less_largest(x, -1)
+    return np.log(off_zero(np.exp(z).sum(axis=-1))) - np.take_along_axis(z, targets[..., None], -1)[..., 0]
 
 
 def _softmax_cross_entropy_vjp(g: Array, x: Array, targets: Array) -> Array:
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    p = e / e.sum(axis=-1, keepdims=True)
-    return np.expand_dims(g, -1) * (p - (np.asarray(targets)[..., None] == np.arange(x.shape[-1])))
+    return np.expand_dims(g, -1) * (_shares(x, -1) - (np.asarray(targets)[..., None] == np.arange(x.shape[-1])))
 
 
 softmax_cross_entropy.defvjp(x=_softmax_cross_entropy_vjp)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.composite import composite
 from tinygrad_lstm.engine.ops.primitive import Array, primitive
-from tinygrad_lstm.engine.ops.reductions import Axis, extremum_vjp, off_zero, restore
+from tinygrad_lstm.engine.ops.reductions import Axis, extremum_vjp, off_zero, restore, unit_of
 from tinygrad_lstm.errors import ArgumentError, UnsupportedError
 
 if TYPE_CHECKING:  # for types only
@@ -17,16 +17,18 @@ if TYPE_CHECKING:  # for types only
 _inside_the_engine = True
 
 
-@primitive(numpy=np.linalg.vector_norm)
+@primitive(numpy=np.linalg.vector_norm, wide=True)
 def norm(x: Array, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> Array:
-    """y = (Σ |x|ᵖ)^(1/p), p = ord > 0; for ord = inf the largest |x|. The slope is x |x|ᵖ⁻² / yᵖ⁻¹, and 0 at x = 0.
+    """y = (Σ |x|ᵖ)^(1/p), p = ord > 0; for ord = inf the largest |x|. The slope is ±(|x| / y)ᵖ⁻¹, and 0 at x = 0.
 
     Of a matrix it is the norm of its elements (Frobenius), never of the map.
     """
     if not ord > 0:
         raise ArgumentError(f"norm: ord is a number above 0, or inf, not {ord}")
     along: Any = axis  # NumPy's annotation forgets None
-    return np.linalg.vector_norm(x, axis=along, keepdims=keepdims, ord=ord)
+    unit = unit_of(x, axis)
+    y = np.linalg.vector_norm(x / unit, axis=along, keepdims=True, ord=ord) * unit
+    return y if keepdims else y.squeeze(axis=axis)
 
 
 def _norm_vjp(g: Array, x: Array, y: Array, ord: float, axis: Axis, keepdims: bool) -> Array:
@@ -34,9 +36,9 @@ def _norm_vjp(g: Array, x: Array, y: Array, ord: float, axis: Axis, keepdims: bo
         return np.sign(x) * extremum_vjp(g, np.absolute(x), y, axis, keepdims)
     g, y = (restore(part, x.shape, axis, keepdims) for part in (g, y))
     if ord == 2:
-        return g * x / off_zero(y)
-    size = off_zero(np.absolute(x)) if ord < 2 else np.absolute(x)  # |x|ᵖ⁻² is infinite at x = 0, but x is 0
-    return g * x * size ** (ord - 2) / off_zero(y) ** (ord - 1)
+        return g * (x / off_zero(y))
+    size = off_zero(np.absolute(x)) if ord < 2 else np.absolute(x)  # |x|ᵖ⁻¹ has no slope at x = 0, but sign x is 0
+    return g * np.sign(x) * (size / off_zero(y)) ** (ord - 1)
 
 
 norm.defvjp(x=_norm_vjp)

@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, ParamSpec,
 import numpy as np
 
 from tinygrad_lstm.engine.ops.plan import Call, Plan, Rule, picker
+from tinygrad_lstm.engine.ops.wide import in_float32, rule_in_float32
 from tinygrad_lstm.errors import GradError
 
 if TYPE_CHECKING:  # for the type of a call only; nothing here uses it
@@ -70,13 +71,16 @@ class Primitive(Generic[P, R]):
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
     by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also composites
 
-    def __init__(self, forward: Callable[P, Any], *, numpy: Any, several: bool, saves: bool, view: bool) -> None:
-        self.forward: Callable[..., Any] = forward
+    def __init__(
+        self, forward: Callable[P, Any], *, several: bool, numpy: Any = None, saves: bool = False, view: bool = False,
+        wide: bool = False,
+    ) -> None:  # fmt: skip
+        self.forward: Callable[..., Any] = in_float32(forward) if wide else forward
         self.name = self.__name__ = forward.__name__
         self.__doc__, self.__module__ = forward.__doc__, forward.__module__
         self.__qualname__ = forward.__qualname__
         self.signature = self.__signature__ = inspect.signature(forward)
-        self.several, self.saves, self.view = several, saves, view
+        self.several, self.saves, self.view, self.wide = several, saves, view, wide
         self.names = tuple(self.signature.parameters)
         self.defaults = {
             p.name: p.default for p in self.signature.parameters.values() if p.default is not inspect.Parameter.empty
@@ -168,7 +172,7 @@ class Primitive(Generic[P, R]):
             asks = ", ".join(asked)
             what = f"starts with {', '.join(first)}" if asked[: len(first)] != first else f"cannot ask for {unknown}"
             raise TypeError(f"a rule of {self.name} {what}; this one asks for ({asks})")
-        return rule, asked[len(first) :]
+        return rule_in_float32(rule) if self.wide else rule, asked[len(first) :]
 
     # What the engine reads -----------------------------------------------------------------------------------------
 
@@ -254,14 +258,15 @@ class Primitive(Generic[P, R]):
 def primitive(forward: Callable[P, Any], /) -> Primitive[P, Tensor]: ...
 @overload
 def primitive(
-    *, numpy: Any = None, saves: bool = False, view: bool = False
+    *, numpy: Any = None, saves: bool = False, view: bool = False, wide: bool = False
 ) -> Callable[[Callable[P, Any]], Primitive[P, Tensor]]: ...
-def primitive(forward: Any = None, /, *, numpy: Any = None, saves: bool = False, view: bool = False) -> Any:
+def primitive(forward: Any = None, /, **options: Any) -> Any:
     """Make a differentiable op of a NumPy function with one output.
 
     ``numpy`` names the NumPy function(s) it stands for, so that ``np.tanh(tensor)`` finds it. With ``saves=True`` the
     forward returns ``(output, saved)`` and a rule may ask for ``saved``; such an op has no second derivative. ``view``:
-    the output may look into the array of the first input, so that who changes that changes the output too.
+    the output may look into the array of the first input, so that who changes that changes the output too. ``wide``:
+    the op adds up many numbers of one array, so float16 is computed in float32, in forward and rules, and rounded once.
 
     >>> import numpy as np, tinygrad_lstm as tg
     >>> @tg.primitive
@@ -273,7 +278,7 @@ def primitive(forward: Any = None, /, *, numpy: Any = None, saves: bool = False,
     >>> x.grad
     tensor(12.)
     """
-    return _decorate(forward, numpy=numpy, several=False, saves=saves, view=view)
+    return _decorate(forward, several=False, **options)
 
 
 @overload
@@ -282,9 +287,9 @@ def primitive_multi(forward: Callable[P, Any], /) -> Primitive[P, tuple[Tensor, 
 def primitive_multi(
     *, numpy: Any = None, saves: bool = False, view: bool = False
 ) -> Callable[[Callable[P, Any]], Primitive[P, tuple[Tensor, ...]]]: ...
-def primitive_multi(forward: Any = None, /, *, numpy: Any = None, saves: bool = False, view: bool = False) -> Any:
+def primitive_multi(forward: Any = None, /, **options: Any) -> Any:
     """Make a differentiable op of a NumPy function that returns several outputs; its rules get the list ``gs``."""
-    return _decorate(forward, numpy=numpy, several=True, saves=saves, view=view)
+    return _decorate(forward, several=True, **options)
 
 
 def _decorate(forward: Any, **options: Any) -> Any:

@@ -1,4 +1,8 @@
-"""Products along an axis. Their slope is the product of all the *other* elements, exact where some are 0."""
+"""Products along an axis. Their slope is the product of all the *other* elements, exact where some are 0.
+
+The short way to it divides by x. It is taken where all products so divided are numbers of full precision: none is 0,
+infinite, or so small that digits are missing.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,25 @@ def _before(x: Array) -> Array:
     return np.cumprod(np.concatenate([one, x[..., :-1]], -1), -1)
 
 
-@primitive(numpy=np.prod)
+def _can_be_divided(y: Array) -> bool:
+    """Whether y / x gives the other factors of each product y."""
+    size = np.abs(y)
+    return bool(((size >= np.finfo(y.dtype).tiny) & np.isfinite(y)).all())
+
+
+@primitive(numpy=np.prod, wide=True)
 def prod(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """y = ∏ x, with ∂y/∂xᵢ the product of all others: y/xᵢ, or where some are 0, those before xᵢ times those after."""
+    """y = ∏ x, with ∂y/∂xᵢ the product of all others: y/xᵢ, or those before xᵢ times those after.
+
+    The latter where y is 0, or not in the dtype's range.
+    """
     return np.prod(x, axis=axis, keepdims=keepdims)
 
 
-def _prod_vjp(g: Array, x: Array, y: Array, axis: Axis, keepdims: bool) -> Array:
-    g = restore(g, x.shape, axis, keepdims)
-    if (x != 0).all():
-        return g * restore(y, x.shape, axis, keepdims) / x
+def _prod_vjp(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
+    g, y = restore(g, x.shape, axis, keepdims), x.prod(axis=axis, keepdims=True)
+    if _can_be_divided(y):
+        return g * y / x
     order, shape = _reduced_axes_last(x.shape, axis)
     moved = np.transpose(x, order)
     rows = np.reshape(moved, shape)
@@ -43,18 +56,19 @@ def _reduced_axes_last(shape: Shape, axis: Axis) -> tuple[list[int], Shape]:
 prod.defvjp(x=_prod_vjp)
 
 
-@primitive(numpy=np.cumprod)
+@primitive(numpy=np.cumprod, wide=True)
 def cumprod(x: Array, axis: int | None = None) -> Array:
     """yᵢ = x₀ x₁ ... xᵢ along an axis (None: of all elements in row order)."""
     return np.cumprod(x, axis)
 
 
-def _cumprod_vjp(g: Array, x: Array, y: Array, axis: int | None) -> Array:
+def _cumprod_vjp(g: Array, x: Array, axis: int | None) -> Array:
     """Each xₖ is in every yᵢ from i = k on: dL/dxₖ = Σᵢ≥ₖ gᵢ yᵢ / xₖ.
 
     Where some are 0, without division: the product of what is before xₖ, times Sₖ = gₖ + xₖ₊₁ Sₖ₊₁.
     """
-    if (x != 0).all():
+    y = x.cumprod(axis)
+    if _can_be_divided(y):
         total = np.flip(np.cumsum(np.flip(g * y, axis), axis), axis)
         return np.reshape(total, x.shape) / x
     rows = np.reshape(x, -1) if axis is None else np.moveaxis(x, axis, -1)

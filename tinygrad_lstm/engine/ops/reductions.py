@@ -1,6 +1,7 @@
 """Sums and their kin. axis: one, several or all (None); keepdims as in NumPy.
 
-Backward first gives the cotangent back its reduced axes (length 1), then spreads it.
+Backward first gives the cotangent back its reduced axes (length 1), then spreads it. ``wide``: see the module of that
+name.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def _count(shape: Shape, axis: Axis) -> int:
     return count
 
 
-@primitive(numpy=np.sum)
+@primitive(numpy=np.sum, wide=True)
 def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """Σ x: every element gets the cotangent of its sum."""
     return np.sum(x, axis=axis, keepdims=keepdims)
@@ -40,7 +41,7 @@ def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 sum.defvjp(x=lambda g, x_shape, axis, keepdims: np.broadcast_to(restore(g, x_shape, axis, keepdims), x_shape))
 
 
-@primitive(numpy=np.mean)
+@primitive(numpy=np.mean, wide=True)
 def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """Σ x / n: every element gets the cotangent of its mean, divided by n."""
     return np.mean(x, axis=axis, keepdims=keepdims)
@@ -60,7 +61,7 @@ def extremum_vjp(g: Array, x: Array, y: Array, axis: Axis, keepdims: bool) -> Ar
     return np.where(reached, restore(g, x.shape, axis, keepdims), 0) / ties.astype(x.dtype)
 
 
-@primitive(numpy=(np.max, np.amax))
+@primitive(numpy=(np.max, np.amax), wide=True)
 def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The largest element; the cotangent goes to it, in even shares where several tie."""
     return np.max(x, axis=axis, keepdims=keepdims)
@@ -69,7 +70,7 @@ def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 max.defvjp(x=extremum_vjp)
 
 
-@primitive(numpy=(np.min, np.amin))
+@primitive(numpy=(np.min, np.amin), wide=True)
 def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The smallest element; the cotangent goes to it, in even shares where several tie."""
     return np.min(x, axis=axis, keepdims=keepdims)
@@ -78,7 +79,7 @@ def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 min.defvjp(x=extremum_vjp)
 
 
-@primitive(numpy=np.cumsum)
+@primitive(numpy=np.cumsum, wide=True)
 def cumsum(x: Array, axis: int | None = None) -> Array:
     """yᵢ = x₀ + x₁ + ... + xᵢ along an axis (None: of all elements in row order); backward sums from the other end."""
     return np.cumsum(x, axis)
@@ -93,7 +94,7 @@ def _deviation(x: Array, axis: Axis) -> Array:
     return x - np.mean(x, axis=axis, keepdims=True)
 
 
-@primitive(numpy=np.var)
+@primitive(numpy=np.var, wide=True)
 def var(x: Array, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Array:
     """y = Σ (x - mean)² / (n - ddof), with slope 2 (x - mean) / (n - ddof). As in NumPy, ddof is 0 if not given."""
     return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
@@ -111,15 +112,24 @@ def off_zero(y: Array) -> Array:
     return np.where(y == 0, 1, y)
 
 
-@primitive(numpy=np.std)
+def unit_of(x: Array, axis: Axis) -> Array:
+    """The power of two at the largest |x| along the axis: of x / unit, which is exact, no square leaves the dtype."""
+    top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+    one, exponent = np.frexp(np.where(np.isfinite(top), top, 1))
+    return np.ldexp(np.ones_like(one), exponent - 1)
+
+
+@primitive(numpy=np.std, wide=True)
 def std(x: Array, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Array:
     """y = √var, with slope (x - mean) / ((n - ddof) y): 0 at the kink, where all x are equal."""
-    return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    unit = unit_of(x, axis)
+    y = np.std(x / unit, axis=axis, ddof=ddof, keepdims=True) * unit
+    return y if keepdims else y.squeeze(axis=axis)
 
 
 def _std_vjp(g: Array, x: Array, y: Array, axis: Axis, ddof: float, keepdims: bool) -> Array:
     g, y = (restore(part, x.shape, axis, keepdims) for part in (g, y))
-    return g * _deviation(x, axis) / (off_zero(y) * (_count(x.shape, axis) - ddof))
+    return g * (_deviation(x, axis) / off_zero(y)) / (_count(x.shape, axis) - ddof)
 
 
 std.defvjp(x=_std_vjp)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.plan import Rule
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive, primitive
+from tinygrad_lstm.engine.ops.reductions import off_zero
 
 if TYPE_CHECKING:  # for types only
     from tinygrad_lstm.engine.tensor import Tensor
@@ -40,19 +41,27 @@ def derive(ufunc: Any, says: str, **rules: Rule) -> Primitive[..., Tensor]:
 positive = derive(np.positive, "+x.", x=lambda g: g)
 square = derive(np.square, "x², with slope 2x.", x=lambda g, x: 2 * g * x)
 reciprocal = derive(np.reciprocal, "y = 1/x, with slope -y².", x=lambda g, y: -g * y * y)
-cbrt = derive(np.cbrt, "y = ∛x, also for x < 0, with slope 1/(3y²): infinite at 0.", x=lambda g, y: g / (3 * y * y))
+cbrt = derive(np.cbrt, "y = ∛x, also for x < 0: ∂y/∂x = 1/(3y²), infinite at 0.", x=lambda g, y: g / y / y / 3)
 exp2 = derive(np.exp2, "y = 2ˣ, with slope y log 2.", x=lambda g, y: g * y * log(2))
-log2 = derive(np.log2, "The logarithm to base 2, with slope 1/(x log 2).", x=lambda g, x: g / (x * log(2)))
-log10 = derive(np.log10, "The logarithm to base 10, with slope 1/(x log 10).", x=lambda g, x: g / (x * log(10)))
+log2 = derive(np.log2, "The logarithm to base 2, with slope 1/(x log 2).", x=lambda g, x: g / x / log(2))
+log10 = derive(np.log10, "The logarithm to base 10, with slope 1/(x log 10).", x=lambda g, x: g / x / log(10))
+
+
+def _less(a: Array, b: Array) -> Array:
+    """a - b, and 0 where both are the same infinity, which have no difference."""
+    tied = np.isinf(a) & (a == b)
+    return np.where(tied, 0, a) - np.where(tied, 0, b)
+
+
 logaddexp = derive(
-    np.logaddexp, "y = log(eᵃ + eᵇ) without overflow, with slopes eᵃ⁻ʸ and eᵇ⁻ʸ, which sum to 1.",
-    a=lambda g, a, y: g * np.exp(a - y),
-    b=lambda g, b, y: g * np.exp(b - y),
+    np.logaddexp, "y = log(eᵃ + eᵇ) without overflow: ∂y/∂a = σ(a - b) and ∂y/∂b = σ(b - a), and 0 where y is -inf.",
+    a=lambda g, a, b, y: np.where(y == -np.inf, 0, g * np.exp(-np.logaddexp(0, _less(b, a)))),
+    b=lambda g, a, b, y: np.where(y == -np.inf, 0, g * np.exp(-np.logaddexp(0, _less(a, b)))),
 )  # fmt: skip
 logaddexp2 = derive(
-    np.logaddexp2, "y = log₂(2ᵃ + 2ᵇ) without overflow, with slopes 2ᵃ⁻ʸ and 2ᵇ⁻ʸ, which sum to 1.",
-    a=lambda g, a, y: g * np.exp2(a - y),
-    b=lambda g, b, y: g * np.exp2(b - y),
+    np.logaddexp2, "y = log₂(2ᵃ + 2ᵇ) without overflow: ∂y/∂a = 1/(1 + 2ᵇ⁻ᵃ), ∂y/∂b = 1/(1 + 2ᵃ⁻ᵇ), 0 where y is -inf.",
+    a=lambda g, a, b, y: np.where(y == -np.inf, 0, g * np.exp2(-np.logaddexp2(0, _less(b, a)))),
+    b=lambda g, a, b, y: np.where(y == -np.inf, 0, g * np.exp2(-np.logaddexp2(0, _less(a, b)))),
 )  # fmt: skip
 
 # Angles and hyperbolas -----------------------------------------------------------------------------------------------
@@ -64,22 +73,31 @@ arcsin = derive(np.arcsin, "The angle whose sine is x; slope 1/√(1-x²).", x=l
 arccos = derive(
     np.arccos, "The angle whose cosine is x; slope -1/√(1-x²).", x=lambda g, x: -g / np.sqrt((1 - x) * (1 + x))
 )
-arctan = derive(np.arctan, "The angle whose tangent is x; slope 1/(1+x²).", x=lambda g, x: g / (1 + x * x))
+arctan = derive(
+    np.arctan, "The angle whose tangent is x: ∂y/∂x = 1/(1 + x²).", x=lambda g, x: g / np.hypot(x, 1) / np.hypot(x, 1)
+)
+
+
+def _distance(a: Array, b: Array) -> Array:
+    """√(a² + b²) without overflow, but 1 at (0, 0), so that 0/r is 0."""
+    return off_zero(np.hypot(a, b))
+
+
 arctan2 = derive(
-    np.arctan2, "The angle of the point (b, a), in (-π, π]: arctan a/b in the right quadrant; slope 0 at (0, 0).",
-    a=lambda g, a, b: g * b / np.where((a == 0) & (b == 0), 1, a * a + b * b),
-    b=lambda g, a, b: -g * a / np.where((a == 0) & (b == 0), 1, a * a + b * b),
+    np.arctan2, "The angle of the point (b, a) in (-π, π]: ∂y/∂a = b/(a² + b²) and ∂y/∂b = -a/(a² + b²), 0 at (0, 0).",
+    a=lambda g, a, b: g * (b / _distance(a, b)) / _distance(a, b),
+    b=lambda g, a, b: -g * (a / _distance(a, b)) / _distance(a, b),
 )  # fmt: skip
 hypot = derive(
-    np.hypot, "The distance y = √(a² + b²), with slopes a/y and b/y: 0 at the kink a = b = 0.",
-    a=lambda g, a, y: g * a / np.where(y == 0, 1, y),
-    b=lambda g, b, y: g * b / np.where(y == 0, 1, y),
+    np.hypot, "The distance y = √(a² + b²): ∂y/∂a = a/y and ∂y/∂b = b/y, 0 at the kink a = b = 0.",
+    a=lambda g, a, y: g * (a / off_zero(y)),
+    b=lambda g, b, y: g * (b / off_zero(y)),
 )  # fmt: skip
 sinh = derive(np.sinh, "The hyperbolic sine, with slope cosh x.", x=lambda g, x: g * np.cosh(x))
 cosh = derive(np.cosh, "The hyperbolic cosine, with slope sinh x.", x=lambda g, x: g * np.sinh(x))
 arcsinh = derive(np.arcsinh, "The inverse of sinh; slope 1/√(x²+1).", x=lambda g, x: g / np.hypot(x, 1))
 arccosh = derive(
-    np.arccosh, "The inverse of cosh, for x ≥ 1; slope 1/√(x²-1).", x=lambda g, x: g / np.sqrt((x - 1) * (x + 1))
+    np.arccosh, "The inverse of cosh, for x ≥ 1; slope 1/√(x²-1).", x=lambda g, x: g / np.sqrt(x - 1) / np.sqrt(x + 1)
 )
 arctanh = derive(np.arctanh, "The inverse of tanh; slope 1/(1-x²).", x=lambda g, x: g / ((1 - x) * (1 + x)))
 deg2rad = derive(np.deg2rad, "x π/180.", x=lambda g: g * (pi / 180))
