@@ -28,7 +28,7 @@ def leaf(data: Any) -> Tensor:
 
 
 def test_a_mask_filled_anew_at_every_step_counts_as_it_was_at_each() -> None:
-    x, b, s = leaf([1.0, 1.0]), np.zeros(2), 0.0
+    x, b, s = leaf([1.0, 1.0]), np.zeros(2), tg.tensor(0.0)
     for t in range(3):
         b[:] = t
         s = s + (x * b).sum()

@@ -110,14 +110,14 @@ def test_a_hook_that_returns_a_plain_number_array_keeps_the_dtype() -> None:
         for y in (h, tg.exp(h), -h):
             for create_graph in (False, True):
                 (g,) = tg.grad(y, x, create_graph=create_graph, retain_graph=True)
-                assert (g.dtype, g.item()) == (np.float64, 0.1)
+                assert (str(g.dtype), g.item()) == ("float64", 0.1)
 
 
 @pytest.mark.parametrize("b", [np.array([-1.0])[0:1].reshape(()), np.float64(-1.0), tg.tensor(np.array([-1.0]))[0], -1])
 def test_copysign_with_a_view_of_one_number_has_a_float64_gradient(b: Any) -> None:
     x = tg.tensor(np.float64(0.1), requires_grad=True)
     (g,) = tg.grad(tg.copysign(x, b) * 0.1, x, create_graph=True)
-    assert (g.dtype, g.item()) == (np.float64, -0.1)
+    assert (str(g.dtype), g.item()) == ("float64", -0.1)
 
 
 # Complex numbers ----------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_data_takes_what_its_dtype_can_hold() -> None:
     with pytest.raises(DtypeError, match="float64 for a tensor of int64 would lose a part"):
         whole.data = np.array([1.5, 2.5])
     half.data = np.array([1.5, 2.5])
-    assert (half.dtype, half.tolist()) == (np.float16, [1.5, 2.5])
+    assert (str(half.dtype), half.tolist()) == ("float16", [1.5, 2.5])
     half.data = np.array([3, 4])
     assert half.tolist() == [3.0, 4.0]
     with pytest.raises(DtypeError):

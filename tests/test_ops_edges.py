@@ -169,3 +169,42 @@ def test_einsum_of_one_operand_is_a_copy_so_that_it_can_be_changed() -> None:
 def test_einsum_takes_one_tensor_as_several_operands() -> None:
     x = leaf([[1.0, 2.0], [3.0, 4.0]])
     assert gradients(tg.einsum("ij,jk,ki", x, x, x), x) == [(3 * np.linalg.matrix_power(x.data.T, 2)).tolist()]
+
+
+# Indices of small whole numbers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [2, 100, 127, 128, 255, 256, 300, 40_000])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda W, i: W[i], lambda W, i: tg.take(W, i, 0), lambda W, i: tg.embedding(W, i), lambda W, i: W[i, 0],
+        lambda W, i: tg.take_along_axis(W, i[:, None], 0), lambda W, i: tg.index_add(W, i, 1.0),
+        lambda W, i: tg.index_put(W, i, 1.0), lambda W, i: tg.scatter(tg.tanh(W[:1]), i, W.shape),
+    ],
+    ids=["index", "take", "embedding", "two indices", "take_along_axis", "index_add", "index_put", "scatter"],
+)  # fmt: skip
+def test_indices_of_any_whole_dtype_pick_the_same_elements(read: Any, dtype: str, rows: int) -> None:
+    limit = min(rows, np.iinfo(dtype).max + 1)
+    i = np.random.default_rng(0).integers(0, limit, 24)
+    i[:2] = limit - 1, 0
+    W = leaf(np.random.default_rng(1).standard_normal((rows, 2)))
+    v = np.random.default_rng(2).standard_normal(read(W, i).shape)
+    expected = read(W, i), tg.grad(read(W, i), W, v)[0]
+    np.testing.assert_array_equal(read(W, i.astype(dtype)).data, expected[0].data)
+    np.testing.assert_array_equal(tg.grad(read(W, i.astype(dtype)), W, v)[0].data, expected[1].data)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "uint64"])
+def test_shifts_parts_and_repeats_of_any_whole_dtype(dtype: str) -> None:
+    x = leaf(np.arange(6.0).reshape(2, 3))
+    calls: list[Any] = [
+        lambda n: tg.roll(x, n, (0, 1)), lambda n: tg.roll(x, n[0], 0), lambda n: tg.split(x, n, 1)[0],
+        lambda n: tg.repeat(x, n, 0), lambda n: tg.tile(x, n), lambda n: tg.pad(x, n), lambda n: tg.transpose(x, n - 1),
+        lambda n: tg.losses.cross_entropy(x, n),
+    ]  # fmt: skip
+    for call in calls:
+        n = np.array([1, 2])
+        v = np.random.default_rng(0).standard_normal(call(n).shape)
+        np.testing.assert_array_equal(tg.grad(call(n.astype(dtype)), x, v)[0].data, tg.grad(call(n), x, v)[0].data)

@@ -74,7 +74,7 @@ def roll(x: Array, shift: int | Shape, axis: int | Shape | None = None) -> Array
     return np.roll(x, shift, axis)
 
 
-roll.defvjp(x=lambda g, shift, axis: np.roll(g, np.negative(shift), axis))
+roll.defvjp(x=lambda g, shift, axis: np.roll(g, np.negative(np.asarray(shift, int)), axis))
 
 
 @primitive(numpy=getattr(np, "astype", None))  # since NumPy 2.1
