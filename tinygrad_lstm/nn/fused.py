@@ -113,8 +113,8 @@ def _fused_lstm_vjp(
 def before(states: Array, first: Array, reverse: bool) -> Array:
     """The state that each step started from: (T, B, H)."""
     if reverse:
-        return np.concatenate([states[1:], first[None]])
-    return np.concatenate([first[None], states[:-1]])
+        return np.concatenate([states, first[None]])[1:]
+    return np.concatenate([first[None], states])[:-1]
 
 
 fused_lstm.defvjp_all(_fused_lstm_vjp, inputs=("x", "h0", "c0", "W", "U", "b"))

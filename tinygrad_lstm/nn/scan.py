@@ -39,14 +39,14 @@ from tinygrad_lstm.nn.unroll import Chain, Outside, begun, unroll
 def linear_scan(a: Tensor, b: Tensor, h: TensorLike = 0.0) -> Tensor:
     """h_t = a_t ⊙ h_(t-1) + b_t for t = 1..T, all h_t in log₂ T stages: a, b (T, ...), h the state before, (...).
 
-    Raises ShapeError for a and b of different shapes, or without a step.
+    Raises ShapeError for a and b of different shapes, or without an axis of time.
 
     >>> a, b = Tensor([0.5, 0.5, 0.5, 0.5]), Tensor([1.0, 0.0, 0.0, 8.0])
     >>> linear_scan(a, b, 2.0)
     tensor([2.  , 1.  , 0.5 , 8.25])
     """
-    if a.shape != b.shape or not a.ndim or not len(a):
-        raise ShapeError(f"a scan takes a and b of one shape (T, ...), at least one step, not {a.shape} and {b.shape}")
+    if a.shape != b.shape or not a.ndim:
+        raise ShapeError(f"a scan takes a and b of one shape (T, ...), not {a.shape} and {b.shape}")
     k = 1
     while k < len(a):  # a, b at t: the last k steps as one (all t steps, for t <= k); joined with the k before those
         a, b = concatenate([a[:k], a[k:] * a[:-k]]), concatenate([b[:k], a[k:] * b[:-k] + b[k:]])
@@ -150,7 +150,7 @@ def unroll_scanned(
         kept, added = (a, b) if rows is None else (where(rows, a, 1), where(rows, b, 0))  # h' = h where the mask is off
         h = flip(linear_scan(flip(kept, 0), flip(added, 0), state), 0) if reverse else linear_scan(kept, added, state)
         label(h=h)
-        last = h[0 if reverse else -1]
+        last = h[0 if reverse else -1] if len(h) else state  # after 0 steps, the initial state
         if rows is not None and outside != "repeat":
             h = where(rows, h, 0 if outside == "zero" else a * h + b)
     return Chain(cell, initial, (), h, last)

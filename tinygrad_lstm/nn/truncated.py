@@ -38,7 +38,8 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
     and gives the loss of its last k1 steps: ``loss_of(output, now)``, for the outputs of the steps x[now]. k2 is k1
     unless given: every step is run once. With a larger k2 the windows overlap, and each is run anew, for its gradient
     is to be that of the weights of today. With k2 >= T it is full BPTT. In memory are the graph of one window, and that
-    of the loss before it while somebody holds it. After the loop ``state`` is the last state.
+    of the loss before it while somebody holds it. After the loop ``state`` is the last state; of T = 0 steps there is no
+    loss, and it is the initial one.
 
     ``layer`` is anything called ``(x, state) -> (output, state)``, with time on the first axis of x and output; x is
     data, so an embedding is part of the layer. (Williams & Peng 1990, their BPTT(k2; k1).)
@@ -70,8 +71,8 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
             raise ArgumentError("truncated_bptt cuts along the first axis, time: build the layer without batch_first")
         refuse_the_future(layer)
         self.x: Any = x if isinstance(x, Tensor | np.ndarray) else Tensor(x)
-        if not self.x.ndim or not len(self.x):
-            raise ShapeError(f"a sequence of at least one step is needed, time first, not {self.x.shape}")
+        if not self.x.ndim:
+            raise ShapeError(f"a sequence has time on its first axis, so x is no single number: {self.x!r}")
         self.layer, self.loss_of, self.k1, self.k2, self.start = layer, loss_of, k1, k2, state
         self.state: State | None = None
 
@@ -82,6 +83,8 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
     def __iter__(self) -> Iterator[Tensor]:
         """From the first step, with the initial state, whenever a loop begins."""
         T = len(self.x)
+        if not T:
+            self.state = detached(self.layer(self.x, self.start)[1])
         overlap = self.k2 - self.k1 if self.k2 < T else T  # how far before its new steps a window begins
         begin, state = 0, self.start
         for new in range(0, T, self.k1):
