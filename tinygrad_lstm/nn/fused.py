@@ -205,12 +205,12 @@ def unroll_fused(
     """
     if not fusible(cell):
         raise ArgumentError(f"fused=True is for LSTMCell and GRUCell; unroll {type(cell).__name__} with fused=False")
+    assert isinstance(cell, LSTMCell | GRUCell)
+    on, x, state, initial = begun(cell, x, state, mask, outside)
     if outside == "raw":
         raise ArgumentError(
             'outside="raw" shows what a step makes of the padding, which has no fused form: fused=False'
         )
-    assert isinstance(cell, LSTMCell | GRUCell)
-    on, x, state, initial = begun(cell, x, state, mask, outside)
     batched = x if x.ndim == 3 else expand_dims(x, 1)
     starts = [part if part.ndim == 2 else expand_dims(part, 0) for part in parts_of(state)]
     rows = None if on is None else on.reshape(batched.shape[:2])

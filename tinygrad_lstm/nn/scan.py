@@ -28,10 +28,11 @@ from tinygrad_lstm.engine.ops.nonlinear import sigmoid, softplus
 from tinygrad_lstm.engine.ops.rearranging import flip
 from tinygrad_lstm.engine.ops.shapes import concatenate, split
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
 from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.module import Parameter
+from tinygrad_lstm.nn.options import checked
 from tinygrad_lstm.nn.recurrent import Recurrent
 from tinygrad_lstm.nn.unroll import Chain, Outside, begun, unroll
 
@@ -45,6 +46,8 @@ def linear_scan(a: Tensor, b: Tensor, h: TensorLike = 0.0) -> Tensor:
     >>> linear_scan(a, b, 2.0)
     tensor([2.  , 1.  , 0.5 , 8.25])
     """
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+        raise DtypeError(f"a scan takes tensors, not {type(a).__name__} and {type(b).__name__}")
     if a.shape != b.shape or not a.ndim:
         raise ShapeError(f"a scan takes a and b of one shape (T, ...), not {a.shape} and {b.shape}")
     k = 1
@@ -65,7 +68,7 @@ class LinearCell(Cell):
 
     def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What is kept of h, and what is added: a, b (..., H) of x (..., D)."""
-        raise TypeError(f"{type(self).__name__} has no coefficients(x) -> (a, b)")
+        raise UnsupportedError(f"{type(self).__name__} has no coefficients(x) -> (a, b)")
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """The next h."""
@@ -78,6 +81,7 @@ class LinearCell(Cell):
 class MinGates(LinearCell):
     """The stacked weights of n gates that see only x: W (nH, D), Glorot-uniform gate by gate, and b (nH,), at 0."""
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, gates: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)
         self.W = Parameter(np.concatenate([init.glorot(hidden_size, input_size) for _ in range(gates)]))
@@ -99,6 +103,7 @@ class MinGRUCell(MinGates):
     MinGRUCell(3 -> 5, 40 parameters)
     """
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size, 2, bias)
 
@@ -120,6 +125,7 @@ class MinLSTMCell(MinGates):
     (2, 5)
     """
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
         super().__init__(input_size, hidden_size, 3, bias)
         if self.b is not None:
@@ -159,6 +165,7 @@ def unroll_scanned(
 class Scanned(Recurrent):
     """Recurrent layers whose cells are linear in h, run by a scan; ``unroll`` runs them step by step, to look at."""
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, **options: Any) -> None:
         super().__init__(input_size, hidden_size, num_layers, **options)
         for cell in self.layers:

@@ -19,6 +19,7 @@ from tinygrad_lstm.engine.scope import collecting, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.cells import Cell, State
+from tinygrad_lstm.nn.options import array_of
 
 Outside: TypeAlias = Literal["zero", "repeat", "raw"]  # what the output is where the mask is off
 OUTSIDE = get_args(Outside)
@@ -131,11 +132,11 @@ def masked(x: Tensor, mask: TensorLike | None, outside: Outside) -> tuple[np.nda
 
     So that no NaN in the padding can meet a zero gradient. ShapeError for a mask that is not one bool for each step.
     """
-    if outside not in OUTSIDE:
+    if not (isinstance(outside, str) and outside in OUTSIDE):
         raise ArgumentError(f"outside is one of {', '.join(map(repr, OUTSIDE))}, not {outside!r}")
     if mask is None:
         return None, x
-    array = mask.data if isinstance(mask, Tensor) else np.asarray(mask)
+    array = array_of(mask)
     array = array if array.size else array.astype(bool)  # an empty list is of no dtype
     if array.dtype != bool or array.shape != x.shape[:-1]:
         raise ShapeError(f"a mask holds a bool for each step and row, {x.shape[:-1]}, not {array.dtype} {array.shape}")
@@ -215,6 +216,8 @@ def unroll(
     >>> unroll(nn.LSTMCell(3, 5), np.ones((7, 2, 3)))
     Chain(LSTMCell, 7 steps of x, f, i, g, c, o, h)
     """
+    if not isinstance(cell, Cell):
+        raise ArgumentError(f"a Cell is unrolled, made already, not {cell!r}")
     x = cell.floating(x)
     if x.ndim < 2:
         raise ShapeError(f"a sequence is (T, B, D) or (T, D), not {x.shape}")
