@@ -20,7 +20,7 @@ CHAPTERS = {
         "tinygrad_lstm/engine/ops/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
     ],
     "The engine": [
-        "tinygrad_lstm/engine/{scope,node,autodiff,numpy_protocol,methods,operators,arrays,tensor,record}.py",
+        "tinygrad_lstm/engine/{scope,node,autodiff,numpy_protocol,methods,operators,arrays,copying,tensor,record}.py",
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],
     "What falls out of it": [
@@ -31,8 +31,8 @@ CHAPTERS = {
         "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"
     ],
     "Networks": [
-        "tinygrad_lstm/nn/{init,module,layers,cells,unroll,fused}.py",
-        "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,recurrent,scan,wrappers,truncated,utils}.py",
+        "tinygrad_lstm/nn/{init,options,parts,copying,counting,missing,module,layers,context,cells,unroll,fused}.py",
+        "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
         "tinygrad_lstm/losses.py",
         "tinygrad_lstm/nn/functional.py",
     ],

@@ -256,7 +256,7 @@ def test_dropout_between_layers_only_in_training() -> None:
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("shape", [(T, B, D + 1), (T,), (T, B, D, 1), (0, B, D)])
+@pytest.mark.parametrize("shape", [(T, B, D + 1), (T,), (T, B, D, 1), (0, B, D + 1)])
 def test_a_wrong_input_is_told_its_shape(layer: Any, shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError, match=str(shape).replace("(", r"\(").replace(")", r"\)")):
         make(layer)(tg.zeros(*shape, dtype=np.float64))

@@ -406,13 +406,13 @@ def test_zoneout_keeps_whole_units_in_training_and_the_mean_in_evaluation() -> N
 
 def masks_seen(cell: nn.Cell, monkeypatch: pytest.MonkeyPatch, inner: nn.Cell) -> list[Any]:
     seen: list[Any] = []
-    real = inner.forward
+    real = type(inner).forward
 
-    def watch(x: tg.Tensor, state: Any) -> Any:
-        seen.append((state[0].data.copy(), vars(inner)["U"].data.copy()))
-        return real(x, state)
+    def watch(running: Any, x: tg.Tensor, state: Any) -> Any:
+        seen.append((state[0].data.copy(), running.U.data.copy()))
+        return real(running, x, state)
 
-    monkeypatch.setattr(inner, "forward", watch)
+    monkeypatch.setattr(type(inner), "forward", watch)
     nn.unroll(cell, np.ones((T, B, D)), (np.ones((B, H)), np.ones((B, H))))
     return seen
 

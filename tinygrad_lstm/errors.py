@@ -51,6 +51,10 @@ class WeightsError(TinygradError, ValueError):
     """A weights file or a state_dict that does not fit."""
 
 
+class MissingInitError(TinygradError, RuntimeError, AttributeError):
+    """A module without what an ``__init__`` would have set, because nothing called ``super().__init__()``."""
+
+
 class MissingExtraError(TinygradError, ImportError):
     """A package that only an extra brings is not there; says what to install."""
 

@@ -71,6 +71,8 @@ def draw(
         raise ArgumentError(f"there is nothing to draw in an empty {type(what).__name__}; draw takes {TAKES}")
     graph = tg.graph_of(tensors)
     if isinstance(what, nn.Trajectory) and not graph.edges:
+        if not len(what):
+            raise NothingRecordedError("a trajectory of 0 steps: there is nothing to draw")
         raise NothingRecordedError("this trajectory was made under no_grad: nothing was recorded to draw")
     return graph_drawn(graph, colours, depth, closed, fold, note)
 

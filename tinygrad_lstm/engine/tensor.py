@@ -8,7 +8,9 @@ What it can do as an array is in ``operators``.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import DTypeLike
 from tinygrad_lstm.engine.arrays import get_default_dtype, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.changes import changing, note_change
+from tinygrad_lstm.engine.copying import State, restore, state_of
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, make_node, make_source
 from tinygrad_lstm.engine.numpy_protocol import read_only
 from tinygrad_lstm.engine.operators import Operators, plain
@@ -229,25 +232,17 @@ class Tensor(Operators):
         return handle(self._data, self._leaf(False, {"detached": True}) if self.requires_grad else None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        self._refuse_if_computed("deepcopy")
-        copied = type(self).__new__(type(self))
-        copied._data = self._data.copy()
-        copied._source = self._leaf(self.requires_grad) if self._source is not None else None
-        if self.grad is not None:
-            copied.grad = self.grad.__deepcopy__(memo)
-        memo[id(self)] = copied
+        """A leaf of its own: name and ``grad`` come along as they do in pickle, hooks do not."""
+        state, kind = state_of(self, "deepcopy"), type(self)
+        memo[id(self)] = copied = kind.__new__(kind)
+        restore(copied, state._replace(grad=deepcopy(state.grad, memo), others=deepcopy(state.others, memo)))
         return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
-        self._refuse_if_computed("pickle")
-        return type(self), (self._data, self.requires_grad), self._labels()
+        return copyreg.__newobj__, (type(self),), state_of(self, "pickle")  # type: ignore[attr-defined]  # pickle's own
 
-    def __setstate__(self, labels: dict[int, str]) -> None:
-        self.source.node.labels = labels
-
-    def _refuse_if_computed(self, what: str) -> None:
-        if not self.is_leaf:
-            raise GradError(f"{what} of a computed tensor would have to take its whole graph along: detach() it first")
+    def __setstate__(self, state: State) -> None:
+        restore(self, state)
 
 
 def handle(data: Array, source: Source | None) -> Tensor:

@@ -159,6 +159,7 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
 
 
 hand_over.__name__ = "checkpoint"  # as pictures and errors call it
+hand_over.__qualname__ = "recomputed"  # where pickle finds it
 recomputed = primitive_multi(hand_over)
 recomputed.defvjp_all(pull_back, sequence=True)
 

@@ -1,13 +1,14 @@
 """Modules: cells that read as their equations, and the layers that unroll and stack them.
 
-Read in this order: init, module, layers, cells, unroll, fused, lstm_variants, gru_variants, packing, recurrent, scan,
-wrappers, truncated, utils.
+Read in this order: init, options, parts, copying, counting, missing, module, layers, context, cells, unroll, fused,
+lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated, utils.
 """
 
 from tinygrad_lstm.nn import functional, init, utils
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import LayerNormGRUCell, MGUCell, ResetBeforeGRUCell
 from tinygrad_lstm.nn.layers import Dropout, Embedding, LayerNorm, Linear
+from tinygrad_lstm.nn.lists import ModuleList, Sequential
 from tinygrad_lstm.nn.lstm_variants import (
     CandidateDropoutLSTMCell,
     ClippedLSTMCell,
@@ -17,7 +18,7 @@ from tinygrad_lstm.nn.lstm_variants import (
     ProjectedLSTMCell,
     SeparateLSTMCell,
 )
-from tinygrad_lstm.nn.module import Module, ModuleList, Parameter, Sequential
+from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN, Recurrent
 from tinygrad_lstm.nn.scan import LinearCell, MinGRU, MinGRUCell, MinLSTM, MinLSTMCell, linear_scan

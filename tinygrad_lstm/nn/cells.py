@@ -11,7 +11,8 @@ variants (peephole, coupled, ...) are sibling classes that differ in the lines t
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, TypeAlias
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -25,15 +26,13 @@ from tinygrad_lstm.engine.scope import current_scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn import init
+from tinygrad_lstm.nn.context import PerContext
 from tinygrad_lstm.nn.module import Module, Parameter
+from tinygrad_lstm.nn.options import checked
 
 State: TypeAlias = Any  # h, or (h, c): one Tensor for each name in ``Cell.states``
-
-
-def whole(*sizes: int) -> None:
-    """ArgumentError unless all sizes are whole numbers of at least 1."""
-    if not all(isinstance(size, int | np.integer) and size >= 1 for size in sizes):
-        raise ArgumentError(f"sizes are whole numbers, at least 1, not {', '.join(map(repr, sizes))}")
+T = TypeVar("T")
+drawn = PerContext[tuple[object, Any]]("drawn")  # what each cell drew for the sequence that is running, see ``once``
 
 
 class Cell(Module):
@@ -51,8 +50,8 @@ class Cell(Module):
     states: ClassVar[tuple[str, ...]] = ("h",)
     carried: ClassVar[tuple[str, ...]] = ()  # those that go on into their own next value, scaled only
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        whole(input_size, hidden_size)
         self.input_size, self.hidden_size = input_size, hidden_size
 
     @property
@@ -74,11 +73,31 @@ class Cell(Module):
     def begin(self) -> None:
         """A new sequence begins: what was drawn for all steps of the last one is forgotten, here and in cells within.
 
-        ``unroll`` says so, before and after; and so does a call without a state.
+        ``unroll`` says so, before and after; and so does a call without a state. A cell of your own draws by ``once``
+        what is to last for a sequence, or extends this method.
         """
-        for part in self.modules():
-            if part is not self and isinstance(part, Cell):
-                part.begin()
+        waiting: list[Module] = [self]
+        known = {id(self)}
+        for module in waiting:  # which grows
+            if module is not self and isinstance(module, Cell) and type(module).begin is not Cell.begin:
+                module.begin()  # it sees to the cells within
+                continue
+            if module._named_at_call:
+                module._name_parts(module._named_at_call)
+            waiting += [part for _, part in module.children() if id(part) not in known]
+            known.update(map(id, waiting))
+        drawn.forget(waiting)
+
+    def once(self, key: object, draw: Callable[[], T]) -> T:
+        """What ``draw()`` gives at the first step of a sequence, and the same at its other steps, for the same key.
+
+        Each thread has its own, so that several may run the same cell at once.
+        """
+        known = drawn.get(self)
+        if known is None or known[0] != key:
+            drawn[self] = known = key, draw()
+        drawn_before: T = known[1]
+        return drawn_before
 
     def checked_state(self, state: State | None, leading: tuple[int, ...], dtype: Any) -> State:
         """The state as h, or the tuple (h, c), of Tensors (*leading, H); zeros for None.
@@ -115,6 +134,7 @@ class Gates(Cell):
     W starts Glorot-uniform and U orthogonal, gate by gate; b starts at 0.
     """
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, gates: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)
         self.W = Parameter(np.concatenate([init.glorot(hidden_size, input_size) for _ in range(gates)]))
@@ -134,6 +154,7 @@ class RNNCell(Gates):
     (2, 5)
     """
 
+    @checked
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: Literal["tanh", "relu"] = "tanh"
     ) -> None:
@@ -161,6 +182,7 @@ class LSTMCell(Gates):
 
     states, carried = ("h", "c"), ("c",)
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
         super().__init__(input_size, hidden_size, 4, bias)
         if self.b is not None:
@@ -191,6 +213,7 @@ class GRUCell(Gates):
 
     carried = ("h",)
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size, 3, bias)
         self.b_n = Parameter(np.zeros(hidden_size, get_default_dtype())) if bias else None

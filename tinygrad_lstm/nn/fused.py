@@ -114,8 +114,8 @@ def _fused_lstm_vjp(
 def before(states: Array, first: Array, reverse: bool) -> Array:
     """The state that each step started from: (T, B, H)."""
     if reverse:
-        return np.concatenate([states[1:], first[None]])
-    return np.concatenate([first[None], states[:-1]])
+        return np.concatenate([states, first[None]])[1:]
+    return np.concatenate([first[None], states])[:-1]
 
 
 fused_lstm.defvjp_all(_fused_lstm_vjp, inputs=("x", "h0", "c0", "W", "U", "b"))
@@ -206,12 +206,12 @@ def unroll_fused(
     """
     if not fusible(cell):
         raise ArgumentError(f"fused=True is for LSTMCell and GRUCell; unroll {type(cell).__name__} with fused=False")
+    assert isinstance(cell, LSTMCell | GRUCell)
+    on, x, state, initial = begun(cell, x, state, mask, outside)
     if outside == "raw":
         raise ArgumentError(
             'outside="raw" shows what a step makes of the padding, which has no fused form: fused=False'
         )
-    assert isinstance(cell, LSTMCell | GRUCell)
-    on, x, state, initial = begun(cell, x, state, mask, outside)
     batched = x if x.ndim == 3 else expand_dims(x, 1)
     starts = [part if part.ndim == 2 else expand_dims(part, 0) for part in parts_of(state)]
     rows = None if on is None else on.reshape(batched.shape[:2])

@@ -9,6 +9,7 @@ from tinygrad_lstm.engine.ops.shapes import split
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.nn.cells import Gates, GRUCell
 from tinygrad_lstm.nn.layers import LayerNorm
+from tinygrad_lstm.nn.options import checked
 
 
 class ResetBeforeGRUCell(Gates):
@@ -23,6 +24,7 @@ class ResetBeforeGRUCell(Gates):
 
     carried = ("h",)
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size, 3, bias)
 
@@ -50,6 +52,7 @@ class MGUCell(Gates):
 
     carried = ("h",)
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size, 2, bias)
 
@@ -74,6 +77,7 @@ class LayerNormGRUCell(GRUCell):
       (norm_h): LayerNorm(15, 15 parameters)
     """
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size, bias)
         self.norm_x = LayerNorm(3 * hidden_size, bias=False)

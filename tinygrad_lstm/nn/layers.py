@@ -12,9 +12,10 @@ from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sqrt
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
+from tinygrad_lstm.errors import DtypeError, ShapeError
 from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.module import Module, Parameter
+from tinygrad_lstm.nn.options import array_of, checked
 
 
 class Linear(Module):
@@ -30,6 +31,7 @@ class Linear(Module):
     (5, 2)
     """
 
+    @checked
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features, self.out_features = in_features, out_features
         self.W = Parameter(init.glorot(out_features, in_features))
@@ -52,12 +54,13 @@ class Embedding(Module):
     (2, 3, 4)
     """
 
+    @checked
     def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
         self.weight = Parameter(init.normal((num_embeddings, embedding_dim)))
 
     def forward(self, indices: TensorLike) -> Tensor:
         """The rows; DtypeError for indices that are not whole numbers, ShapeError for one outside the table."""
-        array = indices.data if isinstance(indices, Tensor) else np.asarray(indices)
+        array = array_of(indices)
         if array.dtype.kind not in "iu" and array.size:
             raise DtypeError(f"an embedding looks up whole numbers, not {array.dtype}: give a NumPy array of integers")
         array = array.astype(np.intp)
@@ -79,6 +82,7 @@ class LayerNorm(Module):
     [[-1.07, -0.53, 0.0, 1.6]]
     """
 
+    @checked
     def __init__(self, features: int, eps: float = 1e-5, bias: bool = True) -> None:
         self.w = Parameter(np.ones(features, get_default_dtype()))
         self.b = Parameter(np.zeros(features, get_default_dtype())) if bias else None
@@ -87,6 +91,8 @@ class LayerNorm(Module):
     def forward(self, x: TensorLike) -> Tensor:
         """y, for any leading axes of x; of float16, computed in float32."""
         given = self.floating(x)
+        if given.shape[-1:] != (self.features,):
+            raise ShapeError(f"LayerNorm takes x (..., {self.features}), not {given.shape}")
         x = wide(given)
         centred = x - x.mean(axis=-1, keepdims=True)
         variance = (centred * centred).mean(axis=-1, keepdims=True)
@@ -116,15 +122,14 @@ class Dropout(Module):
     tensor([1., 1., 1., 1., 1., 1.])
     """
 
+    @checked
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p < 1:
-            raise ArgumentError(f"p is the probability of dropping an element, 0 <= p < 1, not {p}")
         self.p = p
 
     def forward(self, x: TensorLike) -> Tensor:
         """x with a fresh mask, or x itself in evaluation; DtypeError for what is not floating."""
         y: Tensor = x if isinstance(x, Tensor) else Tensor(x)
-        if y.dtype.kind not in "fc":
+        if y.dtype.kind != "f":
             raise DtypeError(f"dropout scales what it keeps, so it takes floating numbers, not {y.dtype}")
         if not self.training or self.p == 0:
             return y

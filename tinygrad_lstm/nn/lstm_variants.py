@@ -24,6 +24,7 @@ from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.cells import Cell, Gates, LSTMCell
 from tinygrad_lstm.nn.layers import Dropout, LayerNorm
 from tinygrad_lstm.nn.module import Parameter
+from tinygrad_lstm.nn.options import checked
 
 
 class SeparateLSTMCell(Cell):
@@ -41,6 +42,7 @@ class SeparateLSTMCell(Cell):
 
     states, carried = ("h", "c"), ("c",)
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
         super().__init__(input_size, hidden_size)
         dtype = get_default_dtype()
@@ -107,6 +109,7 @@ class PeepholeLSTMCell(LSTMCell):
     PeepholeLSTMCell(3 -> 5, 195 parameters)
     """
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
         super().__init__(input_size, hidden_size, bias, forget_bias)
         self.p_f, self.p_i, self.p_o = (Parameter(np.zeros(hidden_size, get_default_dtype())) for _ in range(3))
@@ -134,6 +137,7 @@ class CoupledLSTMCell(Gates):
 
     states, carried = ("h", "c"), ("c",)
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
         super().__init__(input_size, hidden_size, 3, bias)
         if self.b is not None:
@@ -162,11 +166,10 @@ class ClippedLSTMCell(LSTMCell):
     ClippedLSTMCell(3 -> 5, clip=3.0, 180 parameters)
     """
 
+    @checked
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0, *, clip: float
     ) -> None:
-        if not clip > 0:
-            raise ArgumentError(f"clip is a bound above 0, not {clip}")
         super().__init__(input_size, hidden_size, bias, forget_bias)
         self.clip = clip
 
@@ -198,6 +201,7 @@ class CandidateDropoutLSTMCell(LSTMCell):
       (dropout): Dropout(p=0.25, 0 parameters)
     """
 
+    @checked
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0, *, p: float = 0.5
     ) -> None:
@@ -226,6 +230,7 @@ class ProjectedLSTMCell(LSTMCell):
     ((4, 2), (4, 5))
     """
 
+    @checked
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0, *, proj_size: int
     ) -> None:
@@ -268,6 +273,7 @@ class LayerNormLSTMCell(LSTMCell):
       (norm_c): LayerNorm(5, 10 parameters)
     """
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
         super().__init__(input_size, hidden_size, bias, forget_bias)
         self.norm_x = LayerNorm(4 * hidden_size, bias=False)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import reprlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Self, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
-from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.scope import Scope, current_scope, place, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import DtypeError, WeightsError
-
-M = TypeVar("M", bound="Module")
+from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, WeightsError
+from tinygrad_lstm.nn.copying import Copied
+from tinygrad_lstm.nn.counting import parameter_counts
+from tinygrad_lstm.nn.missing import missing
+from tinygrad_lstm.nn.options import FLAG, array_of, check, real_dtype
+from tinygrad_lstm.nn.parts import MAY_HOLD, can_grow, found
 
 
 class Parameter(Tensor):
-    """A tensor that a module learns: a leaf that requires a gradient, named by the attribute it is put under."""
+    """A tensor that a module learns: a leaf that requires a gradient, named by the attribute it is put under.
+
+    ``deepcopy`` and ``pickle`` take name, ``grad`` and ``requires_grad`` along, but not its hooks.
+    """
 
     __slots__ = ()
 
@@ -30,6 +34,9 @@ class Parameter(Tensor):
         return f"Parameter({super().__repr__()})"
 
 
+HOLDERS = (Copied, Tensor, *MAY_HOLD)  # what an attribute may hold that is or has parts
+
+
 class IncompatibleKeys(NamedTuple):
     """The names of weights and of parameters that have no counterpart, from ``load_state_dict``."""
 
@@ -37,8 +44,11 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module:
+class Module(Copied):
     """A piece of a network: subclasses put Parameters and Modules into attributes and write ``forward``.
+
+    They are found in lists, tuples and dicts too, at whatever time they were put there (``parts.found`` says where a
+    long one is taken for data), but not inside other objects: a partial, a dataclass, an iterator.
 
     >>> class Square(Module):
     ...     def __init__(self):
@@ -53,14 +63,18 @@ class Module:
     """
 
     training: bool = True
+    _named_within: bool = False  # whether the names of its parts begin with its own, as those of a list do: layers.0
     _name: str = ""
+    _named_at_call: tuple[str, ...] = ()  # attributes whose parts may not have their names yet
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass writes its own."""
-        raise TypeError(f"{type(self).__name__} has no forward")
+        raise UnsupportedError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward`` in a scope of the module's name."""
+        if self._named_at_call:
+            self._name_parts(self._named_at_call)
         outer = current_scope.get()  # ``with self.scope():`` written out: a cell is called at every step
         try:  # first, for Ctrl-C may come at any moment
             current_scope.set(Scope(self._name or type(self).__name__.lower(), outer, None, place()))
@@ -73,44 +87,104 @@ class Module:
         return scope(self._name or type(self).__name__.lower(), caller=place())
 
     def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; what is put into one, also in a container, bears its name.
+
+        Raises ArgumentError for what would look trained and is not: a leaf that requires a gradient and is no
+        Parameter, a module in a set.
+        """
+        holds = isinstance(value, HOLDERS) and not isinstance(getattr(type(self), name, None), property)
+        for dotted, part in found(name, value, (Module, Tensor)) if holds else ():
+            if isinstance(part, Tensor) and not isinstance(part, Parameter) and part.is_leaf and part.requires_grad:
+                raise ArgumentError(
+                    f"{type(self).__name__}.{dotted} is a tensor that requires a gradient but no nn.Parameter, so it "
+                    "would not be trained: nn.Parameter(value) is trained, value.detach() is a constant"
+                )
+        replaced = isinstance(vars(self).get(name), HOLDERS)
         object.__setattr__(self, name, value)
-        if isinstance(value, Module):
-            value._rename(name)
-        elif isinstance(value, Parameter):
-            label(**{name: value})
+        if holds and can_grow(value) and name not in self._named_at_call:
+            vars(self)["_named_at_call"] = (*self._named_at_call, name)
+        if holds or replaced:
+            self._name_parts(tuple(vars(self)) if replaced else (name,))
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        self._name_parts(tuple(vars(self)))  # what has another attribute too goes by its name again
+
+    if not TYPE_CHECKING:  # a type checker is to find attributes that do not exist
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, name)
+
+    def _name_parts(self, attributes: Iterable[str]) -> None:
+        """Name modules and parameters after the attributes that hold them."""
+        for attribute in attributes:
+            for name, part in found(attribute, vars(self).get(attribute), PARTS):
+                whole = f"{self._name}.{name}" if self._named_within and self._name else name
+                if isinstance(part, Parameter):
+                    part.source.node.labels = {0: whole}
+                elif part._named_within and self._named_within and not self._name:  # in a list that has no name yet
+                    vars(part).update(_name=whole, _named_at_call=tuple(vars(part)))
+                else:
+                    part._rename(whole)
 
     def _rename(self, name: str) -> None:
-        self._name = name
+        waiting: list[tuple[Module, str]] = [(self, name)]
+        renamed: set[int] = set()
+        while waiting:
+            module, name = waiting.pop()
+            if module._name != name and id(module) not in renamed:
+                renamed.add(id(module))
+                vars(module)["_name"] = name
+                if module._named_within:
+                    waiting += [(part, f"{name}.{own}") for own, part in module.children()]
 
     # Parts and parameters -------------------------------------------------------------------------------------------
 
+    def _parts(self) -> Iterator[tuple[str, Module | Parameter]]:
+        """What the attributes hold, by attribute name, in the order in which they were put in."""
+        for name, value in tuple(vars(self).items()):
+            if isinstance(value, PARTS):
+                yield name, value
+            elif isinstance(value, MAY_HOLD):
+                yield from found(name, value, PARTS)
+
     def children(self) -> Iterator[tuple[str, Module]]:
-        """The direct parts, by attribute name, in the order in which they were put in."""
-        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+        """The direct parts, by the names of the attributes: ``head``, or in containers ``layers.0``, ``heads.word``."""
+        return ((name, part) for name, part in self._parts() if isinstance(part, Module))
 
     def modules(self) -> Iterator[Module]:
         """This module and every part of it, each once."""
         seen: set[int] = set()
         waiting: list[Module] = [self]
         while waiting:
-            module = waiting.pop(0)
+            module = waiting.pop()
             if id(module) not in seen:
                 seen.add(id(module))
                 yield module
-                waiting[:0] = [part for _, part in module.children()]
+                waiting += reversed([part for _, part in module.children()])
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its dotted name; one that is shared comes once, under its first name."""
-        return self._named_parameters(prefix, {id(self)})
+        """Every parameter with its dotted name; one that is shared comes once, under its first name.
 
-    def _named_parameters(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Parameter]]:
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter | Module) and id(value) not in seen:
-                seen.add(id(value))
-                if isinstance(value, Parameter):
-                    yield prefix + name, value
+        Raises ArgumentError where two have one name, as of an attribute ``a.0`` beside a list ``a``.
+        """
+        seen, names = {id(self)}, set[str]()
+        within = [(prefix, self._parts())]  # the modules that we are in, each with what is left of its parts
+        while within:
+            prefix, parts = within[-1]
+            name, part = next(parts, ("", None))
+            if part is None:
+                within.pop()
+            elif id(part) not in seen:
+                seen.add(id(part))
+                name = prefix + name
+                if isinstance(part, Module):
+                    within.append((f"{name}.", part._parts()))
+                elif name in names:
+                    raise ArgumentError(f"two parameters of this {type(self).__name__} are called {name}")
                 else:
-                    yield from value._named_parameters(f"{prefix}{name}.", seen)
+                    names.add(name)
+                    yield name, part
 
     def parameters(self) -> Iterator[Parameter]:
         """Every parameter, each once."""
@@ -129,6 +203,7 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Into training mode (dropout acts), with all parts; returns the module."""
+        check("mode", mode, FLAG)
         for module in self.modules():
             module.training = mode
         return self
@@ -139,18 +214,22 @@ class Module:
 
     def astype(self, dtype: DTypeLike) -> Self:
         """All parameters in another floating dtype, without their gradients; returns the module."""
-        if np.dtype(dtype).kind != "f":
-            raise DtypeError(f"parameters are of a floating dtype, not {np.dtype(dtype)}")
+        floating = real_dtype(dtype)
         for parameter in self.parameters():
-            parameter._data = parameter.data.astype(dtype)
+            parameter._data = parameter.data.astype(floating)
             parameter._source = parameter._leaf(parameter.requires_grad)
         return self
 
     def floating(self, x: TensorLike) -> Tensor:
-        """x as a Tensor; integers and truth values are taken in the dtype of the module's parameters."""
+        """x as a Tensor; integers and truth values are taken in the dtype of the module's parameters.
+
+        Raises DtypeError for complex numbers.
+        """
         tensor: Tensor = x if isinstance(x, Tensor) else Tensor(x)
-        if tensor.dtype.kind in "fc":
+        if tensor.dtype.kind == "f":
             return tensor
+        if tensor.dtype.kind == "c":
+            raise DtypeError(f"a {type(self).__name__} takes real numbers, not {tensor.dtype}")
         return tensor.astype(next((parameter.dtype for parameter in self.parameters()), get_default_dtype()))
 
     # Weights as arrays ----------------------------------------------------------------------------------------------
@@ -168,9 +247,7 @@ class Module:
         if not isinstance(state_dict, Mapping):
             raise WeightsError(f"weights are a dict of arrays by name, not a {type(state_dict).__name__}")
         own = dict(self.named_parameters())
-        arrays = {
-            name: np.asarray(value.data if isinstance(value, Tensor) else value) for name, value in state_dict.items()
-        }
+        arrays = {name: array_of(value) for name, value in state_dict.items()}
         keys = IncompatibleKeys(
             [name for name in own if name not in arrays], [name for name in arrays if name not in own]
         )
@@ -197,49 +274,25 @@ class Module:
         """What the module's own line says beside its name, e.g. its sizes."""
         return ""
 
-    @reprlib.recursive_repr("...")
     def __repr__(self) -> str:
-        own = ", ".join(filter(None, [self.extra_repr(), f"{self.parameter_count():,} parameters"]))
-        parts = [f"({name}): {part!r}".replace("\n", "\n  ") for name, part in self.children()]
-        return f"{type(self).__name__}({own})" + "".join(f"\n  {part}" for part in parts)
+        counts = parameter_counts(self)
+        lines: list[str] = []
+        within: list[int] = []  # the modules that the line is inside of: one that holds itself is "..." there
+        waiting: list[tuple[int, str, Module]] = [(0, "", self)]
+        while waiting:
+            depth, name, part = waiting.pop()
+            del within[depth:]
+            if id(part) in within:
+                text = "..."
+            elif type(part).__repr__ is not Module.__repr__ and part is not self:
+                text = repr(part)
+            else:
+                within.append(id(part))
+                own = filter(None, [part.extra_repr(), f"{counts[id(part)]:,} parameters"])
+                text = f"{type(part).__name__}({', '.join(own)})"
+                waiting += reversed([(depth + 1, f"({name}): ", inner) for name, inner in part.children()])
+            lines += ["  " * depth + line for line in f"{name}{text}".split("\n")]
+        return "\n".join(lines)
 
 
-class ModuleList(Module, Sequence[M]):
-    """Modules in order; their parameters are named ``0.W``, ``1.W``, ..."""
-
-    def __init__(self, modules: Sequence[M] = ()) -> None:
-        for position, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise DtypeError(f"part {position} is a {type(module).__name__}, not a Module")
-            setattr(self, str(position), module)
-
-    def _rename(self, name: str) -> None:
-        self._name = name
-        for position, part in self.children():
-            part._rename(f"{name}.{position}")
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.children())
-
-    def __getitem__(self, position: Any) -> Any:
-        return [part for _, part in self.children()][position]
-
-
-class Sequential(ModuleList[Module]):
-    """Modules one after the other: each takes what the one before gives.
-
-    >>> from tinygrad_lstm import nn
-    >>> Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
-    Sequential(50 parameters)
-      (0): Embedding(10 rows of 4, 40 parameters)
-      (1): Linear(4 -> 2, 10 parameters)
-    """
-
-    def __init__(self, *modules: Module) -> None:
-        super().__init__(modules)
-
-    def forward(self, x: Any) -> Any:
-        """The last module's output."""
-        for module in self:
-            x = module(x)
-        return x
+PARTS = (Module, Parameter)  # what a network is made of

@@ -6,7 +6,7 @@ packed   all valid steps and no padding: the first step of every row, then the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,8 @@ import numpy as np
 from tinygrad_lstm.engine.ops.indexing import index, scatter
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
+from tinygrad_lstm.nn.options import array_of
 
 
 class PackedSequence(NamedTuple):
@@ -31,7 +32,7 @@ class PackedSequence(NamedTuple):
 
 def checked_lengths(lengths: TensorLike, shape: tuple[int, ...]) -> np.ndarray:
     """The lengths as whole numbers, one for each row, none beyond the T steps; ``shape`` is (T, B) or (T,)."""
-    array = lengths.data if isinstance(lengths, Tensor) else np.asarray(lengths)
+    array = array_of(lengths)
     if array.dtype.kind not in "iu" and not (array.dtype.kind == "f" and (array == np.floor(array)).all()):
         raise ArgumentError(f"lengths are whole numbers, not {array.dtype}")
     if array.shape != shape[1:]:
@@ -59,6 +60,8 @@ def pad_sequence(sequences: Sequence[TensorLike], batch_first: bool = False, pad
     >>> pad_sequence([np.ones(2), 2 * np.ones(3)]).tolist()
     [[1.0, 2.0], [1.0, 2.0], [0.0, 2.0]]
     """
+    if not isinstance(sequences, Iterable):
+        raise DtypeError(f"sequences come in a list, not as a {type(sequences).__name__}")
     rows = [row if isinstance(row, Tensor) else Tensor(row) for row in sequences]
     if not rows or any(row.ndim < 1 or row.shape[1:] != rows[0].shape[1:] for row in rows):
         raise ShapeError(f"sequences (T_b, ...) alike but for their length, not {[row.shape for row in rows]}")
@@ -109,6 +112,8 @@ def pad_packed_sequence(
     >>> y.data[:, :, 0].tolist(), lengths.tolist()
     ([[0.0, 1.0], [0.0, 3.0], [0.0, 5.0]], [1, 3])
     """
+    if not isinstance(sequence, PackedSequence):
+        raise DtypeError(f"a PackedSequence is padded, not a {type(sequence).__name__}")
     data, sizes, order, back = sequence
     T, B = len(sizes), int(max(sizes, default=0))
     if total_length is not None and total_length < T:

@@ -7,18 +7,30 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
-from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State, whole
+from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from tinygrad_lstm.nn.fused import fusible, unroll_fused
 from tinygrad_lstm.nn.layers import Dropout
+from tinygrad_lstm.nn.lists import ModuleList
 from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
-from tinygrad_lstm.nn.module import Module, ModuleList
+from tinygrad_lstm.nn.module import Module
+from tinygrad_lstm.nn.options import DROPPED, array_of, check, checked
 from tinygrad_lstm.nn.packing import PackedSequence, lengths_to_mask, pack_padded_sequence, pad_packed_sequence
 from tinygrad_lstm.nn.unroll import Chain, Outside, Trajectory, as_state, parts_of, unroll
+
+
+def maker(cell: Any, default: Callable[..., Cell] | None) -> Callable[..., Cell]:
+    """What makes the cells of a layer, the default if none is given; ArgumentError for what makes none."""
+    make: Any = default if cell is None else cell
+    if isinstance(make, Module):
+        raise ArgumentError(
+            f"every layer and direction gets a cell of its own: cell={type(make).__name__}, not one made already"
+        )
+    if not callable(make):
+        raise ArgumentError(f"cell makes a cell of input and hidden size, as nn.LSTMCell does, so not {make!r}")
+    return make  # type: ignore[no-any-return]  # whether it makes cells shows when it does
 
 
 class Recurrent(Module):
@@ -40,6 +52,7 @@ class Recurrent(Module):
 
     default_cell: ClassVar[Callable[..., Cell]]
 
+    @checked
     def __init__(
         self,
         input_size: int,
@@ -54,18 +67,15 @@ class Recurrent(Module):
         reverse: bool = False,
         fused: bool = False,
     ) -> None:
-        whole(input_size, hidden_size, num_layers)
         if bidirectional not in (False, True, "concatenate", "sum"):
             raise ArgumentError(f"bidirectional is True, False, 'concatenate' or 'sum', not {bidirectional!r}")
         if bidirectional and reverse:
             raise ArgumentError("both directions run already: reverse is for layers of one direction")
+        if not isinstance(dropout, Module):
+            check("dropout", dropout, DROPPED)
         if dropout and num_layers == 1:
-            warnings.warn("dropout acts between layers, so with one layer it does nothing", stacklevel=2)
-        if isinstance(cell, Module):
-            raise ArgumentError(
-                f"every layer and direction gets a cell of its own: cell={type(cell).__name__}, not one made already"
-            )
-        make = cell or type(self).default_cell
+            warnings.warn("dropout acts between layers, so with one layer it does nothing", stacklevel=3)
+        make = maker(cell, getattr(type(self), "default_cell", None))
         options = {} if bias else {"bias": False}  # a cell of one's own need not know the word
         self.directions = (True,) if reverse else (False, True) if bidirectional else (False,)  # is it reversed?
         self.merge = "sum" if bidirectional == "sum" else "concatenate"
@@ -130,7 +140,7 @@ class Recurrent(Module):
         if lengths is not None:
             mask = lengths_to_mask(lengths, y.shape[:-1])
         elif mask is not None and batch_first:
-            mask = np.swapaxes(mask.data if isinstance(mask, Tensor) else np.asarray(mask), 0, -1)
+            mask = array_of(mask).T
         run = self._runner(collect)
         starts = iter(self._starts(state, y))
         cells = iter(self.layers)
@@ -188,6 +198,7 @@ class RNN(Recurrent):
 
     default_cell = RNNCell
 
+    @checked
     def __init__(
         self,
         input_size: int,
@@ -198,7 +209,7 @@ class RNN(Recurrent):
         **options: Any,
     ) -> None:
         if nonlinearity != "tanh":
-            options["cell"] = partial(options.get("cell") or RNNCell, nonlinearity=nonlinearity)
+            options["cell"] = partial(maker(options.get("cell"), RNNCell), nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, num_layers, **options)
 
 
@@ -230,11 +241,12 @@ class LSTM(Recurrent):
 
     default_cell = LSTMCell
 
+    @checked
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, *, proj_size: int = 0, **options: Any
     ) -> None:
         if proj_size:
-            options["cell"] = partial(options.get("cell") or ProjectedLSTMCell, proj_size=proj_size)
+            options["cell"] = partial(maker(options.get("cell"), ProjectedLSTMCell), proj_size=proj_size)
         super().__init__(input_size, hidden_size, num_layers, **options)
 
 

@@ -28,10 +28,11 @@ from tinygrad_lstm.engine.ops.nonlinear import sigmoid, softplus
 from tinygrad_lstm.engine.ops.rearranging import flip
 from tinygrad_lstm.engine.ops.shapes import concatenate, split
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
 from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.module import Parameter
+from tinygrad_lstm.nn.options import checked
 from tinygrad_lstm.nn.recurrent import Recurrent
 from tinygrad_lstm.nn.unroll import Chain, Outside, begun, unroll
 
@@ -39,14 +40,16 @@ from tinygrad_lstm.nn.unroll import Chain, Outside, begun, unroll
 def linear_scan(a: Tensor, b: Tensor, h: TensorLike = 0.0) -> Tensor:
     """h_t = a_t ⊙ h_(t-1) + b_t for t = 1..T, all h_t in log₂ T stages: a, b (T, ...), h the state before, (...).
 
-    Raises ShapeError for a and b of different shapes, or without a step.
+    Raises ShapeError for a and b of different shapes, or without an axis of time.
 
     >>> a, b = Tensor([0.5, 0.5, 0.5, 0.5]), Tensor([1.0, 0.0, 0.0, 8.0])
     >>> linear_scan(a, b, 2.0)
     tensor([2.  , 1.  , 0.5 , 8.25])
     """
-    if a.shape != b.shape or not a.ndim or not len(a):
-        raise ShapeError(f"a scan takes a and b of one shape (T, ...), at least one step, not {a.shape} and {b.shape}")
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+        raise DtypeError(f"a scan takes tensors, not {type(a).__name__} and {type(b).__name__}")
+    if a.shape != b.shape or not a.ndim:
+        raise ShapeError(f"a scan takes a and b of one shape (T, ...), not {a.shape} and {b.shape}")
     k = 1
     while k < len(a):  # a, b at t: the last k steps as one (all t steps, for t <= k); joined with the k before those
         a, b = concatenate([a[:k], a[k:] * a[:-k]]), concatenate([b[:k], a[k:] * b[:-k] + b[k:]])
@@ -65,7 +68,7 @@ class LinearCell(Cell):
 
     def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What is kept of h, and what is added: a, b (..., H) of x (..., D)."""
-        raise TypeError(f"{type(self).__name__} has no coefficients(x) -> (a, b)")
+        raise UnsupportedError(f"{type(self).__name__} has no coefficients(x) -> (a, b)")
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """The next h."""
@@ -78,6 +81,7 @@ class LinearCell(Cell):
 class MinGates(LinearCell):
     """The stacked weights of n gates that see only x: W (nH, D), Glorot-uniform gate by gate, and b (nH,), at 0."""
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, gates: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)
         self.W = Parameter(np.concatenate([init.glorot(hidden_size, input_size) for _ in range(gates)]))
@@ -99,6 +103,7 @@ class MinGRUCell(MinGates):
     MinGRUCell(3 -> 5, 40 parameters)
     """
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size, 2, bias)
 
@@ -120,6 +125,7 @@ class MinLSTMCell(MinGates):
     (2, 5)
     """
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
         super().__init__(input_size, hidden_size, 3, bias)
         if self.b is not None:
@@ -150,7 +156,7 @@ def unroll_scanned(
         kept, added = (a, b) if rows is None else (where(rows, a, 1), where(rows, b, 0))  # h' = h where the mask is off
         h = flip(linear_scan(flip(kept, 0), flip(added, 0), state), 0) if reverse else linear_scan(kept, added, state)
         label(h=h)
-        last = h[0 if reverse else -1]
+        last = h[0 if reverse else -1] if len(h) else state  # after 0 steps, the initial state
         if rows is not None and outside != "repeat":
             h = where(rows, h, 0 if outside == "zero" else a * h + b)
     return Chain(cell, initial, (), h, last)
@@ -159,6 +165,7 @@ def unroll_scanned(
 class Scanned(Recurrent):
     """Recurrent layers whose cells are linear in h, run by a scan; ``unroll`` runs them step by step, to look at."""
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, **options: Any) -> None:
         super().__init__(input_size, hidden_size, num_layers, **options)
         for cell in self.layers:

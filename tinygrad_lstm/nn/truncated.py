@@ -11,7 +11,9 @@ from tinygrad_lstm.engine.ops.shapes import concatenate
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.cells import State
+from tinygrad_lstm.nn.context import PerContext
 from tinygrad_lstm.nn.module import Module
+from tinygrad_lstm.nn.options import array_of, checked, is_whole
 from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.unroll import parts_of
 
@@ -38,7 +40,8 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
     and gives the loss of its last k1 steps: ``loss_of(output, now)``, for the outputs of the steps x[now]. k2 is k1
     unless given: every step is run once. With a larger k2 the windows overlap, and each is run anew, for its gradient
     is to be that of the weights of today. With k2 >= T it is full BPTT. In memory are the graph of one window, and that
-    of the loss before it while somebody holds it. After the loop ``state`` is the last state.
+    of the loss before it while somebody holds it. After the loop ``state`` is the last state. Of T = 0 steps there is
+    no loss, and the last state is the initial one.
 
     ``layer`` is anything called ``(x, state) -> (output, state)``, with time on the first axis of x and output; x is
     data, so an embedding is part of the layer. (Williams & Peng 1990, their BPTT(k2; k1).)
@@ -57,21 +60,22 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
     (10, (1, 2, 8))
     """
 
+    @checked
     def __init__(
         self, layer: Layer, x: TensorLike, loss_of: Callable[[Any, slice], Tensor], *, k1: int, k2: int | None = None,
         state: State | None = None,
     ) -> None:  # fmt: skip
         k2 = k1 if k2 is None else k2
-        if not (k1 == int(k1) and k2 == int(k2) and 1 <= k1 <= k2):
-            raise ArgumentError(f"k1 new steps and k2 to go back, whole numbers, 1 <= k1 <= k2, not {k1} and {k2}")
+        if not (is_whole(k1) and is_whole(k2) and 1 <= k1 <= k2):
+            raise ArgumentError(f"k1 new steps and k2 to go back, whole numbers, 1 <= k1 <= k2, not {k1!r} and {k2!r}")
         if isinstance(layer, Stateful):
             raise ArgumentError("truncated_bptt carries the state itself: give it the layer inside the Stateful")
         if isinstance(layer, Module) and any(getattr(part, "batch_first", False) for part in layer.modules()):
             raise ArgumentError("truncated_bptt cuts along the first axis, time: build the layer without batch_first")
         refuse_the_future(layer)
         self.x: Any = x if isinstance(x, Tensor | np.ndarray) else Tensor(x)
-        if not self.x.ndim or not len(self.x):
-            raise ShapeError(f"a sequence of at least one step is needed, time first, not {self.x.shape}")
+        if not self.x.ndim:
+            raise ShapeError(f"a sequence has time on its first axis, so x is no single number: {self.x!r}")
         self.layer, self.loss_of, self.k1, self.k2, self.start = layer, loss_of, k1, k2, state
         self.state: State | None = None
 
@@ -82,6 +86,8 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
     def __iter__(self) -> Iterator[Tensor]:
         """From the first step, with the initial state, whenever a loop begins."""
         T = len(self.x)
+        if not T:
+            self.state = detached(self.layer(self.x, self.start)[1])
         overlap = self.k2 - self.k1 if self.k2 < T else T  # how far before its new steps a window begins
         begin, state = 0, self.start
         for new in range(0, T, self.k1):
@@ -107,11 +113,16 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
         return self.loss_of(output[new - begin :] if begin < new else output, slice(new, end)), carried
 
 
+# of each Stateful the state, and the shape of the inputs at a step, None for a state that was set from outside
+sequences = PerContext[tuple[State, tuple[int, ...] | None]]("sequences")
+
+
 class Stateful(Module):
     """A layer that goes on where it stopped: each call starts from the state after the last, without its history.
 
     ``reset_state()`` begins anew; ``reset_state(rows)``, bools (B,), only in those rows of the batch. ``state`` is what
-    the next call starts from.
+    the next call starts from. Each thread and each asyncio task goes on with a sequence of its own; a copy or a pickle
+    takes along the state of where it is made.
 
     Raises ShapeError where the batch has another size than that of the state kept.
 
@@ -123,26 +134,50 @@ class Stateful(Module):
     True
     """
 
+    @checked
     def __init__(self, layer: Module) -> None:
         refuse_the_future(layer)
         self.layer = layer
-        self.state: State | None = None
-        self.step_shape: tuple[int, ...] = ()  # that of the inputs without their time axis
+
+    @property
+    def state(self) -> State | None:
+        """What the next call in this thread starts from: None for a new sequence."""
+        kept = sequences.get(self)
+        return None if kept is None else kept[0]
+
+    @state.setter
+    def state(self, state: State | None) -> None:
+        if state is None:
+            sequences.forget([self])
+        else:
+            sequences[self] = state, (sequences.get(self) or (None, None))[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "sequence": sequences.get(self)}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        sequence = held.pop("sequence")
+        vars(self).update(held)
+        if sequence is not None:
+            sequences[self] = sequence
 
     def forward(self, x: TensorLike | PackedSequence, **options: Any) -> tuple[Any, State]:
         """The layer's output and state, of which the next call starts from a copy without history."""
+        if "state" in options:
+            raise ArgumentError("a Stateful keeps the state itself: set its .state, or call the layer inside")
         if isinstance(x, PackedSequence):
-            step = (int(x.batch_sizes[0]), *x.data.shape[1:])
+            step = (int(max(x.batch_sizes, default=0)), *x.data.shape[1:])
         else:
-            shape = np.shape(x.data if isinstance(x, Tensor) else x)
+            shape = array_of(x).shape
             time = 1 if getattr(self.layer, "batch_first", False) and len(shape) == 3 else 0
             step = shape[:time] + shape[time + 1 :]
-        if self.state is not None and step != self.step_shape:
+        state, kept_step = sequences.get(self) or (None, None)
+        if kept_step is not None and step != kept_step:
             raise ShapeError(
-                f"the state kept is of inputs {self.step_shape} at each step, these are {step}: first reset_state()"
+                f"the state kept is of inputs {kept_step} at each step, these are {step}: first reset_state()"
             )
-        output, state = self.layer(x, self.state, **options)
-        self.state, self.step_shape = detached(state), step
+        output, state = self.layer(x, state, **options)
+        sequences[self] = detached(state), step
         return output, state
 
     def reset_state(self, rows: TensorLike | None = None) -> None:
@@ -151,7 +186,7 @@ class Stateful(Module):
             self.state = None
             return
         parts = parts_of(self.state)
-        off = np.asarray(rows.data if isinstance(rows, Tensor) else rows)
+        off = array_of(rows)
         if off.dtype != bool or any(part.ndim < 2 or off.shape != part.shape[-2:-1] for part in parts):
             raise ShapeError(f"a bool for each row of the state {parts[0].shape}, not {off.dtype} {off.shape}")
         cleared = tuple([Tensor(np.where(off[:, None], 0, part.data)) for part in parts])

@@ -6,19 +6,20 @@ t is 1..T wherever a person reads it; ``steps[k]`` is t = k + 1 and ``initial`` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.ops.arithmetic import where
-from tinygrad_lstm.engine.ops.shapes import stack, unstack
+from tinygrad_lstm.engine.ops.shapes import expand_dims, reshape, stack, unstack
 from tinygrad_lstm.engine.scope import collecting, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.cells import Cell, State
+from tinygrad_lstm.nn.options import array_of
 
 Outside: TypeAlias = Literal["zero", "repeat", "raw"]  # what the output is where the mask is off
 OUTSIDE = get_args(Outside)
@@ -52,13 +53,15 @@ class Chain:
     output: Tensor  # h at every step (T, B, H)
     state: State  # after the last step
     reverse: bool = False  # whether time ran from T to 1
+    nothing: Mapping[str, Tensor] = field(default_factory=dict)  # of 0 steps, what the names are: each (0, B, H)
 
     def __getitem__(self, name: str) -> Tensor:
         """One name at every step: (T, B, H)."""
-        return stack([getattr(step, name) for step in self.steps])
+        return self.nothing[name] if name in self.nothing else stack([getattr(step, name) for step in self.steps])
 
     def __repr__(self) -> str:
-        steps = f"{len(self.steps)} steps of {', '.join(self.steps[0].named)}" if self.steps else "steps not kept"
+        names = self.steps[0].named if self.steps else self.nothing
+        steps = f"{len(self.steps)} steps of {', '.join(names)}" if names else "steps not kept"
         return f"Chain({type(self.cell).__name__}, {steps})"
 
 
@@ -129,11 +132,12 @@ def masked(x: Tensor, mask: TensorLike | None, outside: Outside) -> tuple[np.nda
 
     So that no NaN in the padding can meet a zero gradient. ShapeError for a mask that is not one bool for each step.
     """
-    if outside not in OUTSIDE:
+    if not (isinstance(outside, str) and outside in OUTSIDE):
         raise ArgumentError(f"outside is one of {', '.join(map(repr, OUTSIDE))}, not {outside!r}")
     if mask is None:
         return None, x
-    array = mask.data if isinstance(mask, Tensor) else np.asarray(mask)
+    array = array_of(mask)
+    array = array if array.size else array.astype(bool)  # an empty list is of no dtype
     if array.dtype != bool or array.shape != x.shape[:-1]:
         raise ShapeError(f"a mask holds a bool for each step and row, {x.shape[:-1]}, not {array.dtype} {array.shape}")
     return (None, x) if array.all() else (array, where(np.expand_dims(array, -1), x, 0))
@@ -161,6 +165,36 @@ def begun(
     return on, x, state, Step(0, initial)
 
 
+def unroll_nothing(cell: Cell, x: Tensor, state: State, initial: Step, reverse: bool, collect: bool) -> Chain:
+    """A sequence of 0 steps: the output is empty and the final state is the initial one.
+
+    The cell runs once, on 0 rows, so that the graph leads to all it reads: every gradient is 0, none is None.
+    """
+    named: dict[str, Tensor] = {}
+    rows = as_state([reshape(part, (-1, part.shape[-1]))[:0] for part in parts_of(state)])
+    outer = collecting.get()
+    try:
+        collecting.set(named)
+        label(x=reshape(x, (0, x.shape[-1])))
+        with cell.scope():
+            after = cell.forward(named["x"], rows)
+        check_step(cell, after, [part.shape for part in parts_of(rows)])
+    finally:
+        collecting.set(outer)
+        cell.begin()
+    named.update(named_state(cell, after))
+
+    def over_time(tensor: Tensor) -> Tensor:
+        """What is of 0 rows, (0, H), as it is of 0 steps: (0, B, H)."""
+        if tensor.shape[:1] == (0,):
+            return reshape(tensor, (*x.shape[:-1], *tensor.shape[1:]))
+        return expand_dims(tensor, 0)[:0]
+
+    nothing = {name: over_time(tensor) for name, tensor in named.items()}
+    output = nothing[cell.states[0]]
+    return Chain(cell, initial, (), output, state, reverse, nothing if collect else {})
+
+
 def unroll(
     cell: Cell, x: TensorLike, state: State | None = None, *, mask: TensorLike | None = None,
     outside: Outside = "zero", reverse: bool = False, collect: bool = True,
@@ -171,22 +205,27 @@ def unroll(
     output is then 0 (``outside="zero"``, as in packed sequences and ONNX), the carried h ("repeat", as in Keras), or
     what the cell makes of an input of 0 ("raw"). With ``reverse`` time runs from T to 1, so that of a masked sequence
     only the valid part is reversed; output and steps stay at the positions of the inputs. With ``collect=False`` only
-    output and final state are kept, not the gates of every step.
+    output and final state are kept, not the gates of every step. Of T = 0 steps the output is empty, the final state is
+    the initial one, and every other gradient is 0.
 
-    Raises ShapeError for an empty sequence, an input of another width than the cell's, a state or a mask that does
-    not fit, and a cell whose forward gives no such state.
+    Raises ShapeError for an input of another width than the cell's, a state or a mask that does not fit, and a cell
+    whose forward gives no such state.
 
     >>> import numpy as np
     >>> from tinygrad_lstm import nn
     >>> unroll(nn.LSTMCell(3, 5), np.ones((7, 2, 3)))
     Chain(LSTMCell, 7 steps of x, f, i, g, c, o, h)
     """
+    if not isinstance(cell, Cell):
+        raise ArgumentError(f"a Cell is unrolled, made already, not {cell!r}")
     x = cell.floating(x)
-    if x.ndim < 2 or not len(x):
-        raise ShapeError(f"a sequence of at least one step is needed, (T, B, D) or (T, D), not {x.shape}")
+    if x.ndim < 2:
+        raise ShapeError(f"a sequence is (T, B, D) or (T, D), not {x.shape}")
     if x.shape[-1] != cell.input_size:
         raise ShapeError(f"inputs of width {x.shape[-1]} for a {type(cell).__name__} that takes {cell.input_size}")
     on, x, state, initial = begun(cell, x, state, mask, outside)
+    if not len(x):
+        return unroll_nothing(cell, x, state, initial, reverse, collect)
     shapes = [part.shape for part in parts_of(state)]
     state = as_state([tag(part, "initial") for part in parts_of(state)])  # reads of it reach back in time as well
     steps: list[Step] = []

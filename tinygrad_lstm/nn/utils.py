@@ -10,7 +10,8 @@ import numpy as np
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.ops.norms import norm as norm_of
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, GradError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
+from tinygrad_lstm.nn.options import checked
 from tinygrad_lstm.nn.packing import (
     PackedSequence,
     lengths_to_mask,
@@ -25,6 +26,15 @@ __all__ = [
 ]  # fmt: skip
 
 
+def tensors_in(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
+    """The tensors, or the only one; DtypeError for anything else."""
+    tensors = [parameters] if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable) else [*parameters]
+    if wrong := [type(each).__name__ for each in tensors if not isinstance(each, Tensor)]:
+        raise DtypeError(f"gradients are those of tensors, e.g. module.parameters(), not of a {wrong[0]}")
+    return tensors
+
+
+@checked
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, error_if_nonfinite: bool = False) -> float:
     """Scale all gradients together so that their norm is at most ``max_norm``; returns the norm before.
 
@@ -39,9 +49,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, erro
     >>> np.linalg.norm(w.grad.numpy()).round(4)
     np.float32(1.0)
     """
-    if not max_norm >= 0:
-        raise ArgumentError(f"max_norm is the largest norm allowed, at least 0, not {max_norm}")
-    with_grad = [p for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
+    with_grad = [p for p in tensors_in(parameters) if p.grad is not None]
     gradients = [p.grad.data for p in with_grad if p.grad is not None]
     norm = math.hypot(*(float(norm_of.forward(np.abs(g).astype(np.float64))) for g in gradients))
     if error_if_nonfinite and not math.isfinite(norm):
@@ -53,15 +61,15 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, erro
     return norm
 
 
+@checked
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
     """Hold each element of each gradient within ±clip_value; the direction may change."""
-    if not clip_value >= 0:
-        raise ArgumentError(f"clip_value is the largest size allowed, at least 0, not {clip_value}")
-    for parameter in [parameters] if isinstance(parameters, Tensor) else parameters:
+    for parameter in tensors_in(parameters):
         if parameter.grad is not None:
             parameter.grad = Tensor(np.clip(parameter.grad.data, -clip_value, clip_value))
 
 
+@checked
 def add_grad_noise_(parameters: Iterable[Tensor] | Tensor, eta: float, gamma: float, step: int) -> None:
     """Add normal noise of variance η / (1 + step)^γ to each gradient; less and less, as the steps go by from 0.
 
@@ -78,7 +86,7 @@ def add_grad_noise_(parameters: Iterable[Tensor] | Tensor, eta: float, gamma: fl
     if not (eta >= 0 and step >= 0):
         raise ArgumentError(f"eta scales a variance and steps count from 0, so neither is negative: {eta}, {step}")
     deviation = math.sqrt(eta / (1 + step) ** gamma)
-    for parameter in [parameters] if isinstance(parameters, Tensor) else parameters:
+    for parameter in tensors_in(parameters):
         if (g := parameter.grad) is not None:
             noise = deviation * generator().standard_normal(g.shape)
             parameter.grad = Tensor(g.data + noise.astype(g.dtype))

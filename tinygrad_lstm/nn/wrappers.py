@@ -5,6 +5,7 @@ A wrapped cell is a cell, so it goes wherever one goes: ``nn.LSTM(8, 16, cell=la
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -13,24 +14,19 @@ from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.scope import current_scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.layers import Dropout, keep_mask
 from tinygrad_lstm.nn.module import Module, Parameter
+from tinygrad_lstm.nn.options import ASLEEP, check, checked
 from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.unroll import as_state, parts_of
-
-
-def probability(p: float) -> float:
-    """p, if it is one, and below 1 so that something is left."""
-    if not 0 <= p < 1:
-        raise ArgumentError(f"a probability of dropping is 0 <= p < 1, not {p}")
-    return p
 
 
 class CellWrapper(Cell):
     """A cell around a cell, with its sizes and states."""
 
+    @checked
     def __init__(self, cell: Cell) -> None:
         if not isinstance(cell, Cell):
             raise ArgumentError(f"a {type(self).__name__} goes around one cell, not around a {type(cell).__name__}")
@@ -65,13 +61,14 @@ class Zoneout(CellWrapper):
     (2, 5)
     """
 
+    @checked
     def __init__(self, cell: Cell, **p: float) -> None:
         super().__init__(cell)
         if unknown := set(p) - set(cell.states):
             raise ArgumentError(f"{type(cell).__name__} has no state {', '.join(sorted(unknown))}: {cell.states}")
+        for name, value in p.items():
+            check(name, value, ASLEEP)
         self.p = {name: float(p.get(name, 0.0)) for name in cell.states}
-        if not all(0 <= one <= 1 for one in self.p.values()):
-            raise ArgumentError(f"a probability of staying is 0 <= p <= 1, not {self.p}")
 
     @property
     def carried(self) -> tuple[str, ...]:  # type: ignore[override]  # likewise
@@ -105,25 +102,18 @@ class RecurrentDropout(CellWrapper):
       (cell): LSTMCell(3 -> 5, 180 parameters)
     """
 
+    @checked
     def __init__(self, cell: Cell, p: float = 0.5) -> None:
         super().__init__(cell)
         if "h" in cell.carried:
             raise ArgumentError(f"{type(cell).__name__} carries h itself, so dropping it would forget, not regularise")
-        self.p = probability(p)
-        self.mask: np.ndarray | None = None
-
-    def begin(self) -> None:
-        """A new mask for a new sequence."""
-        super().begin()
-        self.mask = None
+        self.p = p
 
     def forward(self, x: Tensor, state: State) -> State:
         """The next state."""
         h, *others = parts_of(state)
         if self.training and self.p:
-            if self.mask is None or self.mask.shape != h.shape:
-                self.mask = keep_mask(h.shape, self.p, h.dtype)
-            h = h * self.mask
+            h = h * self.once(h.shape, lambda: keep_mask(h.shape, self.p, h.dtype))
         return self.cell.forward(x, (h, *others) if others else h)
 
     def extra_repr(self) -> str:
@@ -141,32 +131,32 @@ class WeightDrop(CellWrapper):
     ('U',)
     """
 
+    @checked
     def __init__(self, cell: Cell, p: float = 0.5, names: tuple[str, ...] = ("U",)) -> None:
         super().__init__(cell)
+        if not (isinstance(names, tuple | list) and names and all(isinstance(name, str) for name in names)):
+            raise ArgumentError(f"names are those of parameters to drop from, e.g. ('U',), not {names!r}")
         if missing := [name for name in names if not isinstance(getattr(cell, name, None), Parameter)]:
             raise ArgumentError(f"{type(cell).__name__} has no parameter {', '.join(missing)} to drop from")
-        self.p, self.names = probability(p), names
-        self.dropped: dict[str, Tensor] | None = None
-
-    def begin(self) -> None:
-        """New masks for a new sequence."""
-        super().begin()
-        self.dropped = None
+        self.p, self.names = p, names
 
     def forward(self, x: Tensor, state: State) -> State:
         """The next state, by the dropped weights."""
         if not self.training or not self.p:
             return self.cell.forward(x, state)
-        whole = {name: getattr(self.cell, name) for name in self.names}
-        if self.dropped is None:
-            within = current_scope.set(None)  # drawn for the whole sequence, so not in its first step
-            self.dropped = {name: w * keep_mask(w.shape, self.p, w.dtype) for name, w in whole.items()}
-            current_scope.reset(within)
+        return self.once(None, self._thinned).forward(x, state)
+
+    def _thinned(self) -> Cell:
+        """The cell with the dropped weights in place of its own: another one, for other threads may run this one."""
+        cell, within = copy(self.cell), current_scope.get()
         try:
-            vars(self.cell).update(self.dropped)
-            return self.cell.forward(x, state)
+            current_scope.set(None)  # drawn for the whole sequence, so not in its first step
+            for name in self.names:
+                w = getattr(cell, name)
+                vars(cell)[name] = w * keep_mask(w.shape, self.p, w.dtype)
         finally:
-            vars(self.cell).update(whole)
+            current_scope.set(within)
+        return cell
 
     def extra_repr(self) -> str:
         """Sizes and probability."""
@@ -186,6 +176,8 @@ class LockedDropout(Dropout):
 
     def mask(self, x: Tensor) -> np.ndarray:
         """One mask for all steps."""
+        if x.ndim < 2:
+            raise ShapeError(f"a mask for all steps is of a sequence, (T, B, D) or (T, D), not {x.shape}")
         return keep_mask((1, *x.shape[1:]), self.p, x.dtype)
 
 
@@ -199,6 +191,7 @@ class Residual(Module):
     (5, 2, 4)
     """
 
+    @checked
     def __init__(self, layer: Module) -> None:
         self.layer = layer
 

@@ -111,6 +111,10 @@ class Primitive(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<primitive {self.name}{self.signature}>"
 
+    def __reduce__(self) -> str:
+        """Copied and pickled by reference, as functions are: by the name under which its module has it."""
+        return self.__qualname__
+
     # The doors ---------------------------------------------------------------------------------------------------
 
     def defvjp(self, **rules: Rule) -> None:

@@ -1,0 +1,409 @@
+"""Modules and parameters in plain containers are found, named and trained; what cannot be named is refused."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lstm as tg
+import viz
+from tinygrad_lstm import nn
+from tinygrad_lstm.errors import ArgumentError, MissingInitError
+from tinygrad_lstm.nn import parts
+from tinygrad_lstm.nn.parts import found
+
+Pair = namedtuple("Pair", "left right")  # the untyped kind is to be found too
+
+
+def linear() -> nn.Linear:
+    return nn.Linear(2, 2, bias=False)
+
+
+class Holder(nn.Module):
+    """A module with one attribute, whatever is put there."""
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def forward(self, x: Any) -> Any:
+        for _, part in self.children():
+            x = part(x)
+        return x
+
+
+CONTAINERS: dict[str, tuple[Callable[[], Any], list[str]]] = {
+    "list": (lambda: [linear(), linear()], ["held.0.W", "held.1.W"]),
+    "tuple": (lambda: (linear(), linear()), ["held.0.W", "held.1.W"]),
+    "namedtuple": (lambda: Pair(linear(), linear()), ["held.0.W", "held.1.W"]),
+    "deque": (lambda: deque([linear()]), ["held.0.W"]),
+    "dict": (lambda: {"a": linear(), "b": linear()}, ["held.a.W", "held.b.W"]),
+    "numbers for keys": (lambda: {3: linear(), 1: linear()}, ["held.3.W", "held.1.W"]),
+    "OrderedDict": (lambda: OrderedDict(a=linear()), ["held.a.W"]),
+    "defaultdict": (lambda: defaultdict(list, a=[linear()]), ["held.a.0.W"]),
+    "nested": (lambda: [{"a": (linear(), [linear()])}], ["held.0.a.0.W", "held.0.a.1.0.W"]),
+    "mixed": (lambda: ["words", 3, None, linear(), np.ones(2)], ["held.3.W"]),
+    "parameters": (lambda: [nn.Parameter([1.0]), {"b": nn.Parameter([1.0])}], ["held.0", "held.1.b"]),
+    "a ModuleList inside": (lambda: [nn.ModuleList([linear()])], ["held.0.0.W"]),
+    "a list of numbers, then a module": (lambda: [*[1.0] * 1000, linear()], ["held.1000.W"]),
+    "a module, then numbers": (lambda: [linear(), *[1.0] * 1000], ["held.0.W"]),
+    "many modules": (lambda: [linear() for _ in range(300)], [f"held.{k}.W" for k in range(300)]),
+    "many dicts": (lambda: [{"n": k, "at": linear()} for k in range(300)], [f"held.{k}.at.W" for k in range(300)]),
+}
+every_container = pytest.mark.parametrize("kind", CONTAINERS)
+
+
+@every_container
+def test_what_is_in_a_container_is_found_by_name(kind: str) -> None:
+    make, names = CONTAINERS[kind]
+    net = Holder(make())
+    assert [name for name, _ in net.named_parameters()] == names
+    assert list(net.state_dict()) == names
+    assert net.parameter_count() == sum(p.size for p in net.parameters())
+    part_names = {".".join(name.split(".")[:-1]) for name in names if name.endswith("W")}
+    assert {name for name, _ in net.children() if not isinstance(_, nn.ModuleList)} <= part_names | {"held.0"}
+    assert len(list(net.modules())) == 1 + sum(isinstance(part, nn.Module) for part in list(net.modules())[1:])
+    assert not any(module.training for module in net.eval().modules())
+
+
+@every_container
+def test_weights_in_a_container_are_trained_saved_and_copied(kind: str, tmp_path: Any) -> None:
+    make, _ = CONTAINERS[kind]
+    net, other = Holder(make()), Holder(make())
+    tg.save(net, tmp_path / "net.npz")
+    other.load_state_dict(tg.load(tmp_path / "net.npz"))
+    twin = copy.deepcopy(net)
+    for p, q, r in zip(net.parameters(), other.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+        np.testing.assert_array_equal(p.data, r.data)
+        assert r is not p
+    sum((p * p).sum() for p in net.parameters()).backward()  # type: ignore[union-attr]  # a sum of tensors
+    before = net.state_dict()
+    tg.optim.SGD(net.parameters(), lr=0.1).step()
+    assert all((before[name] != array).any() for name, array in net.state_dict().items())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+    assert {p.dtype for p in net.astype(np.float64).parameters()} == {np.dtype(np.float64)}
+
+
+def scopes_of(y: tg.Tensor) -> list[tuple[str, ...]]:
+    return [vertex.scope for vertex in tg.graph_of(y).vertices if vertex.op == "linear"]
+
+
+@pytest.mark.parametrize("kind", ["list", "tuple", "dict", "nested"])
+def test_scopes_are_those_that_a_module_list_gives(kind: str) -> None:
+    make, names = CONTAINERS[kind]
+    y = Holder(make())(tg.ones(1, 2))
+    assert scopes_of(y) == [("holder", name.removesuffix(".W")) for name in names]
+    assert names[0].removesuffix(".W") in viz.draw(y).source
+
+
+class Grown(nn.Module):
+    """A list that is filled after it was put into its attribute."""
+
+    def __init__(self) -> None:
+        self.layers: list[nn.Module] = []
+        self.heads: dict[str, Any] = {}
+        for _ in range(2):
+            self.layers.append(linear())
+        self.heads["a"] = [nn.Parameter([2.0, 2.0])]
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x * self.heads["a"][0]
+
+
+def test_what_comes_into_a_list_later_is_found_and_named() -> None:
+    net = Grown()
+    assert [name for name, _ in net.named_parameters()] == ["layers.0.W", "layers.1.W", "heads.a.0"]
+    assert scopes_of(net(tg.ones(1, 2))) == [("grown", "layers.0"), ("grown", "layers.1")]
+    assert net.heads["a"][0].source.node.label == "heads.a.0"
+    net.layers.insert(0, linear())
+    assert scopes_of(net(tg.ones(1, 2))) == [("grown", f"layers.{k}") for k in range(3)]
+    net.layers[1] = nn.Sequential(linear())
+    y = net(tg.ones(1, 2))
+    assert scopes_of(y)[1] == ("grown", "layers.1", "layers.1.0")
+    del net.layers[0]
+    assert [name for name, _ in net.named_parameters()] == ["layers.0.0.W", "layers.1.W", "heads.a.0"]
+
+
+def test_lists_in_a_cell_are_named_at_the_start_of_a_sequence() -> None:
+    class Deep(nn.Cell):
+        def __init__(self, D: int, H: int, bias: bool = True) -> None:
+            super().__init__(D, H)
+            self.layers: list[nn.Module] = []
+            self.layers.append(nn.Linear(D, H))
+
+        def forward(self, x: tg.Tensor, h: tg.Tensor) -> tg.Tensor:
+            y: tg.Tensor = self.layers[0](x) + h
+            return y
+
+    y, _ = nn.RNN(2, 2, cell=Deep)(tg.ones(2, 1, 2))
+    assert scopes_of(y) == [("rnn", f"t={t}", "layers.0", "layers.0") for t in (1, 2)]
+    assert [name for name, _ in nn.RNN(2, 2, cell=Deep).named_parameters()] == [
+        "layers.0.layers.0.W", "layers.0.layers.0.b",
+    ]  # fmt: skip
+
+
+def test_names_follow_what_is_set_deleted_and_replaced() -> None:
+    shared = linear()
+    net: Any = Holder(None)
+    net.held, net.other = [shared], shared
+    assert shared._name == "other"
+    del net.other
+    assert shared._name == "held.0"
+    net.held = {"x": shared, "y": linear()}
+    assert [name for name, _ in net.children()] == ["held.x", "held.y"]
+    assert shared._name == "held.x"
+    net.alone = shared
+    net.alone = None
+    assert shared._name == "held.x"
+    net.held = None
+    assert list(net.parameters()) == []
+
+
+def test_a_module_that_replaces_one_in_a_list_has_its_name() -> None:
+    net = Holder(nn.ModuleList([linear(), nn.Sequential(linear())]))
+    net.held[1].add = linear()
+    setattr(net.held, "0", nn.Sequential(linear()))
+    assert [part._name for part in net.modules()] == [
+        "",
+        "held",
+        "held.0",
+        "held.0.0",
+        "held.1",
+        "held.1.0",
+        "held.1.add",
+    ]
+    whole = nn.Sequential(nn.Sequential(nn.Sequential(linear())))
+    assert scopes_of(whole(tg.ones(1, 2))) == [("sequential", "0", "0.0", "0.0.0")]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: {linear()}, "held is a set that holds a Linear"),
+        (lambda: frozenset({nn.Parameter([1.0])}), "held is a frozenset that holds a Parameter"),
+        (lambda: [{"a": {linear()}}], r"held.0.a is a set that holds a Linear"),
+        (lambda: np.array([linear(), 3], dtype=object), "held is a ndarray that holds a Linear"),
+    ],
+)
+def test_what_has_no_name_in_its_container_is_refused(make: Any, said: str) -> None:
+    with pytest.raises(ArgumentError, match=f"{said}.*ModuleList"):
+        Holder(make())
+    held = Holder(None)
+    vars(held)["held"] = make()
+    with pytest.raises(ArgumentError, match=said):
+        list(held.parameters())
+
+
+def test_a_set_that_is_filled_later_is_refused_when_parameters_are_asked_for() -> None:
+    net = Holder(set())
+    net.held.add(linear())
+    for ask in (net.parameters, net.modules, net.named_parameters):
+        with pytest.raises(ArgumentError, match="ModuleList"):
+            list(ask())
+
+
+def test_two_names_that_are_one_are_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"two keys of a dict make the same name, held\.1"):
+        Holder({1: linear(), "1": linear()})
+    net = Holder([linear()])
+    setattr(net, "held.0", linear())
+    with pytest.raises(ArgumentError, match=r"two parameters of this Holder are called held\.0\.W"):
+        net.state_dict()
+
+
+LEAVES: list[Callable[[], Any]] = [
+    lambda: tg.tensor([1.0], requires_grad=True),
+    lambda: [tg.tensor([1.0], requires_grad=True)],
+    lambda: {"a": (tg.tensor([1.0], requires_grad=True),)},
+]
+
+
+@pytest.mark.parametrize("make", LEAVES)
+def test_a_tensor_that_looks_like_a_weight_is_refused_where_it_is_set(make: Any) -> None:
+    net = Holder(None)
+    with pytest.raises(ArgumentError, match=r"Holder\.held.* no nn\.Parameter.*detach"):
+        net.held = make()
+    assert net.held is None
+    net.held = [nn.Parameter([1.0]), tg.ones(2), nn.Parameter([1.0]) * 2]  # a weight, a constant, a computed tensor
+    assert [name for name, _ in net.named_parameters()] == ["held.0"]
+
+
+def looked_at(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many containers are looked into when the parameters are asked for."""
+    count = 0
+    look = parts._worth_a_look
+
+    def counted(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        return look(*args)
+
+    monkeypatch.setattr(parts, "_worth_a_look", counted)
+    assert list(net.parameters()) == []
+    return count
+
+
+class Counted(list[Any]):
+    """A list that counts how often it is read from end to end."""
+
+    reads = 0
+
+    def __iter__(self) -> Any:
+        for value in super().__iter__():
+            Counted.reads += 1
+            yield value
+
+
+def test_long_data_is_not_read_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {
+        "words": {f"w{k}": k for k in range(100_000)},
+        "floats": [0.5] * 1_000_000,
+        "sentences": [[1, 2, 3] for _ in range(100_000)],
+        "rows": [{"a": 1, "b": [2, 3]} for _ in range(100_000)],
+        "seen": {str(k) for k in range(100_000)},
+    }
+    assert looked_at(Holder(data), monkeypatch) <= 16
+    net = Holder(Counted([0.5] * 1000))
+    Counted.reads = 0
+    list(net.parameters())
+    assert Counted.reads <= 1
+
+
+def test_containers_in_circles_end() -> None:
+    circle: list[Any] = [linear()]
+    circle.append({"again": circle})
+    assert [name for name, _ in Holder(circle).named_parameters()] == ["held.0.W"]
+    long: list[Any] = [1.0] * 1000
+    long[0] = long[-1] = long
+    assert list(found("x", long, (nn.Module,))) == []
+
+
+# Without super().__init__() ------------------------------------------------------------------------------------------
+
+
+class BareCell(nn.Cell):
+    def __init__(self, D: int, H: int) -> None:
+        self.k = 1
+
+    def forward(self, x: Any, h: Any) -> Any:
+        return h
+
+
+class BareLSTM(nn.LSTMCell):
+    def __init__(self, D: int, H: int, bias: bool = True) -> None:
+        self.input_size, self.hidden_size = D, H
+
+
+class Early(nn.LSTMCell):
+    def __init__(self, D: int, H: int) -> None:
+        self.twice = 2 * self.hidden_size
+        super().__init__(D, H)
+
+
+class BareDropout(nn.Dropout):
+    def __init__(self) -> None:
+        self.rate = 0.5
+
+
+class BareLinear(nn.Linear):
+    def __init__(self) -> None:
+        pass
+
+
+class BareRNN(nn.RNN):
+    def __init__(self) -> None:
+        pass
+
+
+class BareEmbedding(nn.Embedding):
+    def __init__(self) -> None:
+        pass
+
+
+class BareNorm(nn.LayerNorm):
+    def __init__(self) -> None:
+        pass
+
+
+class BareResidual(nn.Residual):
+    def __init__(self) -> None:
+        pass
+
+
+class BareZoneout(nn.Zoneout):
+    def __init__(self) -> None:
+        pass
+
+
+class BareSeparate(nn.SeparateLSTMCell):
+    def __init__(self) -> None:
+        pass
+
+
+@dataclass(eq=False)
+class DataCell(nn.Cell):
+    width: int
+
+    def forward(self, x: Any, h: Any) -> Any:
+        return h
+
+
+class Grandchild(BareCell):
+    """Its parent is to blame."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 2)
+
+
+x = np.ones((2, 3), np.float32)
+BARE: list[tuple[Callable[[], Any], str, str]] = [
+    (lambda: BareCell(3, 3)(x), "hidden_size", "BareCell"),
+    (lambda: nn.unroll(BareCell(3, 3), x), "input_size", "BareCell"),
+    (lambda: nn.RNN(3, 3, cell=BareCell), "hidden_size", "BareCell"),
+    (lambda: nn.Zoneout(BareCell(3, 3)), "input_size", "BareCell"),
+    (lambda: repr(BareCell(3, 3)), "input_size", "BareCell"),
+    (lambda: BareCell(3, 3).state_sizes, "hidden_size", "BareCell"),
+    (lambda: BareLSTM(3, 3)(x), "W", "BareLSTM"),
+    (lambda: Early(3, 3), "hidden_size", "Early"),
+    (lambda: BareDropout()(x), "p", "BareDropout"),
+    (lambda: BareLinear()(x), "W", "BareLinear"),
+    (lambda: BareRNN()(x), "input_size", "BareRNN"),
+    (lambda: BareEmbedding()([1]), "weight", "BareEmbedding"),
+    (lambda: BareNorm()(x), "features", "BareNorm"),
+    (lambda: BareResidual()(x), "layer", "BareResidual"),
+    (lambda: BareZoneout()(x), "cell", "BareZoneout"),
+    (lambda: BareSeparate()(x), "hidden_size", "BareSeparate"),
+    (lambda: DataCell(3)(x), "hidden_size", "DataCell"),
+    (lambda: Grandchild()(x), "hidden_size", "BareCell"),
+]
+
+
+@pytest.mark.parametrize(("use", "name", "to_blame"), BARE)
+def test_a_class_that_forgot_super_init_is_named_at_its_first_use(use: Any, name: str, to_blame: str) -> None:
+    with pytest.raises(MissingInitError, match=rf"has no {name}, .*: {to_blame}\.__init__ calls super\(\)\.__init__"):
+        use()
+
+
+def test_any_other_missing_attribute_is_an_attribute_error() -> None:
+    cell = nn.LSTMCell(3, 3)
+    with pytest.raises(AttributeError, match="'LSTMCell' object has no attribute 'zzz'"):
+        _ = cell.zzz  # type: ignore[attr-defined]  # the point
+    del cell.U
+    with pytest.raises(AttributeError, match="'LSTMCell' object has no attribute 'U'"):
+        cell(x)
+    assert not hasattr(BareCell(3, 3), "hidden_size")
+    assert getattr(BareCell(3, 3), "zzz", 7) == 7
+
+
+def test_a_module_without_super_init_works() -> None:
+    net = Holder([linear()])
+    assert net(tg.ones(1, 2)).shape == (1, 2)

@@ -1,0 +1,120 @@
+"""What the arguments of modules and their helpers may be: one table, since a name means the same in all of them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+import numpy as np
+
+from tinygrad_lstm.engine.arrays import numpy_array
+from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import ArgumentError, DtypeError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Domain: TypeAlias = tuple[str, Callable[[Any], bool]]  # in words, and as a test
+
+
+def is_number(value: object) -> bool:
+    """Whether it is one real number; True and False are none."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is an integer, Python's or NumPy's."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+SIZES = frozenset({
+    "input_size", "hidden_size", "num_layers", "in_features", "out_features", "num_embeddings", "embedding_dim",
+    "features", "gates",
+})  # fmt: skip
+FLAG: Domain = "is True or False", lambda x: isinstance(x, bool | np.bool_)
+DROPPED: Domain = "is the probability of dropping an element, 0 <= p < 1", lambda x: is_number(x) and 0 <= x < 1
+FINITE: Domain = "is a finite number", lambda x: is_number(x) and math.isfinite(x)
+ASLEEP: Domain = "is the probability of staying as it was, 0 <= p <= 1", lambda x: is_number(x) and 0 <= x <= 1
+
+DOMAINS: dict[str, Domain] = {
+    "bias": FLAG,
+    "batch_first": FLAG,
+    "reverse": FLAG,
+    "fused": FLAG,
+    "p": DROPPED,
+    "eps": ("is a number from 0", lambda x: is_number(x) and 0 <= x < math.inf),
+    "forget_bias": FINITE,
+    "clip": ("is a bound above 0", lambda x: is_number(x) and x > 0),
+    "proj_size": ("is a whole number", is_whole),
+    "layer": ("is a module, made already, or a function", lambda x: callable(x) and not isinstance(x, type)),
+    "loss_of": ("is a function of the output and of the steps that are new", callable),
+    "max_norm": ("is the largest norm allowed, at least 0", lambda x: is_number(x) and x >= 0),
+    "clip_value": ("is the largest size allowed, at least 0", lambda x: is_number(x) and x >= 0),
+    "eta": FINITE,
+    "gamma": FINITE,
+    "step": FINITE,
+}
+
+
+def whole(*sizes: object) -> None:
+    """ArgumentError unless all sizes are whole numbers of at least 1."""
+    if not all(is_whole(size) and size >= 1 for size in sizes):  # type: ignore[operator]  # whole numbers compare
+        raise ArgumentError(f"sizes are whole numbers, at least 1, not {', '.join(map(repr, sizes))}")
+
+
+def check(name: str, value: object, domain: Domain) -> None:
+    """ArgumentError unless the argument of this name is in its domain."""
+    words, holds = domain
+    if not holds(value):
+        raise ArgumentError(f"{name} {words}, not {value!r}")
+
+
+def array_of(value: Any) -> np.ndarray:
+    """A tensor's array, an array as it is, or what NumPy makes of numbers in lists; ShapeError for ragged ones."""
+    array: np.ndarray = value.data if isinstance(value, Tensor) else value
+    return array if isinstance(array, np.ndarray) else np.asarray(numpy_array(array, None))
+
+
+def real_dtype(dtype: Any) -> np.dtype:
+    """The floating dtype of this name; DtypeError for anything else."""
+    try:
+        found: np.dtype = np.dtype(np.bool_ if dtype is None else dtype)  # of None NumPy would make float64
+    except TypeError:
+        raise DtypeError(f"parameters are of a floating dtype, not {dtype!r}") from None
+    if found.kind != "f":
+        raise DtypeError(f"parameters are of a floating dtype, not {dtype if dtype is None else found}")
+    return found
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """A function, mostly an ``__init__``, that first checks its arguments by their names: so nothing is half made.
+
+    >>> @checked
+    ... def drop(p):
+    ...     print(f"drops {p:.0%}")
+    >>> drop(0.5)
+    drops 50%
+    >>> drop(1.5)
+    Traceback (most recent call last):
+    tinygrad_lstm.errors.ArgumentError: p is the probability of dropping an element, 0 <= p < 1, not 1.5
+    """
+    signature = inspect.signature(function)
+    single = {name for name, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    domains = {name: domain for name, domain in DOMAINS.items() if name in single}
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            call = signature.bind(*args, **kwargs)
+        except TypeError:
+            return function(*args, **kwargs)  # Python says what is wrong with the call
+        call.apply_defaults()
+        given = call.arguments
+        whole(*[value for name, value in given.items() if name in SIZES])
+        for name, domain in domains.items():
+            check(name, given[name], domain)
+        return function(*args, **kwargs)
+
+    return run
