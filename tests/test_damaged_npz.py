@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -139,6 +140,71 @@ def test_a_file_cut_doubled_or_swapped_is_refused(writer: str, tmp_path: Path) -
         path.write_bytes(broken)
         with pytest.raises(WeightsError, match=r"x\.npz"):
             tg.load(path)
+
+
+def built(
+    *members: tuple[bytes, int, bytes, int, int], before: bytes = b"", after: bytes = b"", count: int | None = None
+) -> bytes:
+    """An archive of (name, method, packed, crc, size), with bytes before the first or after each member."""
+    body, directory = before, b""
+    for name, method, packed, crc, size in members:
+        common = struct.pack("<5H3L2H", 20, 0, method, 0, 33, crc, len(packed), size, len(name), 0)
+        directory += b"PK\1\2" + struct.pack("<H", 20) + common + struct.pack("<3H2L", 0, 0, 0, 0, len(body)) + name
+        body += b"PK\3\4" + common + name + packed + after
+    number = len(members) if count is None else count
+    return body + directory + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, number, number, len(directory), len(body), 0)
+
+
+def stored(name: str, array: np.ndarray) -> tuple[bytes, int, bytes, int, int]:
+    return name.encode(), zipfile.ZIP_STORED, npy(array), zlib.crc32(npy(array)), len(npy(array))
+
+
+def deflated(name: str, array: np.ndarray, more: bytes) -> tuple[bytes, int, bytes, int, int]:
+    _, _, content, crc, size = stored(name, array)
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return name.encode(), zipfile.ZIP_DEFLATED, deflater.compress(content) + deflater.flush() + more, crc, size
+
+
+def test_bytes_that_belong_to_nothing_are_refused(tmp_path: Path) -> None:
+    path, x = tmp_path / "x.npz", np.arange(3.0)
+    path.write_bytes(built(stored("a.npy", x), deflated("b.npy", x, b"")))
+    assert_same(tg.load(path), {"a": x, "b": x})
+    for words, content in {
+        "something before its first member": built(stored("a.npy", x), before=b"\0"),
+        "the members around a.npy overlap, or there is something": built(stored("a.npy", x), after=b"\0"),
+        "something after the end of b.npy": built(deflated("b.npy", x, b"\0")),
+        "its directory has 2 entries and should have 1": built(stored("a.npy", x), stored("b.npy", x), count=1),
+    }.items():
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match=words):
+            tg.load(path)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_every_byte_of_the_end_means_something(writer: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    WRITERS[writer](path)
+    whole = path.read_bytes()
+    end = whole.index(b"PK\6\6" if writer == "wide" else b"PK\5\6")
+    known = len(b"of all") if writer == "trimmings" else 0  # the comment may say anything
+    versions = {end + 12 + k for k in range(4)} if writer == "wide" else set()
+    wrong = (at for at in changes(whole) if end <= min(at) < len(whole) - known and not at.keys() & versions)
+    assert list(outcomes(path, wrong)) == []
+
+
+def test_a_field_twice_and_a_comment_of_another_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        info = zipfile.ZipInfo("a.npy")
+        info.extra = b"UT\1\0aUT\1\0b"
+        file.writestr(info, npy(np.ones(1)))
+    with pytest.raises(WeightsError, match="an extra field is damaged"):
+        tg.load(path)
+    tg.save(PLAIN, path)
+    with zipfile.ZipFile(path, "a") as file:
+        file.comment = b"mine"
+    with pytest.raises(WeightsError, match="its headers are not those that save writes"):
+        tg.load(path)
 
 
 def test_the_list_of_members_is_that_of_the_structure(tmp_path: Path) -> None:

@@ -150,6 +150,16 @@ def test_what_a_user_may_not_write_or_read(open_folder: Path) -> None:
             tg.load(path)
 
 
+def test_a_file_is_not_called_damaged_where_memory_is_short(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise MemoryError
+
+    tg.save({"a": 1}, path)
+    monkeypatch.setitem(saving.FORMATS, path.suffix, (saving.FORMATS[path.suffix][0], refuse))
+    with pytest.raises(MemoryError):
+        tg.load(path)
+
+
 @pytest.mark.parametrize("where", ["write", "fsync", "replace"])
 @pytest.mark.parametrize(
     ("error", "expected"),
