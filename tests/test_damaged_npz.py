@@ -94,6 +94,23 @@ def test_what_any_program_wrote_is_read(writer: str, tmp_path: Path) -> None:
     assert_same(tg.load(tmp_path / "x.npz"), PLAIN)
 
 
+@pytest.mark.parametrize("writer", ["save", "savez", "savez_compressed", "streamed", "zipfile"])
+def test_sizes_of_64_bits(writer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in files of more than 4 GB, which need them."""
+    for name in ("ZIP64_LIMIT", "ZIP_FILECOUNT_LIMIT"):
+        assert hasattr(zipfile, name)
+        monkeypatch.setattr(zipfile, name, 1)
+    path = tmp_path / "x.npz"
+    WRITERS[writer](path)
+    monkeypatch.undo()
+    assert b"PK\6\6" in path.read_bytes()
+    assert_same(tg.load(path), PLAIN)
+    read = list(outcomes(path, changes(path.read_bytes())))
+    for found in read:
+        assert_same(found, PLAIN)
+    assert not read or writer != "save"
+
+
 # Damage -------------------------------------------------------------------------------------------------------------
 
 

@@ -285,7 +285,7 @@ def test_a_folder_that_may_be_written_and_not_listed(open_folder: Path) -> None:
     assert (open_folder / "file").read_bytes() == b"new"
 
 
-@pytest.mark.parametrize("path", [3, None, b"file", 1.5, ["file"], object()], ids=repr)
+@pytest.mark.parametrize("path", [3, None, b"file", 1.5, ["file"], object()], ids=lambda path: type(path).__name__)
 def test_what_is_no_path(path: Any) -> None:
     with pytest.raises(DtypeError, match=rf"a path is a str or a Path, not a {type(path).__name__}"):
         file_path(path)

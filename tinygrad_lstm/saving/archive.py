@@ -59,6 +59,8 @@ class Member:
 class Archive:
     """The members of a zip archive in the order of its directory.
 
+    ``frame`` is what nothing depends on: the comment, and in a wide end the versions made by and needed.
+
     Raises BadZipFile for a file that is no zip archive or does not agree with itself, and WeightsError for one that is
     encrypted, or compressed as NumPy never does.
     """
@@ -66,7 +68,7 @@ class Archive:
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.size = file.seek(0, 2)
-        begins, directory, count, self.comment = self._end()
+        begins, directory, count, self.frame = self._end()
         entries = list(_entries(directory, begins))
         if len(entries) != count:
             raise BadZipFile(f"its directory has {len(entries)} entries and should have {count}")
@@ -98,8 +100,8 @@ class Archive:
             at += len(chunk)
         return whole
 
-    def _end(self) -> tuple[int, bytes, int, bytes]:
-        """Where the directory begins, its bytes, how many entries it should have, and the archive's comment."""
+    def _end(self) -> tuple[int, bytes, int, tuple[Any, ...]]:
+        """Where the directory begins, its bytes, how many entries it should have, and the archive's frame."""
         self.file.seek(max(0, self.size - LONGEST_END))
         tail = self.file.read()
         at = tail.rfind(b"PK\5\6")
@@ -108,10 +110,10 @@ class Archive:
         _, disk, disk_too, here, count, length, begins, comment = END.unpack_from(tail, at)
         if at + END.size + comment != len(tail):
             raise BadZipFile("there is something after its end")
-        end = self.size - len(tail) + at
+        end, versions = self.size - len(tail) + at, tuple[int, ...]()
         if at >= LOCATOR.size and tail[at - LOCATOR.size : at].startswith(b"PK\6\7"):
             short = disk, disk_too, here, count, length, begins
-            end, wide = self._end64(end - LOCATOR.size)
+            end, versions, wide = self._end64(end - LOCATOR.size)
             full = (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, FULL, FULL)
             if any(a not in (b, most) for a, b, most in zip(short, wide, full, strict=True)):
                 raise BadZipFile("its two ends do not agree")
@@ -119,17 +121,17 @@ class Archive:
         if disk or disk_too or here != count or begins + length != end:
             raise BadZipFile("its end and its directory do not agree")
         self.file.seek(begins)
-        return begins, self.file.read(length), count, tail[at + END.size :]
+        return begins, self.file.read(length), count, (tail[at + END.size :], *versions)
 
-    def _end64(self, locator: int) -> tuple[int, tuple[int, ...]]:
-        """Where the wider end begins, and what it says in the order of the short one."""
+    def _end64(self, locator: int) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+        """Where the wide end begins, its versions, and what it says in the order of the short one."""
         self.file.seek(max(0, locator - END64.size))
         record = self.file.read(END64.size)
         _, disk, begins, disks = LOCATOR.unpack(self.file.read(LOCATOR.size))
-        signature, length, *_, end_disk, end_disk_too, here, count, size, directory = END64.unpack(record)
+        signature, length, made, needed, end_disk, end_disk_too, here, count, size, directory = END64.unpack(record)
         if (signature, length, disk, disks, begins) != (b"PK\6\6", END64.size - 12, 0, 1, locator - END64.size):
             raise BadZipFile("its wide end is damaged")
-        return begins, (end_disk, end_disk_too, here, count, size, directory)
+        return begins, (made, needed), (end_disk, end_disk_too, here, count, size, directory)
 
     def _member(self, entry: _Entry, end: int) -> Member:
         """The member that an entry is about, whose bytes end where the next one's begin."""
