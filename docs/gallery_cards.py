@@ -14,6 +14,7 @@ import numpy as np
 
 import viz
 from tinygrad_lstm.errors import MissingExtraError
+from tinygrad_lstm.files import whole_file
 from viz.render import NoGraphvizError
 
 Section: TypeAlias = tuple[str, str, Iterator["Card"]]  # heading, a sentence below it, cards
@@ -30,7 +31,7 @@ def picture(caption: str, draw: Callable[..., viz.Picture], *args: Any, **option
     """A picture that follows the reader's theme."""
 
     def write(folder: Path, name: str) -> str:
-        (folder / f"{name}.svg").write_text(draw(*args, theme="auto", **options).svg, encoding="utf-8")
+        write_text(folder / f"{name}.svg", draw(*args, theme="auto", **options).svg)
         return linked(f"{name}.svg", image(f"{name}.svg", caption))
 
     return Card(caption, write)
@@ -42,7 +43,8 @@ def plot(caption: str, draw: Callable[..., Any], *args: Any, **options: Any) -> 
     def write(folder: Path, name: str) -> str:
         for theme in ("light", "dark"):
             axes = np.atleast_1d(np.asarray(draw(*args, theme=theme, **options), object))
-            axes.flat[0].get_figure().savefig(folder / f"{name}-{theme}.svg", metadata={"Date": None})
+            with whole_file(folder / f"{name}-{theme}.svg") as file:
+                axes.flat[0].get_figure().savefig(file, format="svg", metadata={"Date": None})
         dark = f'<source srcset="{escape(name)}-dark.svg" media="(prefers-color-scheme: dark)">'
         light = f"{name}-light.svg"
         return linked(light, f"<picture>{dark}{image(light, caption)}</picture>")
@@ -55,10 +57,16 @@ def play(caption: str, poster: viz.Picture, *args: Any) -> Card:
 
     def write(folder: Path, name: str) -> str:
         viz.player(*args).save(folder / f"{name}.html")
-        (folder / f"{name}.svg").write_text(poster.svg, encoding="utf-8")
+        write_text(folder / f"{name}.svg", poster.svg)
         return linked(f"{name}.html", image(f"{name}.svg", caption), "plays")
 
     return Card(caption, write)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
+    with whole_file(path) as file:
+        file.write(text.encode())
 
 
 def linked(to: str, inside: str, look: str = "opens") -> str:
@@ -81,7 +89,7 @@ def show(sections: Iterable[Section], folder: Path) -> None:
         if figures:
             shown[title] = f"<p>{escape(told)}</p>\n<section>{''.join(figures)}</section>"
     said = [f"{count} not drawn: {reason}" for reason, count in missing.items()]
-    (folder / "index.html").write_text(page(shown, said), encoding="utf-8")
+    write_text(folder / "index.html", page(shown, said))
     print(*said, folder / "index.html", sep="\n")
 
 

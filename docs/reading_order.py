@@ -45,7 +45,8 @@ CHAPTERS = {
         "tinygrad_lstm/training/{baselines,char_model,fit,adding}.py",
     ],
     "Weights in files": [
-        "tinygrad_lstm/saving/{structure,npz,safetensors,__init__}.py",
+        "tinygrad_lstm/files.py",
+        "tinygrad_lstm/saving/{structure,archive,npz,safetensors,__init__}.py",
         "tinygrad_lstm/interop/{layout,torch,keras}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],

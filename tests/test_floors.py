@@ -99,6 +99,10 @@ def test_ops_know_no_tensor_and_no_graph() -> None:
     assert offenders(("tinygrad_lstm.errors",), ("tinygrad_lstm", "viz")) == []
 
 
+def test_files_are_written_by_what_knows_only_errors() -> None:
+    assert offenders(("tinygrad_lstm.files",), ("tinygrad_lstm", "viz"), but=("tinygrad_lstm.errors",)) == []
+
+
 @pytest.mark.parametrize("k", range(len(SPINE)))
 def test_the_spine_of_the_engine_points_down(k: int) -> None:
     above = tuple(f"{ENGINE}.{name}" for name in (*SPINE[k + 1 :], *TOP_OF_ENGINE))

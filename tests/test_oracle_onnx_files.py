@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tinygrad_lstm import interop, nn
-from tinygrad_lstm.errors import MissingExtraError, WeightsError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, MissingExtraError, WeightsError
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")  # for the module that the helpers are from
@@ -83,6 +83,38 @@ def test_broken_files(tmp_path: Path) -> None:
         interop.onnx.load(tmp_path / "none.onnx")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         interop.onnx.export(nn.LSTM(D, H), tmp_path / "nowhere" / "layer.onnx")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, link = tmp_path / "layer.onnx", tmp_path / "link.onnx"
+    interop.onnx.export(nn.LSTM(D, H), path)
+    path.chmod(0o600)
+    link.symlink_to(path)
+    interop.onnx.export(nn.GRU(D, H), link)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert isinstance(interop.onnx.load(path)["layer0"], nn.GRU)
+
+    def refuse(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(OSError, match=rf"No space left on device: '{path}'"):
+        interop.onnx.export(nn.LSTM(D, H), path)
+    assert isinstance(interop.onnx.load(path)["layer0"], nn.GRU)
+    assert {file.name for file in tmp_path.iterdir()} == {"layer.onnx", "link.onnx"}
+
+
+def test_paths_that_are_none(tmp_path: Path) -> None:
+    wrong: tuple[Any, ...] = (3, None, b"layer.onnx")
+    for given in wrong:
+        with pytest.raises(DtypeError, match="a path is a str or a Path, not a"):
+            interop.onnx.export(nn.LSTM(D, H), given)
+    for path in ("", "a\0.onnx"):
+        with pytest.raises(ArgumentError, match="no file can have the path"):
+            interop.onnx.export(nn.LSTM(D, H), path)
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        interop.onnx.export(nn.LSTM(D, H), tmp_path)
 
 
 def test_a_file_with_wrong_bytes_is_read_or_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import tinygrad_lstm as tg
 from tests.players import HOSTILE, small, unrolled
 from tinygrad_lstm import nn
-from tinygrad_lstm.errors import DtypeError, GradError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
 from viz.stepping import Player, player
 from viz.stepping.figure import Figure, cell_figure, op_figure
 from viz.stepping.tape import FEW, Tape, tape_of
@@ -256,6 +256,11 @@ def test_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         page.save(tmp_path / "nowhere" / "player.html")
     with pytest.raises(IsADirectoryError, match="it is a folder"):
         page.save(tmp_path)
+
+    with pytest.raises(DtypeError, match="a path is a str or a Path, not a int"):
+        page.save(3)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="no file can have the path"):
+        page.save("a\0.html")
 
     def refuse(*_: Any) -> None:
         raise OSError(28, "No space left on device")

@@ -96,8 +96,6 @@ def test_plateaus_are_those_of_pytorch(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_schedule_goes_on_from_a_file(name: str, suffix: str, tmp_path: Path) -> None:
     """Even where the new one was made with another learning rate: what counts is in the file."""
-    if suffix == ".safetensors":
-        pytest.importorskip("safetensors")
     whole, sgd = ours(), ours()
     uninterrupted, first = SCHEDULES[name](lr_scheduler, whole), SCHEDULES[name](lr_scheduler, sgd)
     for _ in range(11):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import html
 import os
 import re
-import tempfile
 import warnings
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from tinygrad_lstm.files import file_path, whole_file
 from viz.dot import dot_of
-from viz.render import NoGraphvizError, render
+from viz.render import TIMEOUT, NoGraphvizError, render
 from viz.scene import Scene
 from viz.style import printable, stylesheet
 from viz.svg import svg_of
@@ -54,41 +54,38 @@ class Picture:
             return svg_of(scene)
         return self_describing(render(self.source, "svg").decode(), scene)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:
         """Write the picture in the format of the suffix, whole or not at all; returns the path that was written.
 
-        Where no Graphviz is found the DOT text is saved beside it as ``.gv``, under another name if there is a file of
-        somebody else's, with a warning that names it and says what to install.
+        Graphviz draws PNG and PDF, and has ``timeout`` seconds for it. Where no Graphviz is found the DOT text is saved
+        beside it as ``.gv``, under another name if there is a file of somebody else's, with a warning that names it and
+        says what to install.
 
         Raises ValueError for another suffix, FileNotFoundError for a folder that is not there, IsADirectoryError for
-        one that is.
+        one that is, DtypeError or ArgumentError for what is no path, another OSError where the system refuses to write;
+        RenderError where Graphviz fails, takes too long or gives no whole picture.
         """
-        path = Path(path)
+        path = place_for(path, SUFFIXES, "a picture", "graph.svg")
         suffix = path.suffix.lower()
-        if path.is_dir():
-            raise IsADirectoryError(
-                f"cannot save to {path}: it is a folder; name a file in it, as in {path / 'graph.svg'}"
-            )
-        if suffix not in SUFFIXES:
-            raise ValueError(f"a picture is saved as {', '.join(SUFFIXES)}, not {path.suffix or 'without a suffix'!r}")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}; make it first")
         if suffix in (".png", ".pdf") and self.nodes > MANY_NODES:
             said = f"a {suffix[1:].upper()} of {self.nodes} nodes is slow to draw, and may be scaled down to fit"
             warnings.warn(
                 f"{said}; .svg is quicker and stays sharp, and fold= or depth= leave less to draw", stacklevel=2
             )
         try:
-            return write_whole(path, self._bytes(suffix))
+            content = self._bytes(suffix, timeout)
         except NoGraphvizError as missing:
             path = unused(path.with_suffix(".gv"))
             warnings.warn(f"{missing}; saved the DOT text as {path}", stacklevel=2)
-            return write_whole(path, self.source.encode())
+            content = self.source.encode()
+        with whole_file(path) as file:
+            file.write(content)
+        return path
 
-    def _bytes(self, suffix: str) -> bytes:
+    def _bytes(self, suffix: str, timeout: float) -> bytes:
         if suffix in (".gv", ".dot"):
             return self.source.encode()
-        return self.svg.encode() if suffix == ".svg" else render(self.source, suffix[1:])
+        return self.svg.encode() if suffix == ".svg" else render(self.source, suffix[1:], timeout)
 
     def __str__(self) -> str:
         return self.description
@@ -105,6 +102,18 @@ class Picture:
         return {
             kind: value for kind, value in bundle.items() if (not include or kind in include) and kind not in exclude
         }
+
+
+def place_for(path: str | os.PathLike[str], suffixes: Sequence[str], what: str, example: str) -> Path:
+    """The path to save something at, if it has one of its suffixes and its folder is there; errors as ``save`` has."""
+    path = file_path(path)
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"cannot save to {path}: it is a folder; name a file in it, as in {path / example}")
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"{what} is saved as {', '.join(suffixes)}, not {path.suffix or 'without a suffix'!r}")
+    if not os.path.isdir(path.parent):
+        raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}; make it first")
+    return path
 
 
 def self_describing(svg: str, scene: Scene) -> str:
@@ -133,20 +142,3 @@ def unused(path: Path) -> Path:
 
 def _is_ours(path: Path) -> bool:
     return path.is_file() and path.read_bytes().startswith(OURS)
-
-
-def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file by way of a temporary one beside it, so that nobody ever finds half of it."""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise type(error)(f"cannot write into {path.parent}: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path

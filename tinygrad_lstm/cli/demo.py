@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from tinygrad_lstm.cli import demo_page
 from tinygrad_lstm.data import Vocabulary, language_reference, read_text
 from tinygrad_lstm.engine.creation import manual_seed
 from tinygrad_lstm.errors import GradError, TinygradError
+from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.losses import cross_entropy
 from tinygrad_lstm.training import CharModel, Fit, baselines, bits_per_character, sample
 from viz import plots
@@ -64,11 +66,10 @@ def run(text_file: Path | None, out: Path, quick: bool, seed: int) -> int:
 
 def _make_writable(out: Path) -> None:
     """Make the folder, and find out now, not after training, if nothing can be written there."""
-    probe = out / ".probe"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=out):
+            pass
     except OSError as error:
         raise OSError(f"cannot write to the folder {out}: {error.strerror}") from None
 
@@ -106,7 +107,8 @@ def _learn_and_show(text: str, text_file: Path | None, out: Path, size: Size, se
 
     pictures = _draw(model, test, fit, bits, out, console)
     page = out / "index.html"
-    page.write_text(demo_page.html(name, model, bits, spoken, pictures, seconds), "utf-8")
+    with whole_file(page) as file:
+        file.write(demo_page.html(name, model, bits, spoken, pictures, seconds).encode())
     _say(console, f"\nWeights, pictures and the page that shows them are in {out}: open {page}")
     return code
 
@@ -198,5 +200,7 @@ def _draw_curve(fit: Fit, bits: Mapping[str, float], out: Path) -> list[Path]:
     for name, theme in files.items():
         figure = plots.training_curve(fit.history, lines, theme=theme).get_figure(root=True)
         assert figure is not None
-        figure.savefig(out / name, dpi=144, facecolor="white" if name.endswith(".png") else "none")
+        format = name.rpartition(".")[2]
+        with whole_file(out / name) as file:
+            figure.savefig(file, format=format, dpi=144, facecolor="white" if format == "png" else "none")
     return [out / name for name in files]

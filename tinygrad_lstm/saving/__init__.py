@@ -7,24 +7,26 @@ then the names alone make the nested dict.
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import json
 import os
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
-from tinygrad_lstm.errors import MissingExtraError, WeightsError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, WeightsError
+from tinygrad_lstm.files import file_path, whole_file
 from tinygrad_lstm.saving import npz, safetensors
 from tinygrad_lstm.saving.structure import Arrays, nested, put_together, take_apart
 
 Write: TypeAlias = Callable[[BinaryIO, Arrays, str], None]
-Read: TypeAlias = Callable[[Path], tuple[Arrays, str | None]]
+Read: TypeAlias = Callable[[BinaryIO, int], tuple[Arrays, str | None]]
 FORMATS: dict[str, tuple[Write, Read]] = {
     ".npz": (npz.write, npz.read),
     ".safetensors": (safetensors.write, safetensors.read),
 }
+SMALL_LIMIT, TIMES = 1 << 28, 16  # bytes, or times the size of the file: what load takes if nothing else is said
+DISK = (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # full or broken: no fault of the path
 
 
 class HasState(Protocol):
@@ -34,14 +36,16 @@ class HasState(Protocol):
         """What it holds."""
 
 
-def save(obj: HasState | Mapping[Any, Any], path: str | Path) -> None:
+def save(obj: HasState | Mapping[Any, Any], path: str | os.PathLike[str]) -> None:
     """Write a module, an optimiser, or a nested dict of them and of arrays, to an ``.npz`` or ``.safetensors`` file.
 
     ``load`` gives dicts (keys are words or integers), lists, tuples, arrays, strings, Python's numbers, True, False and
     None back as they were; a module, an optimiser or a scheduler as its ``state_dict``; a Tensor as its array. The file
-    is written beside its place and then moved there: a crash leaves the old one whole.
+    is there when it is whole: a crash or a full disk leaves the old one. What the new file keeps of the old one, and
+    what becomes of links, is in ``files.whole_file``.
 
-    Raises WeightsError for another suffix, a folder that is missing, or what a file cannot hold.
+    Raises WeightsError for another suffix, a path that cannot be written, or what a file cannot hold; OSError where the
+    disk is full or broken.
 
     >>> import tempfile
     >>> import numpy as np
@@ -51,10 +55,8 @@ def save(obj: HasState | Mapping[Any, Any], path: str | Path) -> None:
     {'W': array([[1., 0.], [0., 1.]]), 'sizes': {'hidden': 8, 'layers': (2, None)}}
     >>> folder.cleanup()
     """
-    if not isinstance(path, str | os.PathLike):
-        raise WeightsError(f"save takes what to save and then a path, not a {type(path).__name__}")
-    path = Path(path)
-    write, _ = _format(path)
+    path = _path(path, "save takes what to save and then a path")
+    write, _ = FORMATS[path.suffix]
     if not isinstance(obj, Mapping) and not hasattr(obj, "state_dict"):
         raise WeightsError(f"save takes a module, an optimiser or a dict of arrays, not a {type(obj).__name__}")
     arrays: Arrays = {}
@@ -62,49 +64,66 @@ def save(obj: HasState | Mapping[Any, Any], path: str | Path) -> None:
         text = json.dumps(take_apart(obj, "", arrays))
     except RecursionError:
         raise WeightsError(f"what {path.name} is to hold is nested too deep, or holds itself") from None
-    _replace(path, lambda file: write(file, arrays, text))
+    except WeightsError:
+        raise
+    except ValueError as error:  # Python's own, for a whole number of more digits than it writes
+        raise WeightsError(f"{path.name} cannot hold it: {error}") from None
+    try:
+        with whole_file(path) as file:
+            write(file, arrays, text)
+    except (FileNotFoundError, NotADirectoryError):
+        raise WeightsError(f"there is no folder {Path(os.path.realpath(path)).parent} to save {path.name} in") from None
+    except OSError as error:
+        if error.errno in DISK:
+            raise
+        raise WeightsError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def load(path: str | Path) -> dict[Any, Any]:
+def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> dict[Any, Any]:
     """What ``save`` wrote, or other programs' arrays in such a file; hand a module's to its ``load_state_dict``.
 
-    Raises FileNotFoundError, or WeightsError, which says what is wrong, for a file that is broken or of another kind.
+    A file that ``save`` wrote and that is damaged is an error, whatever byte it is: it has checksums. So has any other
+    ``.npz``. A ``.safetensors`` file of other programs has none: wrong bytes in its arrays are wrong numbers.
+
+    The arrays may take ``max_bytes`` of memory, by default 256 MiB or 16 times the size of the file, whichever is more
+    (a file that ``save`` wrote takes about its own size, a compressed one may take a thousand times as much). This is
+    checked before the memory is taken.
+
+    Raises FileNotFoundError, or WeightsError, which says what is wrong, for a file that is damaged, too large when
+    unpacked, or of another kind.
     """
-    path = Path(path)
-    _, read = _format(path)
+    path = _path(path, "load takes a path")
+    _, read = FORMATS[path.suffix]
+    if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
+        raise ArgumentError(f"max_bytes is a number of bytes, 0 or more, not {max_bytes!r}")
     try:
-        arrays, text = read(path)
+        with open(path, "rb") as file:
+            limit = max(SMALL_LIMIT, TIMES * os.fstat(file.fileno()).st_size) if max_bytes is None else max_bytes
+            arrays, text = read(file, limit)
         return nested(arrays) if text is None else put_together(json.loads(text), arrays)
-    except (FileNotFoundError, MissingExtraError):
+    except (FileNotFoundError, MemoryError):
         raise
-    except PermissionError as error:
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from None
-    except Exception as error:  # on a broken file the readers of zip, npy, JSON and safetensors raise nearly anything
+    except Exception as error:  # on a damaged file the readers of zip, npy and JSON raise nearly anything
         why = str(error) or type(error).__name__
         raise WeightsError(f"{path} is not a whole {path.suffix} file of plain arrays ({why})") from error
 
 
-def _format(path: Path) -> tuple[Write, Read]:
-    if path.suffix not in FORMATS:
-        raise WeightsError(f"weights are in files that end in {' or '.join(FORMATS)}, not {path.name!r}")
-    if path.is_dir():
-        raise WeightsError(f"{path.name} is a folder, weights are in a file")
-    return FORMATS[path.suffix]
-
-
-def _replace(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Make a file whole or not at all: written beside its place, sure to be on the disk, and then moved there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+def _path(path: object, expected: str) -> Path:
+    """The path, if its suffix is one of ours and it can be that of a file."""
     try:
-        with open(beside, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise WeightsError(f"there is no folder {path.parent} to save {path.name} in") from None
-    except PermissionError as error:
-        raise WeightsError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+        found = file_path(path)
+    except DtypeError:
+        raise WeightsError(f"{expected}, not a {type(path).__name__}") from None
+    except ArgumentError as error:
+        raise WeightsError(str(error)) from None
+    if found.suffix not in FORMATS:
+        raise WeightsError(f"weights are in files that end in {' or '.join(FORMATS)}, not {found.name!r}")
+    if os.path.isdir(found):
+        raise WeightsError(f"{found.name} is a folder, weights are in a file")
+    if os.path.exists(found) and not os.path.isfile(found):
+        raise WeightsError(f"{found} is no plain file")
+    return found

@@ -15,6 +15,8 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import WeightsError
 
 Arrays: TypeAlias = dict[str, np.ndarray]  # by path
+STRUCTURE = "structure.json"  # the name of the structure in a file; no array has it in .npz: theirs end in .npy
+SMALL = 1 << 20  # a structure of up to 1 MiB is read whatever the limit
 
 
 def take_apart(value: Any, path: str, arrays: Arrays) -> Any:
@@ -51,14 +53,23 @@ def _is_name(word: str) -> bool:
     return word.isprintable() and "/" not in word and word not in ("", ".", "..")
 
 
+def check_size(needed: int, limit: int, what: str) -> None:
+    """Raise WeightsError, before any memory is taken, if this takes more than the limit."""
+    if needed > limit:
+        raise WeightsError(
+            f"{what} would take {needed:,} bytes of memory, more than the limit of {limit:,}; "
+            f"if you trust the file: load(path, max_bytes={needed})"
+        )
+
+
 def put_together(structure: Any, arrays: Arrays) -> dict[Any, Any]:
-    """The dict that was taken apart; WeightsError if it is none, or leaves arrays out."""
+    """The dict that was taken apart; ValueError if it is none, or has not each of the arrays once."""
     left = dict(arrays)
     whole = _put_together(structure, left)
     if not isinstance(whole, dict):
-        raise WeightsError("its structure is no dict")
+        raise ValueError("its structure is no dict")
     if left:
-        raise WeightsError(f"its structure leaves out {', '.join(left)}")
+        raise ValueError(f"its structure leaves out {', '.join(left)}")
     return whole
 
 
@@ -67,11 +78,16 @@ def _put_together(structure: Any, arrays: Arrays) -> Any:
         return structure
     ((kind, parts),) = structure.items()
     if kind == "array":
+        if parts not in arrays:
+            raise ValueError(f"its structure names the array {parts}, which is not there, or was named before")
         return arrays.pop(parts)
     if kind == "complex":
         return complex(*parts)
     if kind == "dict":
-        return {key: _put_together(part, arrays) for key, part in parts}
+        found = {key: _put_together(part, arrays) for key, part in parts}
+        if len(found) < len(parts):
+            raise ValueError("its structure has a key twice")
+        return found
     values = [_put_together(part, arrays) for part in parts]
     return {"list": values, "tuple": tuple(values)}[kind]
 

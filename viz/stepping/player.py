@@ -11,7 +11,8 @@ from pathlib import Path
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import DtypeError
-from viz.picture import write_whole
+from tinygrad_lstm.files import whole_file
+from viz.picture import place_for
 from viz.roles import NoCellViewError
 from viz.stepping.figure import Figure, cell_figure, op_figure
 from viz.stepping.page import page
@@ -30,16 +31,12 @@ class Player:
         """Write the page, whole or not at all; returns the path that was written.
 
         Raises ValueError for a suffix other than .html, FileNotFoundError for a folder that is not there,
-        IsADirectoryError for one that is.
+        IsADirectoryError for one that is, and as ``Picture.save`` does for what is no path or cannot be written.
         """
-        path = Path(path)
-        if path.is_dir():
-            raise IsADirectoryError(f"cannot save to {path}: it is a folder; name a file in it, {path / 'player.html'}")
-        if path.suffix.lower() != ".html":
-            raise ValueError(f"a player is saved as .html, not {path.suffix or 'without a suffix'!r}")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"cannot save {path.name}: there is no folder {path.parent}; make it first")
-        return write_whole(path, self.html.encode())
+        path = place_for(path, [".html"], "a player", "player.html")
+        with whole_file(path) as file:
+            file.write(self.html.encode())
+        return path
 
     def __str__(self) -> str:
         return self.description

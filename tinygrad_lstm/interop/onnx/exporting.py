@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.files import file_path, whole_file
 from tinygrad_lstm.interop.onnx.graph import Graph
 from tinygrad_lstm.interop.onnx.operators import OPERATORS, attributes_of, inputs_of
 from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.recurrent import Recurrent
 
 
-def export(layer: Recurrent, path: str | Path, *, initial_state: bool = False, lengths: bool = False) -> None:
+def export(layer: Recurrent, path: str | PathLike[str], *, initial_state: bool = False, lengths: bool = False) -> None:
     """Write the layer, as it is in evaluation, to an ``.onnx`` file that ``onnx.checker`` finds valid.
 
     inputs   x (T, B, D); with ``initial_state`` also h_0, and c_0 of an LSTM: (layers * directions, B, H); with
@@ -24,7 +25,10 @@ def export(layer: Recurrent, path: str | Path, *, initial_state: bool = False, l
     T and B are free; x and output are (B, T, ...) if the layer is batch_first. Numbers are in the dtype of the weights;
     onnxruntime has kernels for float32 only: ``layer.astype("float32")``.
 
-    Raises WeightsError for what ONNX's operators cannot say: a cell that is not in ``OPERATORS``, dropout at work.
+    The file is there when it is whole, as ``files.whole_file`` has it.
+
+    Raises WeightsError for what ONNX's operators cannot say: a cell that is not in ``OPERATORS``, dropout at work;
+    DtypeError or ArgumentError for what is no path; OSError where the system refuses to write.
 
     >>> import tempfile
     >>> import onnx
@@ -35,7 +39,7 @@ def export(layer: Recurrent, path: str | Path, *, initial_state: bool = False, l
     ['LSTM', 'Squeeze', 'LSTM', 'Squeeze', 'Concat', 'Concat']
     >>> folder.cleanup()
     """
-    layers = _layers(layer)
+    place, layers = file_path(path), _layers(layer)
     states, depth, count = layers[0][0].states, len(layers), len(layer.layers)
     steps, H = ("B", "T") if layer.batch_first else ("T", "B"), layers[0][0].hidden_size
     direction = "bidirectional" if len(layer.directions) > 1 else "reverse" if layer.directions[0] else "forward"
@@ -82,7 +86,9 @@ def export(layer: Recurrent, path: str | Path, *, initial_state: bool = False, l
         if depth > 1:
             graph.node("Concat", parts(f"{state}_n"), f"{state}_n", axis=0)
         graph.gives(f"{state}_n", count, "B", H)
-    Path(path).write_bytes(graph.file(type(layer).__name__))
+    content = graph.file(type(layer).__name__)
+    with whole_file(place) as file:
+        file.write(content)
 
 
 def _merged(graph: Graph, layer: Recurrent, Y: str, to: str) -> str:
