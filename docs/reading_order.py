@@ -17,10 +17,11 @@ CHAPTERS = {
         "tinygrad_lstm/engine/ops/{plan,wide,primitive,arithmetic,linear,reductions,nonlinear,shapes,indexing}.py",
     ],
     "More ops, to look things up in": [
-        "tinygrad_lstm/engine/ops/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
+        "tinygrad_lstm/engine/ops/{composite,dtypes,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
     ],
     "The engine": [
-        "tinygrad_lstm/engine/{scope,node,autodiff,numpy_protocol,methods,operators,arrays,copying,tensor,record}.py",
+        "tinygrad_lstm/engine/{blocks,scope,node,changes,numpy_protocol,autodiff,methods,operators,arrays}.py",
+        "tinygrad_lstm/engine/{copying,tensor,literals,record}.py",
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],
     "What falls out of it": [

@@ -175,7 +175,8 @@ def test_what_cannot_be_checked_is_refused() -> None:
     x = leaf(np.ones(3))
     with pytest.raises(GradError, match="inputs 0 and 1 share memory"):
         gradcheck(lambda a, b: a * b, [x, x.detach()])
-    x.data = np.broadcast_to(1.0, 3)
+    x = tg.broadcast_to(tg.tensor(np.float64(1.0)), 3)
+    x.requires_grad = True
     with pytest.raises(GradError, match="input 0 is read-only"):
         gradcheck(tg.tanh, x)
 
