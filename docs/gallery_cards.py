@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple, TypeAlias
@@ -14,6 +13,7 @@ import numpy as np
 
 import viz
 from tinygrad_lstm.errors import MissingExtraError
+from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
 from viz.render import NoGraphvizError
 
@@ -45,7 +45,7 @@ def plot(caption: str, draw: Callable[..., Any], *args: Any, **options: Any) -> 
             axes = np.atleast_1d(np.asarray(draw(*args, theme=theme, **options), object))
             with whole_file(folder / f"{name}-{theme}.svg") as file:
                 axes.flat[0].get_figure().savefig(file, format="svg", metadata={"Date": None})
-        dark = f'<source srcset="{escape(name)}-dark.svg" media="(prefers-color-scheme: dark)">'
+        dark = f'<source srcset="{markup(name)}-dark.svg" media="(prefers-color-scheme: dark)">'
         light = f"{name}-light.svg"
         return linked(light, f"<picture>{dark}{image(light, caption)}</picture>")
 
@@ -71,12 +71,12 @@ def write_text(path: Path, text: str) -> None:
 
 def linked(to: str, inside: str, look: str = "opens") -> str:
     """Something that leads to a file."""
-    return f'<a class="{look}" href="{escape(to)}">{inside}</a>'
+    return f'<a class="{look}" href="{markup(to)}">{inside}</a>'
 
 
 def image(name: str, caption: str) -> str:
     """A picture on the page."""
-    return f'<img src="{escape(name)}" alt="{escape(caption)}" loading="lazy">'
+    return f'<img src="{markup(name)}" alt="{markup(caption)}" loading="lazy">'
 
 
 def show(sections: Iterable[Section], folder: Path) -> None:
@@ -87,7 +87,7 @@ def show(sections: Iterable[Section], folder: Path) -> None:
         figures = [*filter(None, (figure(folder, title, card, missing) for card in cards))]
         print(f"{title}: {len(figures)}")
         if figures:
-            shown[title] = f"<p>{escape(told)}</p>\n<section>{''.join(figures)}</section>"
+            shown[title] = f"<p>{markup(told)}</p>\n<section>{''.join(figures)}</section>"
     said = [f"{count} not drawn: {reason}" for reason, count in missing.items()]
     write_text(folder / "index.html", page(shown, said))
     print(*said, folder / "index.html", sep="\n")
@@ -100,7 +100,7 @@ def figure(folder: Path, title: str, card: Card, missing: Counter[str]) -> str:
     except (NoGraphvizError, MissingExtraError) as reason:
         missing[str(reason)] += 1
         return ""
-    return f"<figure>{inside}<figcaption>{escape(card.caption)}</figcaption></figure>"
+    return f"<figure>{inside}<figcaption>{markup(card.caption)}</figcaption></figure>"
 
 
 def slug(words: str) -> str:
@@ -112,7 +112,7 @@ def page(shown: Mapping[str, str], missing: Iterable[str]) -> str:
     """The index."""
     template = Template(Path(__file__).with_name("gallery_page.html").read_text(encoding="utf-8"))
     return template.substitute(
-        links="".join(f'<a href="#{slug(title)}">{escape(title)}</a>' for title in shown),
-        sections="\n".join(f'<h2 id="{slug(title)}">{escape(title)}</h2>\n{cards}' for title, cards in shown.items()),
-        missing="".join(f"<p>{escape(line)}</p>" for line in missing),
+        links="".join(f'<a href="#{slug(title)}">{markup(title)}</a>' for title in shown),
+        sections="\n".join(f'<h2 id="{slug(title)}">{markup(title)}</h2>\n{cards}' for title, cards in shown.items()),
+        missing="".join(f"<p>{markup(line)}</p>" for line in missing),
     )

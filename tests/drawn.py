@@ -103,18 +103,19 @@ class Drawn:
                         if f"{prefix}loss_{source}_{t}" not in there
                         else f"{prefix}loss_{source}_{t}"
                     )
-                elif target == ABOVE:
-                    stop = self.above(chains, k, u, there)
-                yield line, chain, (start, stop)
+                if target == ABOVE:
+                    yield from ((line, chain, (start, end)) for end in self.above(chains, k, u, there))
+                else:
+                    yield line, chain, (start, stop)
 
-    def above(self, chains: list[Unrolled], k: int, t: int, there: set[str]) -> str:
-        """The input of the layer above."""
+    def above(self, chains: list[Unrolled], k: int, t: int, there: set[str]) -> list[str]:
+        """The inputs of the layer above, one for each of its directions."""
         layers = {id(one): number for number, one in enumerate(self.trajectory.chains)}
         both = 2 if len(layers) > 1 and self.trajectory.chains[1].reverse else 1
         number = [layers[id(one.chain)] // both for one in chains]
-        other = next(j for j in range(len(chains)) if number[j] > number[k])
-        prefix = self.prefix(other)
-        return next(f"{prefix}{role}_{t}" for role in ("x", "cell", "fold_in") if f"{prefix}{role}_{t}" in there)
+        prefixes = [self.prefix(j) for j in range(len(chains)) if number[j] == number[k] + 1]
+        ends = [[f"{prefix}{role}_{t}" for role in ("x", "cell", "fold_in")] for prefix in prefixes]
+        return [next(end for end in each if end in there) for each in ends]
 
 
 def check_lines(case: Drawn, view: str) -> None:

@@ -142,15 +142,15 @@ def test_a_picture_is_saved_shown_and_the_same_every_time(tmp_path: Any) -> None
 
 ARGUMENT, DTYPE, GRAD = tg.errors.ArgumentError, tg.errors.DtypeError, tg.errors.GradError
 WRONG: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
-    "no runs": (lambda: viz.compare({}), ARGUMENT, "no run was given"),
-    "no names": (lambda: viz.compare([pair()]), DTYPE, "runs by name.* not list"),  # type: ignore[arg-type]
-    "no pair": (lambda: viz.compare({"a": pair()[0]}), DTYPE, "run 'a' is a pair"),  # type: ignore[dict-item]
-    "swapped": (lambda: viz.compare({"a": pair()[::-1]}), DTYPE, "run 'a'.*the loss comes first"),  # type: ignore[dict-item]
+    "no runs": (lambda: viz.compare({}), ARGUMENT, "as runs, not an empty dict"),
+    "no names": (lambda: viz.compare([pair()]), DTYPE, "runs by name.* not a list"),  # type: ignore[arg-type]
+    "no pair": (lambda: viz.compare({"a": pair()[0]}), DTYPE, "not a tensor of .* under 'a'"),  # type: ignore[dict-item]
+    "swapped": (lambda: viz.compare({"a": pair()[::-1]}), DTYPE, "not a tuple with a Traj.* under 'a'"),  # type: ignore[dict-item]
     "another run's": (
         lambda: viz.compare({"a": (pair("GRU")[0], pair("RNN")[1])}), GRAD, "run 'a'.*another run",
     ),
-    "op view": (lambda: viz.compare({"a": pair()}, view="op"), ARGUMENT, "gradient_paths draws"),
-    "theme": (lambda: viz.compare({"a": pair()}, theme="blue"), ValueError, "no theme"),  # type: ignore[arg-type]
+    "op view": (lambda: viz.compare({"a": pair()}, view="op"), ARGUMENT, "not the text 'op'"),
+    "theme": (lambda: viz.compare({"a": pair()}, theme="blue"), ValueError, "takes one of 'light', .* 'blue'"),  # type: ignore[arg-type]
     "cells": (lambda: viz.difference(pair("GRU"), pair("RNN")), ARGUMENT, "'before' is one GRU.*'after' is one R"),
     "lengths": (lambda: viz.difference(pair("GRU", 3), pair("GRU", 4)), ARGUMENT, "three.*four time steps"),
     "batches": (lambda: viz.difference(pair(), pair(batch=False)), ARGUMENT, r"h is \(2, 4\) in .* and \(4,\)"),

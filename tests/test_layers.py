@@ -77,10 +77,12 @@ def test_every_layer_is_joined_to_the_next_at_every_step(case: Drawn) -> None:
     for k in range(len(chains) - both):
         for t in (1, 2, 3):
             up = [edge for edge in picture.out_of(f"{case.prefix(k)}{state}_{t}") if edge.target.endswith(f"x_{t}")]
-            assert len(up) == 1
-            (start, stop) = (picture[up[0].source].middle, picture[up[0].target].middle)
-            assert stop[1] < start[1]  # y runs downwards
-            assert up[0].backward
+            assert {edge.target for edge in up} == {
+                f"{case.prefix(j)}x_{t}" for j in range(len(chains)) if j // both == k // both + 1
+            }
+            for edge in up:
+                assert picture[edge.target].middle[1] < picture[edge.source].middle[1]  # y runs downwards
+                assert edge.backward
 
 
 def test_a_reverse_chain_begins_at_the_right(case: Drawn) -> None:

@@ -225,10 +225,12 @@ def test_what_can_be_drawn() -> None:
         viz.draw([])
     assert str(viz.draw(x)) == "A graph of 1 vertex and 0 edges: 1 parameter."
     assert "2 vertices and 1 edge:" in str(viz.draw(x + 1))
-    with pytest.raises(ValueError, match="no view 'stripe'; there are auto, op, cell, strip, rolled"):
+    with pytest.raises(
+        ValueError, match="takes one of 'auto', 'op', 'cell', 'strip', 'rolled' as view, not the text 'stripe'"
+    ):
         viz.draw(x, view="stripe")  # type: ignore[arg-type]
     for view in ("cell", "strip", "rolled"):
         with pytest.raises(ValueError, match=rf'the {view} view draws a trajectory.*view="op" draws any tensor'):
             viz.draw(x, view=view)
-    with pytest.raises(ValueError, match="no theme 'pink'; there are light, dark"):
+    with pytest.raises(ValueError, match=r"takes one of 'light', 'dark', .* 'pink'"):
         viz.draw(x, theme="pink")  # type: ignore[arg-type]

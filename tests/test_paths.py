@@ -154,9 +154,9 @@ def test_the_bias_falls_to_nothing_and_the_smallest_k_is_found() -> None:
     assert "bias" in str(matrix)
     with pytest.raises(ArgumentError, match="entries=True"):
         _ = matrix.entries
-    with pytest.raises(ArgumentError, match="at least 1 step"):
+    with pytest.raises(ArgumentError, match="at least 1,"):
         matrix.truncated(0)
-    with pytest.raises(ArgumentError, match="at least one loss"):
+    with pytest.raises(ArgumentError, match="losses, not an empty list"):
         paths.lag_matrix([], layer.layers[0].U)
 
 

@@ -44,7 +44,7 @@ def test_belt_shares_draws_every_run() -> None:
     low, high = plots.belt_shares({"one": against}).get_ylim()
     assert low < -0.4
     assert high > 1.3
-    with pytest.raises(ArgumentError, match="run 5 has no shares"):
+    with pytest.raises(ArgumentError, match="not an empty list under 'run 5'"):
         plots.belt_shares({"run 5": []})
 
 
@@ -135,3 +135,19 @@ print("matplotlib" in sys.modules, "matplotlib.pyplot" in sys.modules)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["False", "True", "False"]
+
+
+@pytest.mark.parametrize(
+    "name", ["$x_{$", "$\\frac$", "a\nb", "nul\x00 \ud800 \u202e", "<b>&amp;", "\\N", ""], ids=ascii
+)
+def test_names_are_text_in_every_plot(name: str) -> None:
+    layer, trajectory, loss = run()
+    U = layer.layers[0].U
+    tg.label(**{name: U})
+    axes = [
+        plots.gradient_by_lag({name: (loss, trajectory)}), plots.half_lives({name: [1.0, 2.0]}),
+        plots.ledger(tg.paths.ledger(loss, U)), plots.training_curve(UPDATES, {name: 3.0}),
+        plots.eigenvalues(np.eye(4), [name]),
+    ]  # fmt: skip
+    for ax in axes:
+        ElementTree.fromstring(saved(ax))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.errors import ArgumentError, DtypeError
 from tinygrad_lstm.nn import GRU, LSTM
 from viz import plots
 
@@ -135,5 +135,5 @@ def test_what_gates_refuses(options: dict[str, Any], message: str) -> None:
 
 def test_gates_of_what_is_no_run() -> None:
     wrong: Any = LSTM(D, H)(np.ones((T, B, D)))
-    with pytest.raises(ArgumentError, match=r"what layer.unroll\(x\) gives, not a tuple"):
+    with pytest.raises(DtypeError, match=r"what layer.unroll\(x\) gives, as trajectory, not a tuple"):
         plots.gates(wrong)

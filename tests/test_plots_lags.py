@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tinygrad_lstm.errors import ArgumentError, GradError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
 from tinygrad_lstm.nn import GRU, RNN
 from viz import plots
 
@@ -101,10 +101,10 @@ def test_what_gradient_by_lag_refuses() -> None:
     _, trajectory, loss = run("GRU")
     with pytest.raises(ArgumentError, match="no 'c' in the steps of a GRUCell; there are x, r, z, n, h"):
         plots.gradient_by_lag({"GRU": (loss, trajectory)}, state="c")
-    with pytest.raises(ArgumentError, match="no runs"):
+    with pytest.raises(ArgumentError, match="not an empty dict"):
         plots.gradient_by_lag({})
     wrong: Any = (3.0, trajectory)
-    with pytest.raises(ArgumentError, match="the loss of GRU is a Tensor, not a float"):
+    with pytest.raises(DtypeError, match=r"not a tuple with the number 3\.0 in it under 'GRU'"):
         plots.gradient_by_lag({"GRU": wrong})
     with tg.no_grad():
         unwatched = GRU(D, H).unroll(np.ones((T, B, D)))

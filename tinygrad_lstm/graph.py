@@ -6,6 +6,7 @@ values were made, never ``id()``, so the same program gives the same record in a
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,11 +14,14 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.arguments import TENSORS, takes
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.scope import SourceLine, source_line
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import DtypeError
+from tinygrad_lstm.errors import ArgumentError
 
+_PICKLED = ": a graph that was pickled or copied is the record alone"
+_PLAIN = (bool, int, float, complex, str, bytes, np.generic, np.dtype, type, slice, types.EllipsisType, types.NoneType)
 Kind: TypeAlias = Literal["input", "parameter", "constant", "op", "state"]
 
 
@@ -55,14 +59,20 @@ class GraphEdge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Vertices in topological order and the edges between them, in the order in which they are read."""
+    """Vertices in topological order and the edges between them, in the order in which they are read.
+
+    A pickled or copied graph is the record alone: it no longer knows which tensor is behind a vertex.
+    """
 
     vertices: tuple[Vertex, ...]
     edges: tuple[GraphEdge, ...]
     _ids: dict[Node, int] = field(repr=False, compare=False)
 
     def id_of(self, value: Tensor | Node) -> int:
-        """The id of the vertex behind a tensor or a node of this graph; KeyError if it is not in it."""
+        """The id of the vertex behind a tensor or a node of this graph; ArgumentError if it is not in it."""
+        if value not in self:
+            what = value.source.node if isinstance(value, Tensor) else value
+            raise ArgumentError(f"this {self} has no vertex for {what}" + _PICKLED * (not self._ids))
         return self._ids[value.source.node if isinstance(value, Tensor) else value]
 
     def ids_in(self, other: Graph) -> dict[int, int]:
@@ -71,12 +81,16 @@ class Graph:
 
     def __contains__(self, value: Tensor | Node) -> bool:
         node = value.source.node if isinstance(value, Tensor) else value
-        return node in self._ids
+        return isinstance(node, Node) and node in self._ids
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Graph, (self.vertices, self.edges, {})
 
     def __str__(self) -> str:
         return f"graph of {len(self.vertices)} vertices and {len(self.edges)} edges"
 
 
+@takes(tensors=TENSORS)
 def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
     """Everything the tensors were computed from, constants included. Raises DtypeError for what is no tensor.
 
@@ -87,10 +101,7 @@ def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
     >>> [(edge.source, edge.target, edge.name) for edge in graph.edges]
     [(0, 1, 'a'), (0, 1, 'b'), (1, 2, 'a')]
     """
-    tensors = list(tensors) if isinstance(tensors, Iterable) and not isinstance(tensors, Tensor) else [tensors]
-    for given in tensors:
-        if not isinstance(given, Tensor):
-            raise DtypeError(f"graph_of() shows the graph of a tensor, or of several, not of a {type(given).__name__}")
+    tensors = [tensors] if isinstance(tensors, Tensor) else tensors
     order = topological_order([tensor.source.node for tensor in tensors], all_nodes=True)
     ids = {node: position for position, node in enumerate(order)}
     edges = tuple(
@@ -134,8 +145,19 @@ def _vertex(node: Node, number: int, handed_on: bool) -> Vertex:
 
 
 def _brief(value: object) -> object:
-    """A parameter for the record: of a large array only what it is, so that the record does not keep it alive."""
-    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) and value.size > 8 else value
+    """A parameter for the record: of a large array and of what is no plain value only what it is.
+
+    So the record keeps neither arrays nor other parts of a graph alive.
+    """
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}" if value.size > 8 or value.dtype.hasobject else value
+    if isinstance(value, tuple | list):
+        return type(value)(map(_brief, value)) if type(value) in (tuple, list) else type(value).__name__
+    if isinstance(value, _PLAIN):
+        return value
+    kind = type(value)
+    said = kind.__name__ if kind.__repr__ is object.__repr__ else str(value)[:80]  # never an address
+    return getattr(value, "__qualname__", said)
 
 
 @cache  # NumPy takes as long to name a dtype as we take for all the rest of a vertex

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinygrad_lstm.escaping import element_id
 from viz.band import BAR_HEIGHT, BAR_Y, Band
 from viz.names import brief
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line
@@ -9,6 +10,7 @@ from viz.scene import Curve, Edge, Node, Place, Row, Span, width_of_text
 from viz.svg import head
 
 ASIDE, LOSS = (26, 20), (84, 36)  # sizes of the pills of a loss
+APART = 6  # points between the two ends of a line into both directions of a layer
 LOSS_X = 60  # the middle of the loss, from the panel's edge
 
 
@@ -73,6 +75,7 @@ def draw_line(band: Band, line: Line) -> None:
 def draw(band: Band, line: Line, start: str, stop: str, corners: tuple[tuple[float, float], ...]) -> None:
     """Draw a line between two nodes."""
     stroke = band.paint.stroke(line)
+    data = stroke.data | ({"class": " ".join(line.classes)} if line.classes else {})
     way = band.scene.between(start, stop, *corners)
     if band.is_fan(line):
         way = band.fanned(line, start, stop)
@@ -82,7 +85,7 @@ def draw(band: Band, line: Line, start: str, stop: str, corners: tuple[tuple[flo
         band.scene.add(mark)
     band.scene.add(
         Edge(f"{start}-{stop}", start, stop, way, stroke.colour, stroke.width, stroke.dashed, stroke.head, stroke.open,
-             stroke.halo, "", stroke.told, {**stroke.data, "source": start, "target": stop})
+             stroke.halo, "", stroke.told, {**data, "source": element_id(start), "target": element_id(stop)})
     )  # fmt: skip
 
 
@@ -121,28 +124,33 @@ def _pill(band: Band, name: str, middle: Place, words: str, size: tuple[float, f
     band.scene.add(Node(name, middle, size, (tuple(row),), "round", theme.loss, theme.loss))
 
 
-def draw_link(band: Band, above: Band, line: Line) -> None:
-    """A state's way into the layer above: up between the panels, and to that step's input."""
-    (name, t), step = line.source, line.target[1]
-    x, y = band.place(name, t) if name != "fold_out" else (0.0, 0.0)
+def draw_link(band: Band, above: Band, line: Line, end: int = 0) -> None:
+    """A state's way into the layer above: up between the panels, and to that step's input.
+
+    Where two directions read the state, the line has two ends, 0 and 1, each with a way of its own beside the other's.
+    """
+    (name, t), step, aside = line.source, line.target[1], APART * end
     gutter = above.base + above.template.bottom - (8 if not band.mirrored else 15)
-    lane = y + (40 if name != band.template.belt_state else -34)
     if name == "fold_out":
         box = band.fold_box(t)
-        start, stop, into = f"{band.prefix}fold_out_{t}", f"{above.prefix}fold_in_{t}", (box[0] + box[2]) / 2 + 40
-        gap, out = (box[2] + 8, band.top + 10) if not band.mirrored else (box[0] - 7, band.top + 17)
+        start, stop = f"{band.prefix}fold_out_{t}", f"{above.prefix}fold_in_{t}"
+        foot, into = (box[0] + box[2]) / 2 + 40 + 2 * aside, (box[0] + box[2]) / 2 + 40
+        gap, out = (box[2] + 8 + aside, band.top + 10) if not band.mirrored else (box[0] - 7 - aside, band.top + 17)
         band.point(start, (into, band.top))
         above.point(stop, (into, above.base + above.template.bottom))
-        draw(band, line, start, stop, ((into, out), (gap, out), (gap, gutter), (into, gutter)))
+        out += 2 * aside
+        draw(band, line, start, stop, ((foot, out), (gap, out), (gap, gutter), (into, gutter)))
         return
+    x, y = band.place(name, t)
     left = band.columns.lefts[t]
     corners: tuple[Place, ...]
-    gap = left + band.template.pitch - 8 if not band.mirrored else left + 1  # two directions go up side by side
+    gap = left + band.template.pitch - 8 - aside if not band.mirrored else left + 1 + aside  # side by side
     if "x" in above.template.boxes:
         into, _ = above.place("x", step)
-        start_x = x if name in band.template.made_in else x + (24 if not band.mirrored else -24)
-        reader, corners = "x", ((start_x, lane), (gap, lane), (gap, gutter), (into, gutter))
+        lane = y + (40 + aside if name != band.template.belt_state else -34 - aside)
+        foot = x + (0 if name in band.template.made_in else 24) * (-1 if band.mirrored else 1) + 2 * aside
+        reader, corners = "x", ((foot, lane), (gap, lane), (gap, gutter), (into, gutter))
     else:  # of a strip
         _, level = above.place("cell", step)
-        reader, corners = "cell", ((gap, y - 12), (gap, level))
+        reader, corners = "cell", ((gap, y - 12 + 2 * aside), (gap, level))
     draw(band, line, f"{band.prefix}{name}_{t}", f"{above.prefix}{reader}_{step}", corners)

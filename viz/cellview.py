@@ -61,10 +61,11 @@ def draw_layers(
     for band in bands:
         draw_band(band)
     for band in bands:
-        above = next((other for other in bands if other.layer > band.layer), None)
-        for line in band.unrolled.lines if above else ():
-            if line.target[0] == ABOVE and above:
-                draw_link(band, above, line)
+        following = min((other.layer for other in bands if other.layer > band.layer), default=None)
+        for end, above in enumerate(other for other in bands if other.layer == following):
+            for line in band.unrolled.lines:  # of two directions both read what this layer puts out
+                if line.target[0] == ABOVE:
+                    draw_link(band, above, line, end)
     return bands
 
 

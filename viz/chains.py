@@ -8,14 +8,14 @@ from typing import Literal, TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.errors import ArgumentError, DtypeError
+from tinygrad_lstm.errors import ArgumentError
 from viz.cellview import Layer, cell_view
 from viz.describe import in_words_of, values_in_words
 from viz.finder import unrolled
 from viz.fold import LONGEST, Fold, Run, folded, rolled, runs, strip, told
 from viz.paint import Paint
 from viz.picture import Picture
-from viz.roles import NoCellViewError, Unrolled
+from viz.roles import ABOVE, OUTSIDE, WEIGHTS, NoCellViewError, Unrolled
 from viz.style import Theme, in_words
 from viz.sweep import Flow
 
@@ -28,7 +28,6 @@ def find(trajectory: nn.Trajectory, chain: int | None = None, *also: tg.Tensor) 
     Raises ValueError where there is no such chain; NoCellViewError, which is one too, where the steps do not compute
     the same, or there are none; NothingRecordedError where a step was made under no_grad.
     """
-    check(trajectory, *also)
     chains = trajectory.chains
     if chain is not None:
         try:
@@ -36,8 +35,10 @@ def find(trajectory: nn.Trajectory, chain: int | None = None, *also: tg.Tensor) 
         except IndexError:
             raise ArgumentError(f"no chain {chain}: this trajectory has {len(chains)}") from None
     for one in chains:
-        if not one.steps or any(not step.h.size for step in one.steps):
+        if not one.steps or not one.output.size:
             raise NoCellViewError("no numbers in this trajectory: its batch, or its number of steps, is 0")
+        if taken := {WEIGHTS, OUTSIDE, ABOVE, "x"}.intersection(one.cell.states):
+            raise NoCellViewError(f"a state called {taken.pop()!r} would be taken for another part of the cell view")
     steps = [step for one in chains for step in (one.initial, *one.steps)]
     named = [tensor for step in steps for tensor in step.named.values()]
     graph = tg.graph_of([*also, *named, *(p for one in chains for p in one.cell.parameters())])
@@ -142,13 +143,3 @@ def title_of(top: Unrolled, trajectory: nn.Trajectory, chain: int | None) -> str
     both = chain is None and len(numbers) > layers
     kind = f"bidirectional {top.name}" if both else top.name
     return f"one {kind}, {steps}" if layers == 1 else f"{kind} of {in_words(layers)} layers, {steps}"
-
-
-def check(trajectory: object, *losses: object) -> None:
-    """Raise DtypeError where the arguments are something else, or in the other order."""
-    for loss in losses:
-        if not isinstance(loss, tg.Tensor):
-            order = " (the loss comes first, the trajectory second)" if isinstance(loss, nn.Trajectory) else ""
-            raise DtypeError(f"expected a loss, which is a tensor, not {type(loss).__name__}{order}")
-    if not isinstance(trajectory, nn.Trajectory):
-        raise DtypeError(f"expected a trajectory, which is what layer.unroll(x) gives, not {type(trajectory).__name__}")

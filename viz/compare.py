@@ -14,7 +14,8 @@ from functools import partial
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.errors import ArgumentError, DtypeError, TinygradError
+from tinygrad_lstm.arguments import RUNS, one_of, takes
+from tinygrad_lstm.errors import TinygradError
 from viz.band import BAR_HEIGHT, BAR_Y, Band
 from viz.cellview import Layer, draw_layers, reading
 from viz.chains import Arrangement, View, arranged, find, layer_numbers, layers_of, story
@@ -26,11 +27,12 @@ from viz.paint import WIDE, Gradients, scale
 from viz.picture import Picture
 from viz.roles import Unrolled
 from viz.scene import Node, Row, Scene, Span, width_of_text
-from viz.style import Theme, ThemeName, in_words, letter, number, percent, printable, subscript, theme_named
+from viz.style import THEME, Theme, ThemeName, in_words, letter, number, percent, subscript, theme_named
 from viz.sweep import Flow, flows_of
 from viz.templates import Template
 
 MOST = 5  # steps side by side; of more than these several runs with all their gates could not be read
+VIEW = one_of("auto", "cell", "strip", "rolled")  # gradient_paths draws one run's operations
 CAPTION, APART = 30, 34  # points: the line with a run's name, and from one run to the next
 
 
@@ -68,6 +70,7 @@ class Trial:
         return {t: self.top.states[name, t] for t in steps if (name, t) in self.top.states}
 
 
+@takes(runs=RUNS, view=VIEW, theme=THEME)
 def compare(
     runs: Mapping[str, tuple[tg.Tensor, nn.Trajectory]],
     *,
@@ -92,11 +95,6 @@ def compare(
     >>> print(compare(runs))
     Two runs on one scale: RNN and LSTM. Of the gradient's norm at t = 8 there is left at t = 1: RNN ... of ∂L/∂h; ...
     """
-    check_view(view)
-    if not isinstance(runs, Mapping):
-        raise DtypeError(f"expected runs by name, {{name: (loss, trajectory)}}, not {type(runs).__name__}")
-    if not runs:
-        raise ArgumentError("there is nothing to compare: no run was given")
     colours, named = theme_named(theme), runs_of(runs.items())
     hows = arrangements(named, view, fold)
     scene, base, drawn = Scene(colours), 0.0, dict[str, list[Band]]()
@@ -122,21 +120,11 @@ def compare(
     return Picture(scene, title, " ".join([_described(named), *notes]))
 
 
-def check_view(view: str) -> None:
-    """ArgumentError for what is no view of several runs."""
-    if view not in ("auto", "cell", "strip", "rolled"):
-        also = "; gradient_paths draws one run's operations" if view == "op" else ""
-        raise ArgumentError(f'view is "auto", "cell", "strip" or "rolled", not {view!r}{also}')
-
-
-def runs_of(runs: Iterable[tuple[object, object]]) -> list[Trial]:
+def runs_of(runs: Iterable[tuple[object, tuple[tg.Tensor, nn.Trajectory]]]) -> list[Trial]:
     """The runs with their gradients, each under an id of its own; errors name the run that they are about."""
     found: list[Trial] = []
-    for k, (given, pair) in enumerate(runs, start=1):
-        name = printable(brief(str(given))).strip() or f"run {k}"
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise DtypeError(f"run {name!r} is a pair of a loss and its trajectory, not {type(pair).__name__}")
-        loss, trajectory = pair
+    for k, (given, (loss, trajectory)) in enumerate(runs, start=1):
+        name = brief(str(given)).strip() or f"run {k}"
         try:
             flows = flows_of(loss, find(trajectory, None, loss))
         except TinygradError as error:

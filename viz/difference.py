@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
+from tinygrad_lstm.arguments import NAMES, RUN, takes
 from tinygrad_lstm.errors import ArgumentError
 from viz.cellview import cell_view
 from viz.chains import View, arranged, layers_of, title_of
-from viz.compare import Trial, check_view, runs_of, stretched
+from viz.compare import VIEW, Trial, runs_of, stretched
 from viz.fold import LONGEST, Fold
 from viz.header import Entry
 from viz.hover import in_words, told_line
@@ -22,7 +23,7 @@ from viz.names import brief
 from viz.paint import Coarser, Paint, Stroke
 from viz.picture import Picture
 from viz.roles import WEIGHTS, Line, Part, Unrolled
-from viz.style import FINEST, THICKEST, Theme, ThemeName, counted, letter, number, theme_named
+from viz.style import FINEST, THEME, THICKEST, Theme, ThemeName, counted, letter, number, theme_named
 from viz.sweep import Flow
 
 SAME, MUCH = 1.1, 3.0  # up to this ratio about as much as before; from this one on the full hue
@@ -31,6 +32,7 @@ NOTHING = (None, None)
 PILL, ROOM = 96, 1.22  # a state's pill has two numbers: points, and how much wider a step is for it
 
 
+@takes(one=RUN, other=RUN, names=NAMES, view=VIEW, theme=THEME)
 def difference(
     one: tuple[tg.Tensor, nn.Trajectory],
     other: tuple[tg.Tensor, nn.Trajectory],
@@ -59,7 +61,6 @@ def difference(
     >>> print(difference(run(before), run(after)))
     The gradient, “before” and “after”, in one LSTM, two time steps: L = ... The norm of ∂L/∂C: ... → ... at t = 2, ...
     """
-    check_view(view)
     colours, called = theme_named(theme), _names(names)
     runs = runs_of(zip(called, (one, other), strict=True))
     _check_same(*runs)
@@ -82,7 +83,7 @@ def difference(
 
 
 def _names(names: Sequence[str]) -> tuple[str, str]:
-    if isinstance(names, str) or len(names) != 2:
+    if len(names) != 2:
         raise ArgumentError(f"names are two, one for each run, not {names!r}")
     first, second = (brief(str(name), 24) for name in names)
     return first, second
@@ -94,9 +95,9 @@ def _check_same(one: Trial, other: Trial) -> None:
     said = f"{one.name!r} is {whats[0]}, {other.name!r} is {whats[1]}"
     if whats[0] == whats[1]:
         for a, b in zip(one.found, other.found, strict=True):
-            shapes = [run.steps[0].h.shape for run in (a.chain, b.chain)]
+            shapes = [run.output.shape[1:] for run in (a.chain, b.chain)]
             if shapes[0] != shapes[1]:
-                said = f"h is {shapes[0]} in {one.name!r} and {shapes[1]} in {other.name!r}"
+                said = f"{a.chain.cell.states[0]} is {shapes[0]} in {one.name!r} and {shapes[1]} in {other.name!r}"
                 break
             differing = [t for t in a.order if _computed(a, t) != _computed(b, t)]
             if differing or a.template != b.template:

@@ -6,15 +6,15 @@ layout finds them, helped by ``newrank``. Quoting is the graphviz package's.
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable
 from itertools import pairwise
 
 import graphviz
 
+from tinygrad_lstm.escaping import element_id, markup, printable
 from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene, width_of_text
-from viz.style import FONT, POINTS_PER_INCH, THICKEST, number_of_points, printable
+from viz.style import FONT, POINTS_PER_INCH, THICKEST, number_of_points
 from viz.svg import LABEL, hatching, shortened
 
 MOST = 2000  # letters of a text; of more than 16 kB Graphviz says that its input is invalid
@@ -47,11 +47,11 @@ def dot_of(scene: Scene) -> str:
         _curve(dot, f"halo_{k}", halo)
     clusters = {"": dot} | {frame.id: _cluster(k, frame, scene) for k, frame in enumerate(scene.frames)}
     for node in scene.nodes.values():
-        clusters[node.frame].node(node.id, **_node(node, scene))
+        clusters[node.frame].node(element_id(node.id), **_node(node, scene))
     for frame in reversed(scene.frames):  # inner ones first: what is put in is put in as it is
         clusters[frame.parent].subgraph(clusters[frame.id])
     for edge in scene.edges:
-        dot.edge(edge.source, edge.target, **_edge(edge, theme.quiet))
+        dot.edge(element_id(edge.source), element_id(edge.target), **_edge(edge, theme.quiet))
     curves = scene.curves + [curve for frame in scene.frames for curve in _hatch(frame)]
     for k, curve in enumerate(curves):
         _curve(dot, f"curve_{k}", curve)
@@ -72,8 +72,9 @@ def text(lines: Iterable[str]) -> str:
 def _cluster(number: int, frame: Frame, scene: Scene) -> graphviz.Digraph:
     cluster = graphviz.Digraph(f"cluster_{number}")
     cluster.attr(
-        style="rounded,filled", fillcolor=frame.fill, color=frame.line, penwidth="1.2", id=frame.id, labelloc="t",
+        style="rounded,filled", fillcolor=frame.fill, color=frame.line, penwidth="1.2", labelloc="t",
         labeljust="l", label=_markup([frame.caption], scene) if frame.caption else "", tooltip=text(frame.told),
+        id=element_id(frame.id),
     )  # fmt: skip
     if frame.box:
         left, _, _, top = frame.box
@@ -87,7 +88,7 @@ def _cluster(number: int, frame: Frame, scene: Scene) -> graphviz.Digraph:
 def _node(node: Node, scene: Scene) -> dict[str, str]:
     is_so = {"rounded": node.shape == "round", "filled": bool(node.fill), "dashed": node.dashed}
     looks = [word for word, there in is_so.items() if there]
-    label = {"label": _label(node, scene), "shape": SHAPES[node.shape], "id": node.id}
+    label = {"label": _label(node, scene), "shape": SHAPES[node.shape], "id": element_id(node.id)}
     look = {"style": ",".join(looks), "penwidth": f"{node.width:g}", "color": node.line or scene.theme.ink}
     look |= {"fillcolor": node.fill or scene.theme.paper, "tooltip": text(node.told)}
     if node.shape == "text":
@@ -122,7 +123,7 @@ def _label(node: Node, scene: Scene) -> str:
 
 def _markup(rows: Iterable[Row], scene: Scene) -> str:
     def run(span_text: str, size: float, colour: str, bold: bool, italic: bool) -> str:
-        words = html.escape(printable(span_text)).replace(" ", "&#160;")
+        words = markup(span_text).replace(" ", "&#160;")
         words = f"<B>{words}</B>" if bold else words
         words = f"<I>{words}</I>" if italic else words
         return f'<FONT POINT-SIZE="{size:g}" COLOR="{colour or scene.theme.ink}">{words}</FONT>'
@@ -134,7 +135,12 @@ def _markup(rows: Iterable[Row], scene: Scene) -> str:
 def _edge(edge: Edge, quiet: str) -> dict[str, str]:
     arrow = "vee" if edge.open else "normal"
     look = {"dir": "back", "arrowtail": arrow} if edge.head == "source" else {"dir": "forward", "arrowhead": arrow}
-    look |= {"id": edge.id, "color": edge.colour, "penwidth": f"{edge.width:.2f}", "edgetooltip": text(edge.told)}
+    look |= {
+        "id": element_id(edge.id),
+        "color": edge.colour,
+        "penwidth": f"{edge.width:.2f}",
+        "edgetooltip": text(edge.told),
+    }
     head = 0.95 / math.sqrt(max(edge.width, 1)) * min(1, THICKEST / edge.width) ** 2  # a head's line is as wide
     look |= {"arrowsize": f"{head:.2f}", "style": "dashed" if edge.dashed else "solid"}
     if route := edge.data.get("route"):

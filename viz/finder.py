@@ -13,6 +13,7 @@ from typing import TypeAlias
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.graph import GraphEdge
+from viz.names import classes
 from viz.outside import named_weights, outside
 from viz.own import own_template
 from viz.roles import WEIGHTS, Line, NoCellViewError, NothingRecordedError, Part, Unrolled, Value
@@ -62,6 +63,7 @@ class _Finder:
         earlier = [(chain.initial, start), *((step, step.t) for step in self.ordered)]
         self.before = {step.t: before for step, before in zip(self.ordered, earlier, strict=False)}
         self._find_masks()
+        self.carried = self._carried()
         self.template = template or self._own()
         if self.held:
             self.template = with_masks(self.template, tuple(dict.fromkeys(name for name, _ in self.held)))
@@ -78,7 +80,7 @@ class _Finder:
         self.lines |= lines
         return Unrolled(
             template=self.template, chain=self.chain, graph=self.graph, parameters=self.parameters,
-            lines=tuple(Line(source, target, tuple(edges)) for (source, target), edges in self.lines.items()),
+            lines=tuple(Line(*ends, tuple(edges), classes(self.graph, edges)) for ends, edges in self.lines.items()),
             parts={part: tuple(vertices) for part, vertices in self.parts.items()},
             elsewhere=elsewhere, cuts=tuple(self.cuts), structure=self.structure,
             masked=frozenset(t for _, t in self.held),
@@ -99,9 +101,23 @@ class _Finder:
                 if len(reads) == 2 and old and scope and scope[-1] == f"t={step.t}":  # not made inside the cell
                     (self.held[name, step.t],) = (edge.source for edge in reads if edge not in old)
 
+    def _carried(self) -> tuple[str, ...]:
+        """The states that an operation of the cell carries on: those read under the tag "carry", masks apart."""
+        states = self.chain.cell.states
+        masks = {self.graph.id_of(self.chain.steps[t - 1].named[name]) for name, t in self.held}
+        which: dict[Value, list[str]] = {}
+        for before, _ in self.before.values():
+            for name in states:
+                which.setdefault(self._value(before.named[name]), []).append(name)
+        reads = [edge for edge in self.graph.edges if edge.tag == "carry" and edge.target not in masks]
+        named = [names for edge in reads if (names := which.get((edge.source, edge.index)))]
+        sure = {names[0] for names in named if len({*names}) == 1}
+        found = sure or {name for names in named for name in names}  # of states that started as one tensor
+        return tuple(name for name in states if name in found)
+
     def _own(self) -> Template:
         """A template of this cell's own operations, as the step that records most of them has them."""
-        states, carried = self.chain.cell.states, self.chain.cell.carried
+        states, carried = self.chain.cell.states, self.carried
 
         def operations(step: nn.Step) -> tuple[list[int], dict[str, int], Begins]:
             t, names, begins = self._beginning(step, states)
@@ -133,7 +149,6 @@ class _Finder:
         start: dict[Value, list[str]] = {}
         for name in self.chain.cell.states:
             start.setdefault(self._value(before.named[name]), []).append(name)
-        belts = self.chain.cell.carried
         x = self._value(step.named["x"]) if "x" in step.named else None
 
         def begins(edge: GraphEdge) -> Part | None:
@@ -143,7 +158,7 @@ class _Finder:
             if value not in start:
                 return None
             which = start[value]  # the tag tells two states apart that started as one tensor
-            carried = [name for name in which if name in belts] if edge.tag == "carry" else []
+            carried = [name for name in which if name in self.carried] if edge.tag == "carry" else []
             return (carried or which)[0], earlier
 
         return t, names, begins

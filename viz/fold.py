@@ -84,8 +84,11 @@ def coarser(unrolled: Unrolled, of: Callable[[Line], tuple[Part, Part] | None], 
         ends = of(line)
         if ends is not None and ends[0] != ends[1]:
             merged.setdefault(ends, []).append(line)
-    lines = tuple(Line(*ends, tuple(e for line in lines for e in line.edges)) for ends, lines in merged.items())
-    return replace(unrolled, lines=lines, template=template)
+    found = []
+    for ends, lines in merged.items():
+        classes = dict.fromkeys(name for line in lines for name in line.classes)
+        found.append(Line(*ends, tuple(edge for line in lines for edge in line.edges), tuple(classes)))
+    return replace(unrolled, lines=tuple(found), template=template)
 
 
 def folded(unrolled: Unrolled, hidden: Sequence[Run]) -> Unrolled:
@@ -116,7 +119,7 @@ def strip(unrolled: Unrolled) -> Unrolled:
     """
     template = unrolled.template
     makers = {maker: state for state, maker in template.made_in.items()}
-    output = "h" if "h" in template.made_in else template.belt_state
+    output = unrolled.chain.cell.states[0]
     within: dict[str, list[str]] = {}
     for line in unrolled.lines:
         if line.source[1] == line.target[1] and line.target[0] not in within.get(line.source[0], ()):

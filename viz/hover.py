@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from viz.names import brief
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Part, Unrolled
 from viz.style import letter, number, subscript
 
@@ -20,7 +21,7 @@ def index(unrolled: Unrolled, t: int) -> str:
 
 def sign(unrolled: Unrolled, name: str, t: int) -> str:
     """A value as the equations write it, e.g. C₂."""
-    return f"{letter(name, unrolled.template.is_lstm)}{index(unrolled, t)}"
+    return f"{brief(letter(name, unrolled.template.is_lstm), 24)}{index(unrolled, t)}"
 
 
 def told_part(unrolled: Unrolled, role: str, t: int) -> tuple[str, ...]:

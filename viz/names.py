@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import tinygrad_lstm as tg
+from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.graph import GraphEdge, Vertex
+from tinygrad_lstm.paths import edge_class
 from viz.style import letter, subscript
 
 MOST = 40  # letters of a name that are shown; hovering tells all of it
@@ -22,7 +24,7 @@ class Names:
     """The names of one graph's vertices, and the few things about a vertex that only its neighbours tell."""
 
     def __init__(self, graph: tg.Graph) -> None:
-        self.vertices = graph.vertices
+        self.graph, self.vertices = graph, graph.vertices
         self._readers = Counter(edge.source for edge in graph.edges)
         self._lstms = {vertex.scope for vertex in graph.vertices if vertex.label == "c" and vertex.step is not None}
         made = {vertex.label for vertex in graph.vertices if vertex.step is not None and not is_leaf(vertex)}
@@ -109,15 +111,20 @@ def _modules(graph: tg.Graph) -> dict[int, str]:
     return found
 
 
+def classes(graph: tg.Graph, edges: Iterable[GraphEdge]) -> tuple[str, ...]:
+    """What ``tg.paths`` calls these edges: carry, crossing, peephole, ..., each once."""
+    return tuple(dict.fromkeys([edge_class(edge, graph) for edge in edges]))
+
+
 def is_leaf(vertex: Vertex) -> bool:
     """Whether no operation made it."""
     return vertex.kind in ("input", "parameter", "constant")
 
 
 def brief(name: str, most: int = MOST) -> str:
-    """A name as it is shown, cut where it is too long to be one.
+    """A name as it is shown: in one line, and cut where it is too long to be one.
 
     >>> brief("x" * 10_000, 5)
     'xxxx…'
     """
-    return name if len(name) <= most else name[: most - 1] + "…"
+    return printable(name if len(name) <= most else name[: most - 1] + "…")

@@ -112,13 +112,13 @@ def weighing(
         if not parts:
             return None
         size = math.hypot(*map(norm, parts))
-        ends = [(graph.vertices[edge.source], graph.vertices[edge.target]) for edge in drawn]
+        classes = {tg.paths.edge_class(edge, graph) for edge in drawn}
         route, colour = "gated", theme.ink
-        if any(edge.tag == "carry" for edge in drawn):
+        if "carry" in classes:
             route, colour = "carried", theme.carried
-        elif all(source.kind == "parameter" for source, _ in ends):
+        elif all(graph.vertices[edge.source].kind == "parameter" for edge in drawn):
             route, colour = "weights", theme.weights
-        elif any(None not in (pair := {one.step, other.step}) and len(pair) > 1 for one, other in ends):
+        elif classes & {"crossing", "peephole"}:
             route, colour = "crossing", theme.gated
         data = {"norm": f"{size:.9g}", "route": route}
         if any((edge.target, edge.position) in strongest for edge in drawn):

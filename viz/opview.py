@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.names import SYMBOLS, Names, brief, is_leaf
+from viz.names import SYMBOLS, Names, brief, classes, is_leaf
 from viz.places import BAR, HEIGHT, Places, Spot, places
 from viz.scene import Box, Edge, Frame, Node, Row, Scene, Span, rows, width_of_text
 from viz.style import Theme, counted
@@ -265,10 +265,11 @@ def _edge(
         layout["minlen"] = "2"  # room for the next step's input, so that the steps stand side by side
     if not any(vertex.requires_grad for vertex, _ in ends):
         colour, dashed = theme.forward, True
-    told = names.told_edges(edges)
+    told, data = names.told_edges(edges), {"class": " ".join(classes(names.graph, edges))}
     weighed = weigh(edges) if weigh else None
     if weighed:
-        width, colour, dashed, data = weighed
-        told, halo = (f"‖∇‖ {float(data['norm']):.3g}", *told), theme.bright if "strongest" in data else ""
+        width, colour, dashed, numbers = weighed
+        told, halo = (f"‖∇‖ {float(numbers['norm']):.3g}", *told), theme.bright if "strongest" in numbers else ""
+        data |= numbers
         return Edge(name, source, target, corners, colour, width, dashed, "source", False, halo, "", told, data, layout)
-    return Edge(name, source, target, corners, colour, width, dashed, open=True, told=told, layout=layout)
+    return Edge(name, source, target, corners, colour, width, dashed, open=True, told=told, data=data, layout=layout)

@@ -28,7 +28,7 @@ def own_template(
     ``vertices`` by role in the order of computation; ``reads`` of each: roles, x, and previous states as ``"c-"``;
     ``made_in`` the role that makes each state; ``carrying`` the roles that carry ``belt_state`` on, if any do.
     """
-    on_belt = list(dict.fromkeys([carrying[0], made_in[belt_state]])) if carrying else []
+    on_belt = _between(carrying[0], made_in[belt_state], reads) if carrying else []
     maker = {role: name for name, role in made_in.items()}
     reads = {role: [maker.get(name, name) for name in names] for role, names in reads.items()}  # from the pills
     inner = [belt_state] if on_belt else []  # the states that stand where they are made, the others at the right
@@ -68,6 +68,18 @@ def own_template(
         ways={ends: tuple((x, y + shift) for x, y in way) for ends, way in ways.found.items()},
         asides={name: (at[name][0], at[name][1] + shift - 42) for name in made_in},
     )  # fmt: skip
+
+
+def _between(first: str, last: str, reads: Reads) -> list[str]:
+    """The roles on the shortest way from one to another; of two that have none, both."""
+    ways, seen = [[last]], {last}
+    for way in ways:  # which grows
+        if way[0] == first:
+            return way
+        before = [name for name in reads.get(way[0], ()) if name in reads and name not in seen]
+        ways += [[name, *way] for name in dict.fromkeys(before)]
+        seen.update(before)
+    return [first, last]
 
 
 def _find_ways(ways: Ways, reads: Reads, made_in: Mapping[str, str], above: Collection[str], belt_state: str) -> None:

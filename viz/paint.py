@@ -77,7 +77,8 @@ class Paint:
         """How a line is drawn."""
         told = told_line(self.unrolled, line, "")
         belt = self.unrolled.template.belt
-        if {line.source[0], line.target[0]} <= {*belt, f"fold_{self.unrolled.template.belt_state}"}:
+        on_belt = {line.source[0], line.target[0]} <= {*belt, f"fold_{self.unrolled.template.belt_state}"}
+        if on_belt or line.only_carries:
             return Stroke(self.theme.carried, 2.6, open=True, told=told)
         if line.crosses or not line.edges or line.target[0] == ABOVE:
             return Stroke(self.theme.gated, 2.0, dashed=True, open=True, told=told)
@@ -140,11 +141,19 @@ class Paint:
         """What the last pill says; nothing where no loss is drawn."""
         return ""
 
+    def carried_ways(self) -> list[str]:
+        """The legend's words for what carries a state on: the belt, and other states that are read to carry them."""
+        template = self.unrolled.template
+        others = any(line.only_carries and line.source[0] != template.belt_state for line in self.unrolled.lines)
+        return [
+            *([template.carried] if template.belt else []),
+            *(["a state carried on, only scaled"] if others else []),
+        ]
+
     def legend(self, deep: bool = False) -> list[Sequence[Entry]]:
         """The rows of the legend; deep is a picture of several layers."""
-        template, theme = self.unrolled.template, self.theme
-        belt = template.carried.split(":")[0]
-        ways = [Entry(belt, theme.carried, 2.6, forward=True)] if template.belt else []
+        theme = self.theme
+        ways = [Entry(word.split(":")[0], theme.carried, 2.6, forward=True) for word in self.carried_ways()]
         return [[*ways, Entry("the hidden state", theme.gated, 2.0, dashed=True, forward=True)]]
 
 
@@ -227,7 +236,7 @@ class Gradients(Paint):
     def ways(self) -> list[Entry]:
         """The routes that the gradient took."""
         template, theme = self.unrolled.template, self.theme
-        ways = [Entry(template.carried, theme.carried, 4)] if template.belt else []
+        ways = [Entry(word, theme.carried, 4) for word in self.carried_ways()]
         gated = template.gated
         if "squash" in template.boxes:  # a cell may squash with another function
             gated = gated.replace("tanh", words_of(self.unrolled, "squash", self.unrolled.order[0]))

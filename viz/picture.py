@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import re
 import warnings
@@ -13,11 +12,12 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import file_path, whole_file
 from viz.dot import dot_of
 from viz.render import TIMEOUT, NoGraphvizError, render
 from viz.scene import Scene
-from viz.style import printable, stylesheet
+from viz.style import stylesheet
 from viz.svg import svg_of
 
 OURS = b'digraph "graph" {'  # how our texts begin
@@ -125,8 +125,8 @@ def self_describing(svg: str, scene: Scene) -> str:
         r'<svg width="([\d.]+)pt" height="[\d.]+pt"(.*?)>',
         lambda found: (
             f'<svg width="100%" style="max-width:{found[1]}pt;height:auto" role="img" class="viz"{found[2]}>\n'
-            f"<title>{html.escape(printable(scene.title))}</title>\n"
-            f"<desc>{html.escape(printable(scene.description))}</desc>{style}"
+            f"<title>{markup(scene.title)}</title>\n"
+            f"<desc>{markup(scene.description)}</desc>{style}"
         ),
         svg,
         count=1,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -40,11 +40,17 @@ class Line:
     source: Part
     target: Part
     edges: tuple[GraphEdge, ...]  # none for the line from an operation to the pill of the state that it makes
+    classes: tuple[str, ...] = field(default=(), compare=False)  # what ``tg.paths`` calls these edges
 
     @property
     def carries(self) -> bool:
         """Whether it takes a state into its own next value."""
         return any(edge.tag == "carry" for edge in self.edges)
+
+    @property
+    def only_carries(self) -> bool:
+        """Whether it is nothing else than that."""
+        return bool(self.edges) and all(edge.tag == "carry" for edge in self.edges)
 
     @property
     def crosses(self) -> bool:
@@ -107,9 +113,7 @@ class Unrolled:
 
     def state(self, name: str, t: int) -> tg.Tensor:
         """The state of that name after step t, or at the start."""
-        tensor = getattr(self.step(t), name)
-        assert isinstance(tensor, tg.Tensor)
-        return tensor
+        return self.step(t).named[name]
 
     def states(self) -> list[Part]:
         """Every state at every step, the start included."""
@@ -119,7 +123,7 @@ class Unrolled:
     def mean_gate(self, t: int) -> float:
         """The mean of the gate that the belt is multiplied by at step t."""
         with np.errstate(all="ignore"):
-            return float(getattr(self.step(t), self.template.gate).data.mean())
+            return float(self.step(t).named[self.template.gate].data.mean())
 
     def every(self, part: Part) -> list[Part]:
         """The parts that this one stands for: itself, or its like at all steps."""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.errors import ArgumentError, DtypeError
+from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, TRAJECTORY, one_of, takes
 from viz.cellview import cell_view
 from viz.chains import View, arranged, find, layers_of, title_of
 from viz.fold import LONGEST, Fold
@@ -24,11 +24,15 @@ from viz.paint import Coarser, Paint, Stroke
 from viz.picture import Picture
 from viz.roles import Line, Unrolled
 from viz.stream import Stream, passing, stream_of
-from viz.style import FINEST, Theme, ThemeName, counted, letter, number, theme_named
+from viz.style import FINEST, THEME, Theme, ThemeName, counted, letter, number, theme_named
 
 WIDEST = 16  # points, of the largest flow
 
 
+@takes(
+    loss=LOSS, trajectory=TRAJECTORY, source=TENSOR.or_none(), direction=ARRAY.or_none(),
+    view=one_of("auto", "cell", "strip"), theme=THEME,
+)  # fmt: skip
 def flow(
     loss: tg.Tensor,
     trajectory: nn.Trajectory,
@@ -52,10 +56,6 @@ def flow(
     >>> print(flow((trajectory.steps[-1].h ** 2).sum(), trajectory))
     The flow from C₁ to L = ... in one LSTM, three time steps: in all ... = ‖∂L/∂C₁‖². From t = 1 to 2: ...
     """
-    if view not in ("auto", "cell", "strip"):
-        raise ArgumentError(f'view is "auto", "cell" or "strip", not {view!r}: a flow passes from step to step')
-    if source is not None and not isinstance(source, tg.Tensor):
-        raise DtypeError(f"the source of a flow is a tensor of the loss's graph, not {type(source).__name__}")
     colours, found = theme_named(theme), find(trajectory, None, loss)
     start = _start(found[0]) if source is None else source
     stream = stream_of(loss, found, start, direction)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Literal, TypeAlias
 
-from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.arguments import one_of, taken
+from tinygrad_lstm.escaping import printable
 
 ThemeName: TypeAlias = Literal["light", "dark", "auto"]
 Colour: TypeAlias = str  # "#RRGGBB"
@@ -72,11 +73,12 @@ THEMES: dict[str, Theme] = {
 THEMES["auto"] = replace(THEMES["light"], adapts=True)
 
 
+THEME = one_of(*THEMES)
+
+
 def theme_named(name: str) -> Theme:
-    """The theme of that name; ValueError names those there are."""
-    if name not in THEMES:
-        raise ArgumentError(f"no theme {name!r}; there are {', '.join(THEMES)}")
-    return THEMES[name]
+    """The theme of that name; ArgumentError names those there are."""
+    return THEMES[taken("theme_named(name)", THEME, "name", name)]
 
 
 @cache
@@ -200,7 +202,7 @@ def subscript(t: int) -> str:
 
 def letter(name: str, lstm: bool = True) -> str:
     """The name of a value as the equations write it: an LSTM's c is C, and its candidate g is C̃."""
-    return {"c": "C", "g": "C̃"}.get(name, name) if lstm else name
+    return printable({"c": "C", "g": "C̃"}.get(name, name) if lstm else name)
 
 
 def ranges(places: Iterable[int]) -> str:
@@ -226,8 +228,3 @@ def in_words(count: int) -> str:
     """
     words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     return words[count] if count < len(words) else str(count)
-
-
-def printable(text: str) -> str:
-    """Text that any output format can hold: line breaks and control characters become spaces."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from html import escape
 
+from tinygrad_lstm.escaping import element_id, markup
 from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene, Span
-from viz.style import FONT, THICKEST, printable, stylesheet
+from viz.style import FONT, THICKEST, stylesheet
 from viz.style import number_of_points as _n
 
 MARGIN = 20  # points around everything
@@ -39,8 +39,8 @@ def svg_of(scene: Scene) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="100%" '
             f'style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto" role="img" class="viz" '
             f'font-family="{FONT}" font-size="12">',
-            f"<title>{escape(printable(scene.title))}</title>",
-            f"<desc>{escape(printable(scene.description))}</desc>",
+            f"<title>{markup(scene.title)}</title>",
+            f"<desc>{markup(scene.description)}</desc>",
             *([f"<style>{stylesheet()}</style>"] if scene.theme.adapts else []),
             *draw.ground(width, height),
             *(line for frame in scene.frames for line in draw.frame(frame)),
@@ -77,7 +77,7 @@ class _Writer:
         left, bottom, right, top = frame.box
         x, y = self.at((left, top))
         wide, high = right - left, top - bottom
-        yield f'<g class="frame" id="{escape(frame.id)}">{_title(frame.told)}'
+        yield f'<g class="frame" id="{element_id(frame.id)}">{_title(frame.told)}'
         place = f'x="{_n(x)}" y="{_n(y)}" width="{_n(wide)}" height="{_n(high)}"'
         yield f'<rect {place} rx="8" fill="{frame.fill}" stroke="{frame.line}" stroke-width="1.2"/>'
         if frame.hatched:
@@ -93,7 +93,7 @@ class _Writer:
         length, half = head_size(edge.width)
         base = shortened(points, length if not edge.open else 1)
         way = base if edge.head == "target" else base[::-1]
-        yield f'<g class="edge" id="{escape(edge.id)}"{_data(edge.data)}>{_title(edge.told)}'
+        yield f'<g class="edge" id="{element_id(edge.id)}"{_data(edge.data)}>{_title(edge.told)}'
         look = f'stroke="{edge.colour}" stroke-width="{edge.width:.2f}"' + (f' stroke-dasharray="{DASH}"' * edge.dashed)
         yield f'<path fill="none" d="{self.path(way)}" {look}/>'
         corners = " ".join([_pair(self.at(corner)) for corner in head(points, length, half)])
@@ -120,7 +120,7 @@ class _Writer:
             return
         assert node.middle is not None
         x, y = self.at(node.middle)
-        yield f'<g class="node" id="{escape(node.id)}"{_data(node.data)}>{_title(node.told)}'
+        yield f'<g class="node" id="{element_id(node.id)}"{_data(node.data)}>{_title(node.told)}'
         if node.shape != "text":
             look = f'fill="{node.fill or "none"}" stroke="{node.line or "none"}" stroke-width="{_n(node.width)}"'
             yield f"{outline(node, x, y)} {look}" + ' stroke-dasharray="4 3"' * node.dashed + "/>"
@@ -135,7 +135,7 @@ class _Writer:
     def text(self, row: Row, baseline: Place, anchor: str) -> str:
         """A row of text from, or around, this place of the document."""
         where = f'x="{_n(baseline[0])}" y="{_n(baseline[1])}"' + ' text-anchor="middle"' * (anchor == "middle")
-        runs = [(self._look(span), escape(printable(span.text)).replace("  ", " \u00a0")) for span in row]
+        runs = [(self._look(span), markup(span.text).replace("  ", " \u00a0")) for span in row]
         if len(runs) == 1:
             return f"<text {where} {runs[0][0]}>{runs[0][1]}</text>"
         return f"<text {where}>" + "".join(f"<tspan {look}>{words}</tspan>" for look, words in runs) + "</text>"
@@ -199,11 +199,11 @@ def hatching(x: float, y: float, width: float, height: float, gap: float = 14) -
 
 
 def _title(told: tuple[str, ...]) -> str:
-    return f"<title>{escape(chr(10).join(map(printable, told)))}</title>" if told else ""
+    return f"<title>{chr(10).join(map(markup, told))}</title>" if told else ""
 
 
 def _data(data: Mapping[str, str]) -> str:
-    return "".join([f' data-{name}="{escape(value)}"' for name, value in data.items()])
+    return "".join([f' data-{name}="{markup(value)}"' for name, value in data.items()])
 
 
 def _pair(place: Place) -> str:

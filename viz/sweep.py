@@ -231,9 +231,9 @@ class Flow:
     def routes(self) -> dict[Line, Route]:
         """Which way each line is part of.
 
-        Carried: the belt itself, and the lines that lead to it without a crossing and bring mostly gradient that has
-        not crossed before. A line into the weights is one of theirs, one from the layer above is of depth; whatever
-        else delivers gradient goes through the gates.
+        Carried: the belt itself, what else carries a state on, and the lines that lead to the belt without a crossing
+        and bring mostly gradient that has not crossed before. A line into the weights is one of theirs, one from the
+        layer above is of depth; whatever else delivers gradient goes through the gates.
         """
         leads = _leading_to_belt(self.unrolled)
         return {line: self._route(line, leads) for line in self.unrolled.lines}
@@ -247,6 +247,8 @@ class Flow:
             return "weights"
         if line.target[0] == ABOVE:
             return "depth"
+        if line.only_carries:
+            return "carried"
         if not belt or line.crosses or line.source not in leads:
             return "gated"
         if {line.source[0], line.target[0]} <= belt:

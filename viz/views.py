@@ -10,8 +10,9 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
+from tinygrad_lstm.arguments import LOSS, NAMES, TENSOR, TRAJECTORY, integer, one_of, takes
 from tinygrad_lstm.errors import ArgumentError, DtypeError
-from viz.chains import View, chains_drawn, check, find, story
+from viz.chains import View, chains_drawn, find, story
 from viz.fold import Fold
 from viz.names import Names
 from viz.opfold import GUIDE, add_header, close_runs, closed_scopes, routes_in_graph, swept_words, weighing
@@ -19,13 +20,14 @@ from viz.opview import op_view
 from viz.paint import Gradients, Paint, Strongest
 from viz.picture import Picture
 from viz.roles import NoCellViewError, NothingRecordedError
-from viz.style import Theme, ThemeName, counted, number, theme_named
+from viz.style import THEME, Theme, ThemeName, counted, number, theme_named
 from viz.sweep import flows_of, sweep
 
-VIEWS = ("auto", "op", "cell", "strip", "rolled")
+VIEW = one_of("auto", "op", "cell", "strip", "rolled")
 TAKES = "tensors and trajectories, or lists, tuples and dicts of them"
 
 
+@takes(view=VIEW, depth=integer(0).or_none(), collapse=NAMES, chain=integer(None).or_none(), theme=THEME)
 def draw(
     what: tg.Tensor | nn.Trajectory | Iterable[Any],
     *,
@@ -49,14 +51,13 @@ def draw(
     >>> print(draw((x * x).sum()))
     A graph of 3 vertices and 3 edges: 1 parameter, 2 operations (1 multiply, 1 sum).
     """
-    _check_view(view)
     _check_closed(view, depth, collapse)
     if chain is not None and not isinstance(what, nn.Trajectory):
         raise ArgumentError("chain names one of a trajectory's layers and directions; a tensor has none")
     colours = theme_named(theme)
     if view not in ("auto", "op") and not isinstance(what, nn.Trajectory):
         raise ArgumentError(f'the {view} view draws a trajectory, layer.unroll(x); view="op" draws any tensor')
-    closed, note = _names(collapse), ""
+    closed, note = tuple(collapse), ""
     if isinstance(what, nn.Trajectory) and view != "op" and not (view == "auto" and (closed or depth is not None)):
         try:
             found = find(what, chain)
@@ -77,6 +78,10 @@ def draw(
     return graph_drawn(graph, colours, depth, closed, fold, note)
 
 
+@takes(
+    loss=LOSS, trajectory=TRAJECTORY, view=VIEW, depth=integer(0).or_none(), collapse=NAMES,
+    chain=integer(None).or_none(), strongest=TENSOR.or_none(), theme=THEME,
+)  # fmt: skip
 def gradient_paths(
     loss: tg.Tensor,
     trajectory: nn.Trajectory,
@@ -102,10 +107,8 @@ def gradient_paths(
     >>> picture.title
     'Where the gradient of L flows: one LSTM, two time steps'
     """
-    _check_view(view)
     _check_closed(view, depth, collapse)
-    check(trajectory, loss)
-    colours, closed, note = theme_named(theme), _names(collapse), ""
+    colours, closed, note = theme_named(theme), tuple(collapse), ""
     if view != "op" and not (view == "auto" and (closed or depth is not None)):
         try:
             found = find(trajectory, chain, loss)
@@ -123,6 +126,7 @@ def gradient_paths(
     return _pointing(paths_in_graph(loss, graph, colours, depth, closed, fold, note, path), path)
 
 
+@takes(loss=LOSS, trajectory=TRAJECTORY, chain=integer(None).or_none())
 def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int | None = None) -> str:
     """The story of ``gradient_paths`` in words, with the same numbers.
 
@@ -176,15 +180,6 @@ def paths_in_graph(
     title = f"Where the gradient of L flows: {_size(graph)}"
     add_header(scene, title, " ".join(filter(None, [GUIDE, note])), routes_in_graph(theme))
     return Picture(scene, title, " ".join(filter(None, [_inventory(graph), swept_words(graph, swept), note])))
-
-
-def _names(collapse: Iterable[str]) -> tuple[str, ...]:
-    return (collapse,) if isinstance(collapse, str) else tuple(collapse)
-
-
-def _check_view(view: str) -> None:
-    if view not in VIEWS:
-        raise ArgumentError(f"no view {view!r}; there are {', '.join(VIEWS)}")
 
 
 def _check_closed(view: str, depth: int | None, collapse: Iterable[str]) -> None:

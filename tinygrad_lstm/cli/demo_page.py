@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from string import Template
 
+from tinygrad_lstm.escaping import markup, markup_lines
 from tinygrad_lstm.training import CharModel
 
 CAPTIONS = {
@@ -73,28 +73,28 @@ def html(
     """The page as text; pictures are linked by file name, the dark twin where the reader's screen is dark."""
     lines = (
         f"<tr{' class=best' if row[0] == 'LSTM' else ''}>"
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        + "".join(f"<td>{markup(cell)}</td>" for cell in row)
         + "</tr>"
         for row in rows(bits)
     )
     return PAGE.substitute(
-        name=escape(name), parameters=f"{model.parameter_count():,}", seconds=f"{seconds:.0f}", rows="".join(lines),
-        spoken=escape(spoken), figures="\n".join(_figure(kind, files) for kind, files in pictures.items()),
+        name=markup(name), parameters=f"{model.parameter_count():,}", seconds=f"{seconds:.0f}", rows="".join(lines),
+        spoken=markup_lines(spoken), figures="\n".join(_figure(kind, files) for kind, files in pictures.items()),
     )  # fmt: skip
 
 
 def _figure(kind: str, files: Sequence[Path]) -> str:
     title, text = CAPTIONS[kind]
     drawn = {path.stem: path.name for path in files if path.suffix == ".svg"}
-    links = ", ".join(f'<a href="{path.name}">{path.name}</a>' for path in files)
+    links = ", ".join(f'<a href="{markup(path.name)}">{markup(path.name)}</a>' for path in files)
     if kind not in drawn:
         return f"<h2>{title}</h2><p>{text}</p><p>Not drawn: Graphviz is missing. Its source: {links}</p>"
     dark = (
-        f'<source srcset="{drawn[kind + "_dark"]}" media="(prefers-color-scheme: dark)">'
+        f'<source srcset="{markup(drawn[kind + "_dark"])}" media="(prefers-color-scheme: dark)">'
         if kind + "_dark" in drawn
         else ""
     )
     return (
         f"<h2>{title}</h2><p>{text}</p><figure><picture>{dark}"
-        f'<img src="{drawn[kind]}" alt="{escape(title)}"></picture></figure><p class="soft">Files: {links}</p>'
+        f'<img src="{markup(drawn[kind])}" alt="{markup(title)}"></picture></figure><p class="soft">Files: {links}</p>'
     )

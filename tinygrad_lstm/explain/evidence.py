@@ -14,6 +14,7 @@ from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.scope import current_hook, source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
+from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.values import handed_on, is_finite, kept, norm, plain
 
 FLAT = 1e-6  # a slope below this counts as none
@@ -126,7 +127,7 @@ def _reader(node: Node) -> str:
     path = "/".join(name for name in (node.scope.path if node.scope else ()) if name != f"t={node.step}")
     named = f"{node.label} ({what})" if node.label else what
     where = f" in {path}" if path else ""
-    return named + where + ("" if node.label else f" at {source_line(node.place)}")
+    return printable(named + where + ("" if node.label else f" at {source_line(node.place)}"))
 
 
 def _at(node: Node) -> str:

@@ -11,6 +11,7 @@ import ast
 import builtins
 import copy
 import inspect
+import math
 import re
 import sys
 import types
@@ -21,10 +22,12 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
 from tinygrad_lstm.errors import UnsupportedError
+from tinygrad_lstm.escaping import identifier
 from tinygrad_lstm.explain.source import definition, module_level, one_expression, without_docstring
 
 Function: TypeAlias = Callable[..., Any]
 SIGNS = {"add": ast.Add, "subtract": ast.Sub, "multiply": ast.Mult, "true_divide": ast.Div, "matmul": ast.MatMult}
+PLAIN: tuple[Any, ...] = (bool, int, float, complex, str, types.NoneType, types.EllipsisType)
 OWN_NAMES = (ast.comprehension, ast.Lambda, ast.NamedExpr)  # these bind names, with which an argument's could clash
 
 
@@ -32,14 +35,15 @@ class Prelude:
     """What stands above the program: imports, constants and functions, each once and before its first use."""
 
     def __init__(self, taken: set[str]) -> None:
-        self.imports: dict[str, str] = {"np": "import numpy as np"}
+        self.imports: dict[str, str] = {"numpy": "np"}  # module -> its name here
         self.texts: dict[str, str] = {}
-        self._taken = taken | {"np"}
+        self._taken = taken  # all names of the program, to which its writer adds as well
         self._names: dict[Any, str] = {}
         self._templates: dict[Function, str] = {}
 
     def __str__(self) -> str:
-        return "\n".join(self.imports.values()) + "\n" + "".join(f"\n\n{text}\n" for text in self.texts.values())
+        imports = [f"import {module}" + f" as {name}" * (module != name) for module, name in self.imports.items()]
+        return "\n".join(imports) + "\n" + "".join(f"\n\n{text}\n" for text in self.texts.values())
 
     def call(self, function: Function, name: str, arguments: Mapping[str, str]) -> str:
         """The function of these arguments, each a piece of text that needs no brackets, as an expression."""
@@ -47,7 +51,7 @@ class Prelude:
         if function not in self._templates:
             self._templates[function] = self._template(function, name)
         text = re.sub("\0(.*?)\0", lambda found: arguments[found[1]], self._templates[function])
-        return re.sub(r"(?<=[=,(]| )\((-\d+)\)(?=[,)])", r"\1", text)  # where a number needs no brackets after all
+        return ast.unparse(ast.parse(text, mode="eval")) if "(-" in text else text  # a number may need no brackets
 
     def _template(self, function: Function, name: str) -> str:
         """Such an expression with ``\\0x\\0`` in the place of each parameter x."""
@@ -83,11 +87,20 @@ class Prelude:
         return self._names[function]
 
     def _free(self, name: str) -> str:
-        free, k = name, 1
-        while free in self._taken:
+        name = free = identifier(name)
+        k = 1
+        while free in self._taken or hasattr(builtins, free):
             free, k = f"{name}_{k}", k + 1
         self._taken.add(free)
         return free
+
+    def _imported(self, module: str, name: str) -> str:
+        """The name of a module in the program: the wished one, unless something else has it."""
+        if module not in self.imports:
+            if not all(part.isidentifier() for part in module.split(".")):
+                raise UnsupportedError(f"a program cannot import a module called {module!r}")
+            self.imports[module] = self._free(name)
+        return self.imports[module]
 
     def _resolved(self, tree: Any, function: Function, names: dict[str, str]) -> Any:
         """A copy of the tree in which every global name is one that the program knows."""
@@ -103,7 +116,9 @@ class Prelude:
                 node.id = names[node.id]
             elif node.id in known:
                 node.id = self._global(node.id, known[node.id], function)
-            elif not hasattr(builtins, node.id):
+            elif hasattr(builtins, node.id):
+                node.id = f"{self._imported('builtins', 'builtins')}.{node.id}" if node.id in self._taken else node.id
+            else:
                 raise UnsupportedError(f"{function.__name__} cannot be written as a program: what is {node.id}?")
         return tree
 
@@ -112,20 +127,18 @@ class Prelude:
         if value is IndexedCotangent:
             return ""  # what is left of the call is the pair (where, values)
         if isinstance(value, types.ModuleType):
-            self.imports[name] = f"import {value.__name__}" + (f" as {name}" if name != value.__name__ else "")
-            return name
+            return self._imported(value.__name__, name)
         if isinstance(value, Primitive):
             return self._function(value.forward, name)
         if isinstance(inspect.unwrap(value), types.FunctionType) and definition(value) is not None:
             return self._function(value, name)
-        if value is None or isinstance(value, bool | int | float | str):
-            return repr(value)
+        if isinstance(value, PLAIN) and (text := atom(value)) is not None:
+            return text
         module, own = getattr(value, "__module__", None) or "", getattr(value, "__name__", "")
-        if own and getattr(sys.modules.get(module), own, None) is value:
-            if module.split(".")[0] == "numpy":
-                return f"np.{own}"
-            self.imports[module] = f"import {module}"
-            return f"{module}.{own}"
+        if own and getattr(np, own, None) is value:
+            return f"np.{own}"
+        if own and own.isidentifier() and getattr(sys.modules.get(module), own, None) is value:
+            return f"{self._imported(module, module.split('.')[-1])}.{own}"
         constant = module_level(function, name)
         if constant is None:
             raise UnsupportedError(f"{function.__name__} cannot be written as a program: it uses {name}, {value!r:.60}")
@@ -146,27 +159,34 @@ def _with_sign(tree: ast.expr) -> ast.expr:
 def atom(value: Any) -> str | None:
     """A plain value as text that needs no brackets; None for what is better handed in, e.g. a large array."""
     if isinstance(value, np.ndarray):
-        if not value.size:
+        if not value.size and value.dtype.kind in "biufc":
             return f"np.zeros({value.shape}, {str(value.dtype)!r})"
-        return f"np.array({value.tolist()!r}, {str(value.dtype)!r})" if _is_small(value) else None
+        return f"np.array({np.ndarray.tolist(value)!r}, {str(value.dtype)!r})" if _is_small(value) else None
     if isinstance(value, np.generic):
-        return f"np.{type(value).__name__}({value.item()!r})" if np.isfinite(value) else None
+        kind = value.dtype.type
+        is_number = value.dtype.kind in "biufc" and np.isfinite(value)
+        return f"np.{kind.__name__}({kind.item(value)!r})" if is_number else None
     if isinstance(value, np.dtype):
         return repr(str(value))
     if isinstance(value, type):
-        return f"np.{value.__name__}" if issubclass(value, np.generic) else value.__name__
+        kind = np.dtype(value).type if value in (bool, int, float, complex) else value
+        return f"np.{kind.__name__}" if getattr(np, kind.__name__, None) is kind else None
     if isinstance(value, slice):
-        return f"slice({', '.join(str(atom(part)) for part in (value.start, value.stop, value.step))})"
+        parts = [atom(part) for part in (value.start, value.stop, value.step)]
+        return None if None in parts else f"np.s_[{':'.join('' if part == 'None' else str(part) for part in parts)}]"
     if isinstance(value, tuple | list):
         parts = [atom(part) for part in value]
         text = ", ".join(map(str, parts)) + ("," if len(parts) == 1 and isinstance(value, tuple) else "")
         return None if None in parts else f"({text})" if isinstance(value, tuple) else f"[{text}]"
-    if isinstance(value, float) and not np.isfinite(value):
-        return f"float('{value}')"
-    if value is None or value is Ellipsis or isinstance(value, bool | int | float | complex | str):
-        text = "..." if value is Ellipsis else repr(value)
-        return f"({text})" if text.startswith("-") else text
-    return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "(-np.inf)"
+    if isinstance(value, complex) and not (math.isfinite(value.real) and math.isfinite(value.imag)):
+        return None
+    plain = next((kind for kind in PLAIN if isinstance(value, kind)), None)
+    if plain is None:
+        return None
+    text = "..." if value is Ellipsis else plain.__repr__(value)  # not that of a subclass, which may say anything
+    return f"({text})" if text.startswith("-") else text
 
 
 def _is_small(array: Any) -> bool:

@@ -8,23 +8,25 @@ and is a second witness for the engine.
 from __future__ import annotations
 
 import keyword
-import re
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tinygrad_lstm.arguments import ARRAY, LOSS, taken, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.ops.wide import HALF
 from tinygrad_lstm.engine.scope import source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
-from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError, UnsupportedError
+from tinygrad_lstm.errors import ArgumentError, GradError, UnsupportedError
+from tinygrad_lstm.escaping import identifier, printable
 from tinygrad_lstm.explain.prelude import Prelude, atom, bracketed, unbroadcast
 from tinygrad_lstm.func.recompute import recomputed
 
+MOST = 40  # letters of a label in a name
 REDUCTIONS = {"sum", "mean", "max", "min", "prod", "var", "std"}  # these mean all axes where none is named
 
 
@@ -40,12 +42,12 @@ class Program:
     def __str__(self) -> str:
         return self.source
 
-    def run(self, **arrays: Any) -> tuple[Any, dict[str, Any]]:
+    def run(self, /, **arrays: Any) -> tuple[Any, dict[str, Any]]:
         """Execute it: the loss, and dL/d(leaf) by the leaf's name.
 
         Raises ArgumentError where an input is missing or unknown.
         """
-        values = self.given | {k: v.data if isinstance(v, Tensor) else np.asarray(v) for k, v in arrays.items()}
+        values = self.given | {name: taken("Program.run()", ARRAY, name, value) for name, value in arrays.items()}
         missing, unknown = self.inputs.keys() - values.keys(), values.keys() - self.inputs.keys()
         if missing or unknown:
             wrong = [f"missing: {', '.join(sorted(missing))}"] if missing else []
@@ -56,6 +58,7 @@ class Program:
         return namespace["program"](**values)  # type: ignore[no-any-return]  # (loss, gradients)
 
 
+@takes(loss=LOSS)
 def program(loss: Tensor) -> Program:
     """The recorded forward of a loss and its backward as a NumPy program, a function of leaves and constants.
 
@@ -94,8 +97,6 @@ def program(loss: Tensor) -> Program:
     >>> float(loss), float(gradients["x"])
     (12.0, 7.0)
     """
-    if not isinstance(loss, Tensor):
-        raise DtypeError(f"program() writes the graph of a tensor, not of a {type(loss).__name__}")
     if not loss.requires_grad:
         raise GradError("program() of a tensor that depends on nothing that requires a gradient")
     return _Writer(loss).program()
@@ -108,32 +109,31 @@ class _Writer:
         self.loss = loss
         self.order = topological_order([loss.source.node], all_nodes=True)
         self.names: dict[Node, str] = {}
-        self.taken = set(keyword.kwlist) | {"np", "program"}
+        self.taken = {*keyword.kwlist, *keyword.softkwlist, "np", "program"}
         self.uses: dict[str, int] = {}
         for number, node in enumerate(self.order):
             kind = "v" if node.op is not None else "p" if node.requires_grad else "k"
-            step = f"_{node.step}" if node.step is not None and node.label else ""
-            alone = len(node.shapes) == 1 and node.label
-            self.names[node] = self.free(f"{node.label}{step}" if alone else f"{kind}{number}")
+            step = f"_{node.step}" if node.step is not None else ""
+            name = f"{node.label[:MOST]}{step}" if len(node.shapes) == 1 and node.label else f"{kind}{number}"
+            self.names[node] = self.free(name, len(node.shapes) if _several(node) else 0)
         self.prelude = Prelude(self.taken)
-        self.inputs: dict[str, str] = {}
-        self.given: dict[str, Any] = {}
+        self.inputs, self.given = dict[str, str](), dict[str, Any]()
         self.literals: dict[tuple[Any, ...], str] = {}  # of an array that is handed in, by what it holds
         self.lines: list[str] = []
         self.under = ""  # the scope of the line before
-        self.summed: set[str] = set()  # cotangents with something in them
-        self.owned: set[str] = set()  # those made by the program, so that it may write into them
+        self.summed = set[str]()  # cotangents with something in them
+        self.owned = set[str]()  # those made by the program, so that it may write into them
 
-    def free(self, name: str) -> str:
-        """A name that nobody has, and neither does its cotangent."""
-        name = re.sub(r"\W", "_", name)
-        name = name if name.isidentifier() else f"_{name}"
-        free, k = name, self.uses.get(name, 1)
-        while free in self.taken or f"d{free}" in self.taken:
+    def free(self, name: str, outputs: int = 0) -> str:
+        """A name that nothing else has, and neither has any that the program makes of it, as of its cotangents."""
+        name = free = identifier(name)
+        k = self.uses.get(name, 1)
+        ends = ["", "_parts", *(f"_{index}" for index in range(outputs))]
+        while not self.taken.isdisjoint(made := {free, f"{free}_saved", *(f"d{free}{end}" for end in ends)}):
             k += 1
             free = f"{name}__{k}"
         self.uses[name] = k
-        self.taken |= {free, f"d{free}"}
+        self.taken |= made
         return free
 
     def program(self) -> Program:
@@ -148,18 +148,18 @@ class _Writer:
         loss, gradients = self.output(self.loss.source.node, self.loss.source.index), self.backward()
         self.inputs |= {name: f"{np.shape(value)}, a literal of the graph" for name, value in self.given.items()}
         head = [f"    {name},  # {told}" for name, told in self.inputs.items()]
-        returned = ", ".join(f"{name!r}: {d}" for name, d in gradients.items())
-        body = ["def program(", *head, "):", *self.lines, f"    return {loss}, {{{returned}}}"]
+        returned = f"{{{', '.join(f'{name!r}: {d}' for name, d in gradients.items())}}}"
+        body = ["def program(", *head, "):", *self.lines, f"    return {loss}, {returned}"]
         return Program(f"{self.prelude}\n\n" + "\n".join(body) + "\n", self.inputs, self.given)
 
     def write(self, node: Node, line: str) -> None:
         """One line, with the scope above it where it changes and the line of the user's code beside it."""
-        scope = str(node.scope or "")
+        scope = printable(str(node.scope or ""))
         if scope != self.under:
             self.lines.append(f"    # {scope or 'outside'}")
             self.under = scope
-        place = source_line(node.place)
-        self.lines.append(f"    {line}  # {Path(place.file).name}:{place.line}")
+        file, number, *_ = source_line(node.place)
+        self.lines.append(f"    {line}  # {printable(Path(file).name)}:{number}")
 
     # What stands for a value ------------------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class _Writer:
         key = (value.dtype.str, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else (id(value),)
         if key not in self.literals:
             assert node.op is not None
-            self.literals[key] = self.free(f"{node.op.name}_{name}")
+            self.literals[key] = self.free(f"{node.op.name[:MOST]}_{name}")
             self.given[self.literals[key]] = value
         return self.literals[key]
 

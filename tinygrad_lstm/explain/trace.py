@@ -14,16 +14,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_lstm.arguments import LOSS, Kind, integer, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, seed
-from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
+from tinygrad_lstm.errors import GradError
+from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.formulas import local_derivative
 from tinygrad_lstm.explain.values import handed_on, norm
 
 HEADS = ("#", "node", "in", "g, what came in", "local derivative", "handed on")
+WHAT = Kind("a tensor of one number (x.trace() is a matrix's)", LOSS.take)
+traced = takes(loss=WHAT, max_rows=integer(2).or_none())
 NARROW = (4, 15, 11, 20, 25, 15)  # how far each column may shrink, for the table to be about 100 wide
 
 
@@ -68,16 +72,10 @@ class Row:
 class Trace:
     """The rows of one backward pass; as a string, the table. Neither frees the graph nor touches any ``grad``."""
 
+    @traced
     def __init__(self, loss: Tensor, max_rows: int | None = 100) -> None:
-        if not isinstance(loss, Tensor) or loss.ndim > 1 or loss.size != 1:
-            what = f"a tensor of shape {loss.shape}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
-            raise DtypeError(
-                f"trace shows the backward pass of a loss, one number, not of {what}; x.trace() is a matrix's"
-            )
         if not loss.requires_grad:
             raise GradError("trace() of a tensor that depends on nothing that requires a gradient")
-        if max_rows is not None and max_rows < 2:
-            raise ArgumentError(f"max_rows is at least 2, or None for all, not {max_rows}")
         self.max_rows = max_rows
         self.rows, self.rules = _walk(loss)
 
@@ -102,6 +100,7 @@ class Trace:
         return "\n".join([*head, *upper, *gap, *lower, "", *legend])
 
 
+@traced
 def trace(loss: Tensor, max_rows: int | None = 100) -> Trace:
     """Print one backward pass as a table, a row for each node in the order of its turn; returns it, with ``.rows``.
 
@@ -215,6 +214,7 @@ def _part_cells(row: Row, part: Part) -> tuple[str, str]:
 
 
 def _cut(text: str, width: int) -> str:
+    text = printable(text)
     return text if len(text) <= width else text[: width - 1] + "…"
 
 

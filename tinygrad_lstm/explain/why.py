@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinygrad_lstm.arguments import LOSS, TENSOR, takes
 from tinygrad_lstm.engine.node import Node, topological_order
 from tinygrad_lstm.engine.scope import source_line
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import DtypeError
+from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.evidence import FLAT, Evidence, Loss, Use
 from tinygrad_lstm.explain.source import underlined
 from tinygrad_lstm.explain.values import first_not_finite, is_finite, norm, told
@@ -40,6 +41,7 @@ class Explanation:
     __repr__ = __str__
 
 
+@takes(loss=LOSS, param=TENSOR)
 def explain_grad(loss: Tensor, param: Tensor) -> Explanation:
     """Why dL/d(param) is what it is: None, zero, NaN, or fine; print what it returns.
 
@@ -57,10 +59,7 @@ def explain_grad(loss: Tensor, param: Tensor) -> Explanation:
     What arrived, by use (1):
       0          from multiply at <doctest ...>:1, as a
     """
-    for value in (loss, param):
-        if not isinstance(value, Tensor):
-            raise DtypeError(f"explain_grad(loss, param) takes two tensors, not a {type(value).__name__}")
-    name = str(param.source.node)
+    name = printable(str(param.source.node))
     missing = _no_gradient(loss, param)
     if missing:
         return Explanation(name, "none", tuple(missing))
@@ -105,14 +104,17 @@ def _no_gradient(loss: Tensor, param: Tensor) -> list[str]:
     if node in topological_order([root]):
         return []
     twins = [
-        f"the graph has another leaf called {node.label}, made at {source_line(other.place)}: the tensor was replaced"
+        f"the graph has another leaf called {printable(node.label)}, made at {source_line(other.place)}: "
+        "the tensor was replaced"
         for other in graph
         if node.label and other.op is None and other.requires_grad and other.label == node.label
     ]
     known = twins + _cuts(graph)
     if known:
         return ["no path leads from it to the loss", *known]
-    constants = [f"a constant may hide it: {other}" for other in graph if other.op is None and not other.requires_grad]
+    constants = [
+        printable(f"a constant may hide it: {other}") for other in graph if other.op is None and not other.requires_grad
+    ]
     advice = ["was it used under no_grad(), through .data or .numpy(), or after the loss?"]
     return ["no path leads from it to the loss", *_few(constants), *advice]
 
@@ -123,7 +125,9 @@ def _cuts(graph: Iterable[Node]) -> list[str]:
 
 
 def _what(node: Node) -> str:
-    return f"{node.label or 'a value'} of shape {node.shapes[0]}" + (f" in {node.scope}" if node.scope else "")
+    return printable(
+        f"{node.label or 'a value'} of shape {node.shapes[0]}" + (f" in {node.scope}" if node.scope else "")
+    )
 
 
 def _few(lines: list[str]) -> list[str]:
@@ -172,8 +176,9 @@ def _first_not_finite(loss: Tensor, seen: Evidence) -> list[str]:
     lines = [] if is_finite(loss) else [f"the loss itself is not finite: {told(loss)}"]
     if forward is not None:
         node, array = forward
-        lines.append(f"forward: the first value that is not finite is {node}: {told(array)}\n{underlined(node.place)}")
+        what = f"forward: the first value that is not finite is {printable(str(node))}: {told(array)}"
+        lines.append(f"{what}\n{underlined(node.place)}")
     if edge is not None and edge.reader.op is not None:
         what = f"backward: the derivative of {edge.reader.op.name} for its input {edge.name} is the first that is not"
-        lines.append(f"{what} finite, at {edge.reader}\n{underlined(edge.reader.place)}")
+        lines.append(f"{what} finite, at {printable(str(edge.reader))}\n{underlined(edge.reader.place)}")
     return lines

@@ -22,7 +22,7 @@ from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import relu, sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split
-from tinygrad_lstm.engine.scope import current_scope
+from tinygrad_lstm.engine.scope import current_scope, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn import init
@@ -68,7 +68,23 @@ class Cell(Module):
             self.begin()
         with self.scope():
             x = self.floating(x)
-            return self.forward(x, self.checked_state(state, x.shape[:-1], x.dtype))
+            after = self.forward(x, self.checked_state(state, x.shape[:-1], x.dtype))
+        self.name_states(after)
+        return after
+
+    def name_states(self, state: State) -> None:
+        """A state bears its name in ``states``, also where the cell gave it none or another; a parameter keeps its own.
+
+        Of one tensor that is two states the first name counts.
+        """
+        parts = state if type(state) is tuple else (state,)
+        for name, part in zip(self.states[::-1], parts[::-1], strict=False):
+            source = getattr(part, "_source", None)
+            if source and (labels := source.node.labels) and labels.get(source.index) == name:
+                continue  # most cells label their states, at every step
+            if isinstance(part, Tensor) and not isinstance(part, Parameter) and (source or grad_enabled.get()):
+                node = part.source.node
+                node.labels = {**(node.labels or {}), part.source.index: name}
 
     def begin(self) -> None:
         """A new sequence begins: what was drawn for all steps of the last one is forgotten, here and in cells within.

@@ -242,6 +242,7 @@ def unroll(
                     after = cell.forward(x_t, state)
                 if not outputs:
                     check_step(cell, after, shapes)
+                cell.name_states(after)
                 h = parts_of(after)[0]
                 if on is not None and not on[t - 1].all():
                     state = held(on[t - 1], after, state)

@@ -22,18 +22,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
 
+import numpy as np
+
+from tinygrad_lstm.arguments import Kind, Mismatch, came, takes
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
 from tinygrad_lstm.engine.scope import current_hook, through
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, UnsupportedError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError
+from tinygrad_lstm.escaping import printable
+from tinygrad_lstm.graph import Graph, GraphEdge
 
 EdgeClass: TypeAlias = Literal["carry", "crossing", "peephole", "depth", "weight", "read"]
 CLASSES = get_args(EdgeClass)
 Predicate: TypeAlias = Callable[[Edge], bool]
 
 
-def edge_class(edge: Edge) -> EdgeClass:
-    """Which of the classes an edge is in.
+def _which(value: Any) -> Any:
+    if not callable(value) and not (isinstance(value, str) and value in CLASSES):
+        raise Mismatch(came(value), ArgumentError)
+    return value
+
+
+def _weight(value: Any) -> Any:
+    is_number = isinstance(value, int | float | complex | np.number) and not isinstance(value, bool)
+    if not is_number or not np.isfinite(value):
+        raise Mismatch(came(value), ArgumentError)
+    return value
+
+
+WHICH = Kind(f"{', '.join(CLASSES)}, or a function of an edge,", _which)
+WEIGHT = Kind("a finite number or a function of an edge", lambda value: value if callable(value) else _weight(value))
+
+
+def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
+    """Which of the classes an edge is in, as a hook of ``tg.through`` sees it, or as ``graph`` has it.
 
     >>> import numpy as np
     >>> import tinygrad_lstm as tg
@@ -43,26 +65,38 @@ def edge_class(edge: Edge) -> EdgeClass:
     ...     _ = tg.grad(trajectory.output.sum(), trajectory.steps[0].c)
     >>> [(name, seen.count(name)) for name in ("carry", "crossing")]
     [('carry', 3), ('crossing', 3)]
+    >>> graph = tg.graph_of(trajectory.output)
+    >>> [edge_class(edge, graph) for edge in graph.edges].count("carry")  # that of the initial c is one more
+    4
     """
+    if not isinstance(edge, Edge | GraphEdge):  # written out, for it is asked of every edge
+        raise DtypeError(f"edge_class(edge, graph) takes an edge, of a hook or of a graph, not {came(edge)}")
     if edge.tag in ("carry", "peephole"):
         return edge.tag  # type: ignore[return-value]  # one of the two
-    here, there = edge.reader.step, edge.source.step
+    if isinstance(edge, GraphEdge):
+        if not isinstance(graph, Graph):
+            raise DtypeError(f"edge_class(edge, graph) takes the graph that the edge is of, not {came(graph)}")
+        source, reader = graph.vertices[edge.source], graph.vertices[edge.target]
+        is_leaf, here, there = source.kind in ("input", "parameter", "constant"), reader.step, source.step
+    else:
+        is_leaf, here, there = edge.source.op is None, edge.reader.step, edge.source.step
     if edge.tag == "initial" or (here is not None and there is not None and here != there):
         return "crossing"
     if here is None or there is not None:
         return "read"
-    return "weight" if edge.source.op is None else "depth"
+    return "weight" if is_leaf else "depth"
 
 
 def in_class(what: EdgeClass | Predicate, *others: EdgeClass) -> Predicate:
     """A predicate on edges: of classes by their names, or one of your own; ArgumentError for another name."""
     if callable(what):
         return what
-    if what not in CLASSES:
+    if not isinstance(what, str) or what not in CLASSES:
         raise ArgumentError(f"edges are {', '.join(CLASSES)}, or a function of an edge, not {what!r}")
     return lambda edge: (found := edge_class(edge)) == what or found in others
 
 
+@takes(what=WHICH, weight=WEIGHT)
 def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], complex]) -> through:
     """Every gradient that passes along such an edge inside is multiplied by the weight; forward stays as it is.
 
@@ -94,6 +128,7 @@ def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], 
     return through(weigh)
 
 
+@takes(what=WHICH)
 def cut(what: EdgeClass | Predicate) -> through:
     """No gradient passes along such edges inside; errors as of ``edge_weight``.
 
@@ -145,7 +180,19 @@ def composed(*losses: Tensor, steps: bool = False) -> list[Node]:
     return order
 
 
-def told(node: Node) -> str:
-    """A node in a word, with its step."""
-    name = node.label or (node.op.name if node.op else "leaf")
-    return name if node.step is None else f"{name} t={node.step}"
+def name_of(node: Node, index: int | None = None) -> str:
+    """What an output of a node is called: its label, else the op, or "leaf"; without an index, by its first label.
+
+    >>> import tinygrad_lstm as tg
+    >>> h, c = tg.split(tg.tensor([1.0, 2.0], requires_grad=True), 2)
+    >>> tg.label(c=c)
+    >>> [name_of(each.source.node, each.source.index) for each in (h, c)]
+    ['split', 'c']
+    """
+    label = node.label if index is None else (node.labels or {}).get(index, "")
+    return printable(label or (node.op.name if node.op else "leaf"))
+
+
+def with_step(node: Node, index: int | None = None) -> str:
+    """The same with the time step of the value."""
+    return name_of(node, index) if node.step is None else f"{name_of(node, index)} t={node.step}"

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, integer, takes
 from tinygrad_lstm.engine.autodiff import backpropagate, dense, unbroadcast
 from tinygrad_lstm.engine.changes import Freed, freed_error
 from tinygrad_lstm.engine.gradients import grad
@@ -89,6 +90,7 @@ class Flow:
                 tables[edge.kind][place[edge.target]] -= edge.flow
         return {kind: tables[kind].cumsum()[:-1] for kind in sorted(tables)}
 
+    @takes(t=integer(0))
     def cut(self, t: int) -> float:
         """What passes from the steps up to t to all that comes after, by every class of edges: the total."""
         return float(sum(table[min(t, len(table) - 1)] for table in self.cuts.values()))
@@ -106,6 +108,7 @@ class Flow:
         return f"Flow({self.total:.4g} along {len(self.edges)} edges)"
 
 
+@takes(loss=LOSS, source=TENSOR, direction=ARRAY.or_none())
 def flow(loss: Tensor, source: Tensor, direction: TensorLike = None) -> Flow:
     """The flow on every edge between a tensor and a loss, for a direction v (by default the gradient: total ‖∇‖²).
 
@@ -127,8 +130,7 @@ def flow(loss: Tensor, source: Tensor, direction: TensorLike = None) -> Flow:
         raise GradError("the source does not require a gradient, so none flows from it")
     composed(loss)
     (gradient,) = grad(loss, source, retain_graph=True)
-    v = gradient if direction is None else direction
-    v = np.asarray(v.data if isinstance(v, Tensor) else v)
+    v = np.asarray(gradient.data if direction is None else direction)
     if v.shape != source.shape:
         raise ShapeError(f"a direction of shape {v.shape} for a source of shape {source.shape}")
     graph = graph_of(loss)

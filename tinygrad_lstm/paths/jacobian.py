@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, TRAJECTORY, integer, takes
 from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.paths.edges import composed, cut, told
+from tinygrad_lstm.paths.edges import composed, cut, with_step
 
 Array: TypeAlias = np.ndarray
 
@@ -23,6 +25,13 @@ class StateJacobian:
 
     def __init__(self, y: Tensor, x: Tensor, matrix: Array) -> None:
         self.y, self.x, self.matrix = y, x, matrix
+        self._name = "/".join(f"∂{with_step(each.source.node, each.source.index)}" for each in (y, x))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a copy or a pickle: y and x without their graph, so the belt is found first, if the graph is there."""
+        with suppress(GradError):
+            self.belt  # noqa: B018  # asked for, it is kept
+        return self.__dict__ | {"y": self.y.detach(), "x": self.x.detach()}
 
     @cached_property
     def singular_values(self) -> Array:
@@ -51,12 +60,8 @@ class StateJacobian:
     def __repr__(self) -> str:
         return f"StateJacobian({self._name} {self.matrix.shape}, norm {self.norm:.4g})"
 
-    @property
-    def _name(self) -> str:
-        y, x = self.y.source.node, self.x.source.node
-        return f"∂{told(y)}/∂{told(x)}"
 
-
+@takes(y=TENSOR, x=TENSOR)
 def state_jacobian(y: Tensor, x: Tensor) -> StateJacobian:
     """The Jacobian of one state by another, e.g. h_T by h_t: one backward pass for each element of y.
 
@@ -90,15 +95,16 @@ def rows_of(y: Tensor, x: Tensor) -> Array:
     return matrix.reshape(*y.shape, *x.shape)
 
 
+@takes(f=ARRAY)
 def half_life(f: TensorLike) -> Array:
     """After how many steps a gate of f leaves half of what it holds: ln ½ / ln f, unit by unit.
 
     >>> half_life(np.array([0.5, 0.99, 0.999])).round(1).tolist()
     [1.0, 69.0, 692.8]
     """
-    array = np.asarray(f.data if isinstance(f, Tensor) else f, float)
+    array: Array = np.asarray(f, float)
     if array.size and not (array.min() >= 0 and array.max() <= 1):
-        raise ArgumentError("a forget gate is between 0 and 1")
+        raise ArgumentError(f"half_life(f) takes a gate, between 0 and 1, not {array.min():.3g} to {array.max():.3g}")
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(0.5) / np.log(array))
 
@@ -127,6 +133,7 @@ class Horizon:
         return f"Horizon({', '.join(self.norms)}, {len(next(iter(self.norms.values())))} steps)"
 
 
+@takes(loss=LOSS, trajectory=TRAJECTORY, chain=integer(None))
 def horizon(loss: Tensor, trajectory: Any, chain: int = -1) -> Horizon:
     """The norms of the gradients by the states of every step of a trajectory, ready to plot (Pascanu 2013, 1211.5063).
 
@@ -142,10 +149,15 @@ def horizon(loss: Tensor, trajectory: Any, chain: int = -1) -> Horizon:
         2 ...
         3       1.732
     """
-    one = trajectory.chains[chain]
+    chains = trajectory.chains
+    if not -len(chains) <= chain < len(chains):
+        raise ArgumentError(f"horizon(): no chain {chain}; this trajectory has {len(chains)}")
+    one = chains[chain]
+    if not one.steps:
+        raise ArgumentError("horizon(): the steps of this trajectory were not kept: make it with layer.unroll(x)")
     composed(loss)
     names = one.cell.states
-    states = [getattr(step, name) for name in names for step in one.steps]
+    states = [step.named[name] for name in names for step in one.steps]
     found = grad(loss, states, retain_graph=True, allow_unused=True)
     norms = np.array([0.0 if g is None else float(np.linalg.norm(g.data)) for g in found]).reshape(len(names), -1)
     f = [step.named["f"].data for step in one.steps if "f" in step.named]

@@ -12,15 +12,17 @@ A parameter of the head, read outside any step on the way from the states to ℓ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.arguments import LOSSES, NUMBER, TENSORS, integer, takes
 from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, UnsupportedError
+from tinygrad_lstm.errors import ArgumentError, GradError, UnsupportedError
 from tinygrad_lstm.paths.edges import composed, cut
 from tinygrad_lstm.paths.ledger import contributions
 
@@ -37,6 +39,13 @@ class LagMatrix:
         self, losses: Sequence[Tensor], params: Sequence[Tensor], norms: Array, entries: list[Array] | None
     ) -> None:
         self.losses, self.params, self.norms, self._entries = list(losses), list(params), norms, entries
+        self._biases: dict[int, float] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a copy or a pickle: the losses without their graph, so what the table says is found first."""
+        with suppress(GradError):  # of a graph that is gone, there is no more than the norms
+            str(self)
+        return self.__dict__ | {"losses": [loss.detach() for loss in self.losses]}
 
     @property
     def entries(self) -> list[Array]:
@@ -50,13 +59,12 @@ class LagMatrix:
         """The gradient of Σ_τ ℓ_τ, one array for each parameter."""
         return self._gradient()
 
+    @takes(k=integer(1))
     def truncated(self, k: int) -> list[Array]:
         """The gradient by truncated BPTT in chunks of k steps: Σ of G[τ, t] with τ and t in the same chunk.
 
         One backward pass, with every read that crosses a boundary between chunks cut.
         """
-        if k < 1:
-            raise ArgumentError(f"a chunk has at least 1 step, not {k}")
 
         def over_a_boundary(edge: Edge) -> bool:
             here, there = edge.reader.step, edge.source.step
@@ -65,11 +73,15 @@ class LagMatrix:
         with cut(over_a_boundary):
             return self._gradient()
 
+    @takes(k=integer(1))
     def bias(self, k: int) -> float:
         """‖truncated(k) - full‖ / ‖full‖: how wrong the truncated gradient is."""
-        wrong = [a - b for a, b in zip(self.truncated(k), self.full, strict=True)]
-        return norm(wrong) / norm(self.full) if norm(self.full) else float("nan")
+        if k not in self._biases:
+            wrong = [a - b for a, b in zip(self.truncated(k), self.full, strict=True)]
+            self._biases[k] = norm(wrong) / norm(self.full) if norm(self.full) else float("nan")
+        return self._biases[k]
 
+    @takes(tolerance=NUMBER)
     def smallest_k(self, tolerance: float) -> int:
         """The smallest chunk whose bias is at most the tolerance; all T steps have none. A pass for each k tried."""
         T = self.norms.shape[1]
@@ -81,6 +93,8 @@ class LagMatrix:
         return np.array([np.linalg.norm(np.diagonal(self.norms, -lag)) for lag in range(len(self.norms))])
 
     def _gradient(self) -> list[Array]:
+        if not any(loss.requires_grad for loss in self.losses):
+            raise GradError("a copy of a lag matrix has no graph for more passes: ask the one it was made from")
         found = grad(self.losses, self.params, retain_graph=True, allow_unused=True)
         return [np.zeros(p.shape, p.dtype) if g is None else g.data for p, g in zip(self.params, found, strict=True)]
 
@@ -99,6 +113,7 @@ class LagMatrix:
         return f"LagMatrix({self.norms.shape[0]} losses, {self.norms.shape[1]} steps)"
 
 
+@takes(losses=LOSSES, params=TENSORS)
 def lag_matrix(losses: Sequence[Tensor], params: Tensor | Sequence[Tensor], *, entries: bool = False) -> LagMatrix:
     """G[τ, t] for the losses ℓ_1, ℓ_2, ... of the steps, by one backward pass for each.
 
@@ -119,8 +134,6 @@ def lag_matrix(losses: Sequence[Tensor], params: Tensor | Sequence[Tensor], *, e
     (True, 0.0)
     """
     tensors = [params] if isinstance(params, Tensor) else list(params)
-    if not losses or not tensors:
-        raise ArgumentError("a lag matrix takes at least one loss and one parameter")
     before = read_by_steps(composed(*losses, steps=True))
     nodes = {tensor.source.node: place for place, tensor in enumerate(tensors)}
     norms = np.zeros((len(losses), len(losses)))

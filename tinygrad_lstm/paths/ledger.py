@@ -14,11 +14,13 @@ from typing import Any, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
+from tinygrad_lstm.arguments import LOSS, TENSORS, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import GradError
-from tinygrad_lstm.paths.edges import after_others, composed
+from tinygrad_lstm.escaping import printable
+from tinygrad_lstm.paths.edges import after_others, composed, name_of
 
 Array: TypeAlias = np.ndarray
 Consumers: TypeAlias = dict[tuple[Node, int], list[Node]]
@@ -42,7 +44,8 @@ class Ledger:
     """
 
     def __init__(self, param: Tensor, uses: Sequence[Use]) -> None:
-        self.name, self.shape, self.dtype = param.source.node.label or "x", param.shape, param.dtype
+        self.name = name_of(param.source.node, param.source.index)
+        self.shape, self.dtype = param.shape, param.dtype
         self.uses = list(uses)
         self.T = max((use.step or 0 for use in uses), default=0)
 
@@ -96,7 +99,7 @@ class Ledger:
         gates = {name: table for name, table in self.by_gate.items() if len(self.by_gate) > 1}
         lines = [
             f"‖∂L/∂{self.name}‖ of the uses at step t alone" + (", and of the rows of each gate" if gates else ""),
-            f"{'t':>7} {'norm':>10}" + "".join(f" {g:>10}" for g in gates),
+            f"{'t':>7} {'norm':>10}" + "".join(f" {printable(g):>10}" for g in gates),
         ]
         for t in range(self.T):
             norms = [np.linalg.norm(self.by_step[t]), *(np.linalg.norm(table[t]) for table in gates.values())]
@@ -115,6 +118,7 @@ class Ledger:
 def ledger(loss: Tensor, params: Tensor) -> Ledger: ...
 @overload
 def ledger(loss: Tensor, params: Sequence[Tensor]) -> list[Ledger]: ...
+@takes(loss=LOSS, params=TENSORS)
 def ledger(loss: Tensor, params: Tensor | Sequence[Tensor]) -> Ledger | list[Ledger]:
     """Each use's contribution to the gradient of a parameter, or of several.
 

@@ -15,17 +15,19 @@ last one stops nowhere and gives the rest. N + 2 ordinary backward passes; memor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from functools import cache, cached_property, partial
 from typing import Any, TypeAlias, overload
 
 import numpy as np
 
+from tinygrad_lstm.arguments import LOSS, NUMBER, TENSORS, TEXT, integer, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node, make_source
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.paths.edges import EdgeClass, Predicate, after_others, composed, in_class
+from tinygrad_lstm.paths.edges import EdgeClass, Predicate, after_others, composed, in_class, name_of
 
 Array: TypeAlias = np.ndarray
 Seeds: TypeAlias = dict[tuple[Node, int], Any]  # a cotangent for an output of a node
@@ -42,7 +44,13 @@ class Routes:
     def __init__(self, name: str, parts: Sequence[Array], mean: Callable[[], Array]) -> None:
         self.name, self.parts = name, list(parts)
         self.total: Array = np.sum(self.parts, axis=0)
-        self._weighted = mean
+        self._weighted: Callable[[], Array] | None = mean
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a copy or a pickle: all but the graph, so the mean is found first."""
+        with suppress(GradError):
+            self.mean_crossings  # noqa: B018  # asked for, it is kept
+        return self.__dict__ | {"_weighted": None}
 
     @cached_property
     def norms(self) -> Array:
@@ -62,9 +70,12 @@ class Routes:
         backward passes when first asked for, exact for these as well, so the graph must not have been freed.
         """
         if np.any(self.parts[-1]):
+            if self._weighted is None:
+                raise GradError("the mean of a copy needs the graph, which was freed before the copy was made")
             return self._projected(self._weighted())
         return float(np.dot(np.arange(len(self.parts)), self.shares))
 
+    @takes(z=NUMBER)
     def at(self, z: float) -> Array:
         """The polynomial at z, of which the rest must be nothing: else ArgumentError."""
         if np.any(self.parts[-1]):
@@ -106,6 +117,7 @@ def routes(
     loss: Tensor, wrt: Sequence[Tensor], *, max_crossings: int = 3, crossing: Predicate | EdgeClass | None = None,
     gate: str | None = None,
 ) -> list[Routes]: ...  # fmt: skip
+@takes(loss=LOSS, wrt=TENSORS, max_crossings=integer(0), gate=TEXT.or_none())
 def routes(
     loss: Tensor, wrt: Tensor | Sequence[Tensor], *, max_crossings: int = 3,
     crossing: Predicate | EdgeClass | None = None, gate: str | None = None,
@@ -139,8 +151,6 @@ def routes(
          more ...
         total ...   100.0%
     """
-    if not isinstance(max_crossings, int | np.integer) or max_crossings < 0:
-        raise ArgumentError(f"max_crossings is a whole number, at least 0, not {max_crossings!r}")
     tensors = [wrt] if isinstance(wrt, Tensor) else list(wrt)
     for k, tensor in enumerate(tensors):
         if not tensor.requires_grad:
@@ -166,7 +176,11 @@ def routes(
         return context.run(one_pass, crossed, targets, None)[0]
 
     results = [
-        Routes(tensor.source.node.label or "x", column, partial(lambda one: arrived(weighted(), one), tensor))
+        Routes(
+            name_of(tensor.source.node, tensor.source.index),
+            column,
+            partial(lambda one: arrived(weighted(), one), tensor),
+        )
         for tensor, column in zip(tensors, zip(*parts, strict=True), strict=True)
     ]
     return results[0] if isinstance(wrt, Tensor) else results

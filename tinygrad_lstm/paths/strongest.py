@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_lstm.arguments import LOSS, TENSOR, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import GradError
-from tinygrad_lstm.paths.edges import EdgeClass, after_others, composed, edge_class, told
+from tinygrad_lstm.paths.edges import EdgeClass, after_others, composed, edge_class, with_step
 
 
 class PathEdge(NamedTuple):
@@ -37,16 +38,20 @@ class StrongestPath(NamedTuple):
         """A line for each edge, from the loss down: who reads whom, under which name, and the gain."""
         lines = [f"strongest path: {len(self.edges)} edges, their gains multiplied {self.strength:.4g}"]
         for step in self.edges:
-            reader, source = step.edge.reader, step.edge.source
-            lines.append(
-                f"{told(reader):>16} -> {told(source):<16} by {step.edge.name:<10} {step.kind:<9} × {step.gain:.4g}"
-            )
+            reader, source = with_step(step.edge.reader), with_step(step.edge.source, step.edge.index)
+            lines.append(f"{reader:>16} -> {source:<16} by {step.edge.name:<10} {step.kind:<9} × {step.gain:.4g}")
         return "\n".join(lines)
+
+    def __reduce__(self) -> Any:
+        raise GradError(
+            "a strongest path holds vertices of the graph, so it cannot be copied or pickled: keep str(path)"
+        )
 
     def __repr__(self) -> str:
         return f"StrongestPath({len(self.edges)} edges, strength {self.strength:.4g})"
 
 
+@takes(loss=LOSS, tensor=TENSOR)
 def strongest_path(loss: Tensor, tensor: Tensor) -> StrongestPath:
     """The path of the largest product of gains from a loss to a tensor. Cost: one backward pass.
 
@@ -76,6 +81,8 @@ def strongest_path(loss: Tensor, tensor: Tensor) -> StrongestPath:
         parts = g if isinstance(g, list) else [g]
         received[node] = math.sqrt(sum(float(np.vdot(part, part).real) for part in parts))
         for edge, handed in waiting:
+            if edge.source is goal and edge.index != tensor.source.index:
+                continue  # another output of the same op
             gain = handed / received[node] if received[node] else 0.0
             strength = best.get(node, -math.inf) + (math.log(gain) if gain else -math.inf)
             if strength > best.get(edge.source, -math.inf):

@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_lstm.arguments import Kind, instance, integer, several, takes
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.paths import Ledger, Routes
-from viz.plots.canvas import HATCHES, NOTHING, Array, Look, keyed, looks, on, said, whole
-from viz.style import ThemeName, letter, mixed, number, ranges, theme_named
+from viz.plots.canvas import AXES, HATCHES, NOTHING, Array, Look, keyed, looks, on, said, whole
+from viz.style import THEME, ThemeName, letter, mixed, number, ranges, theme_named
 from viz.sweep import norm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LISTED = several(instance("tg.paths.routes", Routes), "a list of tg.paths.routes")
+ROUTES = Kind("tg.paths.routes or a list of them", lambda it: it if isinstance(it, Routes) else LISTED.take(it))
 # Where the legend goes: beside the bars, and in their order, the uppermost first
 BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1), "reverse": True}
 
 
+@takes(book=instance("a tg.paths.ledger", Ledger), ax=AXES, theme=THEME)
 def ledger(book: Ledger, *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
     """``tg.paths.ledger`` as a picture: what the use of a weight at each step added to its gradient, gate upon gate.
 
@@ -70,6 +74,7 @@ def ledger(book: Ledger, *, ax: Axes | None = None, theme: ThemeName = "light") 
     return ax
 
 
+@takes(routes=ROUTES, steps=several(integer(None), "a list of steps").or_none(), ax=AXES, theme=THEME)
 def shares(
     routes: Routes | Sequence[Routes], *, steps: Sequence[int] | None = None, ax: Axes | None = None,
     theme: ThemeName = "light",

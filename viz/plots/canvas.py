@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 import tinygrad_lstm as tg
-from tinygrad_lstm.errors import MissingExtraError
-from viz.style import Colour, ThemeName, mixed, theme_named
+from tinygrad_lstm.arguments import NUMBER, Kind, Mismatch, came, takes
+from tinygrad_lstm.errors import ArgumentError, MissingExtraError
+from tinygrad_lstm.escaping import printable
+from viz.style import THEME, Colour, ThemeName, mixed, theme_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +30,22 @@ DASHES: tuple[Dash, ...] = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.
 MARKERS = "os^DvPX"
 HATCHES = ("", "///", "...", "\\\\\\", "xxx")
 NOTHING = "/////"  # the hatch of what is no data
+
+
+def _axes(value: Any) -> Any:
+    if value is not None and not callable(getattr(value, "set_xlabel", None)):
+        raise Mismatch(came(value))
+    return value
+
+
+def _size(value: Any) -> Any:
+    if NUMBER.take(value) <= 0:
+        raise Mismatch(came(value), ArgumentError)
+    return value
+
+
+AXES = Kind("matplotlib Axes, or None", _axes)
+SIZE = Kind("a number of inches above 0", _size)
 
 
 class Look(NamedTuple):
@@ -61,6 +79,7 @@ def figure(theme: ThemeName, width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout=layout, facecolor=theme_named(theme).paper)
 
 
+@takes(theme=THEME, width=SIZE, height=SIZE)
 def axes(theme: ThemeName = "light", width: float = 8.0, height: float = 3.6) -> Axes:
     """Empty Axes with quiet lines, on a figure of their own."""
     return dressed(figure(theme, width, height).subplots(), theme)
@@ -74,7 +93,7 @@ def dressed(ax: Axes, theme: ThemeName) -> Axes:
     ax.spines[["left", "bottom"]].set_color(colours.quiet)
     ax.tick_params(which="both", colors=colours.quiet)
     for text in (ax.xaxis.label, ax.yaxis.label, ax.title):
-        text.set_color(colours.ink)
+        text.set(color=colours.ink, parse_math=False)  # a name may have dollars in it
     return ax
 
 
@@ -88,7 +107,7 @@ def keyed(ax: Axes, theme: ThemeName, **where: Any) -> None:
     if ax.get_legend_handles_labels()[0]:
         key = ax.legend(frameon=False, labelcolor=theme_named(theme).ink, fontsize=9, **where)
         for text in key.get_texts():
-            text.set_parse_math(False)  # a name may have dollars in it
+            text.set(parse_math=False, text="\n".join(map(printable, text.get_text().split("\n"))))
 
 
 def whole(axis: Axis) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.arguments import instance, named, several, takes
+from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.training import BeltShare, Update
-from viz.plots.canvas import keyed, looks, on
-from viz.style import ThemeName, theme_named
+from viz.plots.canvas import AXES, keyed, looks, on
+from viz.style import THEME, ThemeName, theme_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+SHARES = named(several(instance("a BeltShare", BeltShare), "its shares"), "shares by name, {name: [BeltShare, ...]},")
 
+
+@takes(history=several(instance("an Update", Update), "the updates of a training"), ax=AXES, theme=THEME)
 def training_curve(
     history: Sequence[Update],
     baselines: Mapping[str, float] | None = None,
@@ -34,8 +38,8 @@ def training_curve(
     for name, value in (baselines or {}).items():
         ax.axhline(value, color=colours.quiet, linewidth=1, linestyle=(0, (4, 3)))
         ax.annotate(
-            f"{name} {value:.2f}", (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 3), ha="right",
-            textcoords="offset points", color=colours.quiet, fontsize=9, parse_math=False,
+            f"{printable(name)} {value:.2f}", (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 3),
+            ha="right", textcoords="offset points", color=colours.quiet, fontsize=9, parse_math=False,
         )  # fmt: skip
     ax.set_xlabel("update")
     ax.set_ylabel("bits per character")
@@ -44,19 +48,17 @@ def training_curve(
     return ax
 
 
+@takes(runs=SHARES, ax=AXES, theme=THEME)
 def belt_shares(runs: Mapping[str, Sequence[BeltShare]], *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
     """How much of the gradient stayed on the belt, by lag: one line for each run (before, after, ...)."""
-    for name, shares in runs.items():
-        if not shares:
-            raise ArgumentError(f"{name} has no shares: one BeltShare for each lag")
     ax = on(ax, theme)
     colours = theme_named(theme)
     for (name, shares), look in zip(runs.items(), looks(theme), strict=False):
         lags, heights = [share.lag for share in shares], [share.share for share in shares]
         ax.plot(lags, heights, color=look.colour, linestyle=look.dash, linewidth=2)
         ax.annotate(
-            f"{name}\n‖∂L/∂C‖ {shares[-1].norm:.2g} at lag {lags[-1]}", (lags[-1], heights[-1]), xytext=(6, 4),
-            textcoords="offset points", va="bottom", color=colours.spoken(look.colour), fontsize=9,
+            f"{printable(name)}\n‖∂L/∂C‖ {shares[-1].norm:.2g} at lag {lags[-1]}", (lags[-1], heights[-1]),
+            xytext=(6, 4), textcoords="offset points", va="bottom", color=colours.spoken(look.colour), fontsize=9,
             annotation_clip=False, parse_math=False,
         )  # fmt: skip
     ax.axhline(0, color=colours.quiet, linewidth=0.6)

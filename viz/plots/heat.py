@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_lstm.arguments import ARRAY, TEXT, TEXTS, TRAJECTORY, integer, takes
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.nn import Trajectory
 from viz.plots.canvas import Array, array_of, blank, diverging, dressed, figure, looks, sequential, whole
 from viz.plots.steps import by_unit, chain_of, check_names
-from viz.style import ThemeName, counted, letter, number, theme_named
+from viz.style import THEME, ThemeName, counted, letter, number, theme_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,16 @@ SIGNED = ("x", "g", "n")  # the input and the candidates, which are no gates eve
 SHOWN = {" ": "␣", "\n": "↵", "\r": "↵", "\t": "⇥"}  # what else would not be seen
 
 
+@takes(
+    trajectory=TRAJECTORY,
+    names=TEXTS.or_none(),
+    row=integer(None),
+    chain=integer(None),
+    sort=TEXT.or_none(),
+    theme=THEME,
+    text=TEXTS.or_none(),
+    signal=ARRAY.or_none(),
+)
 def gates(
     trajectory: Trajectory,
     names: Sequence[str] | None = None,

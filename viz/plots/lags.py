@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import tinygrad_lstm as tg
-from tinygrad_lstm.errors import ArgumentError, GradError
+from tinygrad_lstm.arguments import RUNS, TEXT, instance, integer, takes
+from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.nn import Trajectory
 from tinygrad_lstm.paths import LagMatrix
-from viz.plots.canvas import blank, keyed, looks, on, said, sequential, whole
+from viz.plots.canvas import AXES, blank, keyed, looks, on, said, sequential, whole
 from viz.plots.steps import chain_of, check_names, last_first
-from viz.style import ThemeName, counted, letter, number, ranges, theme_named
+from viz.style import THEME, ThemeName, counted, letter, number, ranges, theme_named
 from viz.sweep import norm
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 DECADES = 8  # of the lag matrix, from its largest entry down
 
 
+@takes(runs=RUNS, state=TEXT, chain=integer(None), ax=AXES, theme=THEME)
 def gradient_by_lag(
     runs: Mapping[str, tuple[tg.Tensor, Trajectory]],
     *,
@@ -48,8 +50,6 @@ def gradient_by_lag(
     LSTM, of t = 5 only
        no gradient at lag 0–3
     """
-    if not runs:
-        raise ArgumentError("no runs: {name: (loss, trajectory), ...}")
     measured = {name: norms_by_lag(name, *run, state, chain) for name, run in runs.items()}
     ax = on(ax, theme)
     ax.set_yscale("log")
@@ -76,11 +76,9 @@ def norms_by_lag(name: str, loss: tg.Tensor, trajectory: Trajectory, state: str,
     """The norm of the gradient by a value of each step, the last one first; None where there is no gradient."""
     one = chain_of(trajectory, chain)
     check_names(one, [state])
-    if not isinstance(loss, tg.Tensor):
-        raise ArgumentError(f"the loss of {name} is a Tensor, not a {type(loss).__name__}")
     if not loss.requires_grad:
         raise GradError(f"the loss of {name} requires no gradient: run the model outside of no_grad")
-    values = [getattr(step, state) for step in last_first(one)]
+    values = [step.named[state] for step in last_first(one)]
     asked = [value for value in values if value.requires_grad]
     found = iter(tg.grad(loss, asked, retain_graph=True, allow_unused=True) if asked else ())
     gradients = [next(found) if value.requires_grad else None for value in values]
@@ -104,6 +102,7 @@ def gaps(norms: Sequence[float | None]) -> list[str]:
     return [f"{reason} at lag {ranges(lags)}" for reason, lags in reasons.items() if lags]
 
 
+@takes(matrix=instance("a tg.paths.lag_matrix", LagMatrix), ax=AXES, theme=THEME)
 def lag_matrix(matrix: LagMatrix, *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
     """``tg.paths.lag_matrix`` as a picture: ‖∂ℓ_τ/∂θ_t‖, the losses down, the uses of the weights to the right.
 

@@ -9,15 +9,20 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
+from tinygrad_lstm.arguments import ARRAY, TEXTS, Kind, named, takes
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.paths import Horizon
-from viz.plots.canvas import Array, array_of, keyed, looks, on, said
-from viz.style import ThemeName, counted, letter, number, theme_named
+from viz.plots.canvas import AXES, Array, array_of, keyed, looks, on, said
+from viz.style import THEME, ThemeName, counted, letter, number, theme_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+CELL_OR_U = Kind("a cell or an array", lambda U: U if isinstance(U, nn.Cell) else ARRAY.take(U))
+LIVES = Kind("half-lives or a tg.paths.horizon", lambda run: run if isinstance(run, Horizon) else ARRAY.take(run))
 
+
+@takes(U=CELL_OR_U, gates=TEXTS.or_none(), ax=AXES, theme=THEME)
 def eigenvalues(
     U: nn.Cell | Any, gates: Sequence[str] | None = None, *, ax: Axes | None = None, theme: ThemeName = "light"
 ) -> Axes:
@@ -87,6 +92,7 @@ def gates_of(cell: nn.Cell) -> list[str] | None:
     return [letter(name, {"f", "o", "g"} <= set(rows)) for name in sorted(rows, key=lambda name: rows[name].start)]
 
 
+@takes(runs=named(LIVES, "half-lives by name, {name: half-lives},"), ax=AXES, theme=THEME)
 def half_lives(runs: Mapping[str, Horizon | Any], *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
     """How many of the units hold on for how long: the share of units whose half-life is at least so many steps.
 
@@ -105,8 +111,6 @@ def half_lives(runs: Mapping[str, Horizon | Any], *, ax: Axes | None = None, the
     'untrained: median 2.34 steps'
     """
     found = {name: lives_of(name, run) for name, run in runs.items()}
-    if not found:
-        raise ArgumentError("no runs: {name: half-lives, ...}")
     ax = on(ax, theme)
     ax.set_xscale("log")
     for (name, lives), look in zip(found.items(), looks(theme), strict=False):

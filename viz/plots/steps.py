@@ -13,8 +13,6 @@ from viz.plots.canvas import Array
 
 def chain_of(trajectory: Trajectory, chain: int) -> Chain:
     """One layer and direction of a run; ArgumentError if there is none of that number, or its steps were not kept."""
-    if not isinstance(trajectory, Trajectory):
-        raise ArgumentError(f"a run is what layer.unroll(x) gives, not a {type(trajectory).__name__}")
     chains = trajectory.chains
     if not -len(chains) <= chain < len(chains):
         raise ArgumentError(f"no chain {chain}: the run has {len(chains)}, layer by layer, forward before reverse")
@@ -34,7 +32,7 @@ def check_names(one: Chain, names: Sequence[str]) -> None:
 
 def by_unit(one: Chain, name: str, row: int) -> Array:
     """A value of one row of the batch, units down and time right: (H, T)."""
-    values = np.stack([getattr(step, name).data for step in one.steps])
+    values = np.stack([step.named[name].data for step in one.steps])
     rows = values.reshape(len(values), -1, values.shape[-1] if values.ndim > 1 else 1)
     if not -rows.shape[1] <= row < rows.shape[1]:
         raise ArgumentError(f"no row {row} in a batch of {rows.shape[1]}")
@@ -44,5 +42,5 @@ def by_unit(one: Chain, name: str, row: int) -> Array:
 def last_first(one: Chain) -> list[Step]:
     """The steps from the last that was made to the first: of a reverse chain, which runs from T to 1, t = 1 first."""
     last = one.state[0] if isinstance(one.state, tuple) else one.state
-    reverse = getattr(one.steps[0], one.cell.states[0]) is last
+    reverse = one.steps[0].named[one.cell.states[0]] is last
     return list(one.steps) if reverse else list(one.steps)[::-1]

@@ -30,7 +30,7 @@ class Figure:
     picture: Picture
     graph: tg.Graph
     nodes: Mapping[int, Sequence[str]]  # vertex -> the elements that stand for it; a vertex may be in none
-    edges: Mapping[EdgeKey, str]  # reading vertex and which of its inputs -> the element of its line
+    edges: Mapping[EdgeKey, Sequence[str]]  # reading vertex and which of its inputs -> the elements of its line
     routes: tuple[str, ...] = ()  # what the carried route and the gated one are called, where there are two
     known: Mapping[int, Any] = field(default_factory=dict)  # values of vertices that are at hand
 
@@ -53,7 +53,7 @@ def op_figure(loss: tg.Tensor) -> Figure:
         picture=untold(picture),
         graph=graph,
         nodes={vertex.id: [f"v{vertex.id}"] for vertex in graph.vertices},
-        edges={(e.target, e.position): f"v{e.source}-v{e.target}-{e.position}" for e in graph.edges},
+        edges={(e.target, e.position): [f"v{e.source}-v{e.target}-{e.position}"] for e in graph.edges},
     )
 
 
@@ -80,7 +80,7 @@ def untold(picture: Picture) -> Picture:
     scene = picture.scene
     edges = [
         replace(edge, told=tuple(line for line in edge.told if "‖∇‖" not in line),
-                data={name: told for name, told in edge.data.items() if name == "route"})
+                data={name: told for name, told in edge.data.items() if name in ("route", "class")})
         for edge in scene.edges
     ]  # fmt: skip
     frames = [replace(frame, told=()) for frame in scene.frames]
@@ -96,17 +96,17 @@ class _Places:
         self.drawn = {edge.id: edge.target for edge in scene.edges}
         self.said = {*scene.nodes, *(frame.id for frame in scene.frames)}
 
-    def edges(self) -> dict[EdgeKey, str]:
-        """The line of every edge that has one."""
-        found: dict[EdgeKey, str] = {}
+    def edges(self) -> dict[EdgeKey, list[str]]:
+        """The line of every edge that has one, with an end in each direction of the layer above."""
+        found: dict[EdgeKey, list[str]] = {}
         for prefix, chain in self.chains:
             for line in chain.lines:
-                if name := self.line(prefix, line):
-                    found |= {(edge.target, edge.position): name for edge in line.edges}
+                if names := self.lines(prefix, line):
+                    found |= {(edge.target, edge.position): names for edge in line.edges}
         return found
 
-    def line(self, prefix: str, line: Line) -> str:
-        """The id of a line; '' for one that is not drawn."""
+    def lines(self, prefix: str, line: Line) -> list[str]:
+        """The ids of a line; none for one that is not drawn."""
         (source, t), (target, u) = line.source, line.target
         start = f"{prefix}weights_{target}_{u}" if source == WEIGHTS else f"{prefix}{source}_{t}"
         ends = [f"{prefix}{target}_{u}"]
@@ -114,7 +114,7 @@ class _Places:
             ends = [f"{prefix}loss_{t}", f"{prefix}loss_{source}_{t}"]
         elif target == ABOVE:
             ends = [f"{other}x_{u}" for other, _ in self.chains]
-        return next((name for end in ends if (name := f"{start}-{end}") in self.drawn), "")
+        return [name for end in ends if (name := f"{start}-{end}") in self.drawn]
 
     def nodes(self) -> dict[int, list[str]]:
         """Boxes; of a state the pill as well, and the line to it; what reads the last states is the loss."""
@@ -131,7 +131,7 @@ class _Places:
             for line in chain.lines:
                 if not line.edges:
                     vertex = self.graph.id_of(chain.state(*line.target))
-                    nodes.setdefault(vertex, []).append(self.line(prefix, line))
+                    nodes.setdefault(vertex, []).extend(self.lines(prefix, line))
             for vertex in chain.parameters:
                 nodes.setdefault(vertex, []).append(f"{prefix}weights")
             for vertex, name in self.remarks(prefix, chain):
@@ -162,9 +162,9 @@ class _Places:
         readers: dict[int, list[str]] = {}
         for prefix, chain in self.chains:
             for line in chain.lines:
-                if line.target[0] == OUTSIDE and (name := self.line(prefix, line)):
+                if line.target[0] == OUTSIDE and (names := self.lines(prefix, line)):
                     for edge in line.edges:
-                        readers.setdefault(edge.target, []).append(self.drawn[name])
+                        readers.setdefault(edge.target, []).append(self.drawn[names[0]])
         known = set(members)
         for edge in self.graph.edges:  # in the order of their targets
             if edge.source in readers and edge.target not in known:

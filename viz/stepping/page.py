@@ -6,8 +6,6 @@ forbids it to load anything.
 
 from __future__ import annotations
 
-import html
-import json
 import math
 from collections.abc import Iterable
 from importlib.resources import files
@@ -15,6 +13,7 @@ from string import Template
 from typing import Any
 
 import tinygrad_lstm as tg
+from tinygrad_lstm.escaping import element_id, markup, printable, script_json
 from tinygrad_lstm.explain.trace import Amount
 from viz.names import SYMBOLS
 from viz.stepping.figure import Figure
@@ -23,7 +22,6 @@ from viz.stepping.words import BINARY, names_of, one_line, sentences
 from viz.style import THEMES, shades
 
 MANY = 1000  # vertices; of more of them arrays are told by their norms alone, else the page would grow too large
-JSON: Any = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def page(figure: Figure, tape: Tape) -> str:
@@ -32,7 +30,7 @@ def page(figure: Figure, tape: Tape) -> str:
     forward, backward = sentences(tape, names)
     source = files("viz.stepping")
     return Template(source.joinpath("page.html").read_text("utf-8")).substitute(
-        wide=figure.size[0], high=figure.size[1], title=html.escape(one_line(figure.picture.title)),
+        wide=figure.size[0], high=figure.size[1], title=markup(one_line(figure.picture.title)),
         style=colours() + source.joinpath("player.css").read_text("utf-8"),
         script=source.joinpath("player.js").read_text("utf-8"),
         svg=figure.picture.svg, tape=encoded(figure, tape, names),
@@ -44,7 +42,7 @@ def page(figure: Figure, tape: Tape) -> str:
 def _list(sentences: Iterable[str], state: str = "") -> str:
     """Every step as a link to the state after it."""
     return "\n".join(
-        f'<li><a href="#k={k}{state}">{html.escape(said)}</a></li>' for k, said in enumerate(sentences, start=1)
+        f'<li><a href="#k={k}{state}">{markup(said)}</a></li>' for k, said in enumerate(sentences, start=1)
     )
 
 
@@ -71,7 +69,7 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
     most = FEW if len(tape.graph.vertices) <= MANY else 1
 
     def text(word: str) -> int:
-        return texts.setdefault(word, len(texts))
+        return texts.setdefault(printable(word), len(texts))
 
     def amount(given: Amount | None) -> list[Any] | int:
         if given is None:
@@ -81,7 +79,7 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
         return [text(shape), *map(_number, [given.norm, *(values if len(values) <= most else [])])]
 
     def element(target: int, position: int) -> int:
-        return text(figure.edges.get((target, position), ""))
+        return text(" ".join(map(element_id, figure.edges.get((target, position), ()))))
 
     def handed(vertex: int, part: Handed) -> list[Any]:
         sums = (part.before, part.after) if part.before is not None else (None, None)  # the first is its own sum
@@ -93,7 +91,7 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
 
     vertices = [
         [text(names[v.id]), text(v.op), text(one_line("/".join(v.scope))), v.step or 0, len(v.shapes),
-         *map(text, figure.nodes.get(v.id, []))]
+         *(text(element_id(name)) for name in figure.nodes.get(v.id, []))]
         for v in tape.graph.vertices
     ]  # fmt: skip
     forward = [
@@ -105,12 +103,12 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
         for turn in tape.backward
     ]
     ops = sorted({vertex.op for vertex in tape.graph.vertices})
-    said = {op: (tg.Primitive.by_name[op].__doc__ or "").strip().split("\n")[0]
+    said = {printable(op): printable((tg.Primitive.by_name[op].__doc__ or "").strip().split("\n")[0])
             for op in ops if op in tg.Primitive.by_name}  # fmt: skip
     signs = {op: SYMBOLS[op] for op in BINARY}
     record = {"texts": list(texts), "vertices": vertices, "forward": forward, "backward": backward,
               "ops": said, "routes": figure.routes, "signs": signs}  # fmt: skip
-    return str(JSON.encode(record)).replace("<", "\\u003c")
+    return script_json(record)
 
 
 def _number(x: float) -> float | int | str:

@@ -40,7 +40,7 @@
   }
 
   function lit(step) { // the ids of what belongs to a step: its vertex, and the lines along which it reads or hands on
-    return [...vertices[step.vertex].elements, ...step.parts.map((part) => part.edge)].filter(Boolean);
+    return [...vertices[step.vertex].elements, ...step.parts.flatMap((part) => part.edge.split(" "))].filter(Boolean);
   }
 
   function bothWays(edge) { // of a gradient's line, whose arrowhead is at its beginning: its way back, and that ahead from the tip
@@ -51,7 +51,7 @@
   }
 
   function routeOf(part) {
-    const route = elements.get(part.edge)?.dataset.route;
+    const route = elements.get(part.edge.split(" ")[0])?.dataset.route; // a line to two directions has two elements
     return { carried: "C", gated: "h", weights: "W" }[route] ?? "";
   }
 

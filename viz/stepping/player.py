@@ -10,7 +10,8 @@ from pathlib import Path
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.errors import DtypeError
+from tinygrad_lstm.arguments import LOSS, TRAJECTORY, integer, takes
+from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
 from viz.picture import place_for
 from viz.roles import NoCellViewError
@@ -44,7 +45,7 @@ class Player:
     def _repr_html_(self) -> str:
         """The page in a frame of its own, which can reach nothing of the notebook around it."""
         return (
-            f'<iframe sandbox="allow-scripts" title="{html.escape(self.title)}" srcdoc="{html.escape(self.html)}" '
+            f'<iframe sandbox="allow-scripts" title="{markup(self.title)}" srcdoc="{html.escape(self.html)}" '
             'style="width:100%;height:56rem;border:0"></iframe>'
         )
 
@@ -54,6 +55,7 @@ class Player:
         return {kind: told for kind, told in bundle.items() if (not include or kind in include) and kind not in exclude}
 
 
+@takes(loss=LOSS, trajectory=TRAJECTORY.or_none(), chain=integer(None).or_none())
 def player(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, *, chain: int | None = None) -> Player:
     """A page that steps through the forward pass, and through the backward pass in the engine's own order.
 
@@ -70,19 +72,10 @@ def player(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, *, chain: i
     A graph of 3 vertices and 4 edges: ... Its norm at the leaves: a leaf 7.00.
     Played in 3 steps forward and 3 backward.
     """
-    _check(loss, trajectory)
     figure = _figure(loss, trajectory, chain)
     tape = tape_of(loss, figure.graph, figure.known)
     played = f"Played in {len(tape.forward)} steps forward and {len(tape.backward)} backward."
     return Player(figure.picture.title, f"{figure.picture.description} {played}", page(figure, tape))
-
-
-def _check(loss: object, trajectory: object) -> None:
-    if not isinstance(loss, tg.Tensor):
-        order = " (the loss comes first, the trajectory second)" if isinstance(loss, nn.Trajectory) else ""
-        raise DtypeError(f"player expects a loss, which is a tensor, not {type(loss).__name__}{order}")
-    if not isinstance(trajectory, nn.Trajectory | None):
-        raise DtypeError(f"expected a trajectory, which is what layer.unroll(x) gives, not {type(trajectory).__name__}")
 
 
 def _figure(loss: tg.Tensor, trajectory: nn.Trajectory | None, chain: int | None) -> Figure:

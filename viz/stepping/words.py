@@ -6,7 +6,6 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.explain.trace import Amount
 from viz.names import SYMBOLS, Names, brief
 from viz.stepping.tape import Made, Tape, Turn
-from viz.style import printable
 
 BINARY = ("add", "subtract", "multiply", "divide")  # written between what they read
 LONGEST = 60  # letters of what is told in a line
@@ -40,7 +39,7 @@ def names_of(graph: tg.Graph) -> list[str]:
 
 def one_line(text: str) -> str:
     """A text of bearable length in a line, whatever somebody put into it."""
-    return brief(printable(text), LONGEST)
+    return brief(text, LONGEST)
 
 
 def number(x: float) -> str:
