@@ -330,7 +330,7 @@ def test_complex_numbers_in_a_list_stay_complex() -> None:
 def test_what_is_no_number_is_refused_by_name() -> None:
     with pytest.raises(DtypeError, match="cannot make a tensor of object"):
         leaf(1.0) + object()
-    with pytest.raises(DtypeError, match="not of a int"):
+    with pytest.raises(DtypeError, match="not the number 3"):
         tg.graph_of(3)  # type: ignore[arg-type]
 
 

@@ -224,6 +224,8 @@ def _checked_inputs(inputs: list[Any]) -> list[int]:
 
 
 def _outputs(f: Function, inputs: Sequence[Any]) -> list[Tensor]:
+    if not callable(f):
+        raise DtypeError(f"gradcheck: f is a function, not a {type(f).__name__}")
     with enable_grad():
         outputs = f(*inputs)
     outputs = list(outputs) if isinstance(outputs, list | tuple) else [outputs]

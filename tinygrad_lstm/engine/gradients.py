@@ -59,6 +59,8 @@ def grad(
     outputs, inputs = _tensors(outputs, "outputs"), _tensors(inputs, "inputs")
     if grad_outputs is None or isinstance(grad_outputs, Tensor) or (len(outputs) == 1 and not _is_list(grad_outputs)):
         grad_outputs = [grad_outputs] * len(outputs) if grad_outputs is None else [grad_outputs]
+    if not _is_list(grad_outputs):
+        raise DtypeError(f"{len(outputs)} outputs take a list of grad_outputs, not a {type(grad_outputs).__name__}")
     if len(grad_outputs) != len(outputs):
         raise GradError(f"{len(outputs)} outputs but {len(grad_outputs)} grad_outputs")
     for k, output in enumerate(outputs):

@@ -17,7 +17,7 @@ from tinygrad_lstm.engine.ops.plan import Plan
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.scope import current_scope, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, handle, output
-from tinygrad_lstm.errors import BARE, DtypeError, ShapeError, TinygradError, translated
+from tinygrad_lstm.errors import BARE, DtypeError, ShapeError, TinygradError, shown, translated
 
 _inside_the_engine = True
 ONE_WANTED = (True,)
@@ -44,12 +44,12 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
             others, bare = True, bare or type(value) not in NUMBERS
     recorded = True in mask and grad_enabled.get()
     literals = bare or (others and (op.sequence or not recorded))  # a number beside a Tensor goes as it is
-    if literals:
-        arrays = literal_inputs(op, inputs, recorded)
-    for name, value in params.items():
-        if type(value) not in PLAIN:
-            params[name] = as_param(op, name, value, recorded)
     try:
+        if literals:
+            arrays = literal_inputs(op, inputs, recorded)
+        for name, value in params.items():
+            if type(value) not in PLAIN:
+                params[name] = as_param(op, name, value, recorded)
         y = op.run(arrays, params)
     except TinygradError:
         raise
@@ -150,12 +150,17 @@ def _explained(
     op: Primitive[Any, Any], arrays: Sequence[Any], params: dict[str, Any], error: Exception
 ) -> TinygradError:
     """The same error, in the caller's words: which op, which shapes, in which module and at which step."""
-    shown = ", ".join(f"{input_name(op, k)} {np.shape(array)}" for k, array in enumerate(arrays[:6]))
-    shown += f", ... {len(arrays)} in all" if len(arrays) > 6 else ""
-    shown += "".join(f", {name}={value!r}" for name, value in params.items() if np.size(value) < 6)
+    given = [f"{input_name(op, k)} {_shape(array)}" for k, array in enumerate(arrays[:6])]
+    given += [f"... {len(arrays)} in all"] if len(arrays) > 6 else []
+    given += [f"{name}={shown(value)}" for name, value in params.items()]
     scope = current_scope.get()
     where = f" in {scope}" if scope is not None else ""
-    return translated(error, f"{op.name}({shown}){where}", ShapeError)
+    return translated(error, f"{op.name}({', '.join(given)}){where}", ShapeError)
+
+
+def _shape(value: Any) -> str:
+    """The shape of an input; of a literal that is no array yet, and may never be one, what it is."""
+    return str(np.shape(value)) if isinstance(value, np.ndarray | np.generic | int | float) else shown(value)
 
 
 Primitive.interpreter, Primitive.of_one, Primitive.of_two = record, record_one, record_two

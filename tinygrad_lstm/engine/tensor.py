@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.arrays import get_default_dtype, to_array
+from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.changes import changing, note_change
 from tinygrad_lstm.engine.copying import State, restore, state_of
@@ -270,7 +270,8 @@ def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
                 "or give the cotangent, of the same shape"
             )
         gradient = np.ones_like(tensor._data)
-    array = gradient._data if isinstance(gradient, Tensor) else np.asarray(gradient)
+    given = plain(gradient)
+    array = given if isinstance(given, np.ndarray) else numpy_array(given, None)
     if array.dtype.kind not in "biufc":
         raise DtypeError(f"a cotangent is an array of numbers, not of {array.dtype}")
     if array.shape != tensor.shape:

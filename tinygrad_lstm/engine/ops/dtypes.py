@@ -16,6 +16,8 @@ def dtype_beside(dtypes: Sequence[np.dtype], literal: np.ndarray) -> np.dtype:
     >>> dtype_beside([np.dtype("f8"), np.dtype("f4")], np.array([1, 2]))
     dtype('float64')
     """
+    if literal.dtype.kind not in WEAK:
+        raise TypeError(f"numbers are expected, not {literal.dtype}")
     return np.result_type(*dtypes, WEAK[literal.dtype.kind])
 
 

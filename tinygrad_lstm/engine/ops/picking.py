@@ -48,6 +48,7 @@ def sort(x: Any, axis: int | None = -1) -> Tensor:
     return take_along_axis(x, np.argsort(x, axis, kind="stable"), axis)
 
 
+@composite()
 def index_add(x: Any, key: Any, values: Any) -> Tensor:
     """x with the values added at ``key``; what falls on one place twice adds up: PyTorch's index_add, scatter_add.
 

@@ -38,7 +38,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.plan import Call, Plan, Rule, picker
 from tinygrad_lstm.engine.ops.wide import in_float32, rule_in_float32
-from tinygrad_lstm.errors import GradError
+from tinygrad_lstm.errors import DtypeError, GradError
 
 if TYPE_CHECKING:  # for the type of a call only; nothing here uses it
     from tinygrad_lstm.engine.tensor import Tensor
@@ -89,10 +89,8 @@ class Primitive(Generic[P, R]):
         self._rules: dict[str, tuple[Rule, tuple[str, ...]]] = {}  # with the names each asks for, less g, gs and k
         self._joint: tuple[Rule, tuple[str, ...]] | None = None
         self.plans: dict[tuple[bool, ...], Plan] = {}
-        if reserved := RESERVED.intersection(self.names):
-            raise TypeError(
-                f"{self.name}: {', '.join(sorted(reserved))} is a word of the rules, not a name for an input"
-            )
+        if reserved := ", ".join(sorted(RESERVED.intersection(self.names))):
+            raise TypeError(f"{self.name}: {reserved} is a word of the rules, not a name for an input")
         functions = numpy if isinstance(numpy, tuple) else (numpy,) if numpy is not None else ()
         Primitive.by_numpy.update(dict.fromkeys(functions, self))
         Primitive.by_name.setdefault(self.name, self)
@@ -119,10 +117,8 @@ class Primitive(Generic[P, R]):
 
     def defvjp(self, **rules: Rule) -> None:
         """One rule per named input: ``multiply.defvjp(a=lambda g, b: g * b, b=lambda g, a: g * a)``."""
-        if unknown := set(rules) - set(self.names):
-            raise TypeError(
-                f"{self.name} has no input called {', '.join(sorted(unknown))}; it has {', '.join(self.names)}"
-            )
+        if unknown := ", ".join(sorted(set(rules) - set(self.names))):
+            raise TypeError(f"{self.name} has no input called {unknown}; it has {', '.join(self.names)}")
         self._open(tuple(name for name in self.names if name in rules))
         self._rules = {name: self._checked(rule, "gs" if self.several else "g") for name, rule in rules.items()}
 
@@ -194,7 +190,10 @@ class Primitive(Generic[P, R]):
                 takes = ", ".join(f"{x}={self.defaults[x]!r}" if x in self.defaults else x for x in names)
                 raise TypeError(f"{self.name}({takes}) {error}") from None
         if self.sequence:
-            return tuple(args[0] if first else values.pop(names[0])), values
+            inputs = args[0] if first else values.pop(names[0])
+            if not hasattr(inputs, "__iter__"):
+                raise DtypeError(f"{self.name} takes a sequence as {names[0]}, not a {type(inputs).__name__}")
+            return tuple(inputs), values
         return args[:first] if first else [values.pop(name) for name in self.inputs], values
 
     def run(self, arrays: Sequence[Array], params: Mapping[str, Any]) -> Any:

@@ -1,0 +1,101 @@
+"""Any call of a public function of the engine gives a result or one of our errors, which says what was called."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import Tensor
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, TinygradError
+
+
+def leaf(*shape: int) -> Tensor:
+    return tg.tensor(np.ones(shape), requires_grad=True)
+
+
+VALUES: list[Callable[[], Any]] = [
+    lambda: None, lambda: 3, lambda: -1, lambda: 2.5, lambda: float("nan"), lambda: True, lambda: 1j,
+    lambda: "a", lambda: b"a", lambda: [], lambda: (), lambda: {}, lambda: {1, 2}, lambda: [1, 2], lambda: (0, 1),
+    lambda: [[1], [1, 2]], lambda: slice(0, 1), lambda: object(), lambda: int, lambda: np.datetime64("2020-01-01"),
+    lambda: leaf(2, 3), lambda: leaf(), lambda: tg.tensor([1.0, 2.0]), lambda: np.ones((2, 3)), lambda: np.zeros(0),
+    lambda: np.array(["a"]), lambda: np.array([0, 1]), lambda: [leaf(2, 3), leaf(2, 3)], lambda: [leaf(2, 3), None],
+]  # fmt: skip
+NO_CALLS_OF_OURS = {
+    "all", "any", "argmax", "argmin", "argsort", "count_nonzero",  # NumPy's own
+    "load", "save", "set_default_dtype", "Primitive", "primitive", "primitive_multi", "Graph", "IndexedCotangent",
+    "Tensor", "scope", "enable_grad", "no_grad", "detect_anomaly",
+}  # fmt: skip
+FUNCTIONS = {name: getattr(tg, name) for name in tg.__all__ if name not in NO_CALLS_OF_OURS}
+FUNCTIONS = {name: f for name, f in FUNCTIONS.items() if callable(f) and inspect.signature(f).parameters}
+METHODS = {f"Tensor.{name}": f for name, f in inspect.getmembers(Tensor, callable)
+           if not name.startswith("_") or name in ("__add__", "__rsub__", "__matmul__", "__pow__", "__getitem__",
+                                                   "__lt__", "__eq__", "__floordiv__")}  # fmt: skip
+
+
+def parameters(f: Callable[..., Any]) -> int:
+    return len(inspect.signature(f).parameters)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS | METHODS)
+def test_a_random_call_gives_a_result_or_an_error_of_ours(name: str) -> None:
+    f = (FUNCTIONS | METHODS)[name]
+    rng = np.random.default_rng(sum(map(ord, name)))
+    for _ in range(60):
+        args = [VALUES[rng.integers(len(VALUES))]() for _ in range(rng.integers(1, min(4, parameters(f)) + 1))]
+        if name in METHODS or (args and rng.random() < 0.5):
+            args[0] = leaf(2, 3)
+        if name == "Tensor.backward":
+            del args[2:]  # the others are flags
+        try:
+            inspect.signature(f).bind(*args)
+        except TypeError:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                y = f(*args)
+                if isinstance(y, Tensor) and y.requires_grad and y.size:
+                    y.backward(np.ones(y.shape))
+            except (TinygradError, MemoryError):
+                pass
+
+
+CALLS: list[tuple[Callable[[], Any], type[TinygradError], str]] = [
+    (lambda: tg.zeros(-1), ArgumentError, r"zeros\(-1\): negative dimensions"),
+    (lambda: tg.ones((2, -1)), ArgumentError, r"ones\(\(2, -1\)\)"),
+    (lambda: tg.randn(-2), ArgumentError, r"randn\(-2\): negative dimensions"),
+    (lambda: tg.rand(2, -2), ArgumentError, r"rand\(2, -2\)"),
+    (lambda: tg.eye(-1), ArgumentError, r"eye\(-1\)"),
+    (lambda: tg.full(-3, 1.0), ArgumentError, r"full\(-3, 1.0\)"),
+    (lambda: tg.arange(0, 1, 0), ArgumentError, r"arange\(0, 1, 0\)"),
+    (lambda: tg.arange(float("nan")), ArgumentError, r"arange\(nan\)"),
+    (lambda: tg.manual_seed(-1), ArgumentError, r"manual_seed\(-1\)"),
+    (lambda: tg.manual_seed("a"), DtypeError, r"manual_seed\('a'\)"),  # type: ignore[arg-type]  # on purpose
+    (lambda: tg.manual_seed(2.5), DtypeError, r"manual_seed\(2.5\)"),  # type: ignore[arg-type]  # on purpose
+    (lambda: tg.zeros(2.5), DtypeError, r"zeros\(2.5\)"),  # type: ignore[arg-type]  # on purpose
+    (lambda: tg.rand(2, 2.0), DtypeError, r"rand\(2, 2.0\)"),  # type: ignore[arg-type]  # on purpose
+    (lambda: tg.zeros("ab"), DtypeError, r"zeros\('ab'\)"),  # type: ignore[arg-type]  # on purpose
+    (lambda: tg.zeros(2, dtype="nonsense"), DtypeError, r"zeros\(2, dtype='nonsense'\)"),
+    (lambda: tg.set_default_dtype("nonsense"), DtypeError, r"set_default_dtype\('nonsense'\)"),
+    (lambda: tg.linear(3.0, leaf(2, 3)), DtypeError, r"linear\(x \(\), W \(2, 3\)\)"),
+    (lambda: tg.stack(3.0), DtypeError, "stack takes a sequence as arrays, not a float"),  # type: ignore[arg-type]
+    (lambda: tg.index_add(leaf(2), [0], "a"), DtypeError, "numbers are expected"),
+    (lambda: leaf(2, 3).argmax(9), ShapeError, r"argmax\(\(2, 3\), 9\): axis 9 is out of bounds"),
+    (lambda: leaf(2, 3).astype("nonsense"), DtypeError, r"astype\(\(2, 3\), 'nonsense'\)"),
+    (lambda: leaf(2) < np.ones(3), ShapeError, "could not be broadcast"),
+    (lambda: bool(leaf(2)), ShapeError, "ambiguous"),
+    (lambda: float(leaf(2)), ShapeError, "exactly one element"),
+    (lambda: len(leaf()), DtypeError, "unsized"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "match"), CALLS)
+def test_a_wrong_call_is_named(call: Callable[[], Any], error: type[TinygradError], match: str) -> None:
+    with pytest.raises(error, match=match):
+        call()
