@@ -202,16 +202,15 @@ def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
 
 def unbroadcast(c: Any, shape: Shape, node: Node, position: int) -> Any:
     """Undo broadcasting: sum c over the axes along which the input was repeated."""
-    c = wide(c)  # the loop rounds it back
     extra = len(c.shape) - len(shape)
     if extra == 1 and c.shape[1:] == shape:  # a bias: by far the commonest
-        return c.reshape(shape) if c.shape[0] == 1 else c.sum(axis=0)
+        return c.reshape(shape) if c.shape[0] == 1 else wide(c).sum(axis=0)  # the loop rounds it back
     if extra >= 0 and math.prod(c.shape) == math.prod(shape):  # only new axes of length 1: nothing was repeated
         return c.reshape(shape)
     stretched = (
         tuple(k + extra for k, n in enumerate(shape) if n == 1 and c.shape[k + extra] != 1) if extra >= 0 else ()
     )
-    total = c.sum(axis=(*range(extra), *stretched)) if extra >= 0 else c
+    total = wide(c).sum(axis=(*range(extra), *stretched)) if extra >= 0 else c
     if total.size != math.prod(shape) or extra < 0:
         gave = f"gave a cotangent of shape {c.shape}, but the input has shape {shape}"
         raise ShapeError(f"{_rule_of(node, position)} {gave}; in backward of {node}")
