@@ -32,8 +32,10 @@ every_block = pytest.mark.parametrize("make", BLOCKS.values(), ids=BLOCKS)
 
 
 def state() -> Any:
+    """What this thread's modes are: so not the interpreter, which detect_anomaly changes for all threads."""
     scope = current_scope.get()
-    return global_state() | {"scope": scope and scope.path, "open": innermost.get()}
+    modes = global_state() | {"scope": scope and scope.path, "open": innermost.get()}
+    return {name: value for name, value in modes.items() if name != "interpreter"}
 
 
 @every_block
@@ -104,16 +106,13 @@ def test_the_block_that_goes_on_stays_in_force() -> None:
 def test_an_object_shared_by_threads_is_each_threads_own(make: Callable[[], Any]) -> None:
     block, together = make(), Barrier(8)
 
-    def mine() -> Any:  # all but what detect_anomaly changes for all threads
-        return {name: value for name, value in state().items() if name != "interpreter"}
-
     def enter_often(_: int) -> bool:
-        before = mine()
+        before = state()
         together.wait(timeout=60)
         for _ in range(200):
             with block, block:
                 pass
-        return bool(mine() == before)
+        return bool(state() == before)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

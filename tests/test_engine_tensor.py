@@ -22,6 +22,7 @@ def leaf(data: Any, dtype: Any = float) -> Tensor:
 # dtypes -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_numbers_and_lists_take_the_default_dtype_arrays_keep_theirs() -> None:
     assert tg.tensor([1, 2]).dtype == np.float32
     assert tg.tensor(1.5).dtype == np.float32
