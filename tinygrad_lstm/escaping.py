@@ -12,8 +12,6 @@ text from outside. DOT's own quoting is that of ``viz.dot.text``, which starts f
 
 from __future__ import annotations
 
-import html
-import json
 import re
 import unicodedata
 from typing import Any
@@ -53,6 +51,8 @@ def markup(text: str) -> str:
     >>> markup('<b title="x">')
     '&lt;b title=&quot;x&quot;&gt;'
     """
+    import html  # here, like json below: they are slow to import, and the engine needs neither
+
     return html.escape(printable(text))
 
 
@@ -76,5 +76,7 @@ def script_json(record: Any) -> str:
     >>> script_json({"a": "</script>"})
     '{"a":"\\\\u003c/script>"}'
     """
+    import json
+
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").encode("utf-8", "replace").decode()
