@@ -18,7 +18,7 @@ demo: $(VENV)/installed
 	$(BIN)/tinygrad-lstm demo --out demo
 
 test: $(VENV)/installed check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -14,7 +14,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.arguments import TENSORS, takes
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.scope import SourceLine, source_line
 from tinygrad_lstm.engine.tensor import Tensor
@@ -90,7 +89,6 @@ class Graph:
         return f"graph of {len(self.vertices)} vertices and {len(self.edges)} edges"
 
 
-@takes(tensors=TENSORS)
 def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
     """Everything the tensors were computed from, constants included. Raises DtypeError for what is no tensor.
 
@@ -101,6 +99,9 @@ def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
     >>> [(edge.source, edge.target, edge.name) for edge in graph.edges]
     [(0, 1, 'a'), (0, 1, 'b'), (1, 2, 'a')]
     """
+    from tinygrad_lstm.arguments import TENSORS, taken  # here: the engine alone is imported without it
+
+    tensors = taken("graph_of(tensors)", TENSORS, "tensors", tensors)
     tensors = [tensors] if isinstance(tensors, Tensor) else tensors
     order = topological_order([tensor.source.node for tensor in tensors], all_nodes=True)
     ids = {node: position for position, node in enumerate(order)}
