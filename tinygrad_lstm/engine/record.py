@@ -92,12 +92,9 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
         y = np.asarray(y)
     if source is None or not source.node.requires_grad or not grad_enabled.get():
         return handle(y, None)
-    dtype = y.dtype
-    if dtype.kind == "c":
-        raise complex_refused(op)
     plan = op.plans.get(ONE_WANTED) or op.plan(ONE_WANTED)
     kept = plan.pick((array, y)) if plan.pick else _kept(op, plan, (array,), y, op.options, None, ONE_WANTED)
-    node = make_node(op, (source,), (y.shape,), (dtype,), plan, kept, op.options)
+    node = make_node(op, (source,), (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)
 
 
@@ -118,13 +115,10 @@ def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
     mask = from_a is not None and from_a.node.requires_grad, from_b is not None and from_b.node.requires_grad
     if not (mask[0] or mask[1]) or not grad_enabled.get():
         return handle(y, None)
-    dtype = y.dtype
-    if dtype.kind == "c":
-        raise complex_refused(op)
     plan = op.plans.get(mask) or op.plan(mask)
     kept = plan.pick((left, right, y)) if plan.pick else _kept(op, plan, (left, right), y, op.options, None, mask)
     sources = from_a or a.source, from_b or b.source  # a constant that nobody has recorded before gets its vertex now
-    node = make_node(op, sources, (y.shape,), (dtype,), plan, kept, op.options)
+    node = make_node(op, sources, (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)
 
 

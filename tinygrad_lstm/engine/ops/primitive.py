@@ -159,7 +159,10 @@ class Primitive(Generic[P, R]):
             self._others = frozenset(self.names[len(inputs) :])
         if self.leading and self._others == self.options.keys():
             self.plain = len(inputs)
-            self.short = self.plain if self.plain < 3 and not self.several and not self.saves else 0
+            ours = self.__module__.startswith(
+                __package__
+            )  # an op of the user's may give complex numbers: see ``record``
+            self.short = self.plain if self.plain < 3 and ours and not self.several and not self.saves else 0
 
     def _checked(self, rule: Rule, *first: str) -> tuple[Rule, tuple[str, ...]]:
         """Refuse, where it is written, a rule that asks for what will not be there."""
