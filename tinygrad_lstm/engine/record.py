@@ -1,4 +1,4 @@
-"""Running a primitive, and writing down that it ran: forward mode of the whole engine.
+"""Running a primitive, and writing down that it ran: the forward pass of the whole engine.
 
 ``record`` is the whole story. ``record_one`` and ``record_two`` tell it again for one and for two inputs and nothing
 else, as nearly every op of a recurrent cell is called: no lists, no binding, half the time.
@@ -70,7 +70,7 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     plan = op.plans.get(wanted) or op.plan(wanted)
     kept = _kept(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)
     sources = tuple([value.source if isinstance(value, Tensor) else None for value in inputs])
-    if None in sources:  # the literals, by the names of their inputs: whoever tells the graph wants them
+    if None in sources:  # the literals, by the names of their inputs: the record of the graph shows them
         params = params | {input_name(op, k): arrays[k] for k, source in enumerate(sources) if source is None}
     node = make_node(op, sources, shapes, dtypes, plan, kept, params)
     outputs = [output(part, node, k) for k, part in enumerate(parts)]

@@ -159,9 +159,7 @@ class Primitive(Generic[P, R]):
             self._others = frozenset(self.names[len(inputs) :])
         if self.leading and self._others == self.options.keys():
             self.plain = len(inputs)
-            ours = self.__module__.startswith(
-                __package__
-            )  # an op of the user's may give complex numbers: see ``record``
+            ours = self.__module__.startswith(__package__)  # others may give complex numbers, which ``record`` refuses
             self.short = self.plain if self.plain < 3 and ours and not self.several and not self.saves else 0
 
     def _checked(self, rule: Rule, *first: str) -> tuple[Rule, tuple[str, ...]]:
