@@ -63,9 +63,9 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
             parts = [part.copy() if any(np.may_share_memory(part, one) for one in given) else part for part in parts]
         return tuple([handle(part, None) for part in parts]) if op.several else handle(parts[0], None)
 
-    shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
-    if "c" in [dtype.kind for dtype in dtypes] or (bare and any(map(np.iscomplexobj, arrays))):
+    if (bare or not op.real) and any(map(np.iscomplexobj, (*arrays, *parts))):
         raise complex_refused(op)
+    shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
     wanted = tuple(mask)
     plan = op.plans.get(wanted) or op.plan(wanted)
     kept = _kept(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)

@@ -81,6 +81,7 @@ class Primitive(Generic[P, R]):
         self.__qualname__ = forward.__qualname__
         self.signature = self.__signature__ = inspect.signature(forward)
         self.several, self.saves, self.view, self.wide = several, saves, view, wide
+        self.real = self.__module__.startswith(__package__)  # others may give complex numbers, which ``record`` refuses
         self.names = tuple(self.signature.parameters)
         self.defaults = {
             p.name: p.default for p in self.signature.parameters.values() if p.default is not inspect.Parameter.empty
@@ -159,8 +160,7 @@ class Primitive(Generic[P, R]):
             self._others = frozenset(self.names[len(inputs) :])
         if self.leading and self._others == self.options.keys():
             self.plain = len(inputs)
-            ours = self.__module__.startswith(__package__)  # others may give complex numbers, which ``record`` refuses
-            self.short = self.plain if self.plain < 3 and ours and not self.several and not self.saves else 0
+            self.short = self.plain if self.plain < 3 and self.real and not self.several and not self.saves else 0
 
     def _checked(self, rule: Rule, *first: str) -> tuple[Rule, tuple[str, ...]]:
         """Refuse, where it is written, a rule that asks for what will not be there."""
