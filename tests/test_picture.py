@@ -116,10 +116,10 @@ def test_auto_has_a_rule_for_every_colour_and_the_dark_counterpart() -> None:
     light, dark = (style.shades(style.theme_named(name)) for name in ("light", "dark"))
     for name, colour in light.items():
         for attribute in ("fill", "stroke"):
-            assert f'.viz [{attribute}="{colour}" i]' in sheet
+            assert f'.viz-auto.viz [{attribute}="{colour}" i]' in sheet
         twins = [other for other in light if light[other] == colour]
         assert len({dark[twin] for twin in twins}) == 1, f"{twins} are one colour in light and several in dark"
-        assert any(f"--{twin}:{dark[twin]}" in sheet for twin in twins), name
+        assert any(f"--viz-{twin}:{dark[twin]}" in sheet for twin in twins), name
 
 
 def test_the_widths_of_all_pictures_are_on_the_printed_scale() -> None:
