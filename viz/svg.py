@@ -37,8 +37,8 @@ def svg_of(scene: Scene) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="100%" '
-            f'style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto" role="img" {looks_of(scene.theme)} '
-            f'font-family="{FONT}" font-size="12">',
+            f'style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto" role="img" '
+            f'{looks_of(scene.theme)} font-family="{FONT}" font-size="12">',
             f"<title>{markup(scene.title)}</title>",
             f"<desc>{markup(scene.description)}</desc>",
             *([f"<style>{stylesheet()}</style>"] if scene.theme.adapts else []),
