@@ -49,7 +49,10 @@ class Picture:
 
     @cached_property
     def svg(self) -> str:
-        """The drawing as SVG that fits any width, with title and description for those who cannot see it."""
+        """The drawing as SVG that fits any width, with title and description for those who cannot see it.
+
+        It is a document by itself, and its ids are the plain names of what it shows; a page of several takes ``html``.
+        """
         scene = replace(self.scene, title=self.title, description=self.description)
         if scene.pinned:
             return svg_of(scene)

@@ -111,7 +111,8 @@ class Trace(Tabular):
 def trace(loss: Tensor, max_rows: int | None = 100) -> Trace:
     """Print one backward pass as a table, a row for each node in the order of its turn; returns it, with ``.rows``.
 
-    A notebook shows what the last line of a cell gives, so there nothing is printed.
+    A notebook shows what the last line of a cell gives, so there nothing is printed: elsewhere in a cell say
+    ``print(tg.trace(z))``.
 
     Of a long graph the first and last rows are shown, ``max_rows`` in all; None shows every one. The graph stays, and
     no ``grad`` is touched.
