@@ -21,13 +21,15 @@ import viz
 
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
-pytest.importorskip("matplotlib")
+pytest.importorskip("matplotlib.font_manager")  # it looks for fonts here, so that no kernel says that it does
 
 ROOT = Path(__file__).parent.parent
 Output: TypeAlias = dict[str, Any]
 
-SETUP = """
-import numpy as np, tinygrad_lstm as tg, viz
+SETUP = r"""
+import warnings
+warnings.filterwarnings("error", module=r"(tinygrad_lstm|viz)\b")
+import matplotlib.pyplot as plt, numpy as np, tinygrad_lstm as tg, viz
 from tinygrad_lstm import nn, optim, paths
 from tinygrad_lstm.training import BeltShare, Update
 from viz import plots
@@ -92,6 +94,7 @@ CELLS: dict[str, set[str]] = {
     "viz.describe(loss, trajectory)": WORDS,
     "try:\n    layer(tg.ones(4, 1, 7))\nexcept tg.errors.TinygradError as error:\n    words = error\nwords": WORDS,
 }
+OWN = "figure, mine = plt.subplots()\nplots.ledger(paths.ledger(loss, U), ax=mine)"
 LAST = "print(*sorted({one.__name__ for value in Out.values() for one in type(value).__mro__}))"
 
 RUN = """
@@ -108,18 +111,29 @@ nbformat.write(notebook, path)
 def notebook() -> dict[str, Any]:
     """The notebook as its file has it, not yet run."""
     empty: dict[str, Any] = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
-    cells = [{**empty, "id": f"cell-{k}", "source": source} for k, source in enumerate([SETUP, *CELLS, LAST])]
+    cells = [{**empty, "id": f"cell-{k}", "source": source} for k, source in enumerate([SETUP, *CELLS, OWN, LAST])]
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Output]]:
+def test_a_notebook_shows_every_kind_of_object(tmp_path: Path) -> None:
+    """One test, so that one kernel is enough however many processes share the tests."""
+    outputs = executed(tmp_path)
+    check_for_red_text(outputs)
+    for source in CELLS:
+        check_kinds(source, outputs[source])
+    check_own_axes(outputs[OWN])
+    check_every_class(set("".join(outputs[LAST][0]["text"]).split()))
+    check_ids([content(outputs[source])["text/html"] for source in CELLS if CELLS[source] is PICTURE])
+
+
+def executed(folder: Path) -> dict[str, list[Output]]:
     """The outputs of each cell, by its source. Jupyter runs in a process of its own, and so do its warnings."""
-    folder = tmp_path_factory.mktemp("notebook")
     path = folder / "all.ipynb"
     path.write_text(json.dumps(notebook()), encoding="utf-8")
-    own = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-    environment = {**os.environ, **own, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    own = {name: str(folder / name) for name in names}  # not the user's, who may have another kernel of that name
+    environment = {**os.environ, **own, "PYTHONPATH": str(ROOT)}
+    environment.pop("MPLBACKEND", None)  # that of a notebook is the kernel's own
     command = [sys.executable, "-c", RUN, str(path), str(ROOT)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -134,35 +148,43 @@ def content(outputs: list[Output]) -> dict[str, str]:
     return {kind: "".join(value) for kind, value in output["data"].items()}
 
 
-def test_no_cell_has_an_error_or_a_warning(executed: dict[str, list[Output]]) -> None:
-    assert len(executed) == len(CELLS) + 2
+def check_for_red_text(executed: dict[str, list[Output]]) -> None:
+    assert len(executed) == len(CELLS) + 3
     for source, outputs in executed.items():
         for output in outputs:
-            assert output["output_type"] != "error", (source, output.get("evalue"), "\n".join(output["traceback"]))
-            assert output.get("name") != "stderr", (source, output.get("text"))
+            assert output["output_type"] != "error", f"{source}\n" + "\n".join(output["traceback"])
+            assert output.get("name") != "stderr", f"{source}\n{output.get('text')}"
 
 
-@pytest.mark.parametrize("source", CELLS)
-def test_every_object_is_shown_as_what_it_is(source: str, executed: dict[str, list[Output]]) -> None:
-    shown = content(executed[source])
-    assert set(shown) == CELLS[source]
-    assert len(shown["text/plain"]) < 10_000
+def check_kinds(source: str, outputs: list[Output]) -> None:
+    """What a cell's last line is shown as is what such an object should be shown as."""
+    shown = content(outputs)
+    assert set(shown) == CELLS[source], source
+    assert len(shown["text/plain"]) < 10_000, source
     if svg := shown.get("image/svg+xml"):
-        assert ElementTree.fromstring(svg).tag.endswith("svg")
-        assert shown["text/html"].count("<svg") == 1
+        assert ElementTree.fromstring(svg).tag.endswith("svg"), source
+        assert shown["text/html"].count("<svg") == 1, source
     if png := shown.get("image/png"):
-        assert png.startswith("iVBORw0KGgo")  # the beginning of every PNG, in base64
+        assert png.startswith("iVBORw0KGgo"), source  # the beginning of every PNG, in base64
     if "player" in source:
         assert 'sandbox="allow-scripts"' in shown["text/html"]
 
 
-def test_every_class_with_a_display_is_in_the_notebook(executed: dict[str, list[Output]]) -> None:
-    seen = set("".join(executed[LAST][0]["text"]).split())
+def check_own_axes(outputs: list[Output]) -> None:
+    """On Axes of one's own the figure is shown once, by matplotlib, at the end of the cell."""
+    result, figure = outputs
+    assert set(result["data"]) == {"text/plain"}
+    assert "".join(result["data"]["text/plain"]).startswith("<Axes:")
+    assert (figure["output_type"], "image/png" in figure["data"]) == ("display_data", True)
+
+
+def check_every_class(seen: set[str]) -> None:
+    """Every class that says how it is displayed is in the notebook."""
     modules = [
         importlib.import_module(found.name)
         for package in (tinygrad_lstm, viz)
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-        if not found.name.endswith("__main__")
+        if not found.name.startswith(("tinygrad_lstm.cli", "tinygrad_lstm.__main__"))  # which need the extra "cli"
     ]
     classes = {one for module in modules for _, one in inspect.getmembers(module, inspect.isclass)}
     with_display = {
@@ -175,8 +197,9 @@ def test_every_class_with_a_display_is_in_the_notebook(executed: dict[str, list[
     assert with_display <= seen
 
 
-def test_no_two_pictures_of_the_page_share_an_id(executed: dict[str, list[Output]]) -> None:
-    shown = {content(executed[source])["text/html"] for source in CELLS if CELLS[source] is PICTURE}
+def check_ids(pages: list[str]) -> None:
+    """No two pictures share one, unless they are equal."""
+    shown = set(pages)
     ids = [name for html in shown for name in ids_of(html)]
     assert len(shown) > 12
     assert len(ids) > 1000
