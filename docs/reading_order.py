@@ -25,7 +25,7 @@ CHAPTERS = {
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],
     "What falls out of it": [
-        "tinygrad_lstm/{escaping,arguments,graph,gradcheck}.py",
+        "tinygrad_lstm/{escaping,tables,arguments,graph,gradcheck}.py",
         "tinygrad_lstm/func/{structures,run,transforms,recompute}.py",
     ],
     "Seeing what backward does": [
@@ -52,7 +52,7 @@ CHAPTERS = {
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
     "Pictures": [
-        "viz/{style,scene,svg,dot,render,picture}.py",
+        "viz/{style,scene,svg,dot,render,notebook,picture}.py",
         "viz/{names,places,ways,opview}.py",
         "viz/{templates,own,roles,outside,finder,sweep,fold}.py",
         "viz/{hover,header,paint,band,foldview,bandlines,cellview}.py",
@@ -60,7 +60,7 @@ CHAPTERS = {
     ],
     "Pictures of several runs, and of other numbers": ["viz/{normplot,compare,difference,stream,sankey}.py"],
     "The page that steps through backpropagation": ["viz/stepping/{tape,words,figure,page,player}.py"],
-    "Plots": ["viz/plots/{canvas,steps,heat,lags,bars,memory,curves}.py"],
+    "Plots": ["viz/plots/{shown,canvas,steps,heat,lags,bars,memory,curves}.py"],
     "The command line": ["tinygrad_lstm/cli/{demo_page,demo,app,__init__}.py"],
 }
 

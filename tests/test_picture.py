@@ -20,7 +20,7 @@ import viz.render
 from tests import svg
 from tests.runs import Run, run
 from tinygrad_lstm.errors import ArgumentError, DtypeError
-from viz import style
+from viz import plots, style
 from viz.render import NoGraphvizError, render
 
 
@@ -116,10 +116,10 @@ def test_auto_has_a_rule_for_every_colour_and_the_dark_counterpart() -> None:
     light, dark = (style.shades(style.theme_named(name)) for name in ("light", "dark"))
     for name, colour in light.items():
         for attribute in ("fill", "stroke"):
-            assert f'.viz [{attribute}="{colour}" i]' in sheet
+            assert f'.viz-auto.viz [{attribute}="{colour}" i]' in sheet
         twins = [other for other in light if light[other] == colour]
         assert len({dark[twin] for twin in twins}) == 1, f"{twins} are one colour in light and several in dark"
-        assert any(f"--{twin}:{dark[twin]}" in sheet for twin in twins), name
+        assert any(f"--viz-{twin}:{dark[twin]}" in sheet for twin in twins), name
 
 
 def test_the_widths_of_all_pictures_are_on_the_printed_scale() -> None:
@@ -129,10 +129,73 @@ def test_the_widths_of_all_pictures_are_on_the_printed_scale() -> None:
     assert style.width_of(0.3) - style.width_of(0.03) == pytest.approx(2.5)
 
 
-def test_a_notebook_gets_svg_and_words(picture: viz.Picture) -> None:
+def displays() -> dict[str, Any]:
+    """One of each kind of object that says itself what a notebook gets."""
+    trajectory, loss = run()
+    return {
+        "picture": viz.draw(trajectory),
+        "player": viz.player(loss, trajectory),
+        "plot": plots.gradient_by_lag({"LSTM": (loss, trajectory)}),
+        "panels": plots.gates(trajectory),
+    }
+
+
+DISPLAYS = displays()
+KINDS = {"picture": "image/svg+xml", "player": "text/html", "plot": "image/png", "panels": "image/png"}
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+@pytest.mark.parametrize("collection", [list, tuple, set])
+def test_a_notebook_gets_the_kinds_that_it_asks_for(name: str, collection: Any) -> None:
+    """As IPython's formatter has it: None and nothing are no choice, and ``exclude`` wins."""
+    one, kind = DISPLAYS[name], KINDS[name]
+
+    def given(**asked: Any) -> set[str]:
+        bundle = one._repr_mimebundle_(**asked)
+        contents, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        assert set(metadata) <= set(contents)
+        return set(contents)
+
+    both = {kind, "text/plain"}
+    nothing = collection()
+    assert given() == given(include=None, exclude=None) == given(include=nothing, exclude=nothing) == both
+    assert given(include=collection([kind]), exclude=None) == {kind}
+    assert given(include=None, exclude=collection([kind])) == {"text/plain"}
+    assert given(include=collection(both), exclude=collection(["text/plain"])) == {kind}
+    assert given(include=collection([kind]), exclude=collection([kind])) == set()
+    assert given(include=collection(["text/latex"]), exclude=None) == set()
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_ipython_shows_them(name: str) -> None:
+    formatters = pytest.importorskip("IPython.core.formatters")
+    formatter = formatters.DisplayFormatter()
+    formatter.active_types = [*formatter.format_types]
+    contents, metadata = formatter.format(DISPLAYS[name])
+    assert set(contents) == {"text/plain", KINDS[name]} | ({"text/html"} if name == "picture" else set())
+    if KINDS[name] == "image/png":
+        assert 400 < metadata["image/png"]["width"] < 1000
+        assert metadata["image/png"]["alt"] in ("‖∂L/∂h‖ over lag: steps back from the last", "f, i, C̃, C, o, h over t")
+
+
+def test_a_picture_is_an_element_for_a_page_as_well(picture: viz.Picture) -> None:
+    """sphinx-gallery asks for ``_repr_html_`` alone."""
+    assert picture._repr_html_() == picture.html
+    assert picture.html.count("<svg") == 1
     assert picture._repr_mimebundle_() == {"image/svg+xml": picture.svg, "text/plain": picture.description}
-    assert list(picture._repr_mimebundle_(include=["text/plain"])) == ["text/plain"]
-    assert list(picture._repr_mimebundle_(exclude=["text/plain"])) == ["image/svg+xml"]
+
+
+def test_a_display_is_no_place_for_an_error(picture: viz.Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> bytes:
+        raise viz.RenderError("Graphviz could not draw the svg: out of ink")
+
+    monkeypatch.setattr("viz.picture.render", fail)
+    assert picture._repr_svg_() is None
+    assert picture._repr_html_() is None
+    words = f"{picture.description}\n(Graphviz could not draw the svg: out of ink)"
+    assert picture._repr_mimebundle_() == {"text/plain": words}
+    with pytest.raises(viz.RenderError, match="out of ink"):
+        picture.svg  # noqa: B018  # asked for, it says so
 
 
 @pytest.mark.usefixtures("no_graphviz")
@@ -147,6 +210,7 @@ def test_without_graphviz_the_dot_text_is_saved_with_advice(picture: viz.Picture
     assert said[0].filename == __file__
     bundle = picture._repr_mimebundle_()
     assert list(bundle) == ["text/plain"]
+    assert picture._repr_svg_() is picture._repr_html_() is None
     assert "pip install" in bundle["text/plain"]
     with pytest.raises(NoGraphvizError):
         render(picture.source, "svg")

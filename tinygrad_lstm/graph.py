@@ -85,6 +85,9 @@ class Graph:
     def __reduce__(self) -> tuple[object, ...]:
         return Graph, (self.vertices, self.edges, {})
 
+    def __repr__(self) -> str:
+        return f"Graph({len(self.vertices)} vertices, {len(self.edges)} edges)"
+
     def __str__(self) -> str:
         return f"graph of {len(self.vertices)} vertices and {len(self.edges)} edges"
 

@@ -9,8 +9,9 @@
     describe         the story in words
     plots            gates over time, norms by lag, ledgers, eigenvalues, ... (``from viz import plots``)
 
-All of it is read from the graph's public record. SVG of an unrolled cell needs no other program; small op graphs, PNG
-and PDF need Graphviz: ``dot`` on the PATH, or ``pip install "tinygrad-lstm[viz]"``.
+A notebook shows what the last line of a cell gives, and ``save`` writes it into a file. All of it is read from the
+graph's public record. SVG of an unrolled cell needs no other program; small op graphs, PNG and PDF need Graphviz:
+``dot`` on the PATH, or ``pip install "tinygrad-lstm[viz]"``.
 """
 
 from viz.compare import compare

@@ -15,9 +15,10 @@ from typing import Any
 from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import file_path, whole_file
 from viz.dot import dot_of
-from viz.render import TIMEOUT, NoGraphvizError, render
+from viz.notebook import beside_others, bundle
+from viz.render import TIMEOUT, NoGraphvizError, RenderError, render
 from viz.scene import Scene
-from viz.style import stylesheet
+from viz.style import looks_of, stylesheet
 from viz.svg import svg_of
 
 OURS = b'digraph "graph" {'  # how our texts begin
@@ -48,7 +49,10 @@ class Picture:
 
     @cached_property
     def svg(self) -> str:
-        """The drawing as SVG that fits any width, with title and description for those who cannot see it."""
+        """The drawing as SVG that fits any width, with title and description for those who cannot see it.
+
+        It is a document by itself, and its ids are the plain names of what it shows; a page of several takes ``html``.
+        """
         scene = replace(self.scene, title=self.title, description=self.description)
         if scene.pinned:
             return svg_of(scene)
@@ -90,18 +94,33 @@ class Picture:
     def __str__(self) -> str:
         return self.description
 
-    def _repr_svg_(self) -> str:
-        return self.svg
+    @property
+    def html(self) -> str:
+        """The drawing as an element of an HTML page, where it changes nothing of the pictures beside it.
 
-    def _repr_mimebundle_(self, include: Container[str] | None = None, exclude: Container[str] = ()) -> dict[str, Any]:
-        bundle = {"text/plain": self.description}
+        Its ids are those of ``svg`` behind a word that is the picture's own, and it scrolls where the page is narrow.
+        """
+        return beside_others(self.svg)
+
+    @cached_property
+    def _shown(self) -> tuple[str | None, str]:
+        """The SVG and the words for a display, which is no place for an error: without an SVG the words say why."""
         try:
-            bundle["image/svg+xml"] = self.svg
-        except NoGraphvizError as missing:
-            bundle["text/plain"] += f"\n({missing})"
-        return {
-            kind: value for kind, value in bundle.items() if (not include or kind in include) and kind not in exclude
-        }
+            return self.svg, self.description
+        except RenderError as reason:
+            return None, f"{self.description}\n({reason})"
+
+    def _repr_svg_(self) -> str | None:
+        return self._shown[0]
+
+    def _repr_html_(self) -> str | None:
+        return None if self._shown[0] is None else self.html
+
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None
+    ) -> dict[str, Any]:
+        """The image and the words; a notebook adds ``_repr_html_`` and shows that, for its tooltips can be read."""
+        return bundle({"image/svg+xml": self._repr_svg_, "text/plain": lambda: self._shown[1]}, include, exclude)
 
 
 def place_for(path: str | os.PathLike[str], suffixes: Sequence[str], what: str, example: str) -> Path:
@@ -124,7 +143,8 @@ def self_describing(svg: str, scene: Scene) -> str:
     return re.sub(
         r'<svg width="([\d.]+)pt" height="[\d.]+pt"(.*?)>',
         lambda found: (
-            f'<svg width="100%" style="max-width:{found[1]}pt;height:auto" role="img" class="viz"{found[2]}>\n'
+            f'<svg width="100%" style="max-width:{found[1]}pt;height:auto" role="img" '
+            f"{looks_of(scene.theme)}{found[2]}>\n"
             f"<title>{markup(scene.title)}</title>\n"
             f"<desc>{markup(scene.description)}</desc>{style}"
         ),

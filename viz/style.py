@@ -92,23 +92,32 @@ def mixed(hue: Colour, ground: Colour, opacity: float) -> Colour:
     return "#" + "".join(f"{round(opacity * top + (1 - opacity) * below):02X}" for top, below in pairs)
 
 
+def looks_of(theme: Theme) -> str:
+    """The attributes of an ``<svg>`` that a page may find it by: its class, and that of a picture that adapts.
+
+    >>> looks_of(THEMES["auto"])
+    'class="viz viz-auto"'
+    """
+    return f'class="viz{" viz-auto" * theme.adapts}"'
+
+
 def stylesheet() -> str:
     """Rules that give each colour of the light theme its counterpart in the dark, where the reader's page is dark.
 
-    The colours become variables, which a page may set as it likes: ``--ink`` and so on, with a ``-fill`` and a
-    ``-text`` beside each hue.
+    They reach pictures that adapt and nothing else of the page. The colours become variables, which a page may set as
+    it likes: ``--viz-ink`` and so on, with a ``-fill`` and a ``-text`` beside each hue.
     """
     light, dark = (shades(THEMES[name]) for name in ("light", "dark"))
     first: dict[Colour, str] = {}  # roles that share a colour share a rule
     for name, colour in light.items():
         first.setdefault(colour, name)
     rules = [
-        f'.viz [{attribute}="{colour}" i]{{{attribute}:var(--{name},{colour})}}'
+        f'.viz-auto.viz [{attribute}="{colour}" i]{{{attribute}:var(--viz-{name},{colour})}}'
         for colour, name in first.items()
         for attribute in ("fill", "stroke")
     ]
-    dark_ones = ";".join(f"--{name}:{dark[name]}" for name in first.values())
-    return f"@media (prefers-color-scheme:dark){{.viz{{{dark_ones}}}}}" + "".join(rules)
+    dark_ones = ";".join(f"--viz-{name}:{dark[name]}" for name in first.values())
+    return f"@media (prefers-color-scheme:dark){{.viz-auto.viz{{{dark_ones}}}}}" + "".join(rules)
 
 
 def shades(theme: Theme) -> dict[str, Colour]:

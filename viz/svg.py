@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tinygrad_lstm.escaping import element_id, markup
 from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene, Span
-from viz.style import FONT, THICKEST, stylesheet
+from viz.style import FONT, THICKEST, looks_of, stylesheet
 from viz.style import number_of_points as _n
 
 MARGIN = 20  # points around everything
@@ -37,8 +37,8 @@ def svg_of(scene: Scene) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="100%" '
-            f'style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto" role="img" class="viz" '
-            f'font-family="{FONT}" font-size="12">',
+            f'style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto" role="img" '
+            f'{looks_of(scene.theme)} font-family="{FONT}" font-size="12">',
             f"<title>{markup(scene.title)}</title>",
             f"<desc>{markup(scene.description)}</desc>",
             *([f"<style>{stylesheet()}</style>"] if scene.theme.adapts else []),

@@ -42,16 +42,17 @@ class Program:
     def __str__(self) -> str:
         return self.source
 
+    def __repr__(self) -> str:
+        return f"Program({len(self.inputs)} inputs, {self.source.count(chr(10))} lines, which print(...) shows)"
+
     def run(self, /, **arrays: Any) -> tuple[Any, dict[str, Any]]:
         """Execute it: the loss, and dL/d(leaf) by the leaf's name.
 
         Raises ArgumentError where an input is missing or unknown.
         """
         values = self.given | {name: taken("Program.run()", ARRAY, name, value) for name, value in arrays.items()}
-        missing, unknown = self.inputs.keys() - values.keys(), values.keys() - self.inputs.keys()
-        if missing or unknown:
-            wrong = [f"missing: {', '.join(sorted(missing))}"] if missing else []
-            wrong += [f"unknown: {', '.join(sorted(unknown))}"] if unknown else []
+        unfit = {"missing": self.inputs.keys() - values.keys(), "unknown": values.keys() - self.inputs.keys()}
+        if wrong := [f"{what}: {', '.join(sorted(names))}" for what, names in unfit.items() if names]:
             raise ArgumentError(f"the program takes {', '.join(self.inputs)}; {'; '.join(wrong)}")
         namespace: dict[str, Any] = {}
         exec(compile(self.source, "<program>", "exec"), namespace)  # our own text

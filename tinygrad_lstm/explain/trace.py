@@ -8,7 +8,7 @@ derivative by how much longer or shorter it made the cotangent.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.formulas import local_derivative
 from tinygrad_lstm.explain.values import handed_on, norm
+from tinygrad_lstm.tables import Column, Table, Tabular, in_notebook
 
 HEADS = ("#", "node", "in", "g, what came in", "local derivative", "handed on")
 WHAT = Kind("a tensor of one number (x.trace() is a matrix's)", LOSS.take)
@@ -69,7 +70,7 @@ class Row:
     parts: tuple[Part, ...]
 
 
-class Trace:
+class Trace(Tabular):
     """The rows of one backward pass; as a string, the table. Neither frees the graph nor touches any ``grad``."""
 
     @traced
@@ -81,6 +82,12 @@ class Trace:
 
     def __repr__(self) -> str:
         return f"Trace({len(self.rows)} rows)"
+
+    def _tables(self) -> Iterator[Table]:
+        """The whole table: a page has room for cells that ``print`` cuts."""
+        columns = [Column("#"), *(Column(head, words=True) for head in HEADS[1:])]
+        rows = [cells for row in self.rows for cells in _lines(row)]
+        yield Table("", columns, rows, "\n".join([f"{op}: {doc}" for op, doc in self.rules.items()]))
 
     def __str__(self) -> str:
         rows, most = self.rows, self.max_rows
@@ -103,6 +110,9 @@ class Trace:
 @traced
 def trace(loss: Tensor, max_rows: int | None = 100) -> Trace:
     """Print one backward pass as a table, a row for each node in the order of its turn; returns it, with ``.rows``.
+
+    A notebook shows what the last line of a cell gives, so there nothing is printed: elsewhere in a cell say
+    ``print(tg.trace(z))``.
 
     Of a long graph the first and last rows are shown, ``max_rows`` in all; None shows every one. The graph stays, and
     no ``grad`` is touched.
@@ -128,7 +138,8 @@ def trace(loss: Tensor, max_rows: int | None = 100) -> Trace:
     7.0
     """
     table = Trace(loss, max_rows)
-    print(table)
+    if not in_notebook():
+        print(table)
     return table
 
 

@@ -31,7 +31,7 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad, dtype)
 
     def __repr__(self) -> str:
-        return f"Parameter({super().__repr__()})"
+        return f"Parameter({super().__repr__()})".replace("\n", "\n" + " " * len("Parameter("))
 
 
 HOLDERS = (Copied, Tensor, *MAY_HOLD)  # what an attribute may hold that is or has parts

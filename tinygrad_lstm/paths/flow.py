@@ -14,7 +14,7 @@ transpose of the transpose.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
@@ -31,6 +31,7 @@ from tinygrad_lstm.engine.tensor import Tensor, TensorLike, handle, seed
 from tinygrad_lstm.errors import GradError, ShapeError
 from tinygrad_lstm.graph import Graph, graph_of
 from tinygrad_lstm.paths.edges import EdgeClass, after_others, composed, edge_class
+from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
 Tangents: TypeAlias = dict[tuple[Node, int], Array]
@@ -47,7 +48,7 @@ class FlowEdge(NamedTuple):
     flow: float
 
 
-class Flow:
+class Flow(Tabular):
     """The flow from one tensor to a loss: ``edges``, ``total`` (the directional derivative), and cuts through it.
 
     ``inflow`` and ``outflow`` are of each vertex of ``graph``; ``cuts["carry"][t]`` is what the belt carries on from t.
@@ -95,14 +96,15 @@ class Flow:
         """What passes from the steps up to t to all that comes after, by every class of edges: the total."""
         return float(sum(table[min(t, len(table) - 1)] for table in self.cuts.values()))
 
-    def __str__(self) -> str:
-        """A table: at each cut, what each class of edges carries; every row sums to the same."""
-        lines = [f"a flow of {self.total:.4g}: what passes from the steps up to t to all after, by class of edge",
-                 f"{'t':>5}" + "".join(f" {kind:>10}" for kind in self.cuts) + f" {'in all':>10}"]  # fmt: skip
-        rows = list(zip(*self.cuts.values(), strict=True))
-        for t in range(self.graph.vertices[self.source].step or 0, len(rows)):
-            lines.append(f"{t:5d}" + "".join(f" {part:10.4g}" for part in (*rows[t], self.cut(t))))
-        return "\n".join(lines)
+    def _tables(self) -> Iterator[Table]:
+        """At each cut, what each class of edges carries; every row sums to the same."""
+        parts = list(zip(*self.cuts.values(), strict=True))
+        rows = [
+            [f"{t}", *(f"{part:.4g}" for part in (*parts[t], self.cut(t)))]
+            for t in range(self.graph.vertices[self.source].step or 0, len(parts))
+        ]
+        title = f"a flow of {self.total:.4g}: what passes from the steps up to t to all after, by class of edge"
+        yield Table(title, [Column("t", 5), *(Column(kind, 10) for kind in (*self.cuts, "in all"))], rows)
 
     def __repr__(self) -> str:
         return f"Flow({self.total:.4g} along {len(self.edges)} edges)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -13,11 +14,12 @@ from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, GradError
 from tinygrad_lstm.paths.edges import composed, cut, with_step
+from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
 
 
-class StateJacobian:
+class StateJacobian(Tabular):
     """∂y/∂x, all paths counted: ``matrix`` (*y.shape, *x.shape), ``norm`` (the largest singular value), and ``belt``.
 
     ``belt`` is the part that never left the carries: for C_T and C_t of an LSTM, diag(f_{t+1} ⊙ ... ⊙ f_T).
@@ -49,13 +51,16 @@ class StateJacobian:
         with cut("crossing"), cut("peephole"):
             return rows_of(self.y, self.x)
 
-    def __str__(self) -> str:
-        """A table: the singular values, the factors by which changes in that many directions grow."""
+    def _tables(self) -> Iterator[Table]:
+        """The singular values, the factors by which changes in that many directions grow."""
         shown = self.singular_values[:8]
-        lines = [f"{self._name} {self.matrix.shape}: its singular values, the factors by which a change grows"]
-        lines += [f"{k:5d} {value:10.4g}" for k, value in enumerate(shown, start=1)]
         rest = len(self.singular_values) - len(shown)
-        return "\n".join(lines + ([f"  ... {rest} more, the least {self.singular_values[-1]:.4g}"] if rest else []))
+        yield Table(
+            f"{self._name} {self.matrix.shape}: its singular values, the factors by which a change grows",
+            [Column("", 5), Column("", 10)],
+            [(f"{k}", f"{value:.4g}") for k, value in enumerate(shown, start=1)],
+            f"  ... {rest} more, the least {self.singular_values[-1]:.4g}" if rest else "",
+        )
 
     def __repr__(self) -> str:
         return f"StateJacobian({self._name} {self.matrix.shape}, norm {self.norm:.4g})"
@@ -109,7 +114,7 @@ def half_life(f: TensorLike) -> Array:
         return np.asarray(np.log(0.5) / np.log(array))
 
 
-class Horizon:
+class Horizon(Tabular):
     """How much of a loss each state can still move: ‖dL/dh_t‖ and, where there is one, ‖dL/dc_t‖, for t = 1..T.
 
     ``norms["h"]`` (T,), ``norms["c"]`` (T,); ``half_lives`` (H,) of the units, from the mean of f over time and batch,
@@ -119,15 +124,19 @@ class Horizon:
     def __init__(self, norms: dict[str, Array], half_lives: Array | None) -> None:
         self.norms, self.half_lives = norms, half_lives
 
-    def __str__(self) -> str:
-        """A table: t and the norms; below it the half-lives."""
-        lines = [f"{'t':>5}" + "".join(f" {f'‖dL/d{name}‖':>11}" for name in self.norms)]
-        rows = zip(*self.norms.values(), strict=True)
-        lines += [f"{t:5d}" + "".join(f" {norm:11.4g}" for norm in row) for t, row in enumerate(rows, start=1)]
+    def _tables(self) -> Iterator[Table]:
+        """The norms at every t; below them the half-lives."""
+        note = ""
         if self.half_lives is not None:
             least, median, most = np.percentile(self.half_lives, [0, 50, 100])
-            lines.append(f"half-lives on the belt: {least:.3g} to {most:.3g} steps, median {median:.3g}")
-        return "\n".join(lines)
+            note = f"half-lives on the belt: {least:.3g} to {most:.3g} steps, median {median:.3g}"
+        rows = enumerate(zip(*self.norms.values(), strict=True), start=1)
+        yield Table(
+            "",
+            [Column("t", 5), *(Column(f"‖dL/d{name}‖", 11) for name in self.norms)],
+            [(f"{t}", *(f"{norm:.4g}" for norm in row)) for t, row in rows],
+            note,
+        )
 
     def __repr__(self) -> str:
         return f"Horizon({', '.join(self.norms)}, {len(next(iter(self.norms.values())))} steps)"

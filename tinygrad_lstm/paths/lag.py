@@ -11,8 +11,7 @@ A parameter of the head, read outside any step on the way from the states to ℓ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -25,11 +24,12 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, GradError, UnsupportedError
 from tinygrad_lstm.paths.edges import composed, cut
 from tinygrad_lstm.paths.ledger import contributions
+from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
 
 
-class LagMatrix:
+class LagMatrix(Tabular):
     """``norms[τ - 1, t - 1]`` = ‖G[τ, t]‖ over all the parameters together: (number of losses, T).
 
     ``entries``, where they were asked for: one array (losses, T, *shape) for each parameter.
@@ -43,8 +43,7 @@ class LagMatrix:
 
     def __getstate__(self) -> dict[str, Any]:
         """For a copy or a pickle: the losses without their graph, so what the table says is found first."""
-        with suppress(GradError):  # of a graph that is gone, there is no more than the norms
-            str(self)
+        str(self)
         return self.__dict__ | {"losses": [loss.detach() for loss in self.losses]}
 
     @property
@@ -98,16 +97,23 @@ class LagMatrix:
         found = grad(self.losses, self.params, retain_graph=True, allow_unused=True)
         return [np.zeros(p.shape, p.dtype) if g is None else g.data for p, g in zip(self.params, found, strict=True)]
 
-    def __str__(self) -> str:
-        """A table: how much the losses owe to the weights of ``lag`` steps ago, and what chunks of k steps lose."""
+    def _tables(self) -> Iterator[Table]:
+        """How much the losses owe to the weights of ``lag`` steps ago, and what chunks of k steps lose."""
+        yield Table(
+            "√Σ ‖G[τ, τ - lag]‖², the gradient due to weights used that long ago",
+            [Column("lag", 5), Column("norm", 10)],
+            [(f"{lag}", f"{size:.4g}") for lag, size in enumerate(self.by_lag)],
+        )
         T = self.norms.shape[1]
-        lines = ["√Σ ‖G[τ, τ - lag]‖², the gradient due to weights used that long ago", f"{'lag':>5} {'norm':>10}"]
-        lines += [f"{lag:5d} {size:10.4g}" for lag, size in enumerate(self.by_lag)]
-        lines += ["the relative error of truncated BPTT in chunks of k steps", f"{'k':>5} {'bias':>10}"]
-        lines += [
-            f"{k:5d} {self.bias(k):10.2%}" for k in sorted({k for k in (1, 2, 5, 10, 20, 50, 100) if k < T} | {T})
-        ]
-        return "\n".join(lines)
+        title = "the relative error of truncated BPTT in chunks of k steps"
+        try:
+            rows = [
+                (f"{k}", f"{self.bias(k):.2%}") for k in sorted({k for k in (1, 2, 5, 10, 20, 50, 100) if k < T} | {T})
+            ]
+        except GradError:
+            yield Table("", [], [], f"{title} is not known: it needs the graph, which is freed")
+        else:
+            yield Table(title, [Column("k", 5), Column("bias", 10)], rows)
 
     def __repr__(self) -> str:
         return f"LagMatrix({self.norms.shape[0]} losses, {self.norms.shape[1]} steps)"

@@ -19,8 +19,8 @@ from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import GradError
-from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.paths.edges import after_others, composed, name_of
+from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
 Consumers: TypeAlias = dict[tuple[Node, int], list[Node]]
@@ -35,7 +35,7 @@ class Use(NamedTuple):
     direct: Array
 
 
-class Ledger:
+class Ledger(Tabular):
     """What each use of one parameter contributed to its gradient.
 
     ``uses`` in the order of backward; ``by_step`` (T, *shape) sums them by step, t = 1 first; ``outside`` those outside
@@ -94,21 +94,19 @@ class Ledger:
                 grouped[gate].append((use.step, use.direct[rows]))
         return {gate: self._summed(parts, parts[0][1].shape) for gate, parts in sorted(grouped.items())}
 
-    def __str__(self) -> str:
-        """A table: the norm of what each step contributed, and of each gate's rows of it; last, of their sum."""
+    def _tables(self) -> Iterator[Table]:
+        """The norm of what each step contributed, and of each gate's rows of it; last, of their sum."""
         gates = {name: table for name, table in self.by_gate.items() if len(self.by_gate) > 1}
-        lines = [
-            f"‖∂L/∂{self.name}‖ of the uses at step t alone" + (", and of the rows of each gate" if gates else ""),
-            f"{'t':>7} {'norm':>10}" + "".join(f" {printable(g):>10}" for g in gates),
-        ]
-        for t in range(self.T):
-            norms = [np.linalg.norm(self.by_step[t]), *(np.linalg.norm(table[t]) for table in gates.values())]
-            lines.append(f"{t + 1:7d}" + "".join(f" {norm:10.4g}" for norm in norms))
+
+        def row(name: str, *parts: Array) -> list[str]:
+            return [name, *(f"{np.linalg.norm(part):.4g}" for part in parts)]
+
+        rows = [row(f"{t + 1}", self.by_step[t], *(table[t] for table in gates.values())) for t in range(self.T)]
         if np.any(self.outside):
-            lines.append(f"{'outside':>7} {np.linalg.norm(self.outside):10.4g}")
-        sums = [self.total, *(table.sum(axis=0) for table in gates.values())]
-        lines.append(f"{'dL/d' + self.name:>7}" + "".join(f" {np.linalg.norm(part):10.4g}" for part in sums))
-        return "\n".join(lines)
+            rows.append(row("outside", self.outside) + [""] * len(gates))
+        rows.append(row(f"dL/d{self.name}", self.total, *(table.sum(axis=0) for table in gates.values())))
+        title = f"‖∂L/∂{self.name}‖ of the uses at step t alone" + (", and of the rows of each gate" if gates else "")
+        yield Table(title, [Column("t", 7), *(Column(name, 10) for name in ("norm", *gates))], rows, total=True)
 
     def __repr__(self) -> str:
         return f"Ledger({self.name} {self.shape}, {len(self.uses)} uses in {self.T} steps)"

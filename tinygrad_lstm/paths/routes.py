@@ -14,7 +14,7 @@ last one stops nowhere and gives the rest. N + 2 ordinary backward passes; memor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from functools import cache, cached_property, partial
@@ -28,12 +28,13 @@ from tinygrad_lstm.engine.node import Edge, Node, make_source
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, GradError
 from tinygrad_lstm.paths.edges import EdgeClass, Predicate, after_others, composed, in_class, name_of
+from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
 Seeds: TypeAlias = dict[tuple[Node, int], Any]  # a cotangent for an output of a node
 
 
-class Routes:
+class Routes(Tabular):
     """One gradient, by the number of crossings. ``parts[n]`` crossed n times; the last part is all that crossed more.
 
     ``total`` is the gradient itself, ``norms`` those of the parts. ``shares`` are signed: each part's projection on
@@ -90,18 +91,16 @@ class Routes:
             part, total = part / size, self.total / size
             return float((np.vdot(part, total) / np.vdot(total, total)).real)
 
-    def __str__(self) -> str:
-        """A table: crossings, norm, share."""
+    def _tables(self) -> Iterator[Table]:
+        """Crossings, norm, share."""
         last = len(self.parts) - 1
-        lines = [
-            f"dL/d{self.name} {self.total.shape}, by how often its paths crossed (shares: projections on the total)",
-            f"{'crossed':>9} {'norm':>11} {'share':>8}",
+        times = ["never", *(f"{n} x" for n in range(1, last)), "more"]
+        rows = [
+            (n, f"{norm:.4g}", f"{share:.1%}") for n, norm, share in zip(times, self.norms, self.shares, strict=True)
         ]
-        for n, (norm, share) in enumerate(zip(self.norms, self.shares, strict=True)):
-            times = "more" if n == last else "never" if n == 0 else f"{n} x"
-            lines.append(f"{times:>9} {norm:11.4g} {share:8.1%}")
-        lines.append(f"{'total':>9} {np.linalg.norm(self.total):11.4g} {np.sum(self.shares):8.1%}")
-        return "\n".join(lines)
+        rows.append(("total", f"{np.linalg.norm(self.total):.4g}", f"{np.sum(self.shares):.1%}"))
+        title = f"dL/d{self.name} {self.total.shape}, by how often its paths crossed (shares: projections on the total)"
+        yield Table(title, [Column("crossed", 9), Column("norm", 11), Column("share", 8)], rows, total=True)
 
     def __repr__(self) -> str:
         return f"Routes({self.name}, shares {np.round(self.shares, 3).tolist()})"

@@ -17,6 +17,7 @@ from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.paths.edges import EdgeClass, after_others, composed, edge_class, with_step
+from tinygrad_lstm.tables import Column, Table, as_html
 
 
 class PathEdge(NamedTuple):
@@ -36,11 +37,22 @@ class StrongestPath(NamedTuple):
 
     def __str__(self) -> str:
         """A line for each edge, from the loss down: who reads whom, under which name, and the gain."""
-        lines = [f"strongest path: {len(self.edges)} edges, their gains multiplied {self.strength:.4g}"]
+        lines = [self._title()]
         for step in self.edges:
             reader, source = with_step(step.edge.reader), with_step(step.edge.source, step.edge.index)
             lines.append(f"{reader:>16} -> {source:<16} by {step.edge.name:<10} {step.kind:<9} × {step.gain:.4g}")
         return "\n".join(lines)
+
+    def _title(self) -> str:
+        return f"strongest path: {len(self.edges)} edges, their gains multiplied {self.strength:.4g}"
+
+    def _repr_html_(self) -> str:
+        columns = [*(Column(head, words=True) for head in ("reader", "source", "by", "class")), Column("gain")]
+        rows = [
+            (with_step(edge.reader), with_step(edge.source, edge.index), edge.name, kind, f"× {gain:.4g}")
+            for edge, kind, gain in self.edges
+        ]
+        return as_html(iter([Table(self._title(), columns, rows)]))
 
     def __reduce__(self) -> Any:
         raise GradError(

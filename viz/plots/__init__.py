@@ -7,7 +7,8 @@
     eigenvalues, half_lives    how long it can remember
     training_curve, belt_shares
 
-``ax.get_figure().savefig("plot.svg")`` writes one; ``ax=`` puts several into a figure of yours.
+Without ``ax=`` the Axes display their figure in a notebook; ``ax.get_figure().savefig("plot.svg")`` writes it. ``ax=``
+puts several into a figure of yours, which is then yours to show.
 """
 
 from viz.plots.bars import ledger, shares

@@ -81,8 +81,16 @@ def figure(theme: ThemeName, width: float, height: float) -> Figure:
 
 @takes(theme=THEME, width=SIZE, height=SIZE)
 def axes(theme: ThemeName = "light", width: float = 8.0, height: float = 3.6) -> Axes:
-    """Empty Axes with quiet lines, on a figure of their own."""
-    return dressed(figure(theme, width, height).subplots(), theme)
+    """Empty Axes with quiet lines, on a figure of their own, which they display in a notebook."""
+    (ax,) = panels(figure(theme, width, height), 1)
+    return dressed(ax, theme)
+
+
+def panels(figure: Figure, count: int, **options: Any) -> list[Axes]:
+    """A column of new Axes on an empty figure, which they display in a notebook."""
+    from viz.plots.shown import Panels, Plot
+
+    return Panels(figure.subplots(count, squeeze=False, subplot_kw={"axes_class": Plot}, **options)[:, 0])
 
 
 def dressed(ax: Axes, theme: ThemeName) -> Axes:

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_lstm.arguments import ARRAY, TEXT, TEXTS, TRAJECTORY, integer, takes
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.nn import Trajectory
-from viz.plots.canvas import Array, array_of, blank, diverging, dressed, figure, looks, sequential, whole
+from viz.plots.canvas import Array, array_of, blank, diverging, dressed, figure, looks, panels, sequential, whole
 from viz.plots.steps import by_unit, chain_of, check_names
 from viz.style import THEME, ThemeName, counted, letter, number, theme_named
 
@@ -75,23 +75,23 @@ def gates(
         raise ArgumentError(f"a text of {len(text)} characters for a run of {T} steps: one for each step")
     curves = None if signal is None else curves_of(signal, T)
     order = None if sort is None else np.argsort(-by_unit(one, sort, row).mean(axis=1), kind="stable")
-    panels = panels_for(ax, [len(table) for table in tables], curves is not None, text or "", theme)
+    drawn = panels_for(ax, [len(table) for table in tables], curves is not None, text or "", theme)
     about_zero = {*one.cell.states, *SIGNED}
-    for panel, name, table in zip(panels, names, tables, strict=False):
+    for panel, name, table in zip(drawn, names, tables, strict=False):
         units = np.arange(len(table)) if order is None else order
         if len(units) != len(table):
             raise ArgumentError(f"{len(table)} units of {name} cannot be sorted as the {len(units)} of {sort}")
         draw(panel, table, units, name in about_zero, theme)
         panel.set_ylabel(letter(name, "c" in one.cell.states), rotation=0, fontsize=13, ha="right", va="center")
     if curves is not None:
-        draw_signal(panels[-1], curves, theme)
-    panels[-1].set_xlim(0.5, T + 0.5)
+        draw_signal(drawn[-1], curves, theme)
+    drawn[-1].set_xlim(0.5, T + 0.5)
     if text is None:
-        whole(panels[-1].xaxis)
-        panels[-1].set_xlabel("t")
+        whole(drawn[-1].xaxis)
+        drawn[-1].set_xlabel("t")
     else:
-        write_under(panels[-1], text, theme)
-    return panels
+        write_under(drawn[-1], text, theme)
+    return drawn
 
 
 def draw(ax: Axes, table: Array, order: Array, signed: bool, theme: ThemeName) -> None:
@@ -151,10 +151,12 @@ def panels_for(
         longest = max(map(len, text), default=1)
         below, apart = 0.3 + 0.09 * longest, 0.12 if longest == 1 else 0.18
         own = figure(theme, min(max(8.0, apart * len(text)), 100.0), sum(heights) + 0.12 * len(heights) + below)
-        given = list(own.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0])
+        given = panels(own, len(heights), sharex=True, height_ratios=heights)
     else:
         given = list(np.ravel(np.array(ax, dtype=object)))
     if len(given) != len(units) + signal:
         what = counted(len(units), "name") + (" and a signal" if signal else "")
         raise ArgumentError(f"{what} on {len(given)} Axes: give as many, or none")
-    return [dressed(one, theme) for one in given]
+    for one in given:
+        dressed(one, theme)
+    return given

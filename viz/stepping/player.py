@@ -7,12 +7,14 @@ import os
 from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import LOSS, TRAJECTORY, integer, takes
 from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
+from viz.notebook import bundle
 from viz.picture import place_for
 from viz.roles import NoCellViewError
 from viz.stepping.figure import Figure, cell_figure, op_figure
@@ -49,10 +51,11 @@ class Player:
             'style="width:100%;height:56rem;border:0"></iframe>'
         )
 
-    def _repr_mimebundle_(self, include: Container[str] | None = None, exclude: Container[str] = ()) -> dict[str, str]:
-        """The page, and for whoever has no browser what it plays, in words."""
-        bundle = {"text/plain": self.description, "text/html": self._repr_html_()}
-        return {kind: told for kind, told in bundle.items() if (not include or kind in include) and kind not in exclude}
+    def _repr_mimebundle_(
+        self, include: Container[str] | None = None, exclude: Container[str] | None = None
+    ) -> dict[str, Any]:
+        """The page, and for a reader without a browser what it plays, in words."""
+        return bundle({"text/plain": lambda: self.description, "text/html": self._repr_html_}, include, exclude)
 
 
 @takes(loss=LOSS, trajectory=TRAJECTORY.or_none(), chain=integer(None).or_none())

@@ -1,0 +1,45 @@
+"""What a notebook shows of an object: the kinds that it asks for, and an SVG that shares its page with others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Mapping
+from typing import Any
+
+ID = re.compile(r'(?<=\s)id="')  # no text holds it: quotes in a text are escaped
+
+
+def bundle(
+    kinds: Mapping[str, Callable[[], str | bytes | None]],
+    include: Container[str] | None,
+    exclude: Container[str] | None,
+) -> dict[str, Any]:
+    """The contents by their MIME types, as IPython asks for them: those of ``include``, without those of ``exclude``.
+
+    None stands for no choice, and so does nothing in ``include``. What is not asked for is not made, and a kind that
+    cannot be made is left out.
+
+    >>> kinds = {"text/plain": lambda: "words", "image/png": lambda: b"...", "text/html": lambda: None}
+    >>> bundle(kinds, include=None, exclude=None)
+    {'text/plain': 'words', 'image/png': b'...'}
+    >>> bundle(kinds, include=["text/plain", "image/png"], exclude=["image/png"])
+    {'text/plain': 'words'}
+    """
+    asked = [kind for kind in kinds if (not include or kind in include) and not (exclude and kind in exclude)]
+    made = {kind: kinds[kind]() for kind in asked}
+    return {kind: content for kind, content in made.items() if content is not None}
+
+
+def beside_others(svg: str) -> str:
+    """An SVG as an element of a page that has more of them: every id begins with a word that no other picture has.
+
+    The word is made of the SVG itself, so it is the same in any process, and only equal pictures share it. Where the
+    picture is wider than its place, it scrolls.
+
+    >>> print(beside_others('<svg><g class="node" id="h_2"></g></svg>'))
+    <div style="overflow-x:auto"><svg><g class="node" id="viz-839cfde1-h_2"></g></svg></div>
+    """
+    from hashlib import blake2b
+
+    own_id = f'id="viz-{blake2b(svg.encode(), digest_size=4).hexdigest()}-'
+    return f'<div style="overflow-x:auto">{ID.sub(own_id, svg)}</div>'
