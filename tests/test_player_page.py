@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,20 +13,6 @@ from tests.players import HOSTILE, cards, close, numbers, press, small, status, 
 from viz.stepping import player
 from viz.stepping.figure import cell_figure
 from viz.stepping.tape import FEW, tape_of
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed (pip install playwright)"
-    )
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium on the PATH (apt-get install chromium)")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -347,3 +332,16 @@ def test_axe_finds_nothing_serious(visit: Callable[..., Any], name: str, state: 
     found = axe.Axe().run(page).response["violations"]
     serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
     assert [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in serious] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_figure_wider_than_the_screen_says_so(visit: Callable[..., Any], scheme: str) -> None:
+    page = visit("lstm", viewport={"width": 400, "height": 900}, color_scheme=scheme)
+    hint, figure = page.locator("#play-more"), page.locator("#play-figure")
+    assert hint.is_visible()
+    assert "linear-gradient" in figure.evaluate("box => getComputedStyle(box).maskImage")
+    figure.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
+    page.wait_for_function("!document.getElementById('play-figure').classList.contains('wider')")  # all has been seen
+    page.set_viewport_size({"width": 3000, "height": 900})
+    hint.wait_for(state="hidden")
+    assert figure.evaluate("box => getComputedStyle(box).maskImage") == "none"

@@ -59,7 +59,7 @@ def _figure(report: Report, kind: str, wide: bool = False) -> str:
     label = markup(f"{TITLES[kind]}; it scrolls sideways")
     return (
         f'<figure class="wide"><p class="hint">Wider than this screen: scroll it sideways →</p>'
-        f'<div class="edge"><div class="scroll" tabindex="0" role="region" aria-label="{label}">{image}</div></div>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">{image}</div>'
         f"{links}</figure>"
     )
 

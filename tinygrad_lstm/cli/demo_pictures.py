@@ -36,21 +36,21 @@ def of_one_batch(model: CharModel, test: np.ndarray, out: Path, say: Callable[[s
     loss = cross_entropy(logits, indices[-1])
     player = viz.player(loss, trajectory)
     drawn = {"player": Drawing([player.save(out / "player.html")], player.description)}
-    draw: dict[str, Callable[[ThemeName], viz.Picture]] = {
+    draws: dict[str, Callable[[ThemeName], viz.Picture]] = {
         "gradient_paths": lambda theme: viz.gradient_paths(loss, trajectory, theme=theme),
         "collapsed_graph": lambda theme: viz.draw(loss, view="op", depth=2, theme=theme),
         "unrolled_graph": lambda theme: viz.draw(loss, view="op", theme=theme),
     }
     with warnings.catch_warnings(record=True) as advice:
         warnings.simplefilter("always")
-        for name in PICTURES:
-            files = []
+        for name, draw in draws.items():
+            pictures = {theme: draw(theme) for theme in STYLES.values()}
+            drawn[name] = Drawing([], pictures["light"].description)
             for end, theme in STYLES.items():
                 try:
-                    files.append(draw[name](theme).save(out / f"{name}{end}"))
+                    drawn[name].files.append(pictures[theme].save(out / f"{name}{end}"))
                 except viz.RenderError as error:  # the others may still be drawn
                     say(f"{name}{end} is not drawn: {error}")
-            drawn[name] = Drawing(files, draw[name]("light").description)
     for message in dict.fromkeys(str(warning.message) for warning in advice):
         say(message)
     return drawn
