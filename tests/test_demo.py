@@ -31,7 +31,9 @@ from tinygrad_lstm.cli.demo import run
 def command(*arguments: str, folder: Path | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "OPENBLAS_NUM_THREADS": "1"} | changes
     call = [sys.executable, "-m", "tinygrad_lstm", *arguments]
-    return subprocess.run(call, capture_output=True, text=True, env=environment, cwd=folder, timeout=300)
+    return subprocess.run(
+        call, capture_output=True, text=True, errors="replace", env=environment, cwd=folder, timeout=300
+    )
 
 
 def test_demo_writes_everything_it_promises(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.cli.demo_results import Bits, left_in_words, measured, rows, verdict
-from tinygrad_lstm.training import CharModel, baselines, bits_per_character, gradient_left, untrained_runs
+from tinygrad_lstm.training import CharModel, Fit, baselines, bits_per_character, gradient_left, untrained_runs
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,14 @@ def test_the_verdict_compares_with_the_best_of_the_others(best: str, counts: str
 def test_every_model_is_measured_on_both_texts() -> None:
     train, validation, test = (np.random.default_rng(k).integers(0, 5, 400) for k in range(3))
     model = CharModel(5, 4)
-    bits = measured(model, train, validation, test, 5)
-    assert bits["LSTM"] == (bits_per_character(model, validation), bits_per_character(model, test))
+    fit = Fit(model, train, validation, updates=4, batch=2, measure_every=2)
+    for updates in range(2):  # without weights that were measured, then with them
+        bits = measured(fit, test, 5)
+        assert bits["LSTM"] == (bits_per_character(model, validation), bits_per_character(model, test))
+        assert (fit.best is None) == (updates == 0)
+        list(fit)
+        assert fit.best is not None
+        model.load_state_dict(fit.best)
     assert bits["bigram"] == (baselines.bigram(train, validation, 5), baselines.bigram(train, test, 5))
     assert bits["unigram"].validation != bits["unigram"].test
     assert rows(bits)[0] == ("uniform", "2.32", "2.32")

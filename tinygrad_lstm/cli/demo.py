@@ -98,7 +98,7 @@ def _learn_and_show(text: str, text_file: Path | None, out: Path, size: Size, se
         model.load_state_dict(fit.best)
     _save(model, vocabulary, out)
 
-    bits = measured(model, train, validation, test, len(vocabulary))
+    bits = measured(fit, test, len(vocabulary))
     prompt = _prompt(text[-held:])
     spoken = shown(sample(model, vocabulary, prompt, size.sample))
     report = Report(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinygrad_lstm.training import CharModel, baselines, bits_per_character
+from tinygrad_lstm.training import Fit, baselines, bits_per_character
 
 COUNTED = {
     "uniform": "takes all characters to be equally likely",
@@ -55,16 +55,15 @@ class Report:
     drawings: dict[str, Drawing] = field(default_factory=dict)
 
 
-def measured(
-    model: CharModel, train: np.ndarray, validation: np.ndarray, test: np.ndarray, characters: int
-) -> dict[str, Bits]:
-    """The models that count, and the LSTM, on both texts."""
-    texts = (validation, test)
+def measured(fit: Fit, test: np.ndarray, characters: int) -> dict[str, Bits]:
+    """The models that count, and the LSTM with the weights it has now, those of ``fit.best`` if there are any."""
+    train, texts = fit.train, (fit.validation, test)
+    known = fit.best_bits if fit.best is not None else bits_per_character(fit.model, fit.validation)
     return {
         "uniform": Bits(*(baselines.uniform(characters) for _ in texts)),
         "unigram": Bits(*(baselines.unigram(train, text, characters) for text in texts)),
         "bigram": Bits(*(baselines.bigram(train, text, characters) for text in texts)),
-        "LSTM": Bits(*(bits_per_character(model, text) for text in texts)),
+        "LSTM": Bits(known, bits_per_character(fit.model, test)),
     }
 
 

@@ -21,7 +21,7 @@ def unigram(train: np.ndarray, text: np.ndarray, characters: int) -> float:
 
 def bigram(train: np.ndarray, text: np.ndarray, characters: int, added: float = 0.1) -> float:
     """-mean log₂ p(b | a), with p counted on the pairs of the training text, ``added`` to every count."""
-    counts = np.full((characters, characters), added)
-    np.add.at(counts, (train[:-1], train[1:]), 1)
+    pairs = np.bincount(train[:-1] * characters + train[1:], minlength=characters**2)
+    counts = pairs.reshape(characters, characters) + added
     p = counts / counts.sum(axis=1, keepdims=True)
     return float(-np.log2(p)[text[:-1], text[1:]].mean())
