@@ -135,10 +135,10 @@ def of_training() -> Iterator[Card]:
     text = Path(__file__).read_text(encoding="utf-8")
     vocabulary = Vocabulary(text)
     numbers = vocabulary.encode(text)
-    train, held_out = numbers[:-2000], numbers[-2000:]
-    fit = Fit(CharModel(len(vocabulary), 32, 16), train, held_out, updates=120, measure_every=20, batch=16)
+    train, validation = numbers[:-2000], numbers[-2000:]
+    fit = Fit(CharModel(len(vocabulary), 32, 16), train, validation, updates=120, measure_every=20, batch=16)
     list(fit)
-    lines = {"unigram": baselines.unigram(train, held_out, len(vocabulary))}
+    lines = {"unigram": baselines.unigram(train, validation, len(vocabulary))}
     yield plot("learning to read this script", plots.training_curve, fit.history, lines)
 
 

@@ -43,7 +43,7 @@ CHAPTERS = {
     "Learning": [
         "tinygrad_lstm/optim/{options,optimizer,sgd,adagrad,rmsprop,adam,lr_scheduler}.py",
         "tinygrad_lstm/data.py",
-        "tinygrad_lstm/training/{baselines,char_model,fit,adding}.py",
+        "tinygrad_lstm/training/{baselines,char_model,fit,adding,vanishing}.py",
     ],
     "Weights in files": [
         "tinygrad_lstm/files.py",
@@ -61,7 +61,7 @@ CHAPTERS = {
     "Pictures of several runs, and of other numbers": ["viz/{normplot,compare,difference,stream,sankey}.py"],
     "The page that steps through backpropagation": ["viz/stepping/{tape,words,figure,page,player}.py"],
     "Plots": ["viz/plots/{shown,canvas,steps,heat,lags,bars,memory,curves}.py"],
-    "The command line": ["tinygrad_lstm/cli/{demo_page,demo,app,__init__}.py"],
+    "The command line": ["tinygrad_lstm/cli/{output,demo_results,demo_pictures,demo_page,demo,app,__init__}.py"],
 }
 
 HEAD = """# The code in reading order

@@ -7,24 +7,33 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
+import viz
 from tinygrad_lstm.training import CharModel, Fit, Update
 
-for library in ("typer", "rich", "threadpoolctl"):
-    pytest.importorskip(library)
-from tinygrad_lstm.cli.demo import run  # noqa: E402  # it needs what was just asked for
+pytest.importorskip("typer")
+pytest.importorskip("rich")
+pytest.importorskip("threadpoolctl")
+from typer.main import get_command  # they need what was just asked for
+
+from tinygrad_lstm.cli import demo_pictures
+from tinygrad_lstm.cli.app import app
+from tinygrad_lstm.cli.demo import run
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "OPENBLAS_NUM_THREADS": "1"}
+def command(*arguments: str, folder: Path | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "OPENBLAS_NUM_THREADS": "1"} | changes
     call = [sys.executable, "-m", "tinygrad_lstm", *arguments]
-    return subprocess.run(call, capture_output=True, text=True, env=environment, timeout=300)
+    return subprocess.run(
+        call, capture_output=True, text=True, errors="replace", env=environment, cwd=folder, timeout=300
+    )
 
 
 def test_demo_writes_everything_it_promises(tmp_path: Path) -> None:
@@ -34,10 +43,14 @@ def test_demo_writes_everything_it_promises(tmp_path: Path) -> None:
         assert word in done.stdout
     out = tmp_path / "out"
     page = (out / "index.html").read_text("utf-8")
-    for name in ("gradient_paths", "unrolled_graph", "training_curve"):
+    for name in ("gradient_paths", "collapsed_graph", "unrolled_graph", "gradient_by_lag", "training_curve"):
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        assert "<svg" in (out / f"{name}.svg").read_text("utf-8")
+        for file in (f"{name}.svg", f"{name}_dark.svg"):
+            assert "<svg" in (out / file).read_text("utf-8")
+            assert f'href="{file}"' in page
+    for name in ("collapsed_graph", "gradient_by_lag", "training_curve"):
         assert f'src="{name}.svg"' in page
+    assert set(os.listdir(out)) == {"weights.npz", "index.html", *demo_pictures.FILES}  # all tried before training
     assert "http" not in page.replace("http://www.w3.org", "")  # no network
     saved = tg.load(out / "weights.npz")
     model = CharModel(len(str(saved["vocabulary"])), 32)
@@ -61,11 +74,86 @@ def test_a_text_that_cannot_be_used_is_one_line_and_exit_code_2(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_that_is_a_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("in the way")
-    done = command("demo", "--quick", "--out", str(tmp_path / "out"))
+@pytest.mark.parametrize("option", ["--out", "--text"])
+def test_an_empty_path_is_refused(tmp_path: Path, option: str) -> None:
+    done = command("demo", option, "", folder=tmp_path)
     assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert f"Invalid value for '{option}': the path is empty" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def folder_in_the_way(out: Path, name: str) -> Path:
+    (out / name).mkdir(parents=True)
+    return out
+
+
+def file_in_the_way(out: Path) -> Path:
+    out.write_text("in the way")
+    return out
+
+
+def loop_of_links(out: Path) -> Path:
+    out.symlink_to(out)
+    return out
+
+
+BLOCKED: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "a file": (file_in_the_way, "it is a file"),
+    "below a file": (lambda out: file_in_the_way(out) / "deeper", "Not a directory"),
+    "a device": (lambda _: Path("/dev/null"), "it is a file"),
+    "a link to itself": (loop_of_links, "it is a file"),
+    "a name too long": (lambda out: out.with_name("n" * 300), "File name too long"),
+    "a folder of the system": (lambda _: Path("/proc/demo"), "No such file"),
+    **{f"{name} is a folder": (partial(folder_in_the_way, name=name), f"to {name}: it is a folder")
+       for name in ("weights.npz", "index.html", "player.html", "training_curve_dark.svg", "unrolled_graph.png")},
+}  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the names of the causes are those of Unix")
+@pytest.mark.parametrize("case", BLOCKED)
+def test_an_output_that_cannot_be_written_is_one_line_before_any_training(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, reason = BLOCKED[case]
+    out = make(tmp_path / "out")
+    monkeypatch.setattr("tinygrad_lstm.cli.demo._learn_and_show", lambda *_: pytest.fail("it begins to train"))
+    before = sorted(tmp_path.rglob("*"))
+    assert run(None, out, True, 0) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.strip().splitlines()) == 1
+    assert f"error: cannot write to the folder {out}" in said.err
+    assert reason in said.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
+@pytest.mark.parametrize("protected", ["out", "out/index.html"])
+def test_what_may_not_be_written_is_found_before_training(
+    tmp_path: Path, protected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "index.html").write_text("mine")
+    (tmp_path / protected).chmod(0o555)
+    assert run(None, tmp_path / "out", True, 0) == 2
+    assert "Permission denied" in capsys.readouterr().err
+    (tmp_path / protected).chmod(0o755)
+
+
+def test_every_command_explains_itself_in_ascii() -> None:
+    commands = [[], *([name] for name in get_command(app).commands)]  # type: ignore[attr-defined]  # it is a group
+    assert ["demo"] in commands
+    for words in commands:
+        done = command(*words, "--help", PYTHONIOENCODING="ascii:strict")
+        assert done.returncode == 0
+        assert "--help" in done.stdout
+        assert "?" not in done.stdout
+    for words in (["--version"], ["--help"], ["demo", "--help"]):
+        for pipe in ("| true", ">&-", "2>&1 | head -n 1"):
+            shell = f'"$@" {pipe}; exit "${{PIPESTATUS[0]}}"'
+            call = ["bash", "-c", shell, "bash", sys.executable, "-m", "tinygrad_lstm", *words]
+            done = subprocess.run(call, capture_output=True, text=True, timeout=60)
+            assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_unknown_command_is_exit_code_2() -> None:
@@ -151,15 +239,7 @@ def test_without_graphviz_there_is_svg_all_the_same_and_the_source_for_a_png(
     for name in ("gradient_paths.svg", "gradient_paths_dark.svg", "unrolled_graph.svg", "player.html"):
         assert (out / name).exists()
     assert "Not drawn" not in page
-    assert capsys.readouterr().out.count("pip install") <= 2  # once for each picture at most
-
-
-def test_a_folder_that_cannot_be_written_to_is_found_before_training(tmp_path: Path, short_text: Path) -> None:
-    (tmp_path / "out").write_text("a file in the way")
-    done = command("demo", "--text", str(short_text), "--out", str(tmp_path / "out" / "deeper"))
-    assert done.returncode == 2
-    assert "cannot write to the folder" in done.stderr
-    assert "characters" not in done.stdout
+    assert capsys.readouterr().out.count("pip install") <= 3  # once for each picture at most
 
 
 def test_control_characters_of_a_text_do_not_reach_the_terminal(
@@ -170,3 +250,58 @@ def test_control_characters_of_a_text_do_not_reach_the_terminal(
     assert run(text, tmp_path / "out", True, 0) == 0
     assert "\x1b[2J" not in capsys.readouterr().out
     assert "\x1b" not in (tmp_path / "out" / "index.html").read_text("utf-8")
+
+
+CHARACTERS = "zwölf Boxkämpfer, \U0001f94a\u2615 \u4f60\u597d! "  # Latin, emoji, Chinese
+
+
+@pytest.fixture
+def foreign_text(tmp_path: Path) -> Path:
+    """A text that no terminal but a Unicode one can show, with the line ends of Windows, under such a name."""
+    text = tmp_path / "\u4f60 \U0001f94a.txt"
+    text.write_bytes(f"\ufeff{CHARACTERS}\r\n".encode() * 200)
+    return text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_the_demo_in_a_terminal_that_cannot_show_its_text(tmp_path: Path, foreign_text: Path, encoding: str) -> None:
+    out = tmp_path / "out \u4f60"
+    done = command(
+        "demo", "--quick", "--text", str(foreign_text), "--out", str(out), PYTHONIOENCODING=f"{encoding}:strict",
+        PYTHONUTF8="0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "goes on from" in done.stdout
+    assert "\U0001f94a" in (out / "index.html").read_text("utf-8")
+
+
+def test_a_reader_who_leaves_does_not_stop_the_demo(tmp_path: Path, short_text: Path) -> None:
+    out = tmp_path / "out"
+    shell = '"$@" | head -n 1; exit "${PIPESTATUS[0]}"'
+    call = [sys.executable, "-m", "tinygrad_lstm", "demo", "--quick", "--text", str(short_text), "--out", str(out)]
+    done = subprocess.run(["bash", "-c", shell, "bash", *call], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["text.txt: 4,200 characters, 15 different ones"]
+    assert set(os.listdir(out)) == {"weights.npz", "index.html", *demo_pictures.FILES}
+
+
+def test_a_picture_that_graphviz_cannot_draw_costs_only_this_picture(
+    tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> bytes:
+        raise viz.RenderError("out of memory")
+
+    monkeypatch.setattr("viz.picture.render", refuse)
+    assert run(short_text, tmp_path / "out", True, 0) == 0
+    assert "gradient_paths.png is not drawn: out of memory" in capsys.readouterr().out
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "gradient_paths.png" not in page
+    assert 'src="collapsed_graph.svg"' in page
+
+
+def test_a_text_of_one_character(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("a" * 3000)
+    assert run(text, tmp_path / "out", True, 0) == 0
+    assert "the LSTM needs as many bits per character as" in capsys.readouterr().out

@@ -332,3 +332,16 @@ def test_axe_finds_nothing_serious(visit: Callable[..., Any], name: str, state: 
     found = axe.Axe().run(page).response["violations"]
     serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
     assert [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in serious] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_figure_wider_than_the_screen_says_so(visit: Callable[..., Any], scheme: str) -> None:
+    page = visit("lstm", viewport={"width": 400, "height": 900}, color_scheme=scheme)
+    hint, figure = page.locator("#play-more"), page.locator("#play-figure")
+    assert hint.is_visible()
+    assert "linear-gradient" in figure.evaluate("box => getComputedStyle(box).maskImage")
+    figure.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
+    page.wait_for_function("!document.getElementById('play-figure').classList.contains('wider')")  # all has been seen
+    page.set_viewport_size({"width": 3000, "height": 900})
+    hint.wait_for(state="hidden")
+    assert figure.evaluate("box => getComputedStyle(box).maskImage") == "none"

@@ -14,7 +14,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError, MissingExtraError
-from tinygrad_lstm.training import BeltShare
+from tinygrad_lstm.training import BeltShare, Update
 from viz import plots
 from viz.plots.canvas import looks
 from viz.style import theme_named
@@ -28,11 +28,27 @@ from tests.plots import UPDATES, run, saved
 
 def test_a_training_curve_has_every_update_and_every_measure() -> None:
     ax = plots.training_curve(UPDATES, {"costs $2 or $3": 4.5})
-    training, held_out, baseline = ax.get_lines()
+    training, validation, baseline = ax.get_lines()
     np.testing.assert_array_equal(training.get_ydata(), [update.bits for update in UPDATES])
-    np.testing.assert_array_equal(np.transpose([np.asarray(part) for part in held_out.get_data()]), [[3, 4.0]])
+    np.testing.assert_array_equal(np.transpose([np.asarray(part) for part in validation.get_data()]), [[3, 4.0]])
     assert set(np.asarray(baseline.get_ydata())) == {4.5}
     assert [text.get_text() for text in ax.texts] == ["costs $2 or $3 4.50"]
+    saved(ax)
+
+
+@pytest.mark.parametrize(
+    ("validation", "kept"),
+    [((None, 4.0, None, 3.0, None), 4), ((None, 3.0, None, 3.5, 3.2), 2), ((3.0, 3.0), 1), ((None, None, None), 3)],
+)
+def test_the_test_text_is_a_point_at_the_weights_that_were_kept(
+    validation: tuple[float | None, ...], kept: int
+) -> None:
+    history = [Update(k, 5.0, 1.0, bits) for k, bits in enumerate(validation, start=1)]
+    ax = plots.training_curve(history, test=2.5)
+    point = next(line for line in ax.get_lines() if str(line.get_label()).startswith("test"))
+    assert (np.asarray(point.get_xdata()).tolist(), np.asarray(point.get_ydata()).tolist()) == ([kept], [2.5])
+    named = ax.get_legend_handles_labels()[1]
+    assert named == ["training text", "validation text", "test text 2.50"]
     saved(ax)
 
 

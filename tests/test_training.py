@@ -99,9 +99,9 @@ def test_a_small_text_is_learned() -> None:
     fit = Fit(model, numbers[:2800], numbers[2800:], updates=120, batch=8, steps=16, measure_every=60)
     history = list(fit)
     assert [update.number for update in history] == list(range(1, 121))
-    assert [update.number for update in history if update.held_out is not None] == [60, 120]
+    assert [update.number for update in history if update.validation is not None] == [60, 120]
     assert fit.best is not None
-    assert fit.best_bits == min(update.held_out for update in history if update.held_out is not None)
+    assert fit.best_bits == min(update.validation for update in history if update.validation is not None)
     assert fit.best_bits < 0.3 < baselines.bigram(numbers[:2800], numbers[2800:], 4)  # it takes memory to know
 
 
@@ -114,7 +114,7 @@ def test_the_best_weights_are_kept_though_training_goes_on() -> None:
             break
     assert fit.best is not None
     fit.model.load_state_dict(fit.best)
-    assert math.isclose(bits_per_character(fit.model, fit.held_out), fit.best_bits, rel_tol=1e-6)
+    assert math.isclose(bits_per_character(fit.model, fit.validation), fit.best_bits, rel_tol=1e-6)
 
 
 def test_the_graph_of_one_window_does_not_reach_into_the_one_before() -> None:

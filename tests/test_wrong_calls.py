@@ -14,6 +14,7 @@ import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn, paths
 from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, TinygradError
+from tinygrad_lstm.training import Update
 from viz import plots
 
 
@@ -30,7 +31,7 @@ def run() -> dict[str, Any]:
         "source": trajectory.steps[0].c, "y": trajectory.steps[3].c, "x": trajectory.steps[1].c, "U": params[1],
         "tensor": trajectory.steps[0].c, "param": params[0], "tensors": loss, "f": trajectory["f"], "what": "carry",
         "matrix": paths.lag_matrix(losses, params), "book": paths.ledger(loss, params[0]), "weight": 0.5,
-        "U, None": [params[1], None], "three": 3, "text": "a",
+        "U, None": [params[1], None], "three": 3, "text": "a", "history": [Update(1, 5.0, 1.0, None)],
         "routes": paths.routes(loss, trajectory.steps[0].c), "one": (loss, trajectory), "other": (loss, trajectory),
     }  # fmt: skip
 
@@ -62,6 +63,7 @@ OPTIONS: dict[Callable[..., Any], dict[str, tuple[Any, ...]]] = {
                   "text": (3, "a", [3]), "signal": ("a", np.ones(2), object()), "theme": ("pink", 3), "ax": (3, "a")},
     plots.lag_matrix: {"ax": (3, "a", []), "theme": (3,)}, plots.ledger: {"ax": (3,), "theme": ({},)},
     plots.shares: {"steps": (3, "a", ["a"], [1.5], []), "ax": (3,)}, plots.eigenvalues: {"gates": (3, [3], ["a", "b"])},
+    plots.training_curve: {"test": ("a", np.nan, [1.0])},
 }  # fmt: skip
 WRONG: dict[str, Any] = {
     "None": lambda: None, "int": lambda: 3, "nan": lambda: np.nan, "text": lambda: "loss", "empty": list, "dict": dict,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib.util
 import sys
 
+from tinygrad_lstm.cli.output import lasting_output
 
+
+@lasting_output()
 def main() -> None:
     """Run ``tinygrad-lstm``; says what to install where one of its libraries is missing."""
     for library in ("typer", "rich", "threadpoolctl"):

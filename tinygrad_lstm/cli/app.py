@@ -18,6 +18,13 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _path(text: str) -> Path:
+    """A path; an empty one, which Path takes for the current folder, is refused."""
+    if not text:
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
+
+
 @app.callback()
 def options(
     version: Annotated[
@@ -30,9 +37,10 @@ def options(
 @app.command()
 def demo(
     text: Annotated[
-        Path | None, typer.Option(help="A UTF-8 text file; by default Python's own language reference.")
+        Path | None,
+        typer.Option(parser=_path, metavar="FILE", help="A UTF-8 text file; by default Python's language reference."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(parser=_path, metavar="DIR", help="The folder to write to.")] = Path("demo"),
     quick: Annotated[bool, typer.Option("--quick", help="A few updates only, to see that everything works.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="The random numbers to start from.")] = 0,
 ) -> None:

@@ -2,99 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from tinygrad_lstm.cli.demo_results import COUNTED, SLICES, Drawing, Report, left_in_words, rows, verdict
 from tinygrad_lstm.escaping import markup, markup_lines
-from tinygrad_lstm.training import CharModel
 
-CAPTIONS = {
-    "gradient_paths": (
-        "Where the gradient went",
-        "The loss reads only the last step. Orange: along the cell state, scaled by the forget gate alone. Blue, "
-        "dashed: through gates and hidden state. The width of a line is the logarithm of the gradient that really ran "
-        "along it. player.html steps through it, event by event.",
-    ),
-    "unrolled_graph": (
-        "The unrolled graph",
-        "Every operation of the same batch, one box for each time step: what backpropagation through time walks back "
-        "along.",
-    ),
-    "training_curve": ("How it learned", "Bits per character, against what a model without memory pays."),
+TITLES = {
+    "gradient_paths": "Where the gradient went",
+    "gradient_by_lag": "Gradients over the steps back in time",
+    "training_curve": "Bits per character while it learned",
+    "collapsed_graph": "The unrolled graph, each time step one box",
+    "unrolled_graph": "The unrolled graph, every operation",
 }
 
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>tinygrad_lstm: $name</title>
-<style>
-  :root { color-scheme: light dark; --ink: #1f2933; --soft: #5f6c7b; --paper: #ffffff; --panel: #f6f8fa;
-          --line: #d5dce4; }
-  @media (prefers-color-scheme: dark) {
-    :root { --ink: #e5e9ef; --soft: #9aa7b6; --paper: #111827; --panel: #1a2333; --line: #334155; }
-  }
-  body { font: 16px/1.55 Helvetica, Arial, sans-serif; color: var(--ink); background: var(--paper); max-width: 1200px;
-         margin: 2rem auto; padding: 0 1rem; }
-  h1 { font-size: 1.7rem; margin-bottom: .2rem } h2 { font-size: 1.25rem; margin-top: 2.2rem } p { max-width: 46rem }
-  .soft { color: var(--soft) }
-  table { border-collapse: collapse } td, th { padding: .25rem 1rem .25rem 0; text-align: right }
-  td:first-child, th:first-child { text-align: left } tr.best { font-weight: bold }
-  pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 1rem;
-        white-space: pre-wrap; overflow-wrap: anywhere }
-  figure { margin: 0; overflow-x: auto } figure img { width: 100%; min-width: 1000px; height: auto }
-</style>
-<h1>A character LSTM on $name</h1>
-<p class="soft">$parameters parameters, trained in $seconds s by backpropagation through the graph alone.</p>
-<h2>Bits per character on text it never saw</h2>
-<table><tr><th>model</th><th>bits</th><th>below bigram</th></tr>$rows</table>
-<h2>What it writes</h2>
-<pre>$spoken</pre>
-$figures
-</html>
-""")
 
-
-def rows(bits: Mapping[str, float]) -> list[tuple[str, str, str]]:
-    """The table of results: model, bits per character, and for the network how far below the bigram it is."""
-    below = f"{round(bits['bigram'] - bits['LSTM'], 2) + 0.0:.2f}"
-    return [(name, f"{value:.2f}", below if name == "LSTM" else "") for name, value in bits.items()]
-
-
-def html(
-    name: str,
-    model: CharModel,
-    bits: Mapping[str, float],
-    spoken: str,
-    pictures: Mapping[str, Sequence[Path]],
-    seconds: float,
-) -> str:
+def html(report: Report) -> str:
     """The page as text; pictures are linked by file name, the dark twin where the reader's screen is dark."""
-    lines = (
-        f"<tr{' class=best' if row[0] == 'LSTM' else ''}>"
-        + "".join(f"<td>{markup(cell)}</td>" for cell in row)
-        + "</tr>"
-        for row in rows(bits)
-    )
-    return PAGE.substitute(
-        name=markup(name), parameters=f"{model.parameter_count():,}", seconds=f"{seconds:.0f}", rows="".join(lines),
-        spoken=markup_lines(spoken), figures="\n".join(_figure(kind, files) for kind, files in pictures.items()),
+    bits, left = rows(report.bits), report.left
+    networks = [(name, left_in_words(part)) for name, part in left.items()]
+    page = Template(files("tinygrad_lstm.cli").joinpath("demo.html").read_text("utf-8"))
+    return page.substitute(
+        name=markup(report.name), characters=f"{report.characters:,}", parameters=f"{report.parameters:,}",
+        updates=report.updates, seconds=f"{report.seconds:.0f}", steps=report.steps, slices=SLICES,
+        verdict=markup(verdict(report.bits, report.updates)),
+        bits=_rows((f"{name}<small>{COUNTED.get(name, 'reads the text from its start')}</small>", *figures)
+                   for name, *figures in bits),
+        left=_rows((markup(name), words) for name, words in networks),
+        prompt=markup_lines(report.prompt), spoken=markup_lines(report.spoken.removeprefix(report.prompt)),
+        lags=_figure(report, "gradient_by_lag"), curve=_figure(report, "training_curve"),
+        graph=_figure(report, "collapsed_graph", wide=True), player=_links(report, "player", "gradient_paths"),
+        whole=_links(report, "unrolled_graph"),
     )  # fmt: skip
 
 
-def _figure(kind: str, files: Sequence[Path]) -> str:
-    title, text = CAPTIONS[kind]
-    drawn = {path.stem: path.name for path in files if path.suffix == ".svg"}
-    links = ", ".join(f'<a href="{markup(path.name)}">{markup(path.name)}</a>' for path in files)
-    if kind not in drawn:
-        return f"<h2>{title}</h2><p>{text}</p><p>Not drawn: Graphviz is missing. Its source: {links}</p>"
-    dark = (
-        f'<source srcset="{markup(drawn[kind + "_dark"])}" media="(prefers-color-scheme: dark)">'
-        if kind + "_dark" in drawn
-        else ""
+def _rows(cells: Iterable[Sequence[str]]) -> str:
+    """Rows of a table, of cells that are markup; the first is the heading of its row."""
+    return "\n".join(
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>'
+        for first, *others in cells
     )
+
+
+def _figure(report: Report, kind: str, wide: bool = False) -> str:
+    """A picture with its links; a wide one scrolls sideways on a narrow screen, and says so."""
+    drawing = report.drawings.get(kind)
+    if drawing is None:
+        return "<p>Not drawn: matplotlib is missing, or nothing was trained.</p>"
+    links = f"<figcaption>Files: {_links(report, kind)}</figcaption>"
+    if not (image := _image(drawing, kind)):
+        return f"<figure><p>Not drawn: Graphviz is missing.</p>{links}</figure>"
+    if not wide:
+        return f"<figure>{image}{links}</figure>"
+    label = markup(f"{TITLES[kind]}; it scrolls sideways")
     return (
-        f"<h2>{title}</h2><p>{text}</p><figure><picture>{dark}"
-        f'<img src="{markup(drawn[kind])}" alt="{markup(title)}"></picture></figure><p class="soft">Files: {links}</p>'
+        f'<figure class="wide"><p class="hint">Wider than this screen: scroll it sideways →</p>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">{image}</div>'
+        f"{links}</figure>"
     )
+
+
+def _image(drawing: Drawing, kind: str) -> str:
+    """The picture in the reader's own scheme; nothing where it has no SVG."""
+    drawn = {path.stem: markup(path.name) for path in drawing.files if path.suffix == ".svg"}
+    if kind not in drawn:
+        return ""
+    dark = drawn.get(f"{kind}_dark")
+    source = f'<source srcset="{dark}" media="(prefers-color-scheme: dark)">' if dark else ""
+    words = markup(f"{TITLES[kind]}. {drawing.words}")
+    return f'<picture>{source}<img src="{drawn[kind]}" alt="{words}"></picture>'
+
+
+def _links(report: Report, *kinds: str) -> str:
+    paths: list[Path] = [path for kind in kinds if kind in report.drawings for path in report.drawings[kind].files]
+    return ", ".join(f'<a href="{markup(path.name)}">{markup(path.name)}</a>' for path in paths)

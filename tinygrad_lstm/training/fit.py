@@ -22,7 +22,7 @@ class Update:
     number: int
     bits: float  # training loss of this window, in bits per character
     gradient_norm: float  # before clipping
-    held_out: float | None  # bits per character on the held-out text, where it was measured
+    validation: float | None  # bits per character on the validation text, where it was measured
 
 
 @dataclass
@@ -31,13 +31,14 @@ class Fit:
 
     Windows of ``steps`` characters in ``batch`` streams; the state is carried from window to window but detached
     between them, and starts again at zero with each pass over the text. Adam, its rate falling in a straight line to a
-    tenth; the gradient's norm is clipped at ``clip``. The held-out text is measured every ``measure_every`` updates and
-    at the end; ``best`` are the weights that did best there (None before the first measure).
+    tenth; the gradient's norm is clipped at ``clip``. The validation text is measured every ``measure_every`` updates
+    and at the end; ``best`` are the weights that did best there (None before the first measure). A test text, which has
+    no part in this choice, is for the caller to keep.
     """
 
     model: CharModel
     train: np.ndarray
-    held_out: np.ndarray
+    validation: np.ndarray
     updates: int
     steps: int = 32
     batch: int = 32
@@ -72,7 +73,7 @@ class Fit:
     def _measure(self, number: int) -> float | None:
         if number % self.measure_every and number != self.updates:
             return None
-        bits = bits_per_character(self.model, self.held_out)
+        bits = bits_per_character(self.model, self.validation)
         if bits < self.best_bits:
             self.best, self.best_bits = self.model.state_dict(), bits
         return bits

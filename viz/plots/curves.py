@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tinygrad_lstm.arguments import instance, named, several, takes
+from tinygrad_lstm.arguments import NUMBER, instance, named, several, takes
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.training import BeltShare, Update
 from viz.plots.canvas import AXES, keyed, looks, on
@@ -17,24 +17,38 @@ if TYPE_CHECKING:
 SHARES = named(several(instance("a BeltShare", BeltShare), "its shares"), "shares by name, {name: [BeltShare, ...]},")
 
 
-@takes(history=several(instance("an Update", Update), "the updates of a training"), ax=AXES, theme=THEME)
+@takes(
+    history=several(instance("an Update", Update), "the updates of a training"), test=NUMBER.or_none(), ax=AXES,
+    theme=THEME,
+)  # fmt: skip
 def training_curve(
     history: Sequence[Update],
     baselines: Mapping[str, float] | None = None,
     *,
+    test: float | None = None,
     ax: Axes | None = None,
     theme: ThemeName = "light",
 ) -> Axes:
-    """Bits per character over the updates: each training window, the held-out text, and the baselines as lines."""
+    """Bits per character over the updates: each training window, the validation text, and the baselines as lines.
+
+    ``test``: the bits per character on the test text, a point at the update whose weights did best on the validation
+    text, since those are the weights that are kept.
+    """
     ax = on(ax, theme)
     colours = theme_named(theme)
     numbers, bits = [update.number for update in history], [update.bits for update in history]
-    ax.plot(numbers, bits, color=colours.gated, alpha=0.6, linewidth=1, label="training")
-    measured = [(update.number, update.held_out) for update in history if update.held_out is not None]
+    ax.plot(numbers, bits, color=colours.gated, alpha=0.6, linewidth=1, label="training text")
+    measured = [(update.number, update.validation) for update in history if update.validation is not None]
     ax.plot(
-        [number for number, _ in measured], [held_out for _, held_out in measured],
-        color=colours.carried, linewidth=2, marker="o", markersize=5, label="held out",
+        [number for number, _ in measured], [validation for _, validation in measured],
+        color=colours.carried, linewidth=2, marker="o", markersize=5, label="validation text",
     )  # fmt: skip
+    if test is not None:
+        kept = min(measured, key=lambda point: point[1], default=(numbers[-1], test))[0]
+        ax.plot(
+            [kept], [test], color=colours.ink, linestyle="none", marker="D", markersize=8, zorder=3,
+            label=f"test text {test:.2f}",
+        )  # fmt: skip
     for name, value in (baselines or {}).items():
         ax.axhline(value, color=colours.quiet, linewidth=1, linestyle=(0, (4, 3)))
         ax.annotate(

@@ -139,6 +139,12 @@
     frame.scrollTo({ left, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches || timer ? "instant" : "smooth" });
   }
 
+  function hint() { // that part of the figure is out of sight, to the right of the screen
+    const frame = $("figure"), wider = frame.scrollWidth > frame.clientWidth + 1;
+    $("more").hidden = !wider;
+    frame.classList.toggle("wider", wider && frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 1);
+  }
+
   // The numbers of a step
 
   function make(tag, look, ...inside) {
@@ -244,6 +250,8 @@
   dark.onchange = () => paint(dark.matches ? "dark" : "light");
   $("theme").onclick = () => paint($("theme").textContent === "Dark theme" ? "dark" : "light");
   window.addEventListener("hashchange", () => recall(location.hash));
+  new ResizeObserver(hint).observe($("figure"));
+  $("figure").addEventListener("scroll", hint);
 
   // The start
 
