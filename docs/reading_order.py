@@ -21,7 +21,7 @@ CHAPTERS = {
     ],
     "The engine": [
         "tinygrad_lstm/engine/{blocks,scope,node,changes,numpy_protocol,autodiff,methods,operators,arrays}.py",
-        "tinygrad_lstm/engine/{copying,tensor,literals,record}.py",
+        "tinygrad_lstm/engine/{copying,tensor,calls,literals,record}.py",
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],
     "What falls out of it": [
