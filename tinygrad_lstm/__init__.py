@@ -185,12 +185,14 @@ LATE = {  # names and their modules: so that who wants the engine alone does not
 }  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """A part of the package that is loaded late."""
-    if name not in LATE:
-        raise AttributeError(f"module 'tinygrad_lstm' has no attribute {name!r}")
-    module = importlib.import_module(f"tinygrad_lstm.{LATE[name]}")
-    return module if name == LATE[name] else getattr(module, name)
+if not TYPE_CHECKING:  # a type checker is to find names that do not exist
+
+    def __getattr__(name: str) -> Any:
+        """A part of the package that is loaded late."""
+        if name not in LATE:
+            raise AttributeError(f"module 'tinygrad_lstm' has no attribute {name!r}")
+        module = importlib.import_module(f"tinygrad_lstm.{LATE[name]}")
+        return module if name == LATE[name] else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -34,11 +34,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """The plots, which are loaded late."""
-    if name == "plots":
-        return importlib.import_module("viz.plots")
-    raise AttributeError(f"module 'viz' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker is to find names that do not exist
+
+    def __getattr__(name: str) -> Any:
+        """The plots, which are loaded late."""
+        if name == "plots":
+            return importlib.import_module("viz.plots")
+        raise AttributeError(f"module 'viz' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
