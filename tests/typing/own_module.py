@@ -1,6 +1,9 @@
 """Modules of one's own: each call has the types of its own forward."""
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
@@ -43,7 +46,27 @@ class Classifier(nn.Module):
         return self.head(encoded.last) * self.scale / temperature
 
 
+class Calibrated(Classifier):
+    """The same, its scores put through any function or module."""
+
+    last: Callable[[tg.Tensor], tg.Tensor] = tg.tanh
+
+    def forward(self, x: tg.Tensor, temperature: float = 1.0) -> tg.Tensor:
+        return self.last(super().forward(x, temperature))
+
+
+def applied(functions: list[Callable[[tg.Tensor], tg.Tensor]], x: tg.Tensor) -> tg.Tensor:
+    for function in functions:
+        x = function(x)
+    return x
+
+
 model = Classifier(4, 3)
+calibrated: tg.Tensor = Calibrated(4, 3).astype(np.float64).eval()(tg.ones(5, 2, 4))
+chained: tg.Tensor = applied([tg.relu, tg.sum, nn.Dropout(0.5), calibrated.__mul__], tg.ones(2))
+loss: tg.Tensor
+for loss in nn.truncated_bptt(nn.GRU(4, 4), np.ones((6, 2, 4)), lambda h, now: (h**2).sum(), k1=3):
+    loss.backward()
 scores: tg.Tensor = model(tg.ones(5, 2, 4), temperature=2.0)
 named: dict[str, tuple[int, ...]] = {name: p.shape for name, p in model.named_parameters()}
 layers = [nn.Linear(4, 4) for _ in range(2)]
