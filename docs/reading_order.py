@@ -21,7 +21,7 @@ CHAPTERS = {
     ],
     "The engine": [
         "tinygrad_lstm/engine/{blocks,scope,node,changes,numpy_protocol,autodiff,methods,operators,arrays}.py",
-        "tinygrad_lstm/engine/{copying,tensor,literals,record}.py",
+        "tinygrad_lstm/engine/{copying,tensor,calls,literals,record}.py",
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],
     "What falls out of it": [
@@ -32,7 +32,7 @@ CHAPTERS = {
         "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"
     ],
     "Networks": [
-        "tinygrad_lstm/nn/{init,options,parts,copying,counting,missing,module,layers,context,cells,unroll,fused}.py",
+        "tinygrad_lstm/nn/{init,options,parts,copying,counting,missing,calls,module,layers,context,cells,unroll,fused}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
         "tinygrad_lstm/losses.py",
         "tinygrad_lstm/nn/functional.py",

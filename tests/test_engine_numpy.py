@@ -22,7 +22,8 @@ def leaf(data: Any, dtype: Any = float) -> Tensor:
 
 
 def test_numpy_functions_are_recorded() -> None:
-    x, array = leaf([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 2))
+    x: Any = leaf([[1.0, 2.0], [3.0, 4.0]])  # NumPy's types know its own arrays only
+    array = np.ones((2, 2))
     for y in (
         np.tanh(x), array @ x, x @ array, array * x, array + x, array - x, array / x, np.concatenate([x, array]),
         np.stack([array, x]), np.sum(x, axis=0), np.where(array > 0, x, 0), np.maximum(array, x), np.max(x),
@@ -37,7 +38,7 @@ def test_numpy_functions_are_recorded() -> None:
 
 
 def test_an_unsupported_numpy_function_is_named() -> None:
-    x = leaf([1.0, 2.0])
+    x: Any = leaf([1.0, 2.0])
     for call, name in (
         (lambda: np.nanmean(x), "np.nanmean"), (lambda: np.nextafter(x, x), "np.nextafter"),
         (lambda: np.linalg.inv(x), "np.linalg.inv"),

@@ -277,10 +277,10 @@ def test_a_rule_that_gives_the_wrong_shape_is_named_with_its_input() -> None:
 
 def test_a_wrong_call_is_pythons_own_error_with_the_signature() -> None:
     with pytest.raises(TypeError, match=r"softmax\(x.*axis.*unexpected keyword argument 'axes'"):
-        tg.softmax(leaf([1.0]), axes=0)  # type: ignore[call-arg]
+        tg.softmax(leaf([1.0]), axes=0)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"add\(a.*missing a required argument: 'b'"):
-        tg.add(leaf([1.0]))  # type: ignore[call-arg]
+        tg.add(leaf([1.0]))  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"add\(a.*too many positional arguments"):
-        tg.add(1.0, 2.0, 3.0)  # type: ignore[call-arg]
+        tg.add(1.0, 2.0, 3.0)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"multiple values for argument 'a'"):
-        tg.add(1.0, 2.0, a=3.0)  # type: ignore[misc]
+        tg.add(1.0, 2.0, a=3.0)

@@ -173,11 +173,12 @@ def test_a_module_in_place_of_its_weights_is_told() -> None:
 
 
 def test_what_pytorch_cannot_say_is_refused() -> None:
-    for layer, said in [
+    refused: list[tuple[nn.Recurrent, str]] = [
         (nn.LSTM(D, H, cell=nn.PeepholeLSTMCell), "PyTorch has no PeepholeLSTMCell"),
         (nn.LSTM(D, H, reverse=True), "in reverse only"),
         (nn.GRU(D, H, bidirectional="sum"), "summed"),
-    ]:
+    ]
+    for layer, said in refused:
         with pytest.raises(WeightsError, match=said):
             interop.torch.state_dict(layer)
     lstm = nn.LSTM(D, H)

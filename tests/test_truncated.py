@@ -260,7 +260,7 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda x: nn.truncated_bptt(make(batch_first=True), x, weighed, k1=2), ArgumentError, "without batch_first"),
     (lambda x: nn.truncated_bptt(Reader(batch_first=True), x, weighed, k1=2), ArgumentError, "without batch_first"),
     (lambda x: nn.truncated_bptt(make(reverse=True), x, weighed, k1=2), ArgumentError, "reads the future"),
-    (lambda x: nn.truncated_bptt(nn.Stateful(make()), x, weighed, k1=2), ArgumentError, "inside the Stateful"),
+    (lambda x: nn.truncated_bptt(nn.Stateful(make()), x, weighed, k1=2), ArgumentError, "inside the Stateful"),  # type: ignore[arg-type]
     (lambda x: nn.truncated_bptt(make(), x[0, 0, 0], weighed, k1=2), ShapeError, "time on its first axis"),
     (lambda x: nn.Stateful(Reader(bidirectional=True)), ArgumentError, "reads the future"),
 ]

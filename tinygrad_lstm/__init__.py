@@ -7,7 +7,33 @@
 >>> x.grad.shape
 (1, 2)
 
-Unrelated to the project called tinygrad.
+Everything by its purpose; ``help(tg.einsum)`` says more of one:
+
+create         tensor, zeros, ones, full, eye, arange, rand, randn, zeros_like, ones_like, Tensor
+settings       manual_seed, generator, set_default_dtype, get_default_dtype
+arithmetic     add, subtract, multiply, divide, floor_divide, remainder, fmod, power, negative, positive, absolute, abs,
+               reciprocal, square, sqrt, cbrt, hypot, sign, copysign, heaviside
+choices        where, maximum, minimum, fmax, fmin, clip
+rounding       round, rint, floor, ceil, trunc
+exponentials   exp, exp2, expm1, log, log2, log10, log1p, logaddexp, logaddexp2, erf
+angles         sin, cos, tan, arcsin, arccos, arctan, arctan2, sinh, cosh, arcsinh, arccosh, arctanh, deg2rad, rad2deg
+activations    tanh, sigmoid, relu, softplus, softmax, log_softmax, softmax_cross_entropy
+products       matmul, linear, dot, inner, outer, vdot, tensordot, einsum, contract
+reductions     sum, mean, var, std, max, min, prod, norm, logsumexp, cumsum, cumprod
+shapes         reshape, ravel, transpose, swapaxes, moveaxis, expand_dims, squeeze, atleast_1d, atleast_2d,
+               broadcast_to, repeat, tile, flip, roll, pad, cast
+joining        concatenate, stack, hstack, vstack, column_stack
+splitting      split, array_split, unstack
+picking        index, take, take_along_axis, embedding, index_put, index_add, scatter, sort, diag, diagonal, tril, triu
+plain results  all, any, argmax, argmin, argsort, count_nonzero
+gradients      grad, backward_events, through, gradcheck, gradgradcheck
+own ops        primitive, primitive_multi, Primitive, IndexedCotangent
+modes          no_grad, enable_grad, detect_anomaly
+the graph      graph_of, Graph, scope, label, tag, trace, program, explain_grad
+files          save, load
+packages       nn, optim, losses, func, paths, interop, errors
+
+Pictures are in the package ``viz``. Unrelated to the project called tinygrad.
 """
 
 import importlib
@@ -144,7 +170,7 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.gradcheck import gradcheck, gradgradcheck
 from tinygrad_lstm.graph import Graph, graph_of
 
-if TYPE_CHECKING:  # loaded at first use, below, so that who wants the engine alone does not wait for the rest
+if TYPE_CHECKING:  # for type checkers and editors; at run time each is loaded at its first use, see ``LATE``
     from tinygrad_lstm import func, interop, losses, nn, optim, paths
     from tinygrad_lstm.explain import detect_anomaly, explain_grad, program, trace
     from tinygrad_lstm.saving import load, save
@@ -152,19 +178,26 @@ if TYPE_CHECKING:  # loaded at first use, below, so that who wants the engine al
 abs = absolute
 __version__ = "0.1.0"
 
+LATE = {  # names and their modules: so that who wants the engine alone does not wait for the rest
+    "func": "func", "interop": "interop", "losses": "losses", "nn": "nn", "optim": "optim", "paths": "paths",
+    "detect_anomaly": "explain", "explain_grad": "explain", "program": "explain", "trace": "explain",
+    "load": "saving", "save": "saving",
+}  # fmt: skip
 
-def __getattr__(name: str) -> Any:
-    if name in ("func", "interop", "losses", "nn", "optim", "paths"):
-        return importlib.import_module(f"tinygrad_lstm.{name}")
-    if name in ("load", "save"):
-        from tinygrad_lstm import saving
 
-        return getattr(saving, name)
-    if name in ("detect_anomaly", "explain_grad", "program", "trace"):
-        from tinygrad_lstm import explain
+if not TYPE_CHECKING:  # a type checker is to find names that do not exist
 
-        return getattr(explain, name)
-    raise AttributeError(f"module 'tinygrad_lstm' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """A part of the package that is loaded late."""
+        if name not in LATE:
+            raise AttributeError(f"module 'tinygrad_lstm' has no attribute {name!r}")
+        module = importlib.import_module(f"tinygrad_lstm.{LATE[name]}")
+        return module if name == LATE[name] else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    """What there is for a user, whether it is loaded yet or not."""
+    return [*__all__, *[name for name in globals() if name.startswith("__")]]
 
 
 __all__ = [

@@ -7,12 +7,17 @@
     difference       what became of every line's gradient from one run to another
     player           one HTML page that steps through backpropagation, event by event
     describe         the story in words
-    plots            gates over time, norms by lag, ledgers, eigenvalues, ... (``from viz import plots``)
+    plots            gates over time, norms by lag, ledgers, eigenvalues, ... (``viz.plots``)
+    Picture          what a drawing is: ``.save(path)`` writes it, a notebook shows it
+    RenderError      what is raised where Graphviz cannot draw one
 
 A notebook shows what the last line of a cell gives, and ``save`` writes it into a file. All of it is read from the
 graph's public record. SVG of an unrolled cell needs no other program; small op graphs, PNG and PDF need Graphviz:
 ``dot`` on the PATH, or ``pip install "tinygrad-lstm[viz]"``.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from viz.compare import compare
 from viz.difference import difference
@@ -22,4 +27,23 @@ from viz.sankey import flow
 from viz.stepping import player
 from viz.views import describe, draw, gradient_paths
 
-__all__ = ["Picture", "RenderError", "compare", "describe", "difference", "draw", "flow", "gradient_paths", "player"]
+if TYPE_CHECKING:  # for type checkers and editors; at run time it is loaded at its first use
+    from viz import plots
+
+__all__ = [
+    "Picture", "RenderError", "compare", "describe", "difference", "draw", "flow", "gradient_paths", "player", "plots",
+]  # fmt: skip
+
+
+if not TYPE_CHECKING:  # a type checker is to find names that do not exist
+
+    def __getattr__(name: str) -> Any:
+        """The plots, which are loaded late."""
+        if name == "plots":
+            return importlib.import_module("viz.plots")
+        raise AttributeError(f"module 'viz' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is for a user, whether it is loaded yet or not."""
+    return [*__all__, *[name for name in globals() if name.startswith("__")]]

@@ -7,13 +7,16 @@ import sys
 
 from tinygrad_lstm.cli.output import lasting_output
 
+LIBRARIES = ("typer", "rich", "threadpoolctl")  # of the extra ``cli``
+
 
 @lasting_output()
 def main() -> None:
-    """Run ``tinygrad-lstm``; says what to install where one of its libraries is missing."""
-    for library in ("typer", "rich", "threadpoolctl"):
-        if importlib.util.find_spec(library) is None:
-            sys.exit(f"tinygrad-lstm: {library} is missing: pip install 'tinygrad-lstm[cli]'")
+    """Run ``tinygrad-lstm``; without its libraries, say in one line what to install, and exit with 2."""
+    missing = [library for library in LIBRARIES if importlib.util.find_spec(library) is None]
+    if missing:
+        print(f'tinygrad-lstm needs {", ".join(missing)}: pip install "tinygrad-lstm[cli]"', file=sys.stderr)
+        sys.exit(2)
     from tinygrad_lstm.cli.app import app
 
     app()

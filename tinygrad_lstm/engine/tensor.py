@@ -14,7 +14,7 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate
@@ -88,7 +88,8 @@ class Tensor(Operators):
             extra += f", op={op.name}" if op else ", requires_grad=True"
         return f"tensor({text}{extra})"
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+    # np.generic, an array of any dtype: so a type checker too leaves ndarray @ tensor to Tensor.__rmatmul__
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
         if self.requires_grad:
             raise GradError(
                 "a tensor that needs a gradient does not turn into an array by itself, for its graph would be lost: "

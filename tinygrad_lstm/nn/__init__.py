@@ -1,7 +1,7 @@
 """Modules: cells that read as their equations, and the layers that unroll and stack them.
 
-Read in this order: init, options, parts, copying, counting, missing, module, layers, context, cells, unroll, fused,
-lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated, utils.
+Read in this order: init, options, parts, copying, counting, missing, calls, module, layers, context, cells, unroll,
+fused, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated, utils.
 """
 
 from tinygrad_lstm.nn import functional, init, utils

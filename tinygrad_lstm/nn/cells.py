@@ -26,6 +26,7 @@ from tinygrad_lstm.engine.scope import current_scope, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn import init
+from tinygrad_lstm.nn.calls import R, Stepped
 from tinygrad_lstm.nn.context import PerContext
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.options import checked
@@ -59,7 +60,7 @@ class Cell(Module):
         """The width of each state: H, unless a cell says otherwise."""
         return (self.hidden_size,) * len(self.states)
 
-    def __call__(self, x: TensorLike, state: State | None = None) -> State:
+    def __call__(self: Stepped[R], x: TensorLike, state: State | None = None) -> R:
         """The next state: x (B, D) or (D,), each part of the state (B, H) or (H,).
 
         Without a state it starts at zero, and a new sequence begins.

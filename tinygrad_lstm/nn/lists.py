@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar, overload
 
 from tinygrad_lstm.errors import ArgumentError, DtypeError
+from tinygrad_lstm.nn.calls import S
 from tinygrad_lstm.nn.module import Module
 
 M = TypeVar("M", bound=Module)
@@ -32,11 +33,15 @@ class ModuleList(Module, Sequence[M]):
     def __iter__(self) -> Iterator[M]:
         return iter([part for _, part in self.children()])  # type: ignore[misc]  # what was put in is an M
 
+    @overload
+    def __getitem__(self, position: int) -> M: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[M]: ...
     def __getitem__(self, position: Any) -> Any:
         return [part for _, part in self.children()][position]
 
 
-class Sequential(ModuleList[Module]):
+class Sequential(ModuleList[Any], Generic[S]):
     """Modules one after the other: each takes what the one before gives.
 
     >>> from tinygrad_lstm import nn
@@ -46,11 +51,16 @@ class Sequential(ModuleList[Module]):
       (1): Linear(4 -> 2, 10 parameters)
     """
 
-    def __init__(self, *modules: Module) -> None:
+    @overload  # the last module's results are those of the whole
+    def __init__(self, *modules: *tuple[*tuple[Module, ...], Callable[..., S]]) -> None: ...
+    @overload
+    def __init__(self, *modules: Module) -> None: ...
+    def __init__(self, *modules: Any) -> None:  # type: ignore[misc]  # mypy asks whether *modules may be one or more
         super().__init__(modules)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> S:
         """The last module's output."""
         for module in self:
             x = module(x)
-        return x
+        y: S = x
+        return y

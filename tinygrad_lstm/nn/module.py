@@ -12,6 +12,7 @@ from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.scope import Scope, current_scope, place, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, WeightsError
+from tinygrad_lstm.nn.calls import Called, P, R
 from tinygrad_lstm.nn.copying import Copied
 from tinygrad_lstm.nn.counting import parameter_counts
 from tinygrad_lstm.nn.missing import missing
@@ -71,7 +72,7 @@ class Module(Copied):
         """What the module computes; every subclass writes its own."""
         raise UnsupportedError(f"{type(self).__name__} has no forward")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self: Called[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run ``forward`` in a scope of the module's name."""
         if self._named_at_call:
             self._name_parts(self._named_at_call)

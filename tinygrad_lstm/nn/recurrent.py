@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal
 
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.nn.calls import OverSteps, S, Stepped
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from tinygrad_lstm.nn.fused import fusible, unroll_fused
 from tinygrad_lstm.nn.layers import Dropout
@@ -33,7 +34,7 @@ def maker(cell: Any, default: Callable[..., Cell] | None) -> Callable[..., Cell]
     return make  # type: ignore[no-any-return]  # whether it makes cells shows when it does
 
 
-class Recurrent(Module):
+class Recurrent(Module, Generic[S]):
     """Any cell over time and in layers: layer k reads the outputs of layer k - 1.
 
     ``cell`` makes one layer's cell from its input and hidden size: a class, or ``partial(LSTMCell, forget_bias=2.0)``.
@@ -51,6 +52,7 @@ class Recurrent(Module):
     """
 
     default_cell: ClassVar[Callable[..., Cell]]
+    __call__: OverSteps[S]
 
     @checked
     def __init__(
@@ -63,7 +65,7 @@ class Recurrent(Module):
         batch_first: bool = False,
         dropout: float | Module = 0.0,
         bidirectional: bool | Literal["concatenate", "sum"] = False,
-        cell: Callable[..., Cell] | None = None,
+        cell: Callable[..., Stepped[S]] | None = None,
         reverse: bool = False,
         fused: bool = False,
     ) -> None:
@@ -90,16 +92,16 @@ class Recurrent(Module):
             raise ArgumentError(
                 f"fused=True is for LSTMCell and GRUCell; a {type(cells[0]).__name__} runs composed, with fused=False"
             )
-        self.layers = ModuleList(cells)
+        self.layers: ModuleList[Any] = ModuleList(cells)  # of Any: layers[0].W is there, if the cell has one
         self.fused = fused
         self.dropout = dropout if isinstance(dropout, Module) else Dropout(dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first = batch_first
 
     def forward(
-        self, x: TensorLike | PackedSequence, state: State | None = None, *, lengths: TensorLike = None,
-        mask: TensorLike = None, outside: Outside = "zero",
-    ) -> tuple[Any, State]:  # fmt: skip
+        self, x: Any, state: State | None = None, *, lengths: TensorLike = None, mask: TensorLike = None,
+        outside: Outside = "zero",
+    ) -> tuple[Tensor, S]:  # fmt: skip
         """Output and final state; of a PackedSequence, the output is one too."""
         if isinstance(x, PackedSequence):
             if lengths is not None or mask is not None or outside != "zero":
@@ -168,7 +170,7 @@ class Recurrent(Module):
             return outputs[0]
         return outputs[0] + outputs[1] if self.merge == "sum" else concatenate(outputs, axis=-1)
 
-    def _packed(self, packed: PackedSequence, state: State | None) -> tuple[PackedSequence, State]:
+    def _packed(self, packed: PackedSequence, state: State | None) -> tuple[Any, State]:
         """Padded, run with the lengths, and packed again."""
         x, lengths = pad_packed_sequence(packed)
         trajectory = self._run(x if not self.batch_first else swapaxes(x, 0, 1), state, lengths, None, "zero", False)
@@ -193,7 +195,7 @@ class Recurrent(Module):
         return f"{self.input_size} -> {self.hidden_size}{depth}{ways}{', fused' if self.fused else ''}"
 
 
-class RNN(Recurrent):
+class RNN(Recurrent[Tensor]):
     """Elman RNN layers: h = tanh(W x + U h + b), or with relu; the other options are every layer's."""
 
     default_cell = RNNCell
@@ -220,7 +222,7 @@ def _rows(part: Tensor) -> list[Tensor]:
     return [row.detach() for row in Tensor(part.data, requires_grad=True)]
 
 
-class LSTM(Recurrent):
+class LSTM(Recurrent[tuple[Tensor, Tensor]]):
     """LSTM layers; with ``proj_size`` P the hidden states are projected to that width (see ``ProjectedLSTMCell``).
 
     >>> import tinygrad_lstm as tg
@@ -250,7 +252,7 @@ class LSTM(Recurrent):
         super().__init__(input_size, hidden_size, num_layers, **options)
 
 
-class GRU(Recurrent):
+class GRU(Recurrent[Tensor]):
     """GRU layers, reset after the product as in PyTorch."""
 
     default_cell = GRUCell

@@ -162,7 +162,7 @@ def unroll_scanned(
     return Chain(cell, initial, (), h, last)
 
 
-class Scanned(Recurrent):
+class Scanned(Recurrent[Tensor]):
     """Recurrent layers whose cells are linear in h, run by a scan; ``unroll`` runs them step by step, to look at."""
 
     @checked

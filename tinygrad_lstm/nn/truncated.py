@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias
 
 import numpy as np
 
 from tinygrad_lstm.engine.ops.shapes import concatenate
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.nn.calls import Continued, S
 from tinygrad_lstm.nn.cells import State
 from tinygrad_lstm.nn.context import PerContext
 from tinygrad_lstm.nn.module import Module
@@ -117,7 +118,7 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
 sequences = PerContext[tuple[State, tuple[int, ...] | None]]("sequences")
 
 
-class Stateful(Module):
+class Stateful(Module, Generic[S]):
     """A layer that goes on where it stopped: each call starts from the state after the last, without its history.
 
     ``reset_state()`` begins anew; ``reset_state(rows)``, bools (B,), only in those rows of the batch. ``state`` is what
@@ -134,13 +135,15 @@ class Stateful(Module):
     True
     """
 
+    __call__: Continued[S]
+
     @checked
-    def __init__(self, layer: Module) -> None:
+    def __init__(self, layer: Callable[..., tuple[Any, S]]) -> None:
         refuse_the_future(layer)
         self.layer = layer
 
     @property
-    def state(self) -> State | None:
+    def state(self) -> S | None:
         """What the next call in this thread starts from: None for a new sequence."""
         kept = sequences.get(self)
         return None if kept is None else kept[0]
@@ -161,7 +164,7 @@ class Stateful(Module):
         if sequence is not None:
             sequences[self] = sequence
 
-    def forward(self, x: TensorLike | PackedSequence, **options: Any) -> tuple[Any, State]:
+    def forward(self, x: Any, **options: Any) -> tuple[Tensor, S]:
         """The layer's output and state, of which the next call starts from a copy without history."""
         if "state" in options:
             raise ArgumentError("a Stateful keeps the state itself: set its .state, or call the layer inside")

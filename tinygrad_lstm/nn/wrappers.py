@@ -5,8 +5,9 @@ A wrapped cell is a cell, so it goes wherever one goes: ``nn.LSTM(8, 16, cell=la
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.scope import current_scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
-from tinygrad_lstm.nn.cells import Cell, State
+from tinygrad_lstm.nn.calls import S, Stepped
+from tinygrad_lstm.nn.cells import Cell
 from tinygrad_lstm.nn.layers import Dropout, keep_mask
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.options import ASLEEP, check, checked
@@ -23,15 +25,15 @@ from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.unroll import as_state, parts_of
 
 
-class CellWrapper(Cell):
+class CellWrapper(Cell, Generic[S]):
     """A cell around a cell, with its sizes and states."""
 
     @checked
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Stepped[S]) -> None:
         if not isinstance(cell, Cell):
             raise ArgumentError(f"a {type(self).__name__} goes around one cell, not around a {type(cell).__name__}")
         super().__init__(cell.input_size, cell.hidden_size)
-        self.cell = cell
+        self.cell: Cell = cell
 
     @property
     def states(self) -> tuple[str, ...]:  # type: ignore[override]  # the wrapped cell's, so not the class's
@@ -49,7 +51,7 @@ class CellWrapper(Cell):
         return self.cell.state_sizes
 
 
-class Zoneout(CellWrapper):
+class Zoneout(CellWrapper[S]):
     """Now and then a unit sleeps: its state stays as it was, each with its own probability (Krueger 2017).
 
     s' = d ⊙ s + (1 - d) ⊙ cell(s), d Bernoulli(p) in training, d = p in evaluation. ``Zoneout(cell, c=0.5, h=0.05)``
@@ -62,20 +64,20 @@ class Zoneout(CellWrapper):
     """
 
     @checked
-    def __init__(self, cell: Cell, **p: float) -> None:
+    def __init__(self, cell: Stepped[S], **p: float) -> None:
         super().__init__(cell)
-        if unknown := set(p) - set(cell.states):
-            raise ArgumentError(f"{type(cell).__name__} has no state {', '.join(sorted(unknown))}: {cell.states}")
+        if unknown := set(p) - set(self.states):
+            raise ArgumentError(f"{type(cell).__name__} has no state {', '.join(sorted(unknown))}: {self.states}")
         for name, value in p.items():
             check(name, value, ASLEEP)
-        self.p = {name: float(p.get(name, 0.0)) for name in cell.states}
+        self.p = {name: float(p.get(name, 0.0)) for name in self.states}
 
     @property
     def carried(self) -> tuple[str, ...]:  # type: ignore[override]  # likewise
         """A sleeping state is carried too."""
         return tuple(name for name in self.states if self.p[name] or name in self.cell.carried)
 
-    def forward(self, x: Tensor, state: State) -> State:
+    def forward(self, x: Tensor, state: S) -> S:
         """The next state, parts of it asleep."""
         named: dict[str, Tensor] = {}
         for name, new, old in zip(self.states, parts_of(self.cell.forward(x, state)), parts_of(state), strict=True):
@@ -83,14 +85,15 @@ class Zoneout(CellWrapper):
             asleep: Any = (generator().random(old.shape) < p).astype(old.dtype) if self.training else p
             named[name] = asleep * tag(old, "carry") + (1 - asleep) * new if p else new
         label(**named)
-        return as_state(list(named.values()))
+        after: S = as_state(list(named.values()))
+        return after
 
     def extra_repr(self) -> str:
         """Sizes and probabilities."""
         return f"{super().extra_repr()}, {', '.join(f'{name}={p}' for name, p in self.p.items())}"
 
 
-class RecurrentDropout(CellWrapper):
+class RecurrentDropout(CellWrapper[S]):
     """The gates see h through one mask, the same at every step of a sequence (Gal & Ghahramani 2016).
 
     For cells whose h goes into the gates only, as an RNN's or LSTM's; a GRU also carries h, which must not be dropped:
@@ -103,25 +106,26 @@ class RecurrentDropout(CellWrapper):
     """
 
     @checked
-    def __init__(self, cell: Cell, p: float = 0.5) -> None:
+    def __init__(self, cell: Stepped[S], p: float = 0.5) -> None:
         super().__init__(cell)
-        if "h" in cell.carried:
+        if "h" in self.cell.carried:
             raise ArgumentError(f"{type(cell).__name__} carries h itself, so dropping it would forget, not regularise")
         self.p = p
 
-    def forward(self, x: Tensor, state: State) -> State:
+    def forward(self, x: Tensor, state: S) -> S:
         """The next state."""
         h, *others = parts_of(state)
         if self.training and self.p:
             h = h * self.once(h.shape, lambda: keep_mask(h.shape, self.p, h.dtype))
-        return self.cell.forward(x, (h, *others) if others else h)
+        after: S = self.cell.forward(x, (h, *others) if others else h)
+        return after
 
     def extra_repr(self) -> str:
         """Sizes and probability."""
         return f"{super().extra_repr()}, p={self.p}"
 
 
-class WeightDrop(CellWrapper):
+class WeightDrop(CellWrapper[S]):
     """Whole connections are dropped: a mask on U, drawn once for each sequence (Wan 2013; Merity 2018).
 
     ``names`` are the parameters of the cell to drop from.
@@ -132,7 +136,7 @@ class WeightDrop(CellWrapper):
     """
 
     @checked
-    def __init__(self, cell: Cell, p: float = 0.5, names: tuple[str, ...] = ("U",)) -> None:
+    def __init__(self, cell: Stepped[S], p: float = 0.5, names: tuple[str, ...] = ("U",)) -> None:
         super().__init__(cell)
         if not (isinstance(names, tuple | list) and names and all(isinstance(name, str) for name in names)):
             raise ArgumentError(f"names are those of parameters to drop from, e.g. ('U',), not {names!r}")
@@ -140,11 +144,11 @@ class WeightDrop(CellWrapper):
             raise ArgumentError(f"{type(cell).__name__} has no parameter {', '.join(missing)} to drop from")
         self.p, self.names = p, names
 
-    def forward(self, x: Tensor, state: State) -> State:
+    def forward(self, x: Tensor, state: S) -> S:
         """The next state, by the dropped weights."""
-        if not self.training or not self.p:
-            return self.cell.forward(x, state)
-        return self.once(None, self._thinned).forward(x, state)
+        cell = self.once(None, self._thinned) if self.training and self.p else self.cell
+        after: S = cell.forward(x, state)
+        return after
 
     def _thinned(self) -> Cell:
         """The cell with the dropped weights in place of its own: another one, for other threads may run this one."""
@@ -181,7 +185,7 @@ class LockedDropout(Dropout):
         return keep_mask((1, *x.shape[1:]), self.p, x.dtype)
 
 
-class Residual(Module):
+class Residual(Module, Generic[S]):
     """x + layer(x): the gradient has a way around every layer (He 2015). For a layer, or for a recurrent one.
 
     >>> import tinygrad_lstm as tg
@@ -192,12 +196,15 @@ class Residual(Module):
     """
 
     @checked
-    def __init__(self, layer: Module) -> None:
+    def __init__(self, layer: Callable[..., S]) -> None:
         self.layer = layer
 
-    def forward(self, x: TensorLike | PackedSequence, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, x: TensorLike | PackedSequence, *args: Any, **kwargs: Any) -> S:
         """The sum; of a recurrent layer, (the sum, state)."""
-        y = self.layer(x, *args, **kwargs)
+        added: S = self._added(x, self.layer(x, *args, **kwargs))
+        return added
+
+    def _added(self, x: TensorLike | PackedSequence, y: Any) -> Any:
         if isinstance(x, PackedSequence):
             return y[0]._replace(data=x.data + y[0].data), *y[1:]
         x = self.floating(x)

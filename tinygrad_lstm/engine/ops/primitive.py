@@ -41,10 +41,12 @@ from tinygrad_lstm.engine.ops.wide import in_float32, rule_in_float32
 from tinygrad_lstm.errors import DtypeError, GradError
 
 if TYPE_CHECKING:  # for the type of a call only; nothing here uses it
+    from tinygrad_lstm.engine.calls import Given, Listed, One, Three, Two
     from tinygrad_lstm.engine.tensor import Tensor
 
 Array: TypeAlias = Any  # an ndarray in the forward; in a rule also a Tensor (create_graph=True)
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 
 _inside_the_engine = True  # a mark for scope.place(), which looks for the first frame outside the engine
@@ -96,16 +98,23 @@ class Primitive(Generic[P, R]):
         Primitive.by_numpy.update(dict.fromkeys(functions, self))
         Primitive.by_name.setdefault(self.name, self)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    @overload  # an input annotated as an array may be a Tensor: the first one, two, three, or those in a sequence
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __call__(self: One[Q, R], a: Given, /, *args: Q.args, **kwargs: Q.kwargs) -> R: ...
+    @overload
+    def __call__(self: Two[R], a: Given, b: Given, /, **options: Any) -> R: ...
+    @overload
+    def __call__(self: Three[R], a: Given, b: Given, c: Given, /, **options: Any) -> R: ...
+    @overload
+    def __call__(self: Listed[Q, R], several: Sequence[Given], /, *args: Q.args, **kwargs: Q.kwargs) -> R: ...
+    def __call__(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run it in the engine: Tensors in, Tensors out."""
-        y: Any
         if kwargs or len(args) != self.short or not args:
-            y = Primitive.interpreter(self, args, kwargs)
-        elif len(args) == 1:
-            y = Primitive.of_one(self, args[0])
-        else:
-            y = Primitive.of_two(self, args[0], args[1])
-        return y  # type: ignore[no-any-return]  # R is the decorator's promise
+            return Primitive.interpreter(self, args, kwargs)
+        if len(args) == 1:
+            return Primitive.of_one(self, args[0])
+        return Primitive.of_two(self, args[0], args[1])
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}{self.signature}>"
