@@ -167,20 +167,21 @@ from tinygrad_lstm.engine.ops.ufuncs import (
 )
 from tinygrad_lstm.engine.scope import enable_grad, no_grad, scope, through
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.gradcheck import gradcheck, gradgradcheck
-from tinygrad_lstm.graph import Graph, graph_of
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time each is loaded at its first use, see ``LATE``
     from tinygrad_lstm import func, interop, losses, nn, optim, paths
     from tinygrad_lstm.explain import detect_anomaly, explain_grad, program, trace
+    from tinygrad_lstm.finite_differences import gradcheck, gradgradcheck
+    from tinygrad_lstm.graph import Graph, graph_of
     from tinygrad_lstm.saving import load, save
 
 abs = absolute
 __version__ = "0.1.0"
 
-LATE = {  # names and their modules: so that who wants the engine alone does not wait for the rest
+LATE = {  # names and their modules: so that the engine alone is imported quickly
     "func": "func", "interop": "interop", "losses": "losses", "nn": "nn", "optim": "optim", "paths": "paths",
     "detect_anomaly": "explain", "explain_grad": "explain", "program": "explain", "trace": "explain",
+    "gradcheck": "finite_differences", "gradgradcheck": "finite_differences", "Graph": "graph", "graph_of": "graph",
     "load": "saving", "save": "saving",
 }  # fmt: skip
 
