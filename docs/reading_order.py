@@ -41,7 +41,7 @@ CHAPTERS = {
         "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest}.py",
     ],
     "Learning": [
-        "tinygrad_lstm/optim/{options,optimizer,sgd,adagrad,rmsprop,adam,lr_scheduler}.py",
+        "tinygrad_lstm/optim/{options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",
         "tinygrad_lstm/data.py",
         "tinygrad_lstm/training/{baselines,char_model,fit,adding}.py",
     ],
