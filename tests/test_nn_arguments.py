@@ -99,7 +99,8 @@ def test_a_wrong_argument_is_refused(kind: Any, name: str, value: Any) -> None:
 def test_every_option_has_a_wrong_value_here() -> None:
     asked = {name for kind in CLASSES for name in arguments_of(kind)}
     assert asked - KINDS.keys() - PARTICULAR.keys() == set()
-    assert (SIZES | DOMAINS.keys()) - {"loss_of", "max_norm", "clip_value", "eta", "gamma", "step"} <= asked
+    of_functions = {"loss_of", "max_norm", "norm_type", "error_if_nonfinite", "clip_value", "eta", "gamma", "step"}
+    assert (SIZES | DOMAINS.keys()) - of_functions <= asked
 
 
 @pytest.mark.parametrize("value", WRONG["probability"])
@@ -252,10 +253,12 @@ def test_a_wrong_outside_is_refused(outside: Any, fused: bool) -> None:
 
 w = nn.Parameter([3.0, 4.0])
 x = np.ones((T, B, D), np.float32)
-NO_TENSORS = [None, 3, "ab", [None], [np.ones(2)], nn.Linear(1, 1)]
+NO_TENSORS = [None, [], (), 3, "ab", [None], [np.ones(2)], nn.Linear(1, 1)]
 NO_SIZE = [NAN, "1", None, True, [1.0], 1j, Thing()]
 FUNCTIONS: list[tuple[Callable[[Any], Any], list[Any]]] = [
     (lambda v: nn.utils.clip_grad_norm_([w], v), [-1, *NO_SIZE]),
+    (lambda v: nn.utils.clip_grad_norm_([w], 1.0, v), [-1, 0, -INF, False, *NO_SIZE]),
+    (lambda v: nn.utils.clip_grad_norm_([w], 1.0, 2.0, v), ["yes", 1, None]),
     (lambda v: nn.utils.clip_grad_value_([w], v), [-1, *NO_SIZE]),
     (lambda v: nn.utils.add_grad_noise_([w], v, 0.5, 1), [-1, INF, *NO_SIZE]),
     (lambda v: nn.utils.add_grad_noise_([w], 0.5, v, 1), [INF, *NO_SIZE]),

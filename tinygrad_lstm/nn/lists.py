@@ -25,6 +25,10 @@ class ModuleList(Module, Sequence[M]):
             if not isinstance(module, Module):
                 raise DtypeError(f"part {position} is a {type(module).__name__}, not a Module")
             setattr(self, str(position), module)
+        if isinstance(modules, Iterator) and not len(self):
+            raise ArgumentError(
+                "there is no module in this iterator (it gives its modules only once: to use them twice, make a list)"
+            )
 
     def __len__(self) -> int:
         return sum(1 for _ in self.children())
