@@ -47,7 +47,7 @@ class Recurrent(Module):
     layout of x, tell which steps of each row count; what the output is in the others ``outside`` tells, see ``unroll``.
 
     ``fused=True`` runs each cell over all steps as one op, with its derivatives written by hand: the same numbers,
-    several times as fast, but no steps to look at and no second derivatives.
+    several times as fast, but no second derivatives, and no steps to look at: for these, ``unroll`` runs the cells.
     """
 
     default_cell: ClassVar[Callable[..., Cell]]
@@ -114,13 +114,12 @@ class Recurrent(Module):
         self, x: TensorLike, state: State | None = None, *, lengths: TensorLike = None, mask: TensorLike = None,
         outside: Outside = "zero",
     ) -> Trajectory:  # fmt: skip
-        """The same run, with every step's states and gates as tensors of the graph."""
+        """The same run, with every step's states and gates as tensors of the graph.
+
+        A fused layer runs its cells step by step here: the same weights and, but for rounding, the same numbers.
+        """
         if isinstance(x, PackedSequence):
             raise ArgumentError("steps are looked at in a padded batch: x, lengths = pad_packed_sequence(packed) first")
-        if self.fused:
-            raise ArgumentError(
-                "a fused layer has no steps to show: make it with fused=False, the weights are the same"
-            )
         with self.scope():
             return self._run(x, state, lengths, mask, outside, collect=True)
 
@@ -159,8 +158,8 @@ class Recurrent(Module):
         return Trajectory(tuple(chains), output, as_state(final))
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """How each cell runs along the time axis."""
-        return unroll_fused if self.fused else partial(unroll, collect=collect)
+        """How each cell runs along the time axis: as one op only where nobody looks at the steps."""
+        return unroll_fused if self.fused and not collect else partial(unroll, collect=collect)
 
     def _merged(self, outputs: list[Tensor]) -> Tensor:
         """One output of the directions'."""
