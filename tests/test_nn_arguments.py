@@ -40,6 +40,7 @@ PARTICULAR: dict[str, list[Any]] = {
     "nonlinearity": ["sin", None, 3, ["tanh"]],
     "bidirectional": ["both", 2, None, [1], NAN],
     "proj_size": [-1, 2.5, "3", True, NAN, H, H + 1, [2], None],
+    "padding_idx": [D, -D - 1, 1.0, "1", True, NAN, [1], Thing()],
     "clip": [0, -1, NAN, "1", None, True, [1.0], 1j],
     "cell": ["LSTM", 3, nn.LSTMCell(D, H), nn.Linear, lambda D, H: 3, nn.LSTM],
     "names": ["V", ("V",), 3, None, (3,), "U", ()],

@@ -47,6 +47,7 @@ DOMAINS: dict[str, Domain] = {
     "eps": ("is a number from 0", lambda x: is_number(x) and 0 <= x < math.inf),
     "forget_bias": FINITE,
     "clip": ("is a bound above 0", lambda x: is_number(x) and x > 0),
+    "padding_idx": ("is the number of a row, a whole number, or None", lambda x: x is None or is_whole(x)),
     "proj_size": ("is a whole number", is_whole),
     "layer": ("is a module, made already, or a function", lambda x: callable(x) and not isinstance(x, type)),
     "loss_of": ("is a function of the output and of the steps that are new", callable),
