@@ -44,6 +44,18 @@ PARTICULAR: dict[str, list[Any]] = {
     "clip": [0, -1, NAN, "1", None, True, [1.0], 1j],
     "cell": ["LSTM", 3, nn.LSTMCell(D, H), nn.Linear, lambda D, H: 3, nn.LSTM],
     "names": ["V", ("V",), 3, None, (3,), "U", ()],
+    "function": [None, 3, "tanh", nn.Tanh, nn.Tanh(), np.float32, nn.Linear(1, 1).forward, [tg.tanh]],
+    "weight": ["a", ["a"], {}, Thing(), [[1.0], [1.0, 2.0]], 1j],
+    "pos_weight": ["a", ["a"], {}, Thing(), [[1.0], [1.0, 2.0]], 1j],
+    "reduction": ["avg", None, True, 3, ["mean"], np.ones(2)],
+    "ignore_index": [1.5, "1", None, True, NAN, [1]],
+    "label_smoothing": [-0.1, 1.5, NAN, "0.1", None, True],
+    "delta": [0, -1.0, NAN, "1", None, True],
+    "beta": [0, -1.0, NAN, "1", None, True],
+    "log_target": ["yes", 1, None],
+    "axis": [1.5, "0", None, True, [0]],
+    "start_axis": [1.5, "0", None, True, [0]],
+    "end_axis": [1.5, "0", None, True, [0]],
     "layer": [None, 3, "x", nn.LSTM],
     "modules": [3, None, [3], [None], nn.Linear(1, 1), {"a": nn.Linear(1, 1)}, {nn.Linear(1, 1)}, [nn.Linear]],
     "eps": [-1e-9],
@@ -51,6 +63,7 @@ PARTICULAR: dict[str, list[Any]] = {
 GOOD: dict[str, Any] = {
     "input_size": D, "hidden_size": H, "num_layers": 2, "in_features": D, "out_features": H, "num_embeddings": D,
     "embedding_dim": H, "features": D, "gates": 2, "clip": 1.0, "proj_size": 2, "layer": nn.LSTM(D, H), "modules": (),
+    "function": tg.tanh,
 }  # fmt: skip
 CLASSES = [value for _, value in inspect.getmembers(nn, inspect.isclass) if issubclass(value, nn.Module)]
 
@@ -94,7 +107,11 @@ def test_a_wrong_argument_is_refused(kind: Any, name: str, value: Any) -> None:
         kind(**arguments | {name: value})
     assert isinstance(error.value, ArgumentError | DtypeError)
     said = str(error.value)
-    assert "sizes" in said if name in SIZES else name.removesuffix("s") in said or name in ("modules", "cell", "names")
+    assert (
+        "sizes" in said
+        if name in SIZES
+        else name.removesuffix("s") in said or name in ("modules", "cell", "names", "function")
+    )
 
 
 def test_every_option_has_a_wrong_value_here() -> None:

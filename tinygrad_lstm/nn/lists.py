@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from tinygrad_lstm.errors import ArgumentError, DtypeError
+from tinygrad_lstm.nn.activations import Apply
 from tinygrad_lstm.nn.module import Module
 
 M = TypeVar("M", bound=Module)
@@ -41,20 +42,29 @@ class ModuleList(Module, Sequence[M]):
 
 
 class Sequential(ModuleList[Module]):
-    """Modules one after the other: each takes what the one before gives.
+    """Modules and functions one after the other: each takes what the one before gives.
 
+    A function becomes an ``Apply`` in its place, so that the names of the weights count it too.
+
+    >>> import tinygrad_lstm as tg
     >>> from tinygrad_lstm import nn
-    >>> Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
-    Sequential(50 parameters)
+    >>> net = Sequential(nn.Embedding(10, 4), nn.Linear(4, 3), tg.tanh, nn.Linear(3, 2), nn.LogSoftmax())
+    >>> net
+    Sequential(63 parameters)
       (0): Embedding(10 rows of 4, 40 parameters)
-      (1): Linear(4 -> 2, 10 parameters)
+      (1): Linear(4 -> 3, 15 parameters)
+      (2): Apply(tanh)
+      (3): Linear(3 -> 2, 8 parameters)
+      (4): LogSoftmax(axis=-1)
+    >>> [*net.state_dict()]
+    ['0.weight', '1.W', '1.b', '3.W', '3.b']
     """
 
-    def __init__(self, *modules: Module) -> None:
-        super().__init__(modules)
+    def __init__(self, *modules: Module | Callable[[Any], Any]) -> None:
+        super().__init__(part if isinstance(part, Module) or not callable(part) else Apply(part) for part in modules)
 
     def forward(self, x: Any) -> Any:
-        """The last module's output."""
+        """The last one's output."""
         for module in self:
             x = module(x)
         return x
