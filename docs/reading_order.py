@@ -32,8 +32,8 @@ CHAPTERS = {
         "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"
     ],
     "Networks": [
-        "tinygrad_lstm/nn/{init,options,parts,copying,counting,missing,module,activations,layers,context}.py",
-        "tinygrad_lstm/nn/{cells,unroll,fused}.py",
+        "tinygrad_lstm/nn/{options,init,parts,copying,counting,missing,module,activations,layers,context}.py",
+        "tinygrad_lstm/nn/{cells,unroll,fused,separate}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
         "tinygrad_lstm/{masking,losses}.py",
         "tinygrad_lstm/nn/{functional,criteria}.py",

@@ -34,7 +34,7 @@ KINDS = {
     **dict.fromkeys(SIZES, "size"),
     **dict.fromkeys(("bias", "batch_first", "reverse", "fused"), "flag"),
     **dict.fromkeys(("p", "dropout"), "probability"),
-    **dict.fromkeys(("eps", "forget_bias"), "number"),
+    "eps": "number",
 }
 PARTICULAR: dict[str, list[Any]] = {
     "nonlinearity": ["sin", None, 3, ["tanh"]],
@@ -44,6 +44,9 @@ PARTICULAR: dict[str, list[Any]] = {
     "clip": [0, -1, NAN, "1", None, True, [1.0], 1j],
     "cell": ["LSTM", 3, nn.LSTMCell(D, H), nn.Linear, lambda D, H: 3, nn.LSTM],
     "names": ["V", ("V",), 3, None, (3,), "U", ()],
+    "forget_bias": [NAN, INF, "1", True, [1.0], 1j, Thing()],
+    "init": ["xavier", 3, True, ["uniform"], nn.init.chrono, nn.init.Scheme, NAN],
+    "dtype": [int, "x", complex, object, 3, bool],
     "function": [None, 3, "tanh", nn.Tanh, nn.Tanh(), np.float32, nn.Linear(1, 1).forward, [tg.tanh]],
     "weight": ["a", ["a"], {}, Thing(), [[1.0], [1.0, 2.0]], 1j],
     "pos_weight": ["a", ["a"], {}, Thing(), [[1.0], [1.0, 2.0]], 1j],

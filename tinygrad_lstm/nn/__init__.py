@@ -1,7 +1,8 @@
 """Modules: cells that read as their equations, and the layers that unroll and stack them.
 
-Read in this order: init, options, parts, copying, counting, missing, module, activations, layers, context, cells,
-unroll, fused, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated, utils, criteria.
+Read in this order: options, init, parts, copying, counting, missing, module, activations, layers, context, cells,
+unroll, fused, separate, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated, utils,
+criteria.
 """
 
 from tinygrad_lstm.nn import functional, init, utils
@@ -39,12 +40,12 @@ from tinygrad_lstm.nn.lstm_variants import (
     LayerNormLSTMCell,
     PeepholeLSTMCell,
     ProjectedLSTMCell,
-    SeparateLSTMCell,
 )
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN, Recurrent
 from tinygrad_lstm.nn.scan import LinearCell, MinGRU, MinGRUCell, MinLSTM, MinLSTMCell, linear_scan
+from tinygrad_lstm.nn.separate import SeparateLSTMCell
 from tinygrad_lstm.nn.truncated import Stateful, truncated_bptt
 from tinygrad_lstm.nn.unroll import Chain, Step, Trajectory, unroll
 from tinygrad_lstm.nn.wrappers import LockedDropout, RecurrentDropout, Residual, WeightDrop, Zoneout

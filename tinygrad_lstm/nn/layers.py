@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.ops.arithmetic import where
 from tinygrad_lstm.engine.ops.indexing import embedding
@@ -33,10 +32,12 @@ class Linear(Module):
     """
 
     @checked
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, dtype: DTypeLike | None = None
+    ) -> None:
         self.in_features, self.out_features = in_features, out_features
-        self.W = Parameter(init.glorot(out_features, in_features))
-        self.b = Parameter(np.zeros(out_features, get_default_dtype())) if bias else None
+        self.W = Parameter(init.glorot(out_features, in_features, dtype))
+        self.b = Parameter(np.zeros(out_features, self.W.dtype)) if bias else None
 
     def forward(self, x: TensorLike) -> Tensor:
         """y, for any leading axes of x."""
@@ -63,13 +64,15 @@ class Embedding(Module):
     """
 
     @checked
-    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, dtype: DTypeLike | None = None
+    ) -> None:
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ArgumentError(f"padding_idx is one of the rows 0..{num_embeddings - 1}, not {padding_idx}")
             padding_idx %= num_embeddings
         self.padding_idx = padding_idx
-        self.weight = Parameter(init.normal((num_embeddings, embedding_dim)))
+        self.weight = Parameter(init.normal((num_embeddings, embedding_dim), dtype=dtype))
         if padding_idx is not None:
             self.weight.data[padding_idx] = 0
 
@@ -103,9 +106,9 @@ class LayerNorm(Module):
     """
 
     @checked
-    def __init__(self, features: int, eps: float = 1e-5, bias: bool = True) -> None:
-        self.w = Parameter(np.ones(features, get_default_dtype()))
-        self.b = Parameter(np.zeros(features, get_default_dtype())) if bias else None
+    def __init__(self, features: int, eps: float = 1e-5, *, bias: bool = True, dtype: DTypeLike | None = None) -> None:
+        self.w = Parameter(np.ones(features, init.floating_dtype(dtype)))
+        self.b = Parameter(np.zeros(features, self.w.dtype)) if bias else None
         self.features, self.eps = features, eps
 
     def forward(self, x: TensorLike) -> Tensor:

@@ -56,7 +56,7 @@ DOMAINS: dict[str, Domain] = {
     "fused": FLAG,
     "p": DROPPED,
     "eps": ("is a number from 0", lambda x: is_number(x) and 0 <= x < math.inf),
-    "forget_bias": FINITE,
+    "forget_bias": ("is a finite number, or None", lambda x: x is None or FINITE[1](x)),
     "clip": ("is a bound above 0", lambda x: is_number(x) and x > 0),
     "padding_idx": ("is the number of a row, a whole number, or None", lambda x: x is None or is_whole(x)),
     "proj_size": ("is a whole number", is_whole),
@@ -126,6 +126,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     """
     signature = inspect.signature(function)
     single = {name for name, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    own = [name for name in signature.parameters if name != "self"]
     domains = {name: domain for name, domain in DOMAINS.items() if name in single}
 
     @functools.wraps(function)
@@ -133,6 +134,9 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         try:
             call = signature.bind(*args, **kwargs)
         except TypeError:
+            if not_here := [name for name in kwargs if name not in single and name in DOMAINS]:
+                owner = function.__qualname__.removesuffix(".__init__")
+                raise ArgumentError(f"{owner} has no {', '.join(not_here)}: it takes {', '.join(own)}") from None
             return function(*args, **kwargs)  # Python says what is wrong with the call
         call.apply_defaults()
         given = call.arguments
