@@ -24,7 +24,8 @@ class ModuleList(Module, Sequence[M]):
             )
         for position, module in enumerate(modules):
             if not isinstance(module, Module):
-                raise DtypeError(f"part {position} is a {type(module).__name__}, not a Module")
+                kind = f"the class {module.__name__}" if isinstance(module, type) else f"a {type(module).__name__}"
+                raise DtypeError(f"part {position} is {kind}, not a Module")
             setattr(self, str(position), module)
         if isinstance(modules, Iterator) and not len(self):
             raise ArgumentError(
@@ -61,7 +62,9 @@ class Sequential(ModuleList[Module]):
     """
 
     def __init__(self, *modules: Module | Callable[[Any], Any]) -> None:
-        super().__init__(part if isinstance(part, Module) or not callable(part) else Apply(part) for part in modules)
+        given: tuple[Any, ...] = modules  # a class among them is refused, as what cannot be called is
+        super().__init__([Apply(part) if callable(part) and not isinstance(part, Module | type) else part
+                          for part in given])  # fmt: skip
 
     def forward(self, x: Any) -> Any:
         """The last one's output."""
