@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from tinygrad_lstm.arguments import came
 from tinygrad_lstm.errors import ArgumentError, DtypeError
 from tinygrad_lstm.nn.activations import Apply
 from tinygrad_lstm.nn.module import Module
@@ -24,8 +25,7 @@ class ModuleList(Module, Sequence[M]):
             )
         for position, module in enumerate(modules):
             if not isinstance(module, Module):
-                kind = f"the class {module.__name__}" if isinstance(module, type) else f"a {type(module).__name__}"
-                raise DtypeError(f"part {position} is {kind}, not a Module")
+                raise DtypeError(f"part {position} is {came(module)}, not a Module")
             setattr(self, str(position), module)
         if isinstance(modules, Iterator) and not len(self):
             raise ArgumentError(
