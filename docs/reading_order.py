@@ -32,16 +32,17 @@ CHAPTERS = {
         "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"
     ],
     "Networks": [
-        "tinygrad_lstm/nn/{init,options,parts,copying,counting,missing,calls,module,layers,context,cells,unroll,fused}.py",
+        "tinygrad_lstm/nn/{options,init,parts,copying,counting,missing,calls,module,activations,layers,context}.py",
+        "tinygrad_lstm/nn/{cells,unroll,fused,separate}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
-        "tinygrad_lstm/losses.py",
-        "tinygrad_lstm/nn/functional.py",
+        "tinygrad_lstm/{masking,losses}.py",
+        "tinygrad_lstm/nn/{functional,criteria}.py",
     ],
     "Where the gradient went": [
         "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest}.py",
     ],
     "Learning": [
-        "tinygrad_lstm/optim/{options,optimizer,sgd,adagrad,rmsprop,adam,lr_scheduler}.py",
+        "tinygrad_lstm/optim/{options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",
         "tinygrad_lstm/data.py",
         "tinygrad_lstm/training/{baselines,char_model,fit,adding,vanishing}.py",
     ],

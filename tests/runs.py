@@ -16,8 +16,8 @@ from tinygrad_lstm.nn.lstm_variants import (
     CoupledLSTMCell,
     LayerNormLSTMCell,
     PeepholeLSTMCell,
-    SeparateLSTMCell,
 )
+from tinygrad_lstm.nn.separate import SeparateLSTMCell
 from tinygrad_lstm.nn.wrappers import RecurrentDropout, WeightDrop, Zoneout
 
 D, H, B = 3, 4, 2

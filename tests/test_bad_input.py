@@ -18,8 +18,9 @@ x, h = np.zeros((2, 3), np.float32), np.zeros((2, 4), np.float32)
 long, c_of_one = np.zeros((5, 2, 3), np.float32), np.zeros((1, 4), np.float32)
 
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
-    (lambda: nn.Sequential(nn.Linear(2, 3), tg.tanh), DtypeError, "part 1 is a Primitive, not a Module"),
-    (lambda: nn.ModuleList([nn.Linear(2, 3), w]), DtypeError, "part 1 is a Tensor, not a Module"),
+    (lambda: nn.Sequential(nn.Linear(2, 3), 3), DtypeError, "part 1 is the number 3, not a Module"),  # type: ignore[call-overload]
+    (lambda: nn.Sequential(nn.Linear(2, 3), nn.Tanh), DtypeError, "part 1 is the class Tanh, not a Module"),
+    (lambda: nn.ModuleList([nn.Linear(2, 3), w]), DtypeError, r"part 1 is a tensor of shape \(2,\), not a Module"),
     (lambda: lstm_cell(x, tg.tensor(h)), ShapeError, r"tuple \(h, c\), each of shape \(2, 4\), not just one tensor"),
     (lambda: lstm_cell(x, (h, c_of_one)), ShapeError, r"not \(2, 4\), \(1, 4\), in lstmcell"),
     (lambda: gru_cell(x, c_of_one), ShapeError, r"the state is h, of shape \(2, 4\), not \(1, 4\), in grucell"),

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ENGINE = "tinygrad_lstm.engine"
 SPINE = ("scope", "autodiff", "tensor")  # each imports only those before it
 TOP_OF_ENGINE = ("record", "naming", "gradients", "creation")
-LAYERS = ("nn", "optim", "losses", "data")
+LAYERS = ("nn", "optim", "losses", "masking", "data")
 READERS = ("paths", "gradcheck", "explain", "graph")
 
 

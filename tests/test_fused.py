@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tinygrad_lstm import nn
+import viz
+from tinygrad_lstm import nn, paths
 from tinygrad_lstm.errors import ArgumentError, GradError, ShapeError
 from tinygrad_lstm.nn.fused import fused_gru, fused_lstm
 from tinygrad_lstm.nn.utils import pack_padded_sequence
@@ -159,11 +160,46 @@ def test_the_graph_of_a_fused_layer_is_one_vertex_a_cell(kind: Any) -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}, {"reverse": True}, {"bias": False}])
+@pytest.mark.parametrize("call", [{}, {"lengths": LENGTHS}, {"lengths": LENGTHS, "outside": "raw"}], ids=str)
+def test_unroll_runs_the_composed_cell_with_the_same_weights(
+    kind: Any, options: dict[str, Any], call: dict[str, Any]
+) -> None:
+    """Node by node as the composed layer; and the fused layer stays fused."""
+    composed, fused = pair(kind, **options)
+    x = np.random.default_rng(0).normal(size=(T, B, D))
+    ours, theirs = fused.unroll(x, **call), composed.unroll(x, **call)
+    for name in ("x", *composed.layers[0].states):
+        for mine, other in zip(ours.chains, theirs.chains, strict=True):
+            np.testing.assert_array_equal(mine[name].data, other[name].data)
+    assert repr(tg.graph_of(ours.output).vertices) == repr(tg.graph_of(theirs.output).vertices)
+    (ours.output**2).sum().backward()
+    (theirs.output**2).sum().backward()
+    for p, q in zip(fused.parameters(), composed.parameters(), strict=True):
+        assert p.grad is not None
+        assert q.grad is not None
+        np.testing.assert_array_equal(p.grad.data, q.grad.data)
+    if "outside" not in call:
+        np.testing.assert_allclose(fused(x, **call)[0].data, ours.output.data, rtol=1e-12, atol=1e-14)
+    assert fused.fused
+
+
+@BOTH
+def test_what_the_steps_are_needed_for_works_on_the_unrolled_run_of_a_fused_layer(kind: Any) -> None:
+    composed, fused = pair(kind)
+    x = tg.tensor(np.ones((T, B, D)), requires_grad=True)
+    trajectory = fused.unroll(x)
+    loss = (trajectory.output[-1] ** 2).sum()
+    found = paths.routes(loss, trajectory.steps[0].h)
+    np.testing.assert_allclose(found.total.data, tg.grad(loss, trajectory.steps[0].h, retain_graph=True)[0].data)
+    assert viz.draw(trajectory).source == viz.draw(composed.unroll(x)).source
+    assert tg.grad(loss, x, create_graph=True)[0].requires_grad
+
+
+@BOTH
 def test_what_needs_the_steps_is_refused_in_the_name_of_the_composed_form(kind: Any) -> None:
     _, fused = pair(kind)
     x = tg.tensor(np.ones((T, B, D)), requires_grad=True)
-    with pytest.raises(ArgumentError, match="no steps to show: make it with fused=False"):
-        fused.unroll(x)
     with pytest.raises(ArgumentError, match="has no fused form: fused=False"):
         fused(x, lengths=LENGTHS, outside="raw")
     with pytest.raises(GradError, match=r"no second derivative \(create_graph=True\); use its composed form"):

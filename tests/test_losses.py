@@ -32,6 +32,9 @@ def steps() -> np.ndarray:
 # name -> (loss, its target); all take reduction and mask
 LOSSES: dict[str, tuple[Callable[..., tg.Tensor], np.ndarray]] = {
     "cross_entropy": (F.cross_entropy, classes()),
+    "nll_loss": (F.nll_loss, classes()),
+    "kl_div": (F.kl_div, np.random.default_rng(3).dirichlet(np.ones(V), (T, B))),
+    "smooth_l1_loss": (F.smooth_l1_loss, scores(2)),
     "mse_loss": (F.mse_loss, scores(2)),
     "l1_loss": (F.l1_loss, scores(2)),
     "huber_loss": (F.huber_loss, scores(2)),
@@ -52,6 +55,7 @@ def value_and_slope(loss: Callable[..., tg.Tensor], x: np.ndarray, *args: Any, *
 
 
 @pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:reduction")  # PyTorch on the "mean" of a divergence
 @REDUCTIONS
 @pytest.mark.parametrize("scale", [1.0, 300.0])
 @pytest.mark.parametrize(
@@ -61,11 +65,22 @@ def value_and_slope(loss: Callable[..., tg.Tensor], x: np.ndarray, *args: Any, *
         ("cross_entropy", {"label_smoothing": 0.1}),
         ("cross_entropy", {"weight": np.array([0.5, 2.0, 0.0, 1.0]), "label_smoothing": 0.3}),
         ("cross_entropy", {"weight": np.array([0.5, 2.0, 0.1, 1.0]), "ignore_index": 2}),
+        ("nll_loss", {}),
+        ("nll_loss", {"weight": np.array([0.5, 2.0, 0.0, 1.0])}),
+        ("nll_loss", {"weight": np.array([0.5, 2.0, 0.1, 1.0]), "ignore_index": 2}),
+        ("kl_div", {}),
+        ("kl_div", {"log_target": True}),
         ("mse_loss", {}),
         ("l1_loss", {}),
+        ("smooth_l1_loss", {}),
+        ("smooth_l1_loss", {"beta": 0.3}),
         ("huber_loss", {}),
         ("huber_loss", {"delta": 0.3}),
         ("binary_cross_entropy_with_logits", {}),
+        ("binary_cross_entropy_with_logits", {"pos_weight": np.array([0.5, 2.0, 0.0, 7.0])}),
+        ("binary_cross_entropy_with_logits", {"pos_weight": np.array(3.0), "weight": np.array([1.0, 2.0, 0.0, 0.5])}),
+        ("binary_cross_entropy_with_logits", {"weight": np.random.default_rng(5).random((T, B, V))}),
+        ("binary_cross_entropy_with_logits", {"pos_weight": np.random.default_rng(5).random((B, 1))}),
     ],
 )
 def test_values_and_gradients_are_pytorchs(name: str, options: dict[str, Any], scale: float, reduction: Any) -> None:
@@ -77,11 +92,65 @@ def test_values_and_gradients_are_pytorchs(name: str, options: dict[str, Any], s
 
     theirs = torch.tensor(x, requires_grad=True)
     converted = {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
-    moved = theirs.movedim(-1, 1) if name == "cross_entropy" else theirs
+    moved = theirs.movedim(-1, 1) if target.ndim == 2 else theirs
     y = getattr(torch.nn.functional, name)(moved, torch.tensor(target), reduction=reduction, **converted)
     y.sum().backward()
     np.testing.assert_allclose(ours, y.detach().numpy(), rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(slope, theirs.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:reduction")  # PyTorch on "mean"
+@pytest.mark.parametrize("log_target", [False, True])
+@pytest.mark.parametrize("reduction", ["batchmean", "mean", "sum", "none"])
+def test_a_divergence_is_pytorchs_in_value_and_both_gradients(reduction: Any, log_target: bool) -> None:
+    torch = pytest.importorskip("torch")
+    given = LOSSES["kl_div"][1]
+    given = np.log(given) if log_target else np.where(given > 0.5, 0.0, given)
+    ours = [tg.tensor(value, requires_grad=True) for value in (scores(), given)]
+    theirs = [torch.tensor(value, requires_grad=True) for value in (scores(), given)]
+    y = F.kl_div(ours[0], ours[1], reduction, log_target)
+    expected = torch.nn.functional.kl_div(*theirs, reduction=reduction, log_target=log_target)
+    np.testing.assert_allclose(y.data, expected.detach().numpy(), rtol=1e-12, atol=1e-14)
+    y.sum().backward()
+    expected.sum().backward()
+    for mine, hers in zip(ours, theirs, strict=True):
+        assert mine.grad is not None
+        there = given > 0 if not log_target else np.ones(given.shape, bool)  # at 0 the slope of y log y is -inf
+        on = there if mine is ours[1] else np.ones(given.shape, bool)
+        np.testing.assert_allclose(mine.grad.data[on], hers.grad.numpy()[on], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("mask", [steps(), np.arange(T) >= 2, np.ones((T, B), bool), np.ones(T, bool)])
+def test_batchmean_divides_by_the_entries_of_the_first_axis_that_count(mask: np.ndarray) -> None:
+    target = LOSSES["kl_div"][1]
+    x = tg.tensor(scores())
+    total = F.kl_div(x, target, "sum", mask=mask).item()
+    rows = mask.reshape(T, -1).any(axis=1).sum()
+    assert F.kl_div(x, target, "batchmean", mask=mask).item() == pytest.approx(total / rows)
+    with pytest.raises(ArgumentError, match="of no rows"):
+        F.kl_div(x, target, "batchmean", mask=np.zeros(T, bool))
+
+
+@pytest.mark.parametrize("mask", [steps(), np.arange(T) >= 2, np.random.default_rng(0).random((T, B, V)) > 0.5])
+@pytest.mark.parametrize("shape", [(), (V,), (B, 1), (T, 1, V), (T, B, V), (1, 1)])
+def test_weights_of_labels_go_with_what_the_mask_leaves(mask: np.ndarray, shape: tuple[int, ...]) -> None:
+    loss, target = LOSSES["binary_cross_entropy_with_logits"]
+    weights = np.random.default_rng(5).random(shape)
+    x = tg.tensor(scores())
+    for name in ("weight", "pos_weight"):
+        whole = loss(x, target, "none", **{name: weights}).data
+        on = np.broadcast_to(mask.reshape(mask.shape + (1,) * (3 - mask.ndim)), whole.shape)
+        masked = loss(x, target, "none", mask=mask, **{name: weights}).data
+        np.testing.assert_array_equal(masked, np.where(on, whole, 0))
+        np.testing.assert_allclose(loss(x, target, mask=mask, **{name: weights}).data, whole[on].mean())
+
+
+def test_cross_entropy_is_the_nll_of_the_log_softmax() -> None:
+    x = tg.tensor(scores())
+    for options in ({}, {"weight": [1.0, 2.0, 0.5, 3.0]}, {"ignore_index": 1}):
+        one = F.cross_entropy(x, classes(), **options)
+        np.testing.assert_allclose(one.data, F.nll_loss(F.log_softmax(x), classes(), **options).data)
 
 
 @pytest.mark.oracle
@@ -231,6 +300,21 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.l1_loss(x, x, mask=True), ShapeError, r"one or more, not bool \(\)"),
     (lambda: F.huber_loss(x, x, delta=0.0), ArgumentError, "delta .* above 0, not 0"),
     (lambda: F.huber_loss(x, x, "avg"), ArgumentError, "'mean', 'sum' or 'none', not 'avg'"),  # type: ignore[arg-type]
+    (lambda: F.huber_loss(x, x, np.ones(V)), ArgumentError, "'none', not 'a ndarray'; weights are given by name"),  # type: ignore[arg-type]
+    (lambda: F.cross_entropy(x, k, tg.ones(V)), ArgumentError, "not 'a Tensor'; weights are given by name: weight="),  # type: ignore[arg-type]
+    (lambda: F.nll_loss(x, k + V), ShapeError, r"targets 4\.\.4 for 4 classes"),
+    (lambda: F.nll_loss(x, k, weight=[1.0]), ShapeError, r"each of the 4 classes, not \(1,\)"),
+    (lambda: F.kl_div(x, -x), ArgumentError, "targets are probabilities, not -1.0; for logarithms, log_target=True"),
+    (lambda: F.kl_div(x, x * np.nan), ArgumentError, "targets are probabilities"),
+    (lambda: F.kl_div(x, x, "batch"), ArgumentError, "reduction"),  # type: ignore[arg-type]
+    (lambda: F.kl_div(x, x, np.ones(2)), ArgumentError, "reduction"),  # type: ignore[arg-type]
+    (lambda: F.smooth_l1_loss(x, x, beta=0.0), ArgumentError, "beta .* above 0, not 0.0; 0 is l1_loss"),
+    (
+        lambda: F.binary_cross_entropy_with_logits(x, x, pos_weight=np.ones(3)),
+        ShapeError,
+        r"pos_weight broadcasts to the input \(5, 3, 4\), which \(3,\) does not",
+    ),
+    (lambda: F.binary_cross_entropy_with_logits(x, x, weight=np.ones((2, T, B, V))), ShapeError, "weight broadcasts"),
     (lambda: F.binary_cross_entropy_with_logits(x, x + 1), ArgumentError, "probabilities, 0 to 1, not 2.0 to 2.0"),
     (lambda: F.binary_cross_entropy_with_logits(x, x * np.nan), ArgumentError, "probabilities"),
 ]

@@ -14,7 +14,7 @@ import pytest
 import tinygrad_lstm as tg
 from tests.weights_files import assert_same
 from tinygrad_lstm import nn
-from tinygrad_lstm.errors import DtypeError, ShapeError, WeightsError
+from tinygrad_lstm.errors import WeightsError
 
 
 class Net(nn.Module):
@@ -154,24 +154,6 @@ def test_linear_against_numpy() -> None:
     assert bias is not None
     x = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
     np.testing.assert_allclose(layer(x).data, x @ layer.W.data.T + bias.data, rtol=1e-6)
-
-
-def test_embedding_gathers_rows_and_scatters_their_gradients() -> None:
-    layer = nn.Embedding(5, 2)
-    indices = np.array([[1, 1], [4, 1]])
-    y = layer(indices)
-    assert np.array_equal(y.data, layer.weight.data[indices])
-    y.sum().backward()
-    assert layer.weight.grad is not None
-    assert layer.weight.grad.data[:, 0].tolist() == [0, 3, 0, 0, 1]
-
-
-@pytest.mark.parametrize(
-    ("indices", "error"), [(np.array([5]), ShapeError), (np.array([-1]), ShapeError), (np.array([0.5]), DtypeError)]
-)
-def test_embedding_refuses_what_is_not_in_the_table(indices: np.ndarray, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        nn.Embedding(5, 2)(indices)
 
 
 def test_dropout_keeps_the_expectation_in_training_and_everything_in_evaluation() -> None:

@@ -34,15 +34,31 @@ KINDS = {
     **dict.fromkeys(SIZES, "size"),
     **dict.fromkeys(("bias", "batch_first", "reverse", "fused"), "flag"),
     **dict.fromkeys(("p", "dropout"), "probability"),
-    **dict.fromkeys(("eps", "forget_bias"), "number"),
+    "eps": "number",
 }
 PARTICULAR: dict[str, list[Any]] = {
     "nonlinearity": ["sin", None, 3, ["tanh"]],
     "bidirectional": ["both", 2, None, [1], NAN],
     "proj_size": [-1, 2.5, "3", True, NAN, H, H + 1, [2], None],
+    "padding_idx": [D, -D - 1, 1.0, "1", True, NAN, [1], Thing()],
     "clip": [0, -1, NAN, "1", None, True, [1.0], 1j],
     "cell": ["LSTM", 3, nn.LSTMCell(D, H), nn.Linear, lambda D, H: 3, nn.LSTM],
     "names": ["V", ("V",), 3, None, (3,), "U", ()],
+    "forget_bias": [NAN, INF, "1", True, [1.0], 1j, Thing()],
+    "init": ["xavier", 3, True, ["uniform"], nn.init.chrono, nn.init.Scheme, NAN],
+    "dtype": [int, "x", complex, object, 3, bool],
+    "function": [None, 3, "tanh", nn.Tanh, nn.Tanh(), np.float32, nn.Linear(1, 1).forward, [tg.tanh]],
+    "weight": ["a", ["a"], {}, Thing(), [[1.0], [1.0, 2.0]], 1j],
+    "pos_weight": ["a", ["a"], {}, Thing(), [[1.0], [1.0, 2.0]], 1j],
+    "reduction": ["avg", None, True, 3, ["mean"], np.ones(2)],
+    "ignore_index": [1.5, "1", None, True, NAN, [1]],
+    "label_smoothing": [-0.1, 1.5, NAN, "0.1", None, True],
+    "delta": [0, -1.0, NAN, "1", None, True],
+    "beta": [0, -1.0, NAN, "1", None, True],
+    "log_target": ["yes", 1, None],
+    "axis": [1.5, "0", None, True, [0]],
+    "start_axis": [1.5, "0", None, True, [0]],
+    "end_axis": [1.5, "0", None, True, [0]],
     "layer": [None, 3, "x", nn.LSTM],
     "modules": [3, None, [3], [None], nn.Linear(1, 1), {"a": nn.Linear(1, 1)}, {nn.Linear(1, 1)}, [nn.Linear]],
     "eps": [-1e-9],
@@ -50,6 +66,7 @@ PARTICULAR: dict[str, list[Any]] = {
 GOOD: dict[str, Any] = {
     "input_size": D, "hidden_size": H, "num_layers": 2, "in_features": D, "out_features": H, "num_embeddings": D,
     "embedding_dim": H, "features": D, "gates": 2, "clip": 1.0, "proj_size": 2, "layer": nn.LSTM(D, H), "modules": (),
+    "function": tg.tanh,
 }  # fmt: skip
 CLASSES = [value for _, value in inspect.getmembers(nn, inspect.isclass) if issubclass(value, nn.Module)]
 
@@ -93,13 +110,18 @@ def test_a_wrong_argument_is_refused(kind: Any, name: str, value: Any) -> None:
         kind(**arguments | {name: value})
     assert isinstance(error.value, ArgumentError | DtypeError)
     said = str(error.value)
-    assert "sizes" in said if name in SIZES else name.removesuffix("s") in said or name in ("modules", "cell", "names")
+    assert (
+        "sizes" in said
+        if name in SIZES
+        else name.removesuffix("s") in said or name in ("modules", "cell", "names", "function")
+    )
 
 
 def test_every_option_has_a_wrong_value_here() -> None:
     asked = {name for kind in CLASSES for name in arguments_of(kind)}
     assert asked - KINDS.keys() - PARTICULAR.keys() == set()
-    assert (SIZES | DOMAINS.keys()) - {"loss_of", "max_norm", "clip_value", "eta", "gamma", "step"} <= asked
+    of_functions = {"loss_of", "max_norm", "norm_type", "error_if_nonfinite", "clip_value", "eta", "gamma", "step"}
+    assert (SIZES | DOMAINS.keys()) - of_functions <= asked
 
 
 @pytest.mark.parametrize("value", WRONG["probability"])
@@ -252,10 +274,12 @@ def test_a_wrong_outside_is_refused(outside: Any, fused: bool) -> None:
 
 w = nn.Parameter([3.0, 4.0])
 x = np.ones((T, B, D), np.float32)
-NO_TENSORS = [None, 3, "ab", [None], [np.ones(2)], nn.Linear(1, 1)]
+NO_TENSORS = [None, [], (), 3, "ab", [None], [np.ones(2)], nn.Linear(1, 1)]
 NO_SIZE = [NAN, "1", None, True, [1.0], 1j, Thing()]
 FUNCTIONS: list[tuple[Callable[[Any], Any], list[Any]]] = [
     (lambda v: nn.utils.clip_grad_norm_([w], v), [-1, *NO_SIZE]),
+    (lambda v: nn.utils.clip_grad_norm_([w], 1.0, v), [-1, 0, -INF, False, *NO_SIZE]),
+    (lambda v: nn.utils.clip_grad_norm_([w], 1.0, 2.0, v), ["yes", 1, None]),
     (lambda v: nn.utils.clip_grad_value_([w], v), [-1, *NO_SIZE]),
     (lambda v: nn.utils.add_grad_noise_([w], v, 0.5, 1), [-1, INF, *NO_SIZE]),
     (lambda v: nn.utils.add_grad_noise_([w], 0.5, v, 1), [INF, *NO_SIZE]),

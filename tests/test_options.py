@@ -24,6 +24,7 @@ FLAGS = [nan, 1, 0.0, "yes", None]
 PAIRS = [(nan, 0.9), (0.9, inf), (0.9, "a"), (0.9, None), (True, 0.9), 0.9, nan, "ab", (0.9, 0.9, 0.9), None]
 COUNTS = [nan, inf, -1, 1.5, 2.0, True, "3", None, [3]]
 WORDS = [nan, None, 3, "low", True]
+PER_GROUP = {"min_lr", "max_lr", "base_momentum", "max_momentum"}  # of schedulers: a number, or one for each group
 LISTS = [[nan, 0.1], [0.1, inf], [0.1, "a"], [-1, 0.1], [True, 0.1]]
 RISING = [[nan], [5, 3], [1.5], ["3"], [-1], [True], 3, None]
 
@@ -135,6 +136,15 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "StepLR": (lr_scheduler.StepLR, {"step_size": 3}),
     "ExponentialLR": (lr_scheduler.ExponentialLR, {"gamma": 0.5}),
     "CosineAnnealingLR": (lr_scheduler.CosineAnnealingLR, {"T_max": 3}),
+    "MultiStepLR": (lr_scheduler.MultiStepLR, {"milestones": [3, 5]}),
+    "CosineAnnealingWarmRestarts": (lr_scheduler.CosineAnnealingWarmRestarts, {"T_0": 3}),
+    "OneCycleLR": (lr_scheduler.OneCycleLR, {"max_lr": 0.5, "total_steps": 9}),
+    "OneCycleLR by epochs": (
+        lambda sgd, epochs, steps_per_epoch: lr_scheduler.OneCycleLR(
+            sgd, 1.0, epochs=epochs, steps_per_epoch=steps_per_epoch
+        ),
+        {"epochs": 3, "steps_per_epoch": 4},
+    ),
     "LinearLR": (lr_scheduler.LinearLR, {}),
     "ReduceLROnPlateau": (lr_scheduler.ReduceLROnPlateau, {"min_lr": 0.0}),
     "SequentialLR": (
@@ -156,7 +166,8 @@ SCHEDULED = [
     pytest.param(kind, name, bad, id=f"{kind}-{name}-{bad!r:.12}")
     for kind, (make, given) in MAKERS.items()
     for name, value in options_of(make, given).items()
-    for bad in (wrong(name, value) if name != "min_lr" else [nan, inf, -1.0, "a", None, *LISTS])
+    for bad in (wrong(name, value) if name not in PER_GROUP else [nan, inf, -1.0, "a", None, *LISTS])
+    if value is not None  # not given: another maker gives it
 ]
 
 
@@ -173,8 +184,9 @@ def test_a_wrong_option_of_a_scheduler_is_refused(kind: str, name: str, bad: Any
 
 def test_every_option_has_a_domain() -> None:
     of_optimisers = {name for kind in OPTIMISERS for name in kind(parameter()).defaults}
-    of_schedulers = {name for make, given in MAKERS.values() for name in options_of(make, given)} - {"min_lr"}
-    assert (of_optimisers | of_schedulers) <= DOMAINS.keys()
+    of_schedulers = {name for make, given in MAKERS.values() for name in options_of(make, given)}
+    assert (of_optimisers | of_schedulers) - PER_GROUP <= DOMAINS.keys()
+    assert {f"{name}s" for name in PER_GROUP} <= DOMAINS.keys()
 
 
 @pytest.mark.parametrize("kind", MAKERS)

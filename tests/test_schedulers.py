@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError, WeightsError
-from tinygrad_lstm.optim import SGD, Adam, Optimizer, lr_scheduler
+from tinygrad_lstm.optim import SGD, Adagrad, Adam, Optimizer, lr_scheduler
 from tinygrad_lstm.optim.lr_scheduler import LambdaLR, LinearLR, LRScheduler, ReduceLROnPlateau, SequentialLR, StepLR
 
 Make = Callable[[Any, Any], Any]  # of a module of schedulers, ours or PyTorch's, and an optimiser
@@ -25,10 +24,25 @@ SCHEDULES: dict[str, Make] = {
     "linear": lambda module, sgd: module.LinearLR(sgd),
     "warm-up": lambda module, sgd: module.LinearLR(sgd, start_factor=0.01, total_iters=20),
     "cool-down": lambda module, sgd: module.LinearLR(sgd, start_factor=1.0, end_factor=0.0, total_iters=50),
+    "stair of your own": lambda module, sgd: module.MultiStepLR(sgd, [3, 3, 17, 40], gamma=0.5),
+    "stair of no steps": lambda module, sgd: module.MultiStepLR(sgd, []),
+    "restarts": lambda module, sgd: module.CosineAnnealingWarmRestarts(sgd, 7),
+    "restarts, longer and longer": lambda module, sgd: module.CosineAnnealingWarmRestarts(sgd, 5, 2, eta_min=0.01),
+    "restarts, three times as long": lambda module, sgd: module.CosineAnnealingWarmRestarts(sgd, T_0=1, T_mult=3),
+    "one cycle": lambda module, sgd: module.OneCycleLR(sgd, 0.5, 60),
+    "one cycle, straight": lambda module, sgd: module.OneCycleLR(
+        sgd, max_lr=[0.5, 2.0], epochs=7, steps_per_epoch=9, anneal_strategy="linear", pct_start=0.45
+    ),
+    "one cycle, three phases": lambda module, sgd: module.OneCycleLR(sgd, 0.5, 61, three_phase=True, div_factor=4.0),
+    "one cycle, down": lambda module, sgd: module.OneCycleLR(sgd, 0.5, 60, pct_start=0.0, final_div_factor=10.0),
+    "one cycle, up": lambda module, sgd: module.OneCycleLR(sgd, 0.5, 60, pct_start=0.95, cycle_momentum=False),
     "own": lambda module, sgd: module.LambdaLR(sgd, lambda t: 1 / math.sqrt(1 + t)),
     "own for each": lambda module, sgd: module.LambdaLR(sgd, [lambda t: 0.95**t, lambda t: 1 + t]),
     "warm-up, then cosine": lambda module, sgd: module.SequentialLR(
         sgd, [module.LinearLR(sgd, 0.1, total_iters=10), module.CosineAnnealingLR(sgd, 50)], milestones=[10]
+    ),
+    "warm-up, then restarts": lambda module, sgd: module.SequentialLR(
+        sgd, [module.LinearLR(sgd, 0.1, total_iters=10), module.CosineAnnealingWarmRestarts(sgd, 9, 2)], milestones=[10]
     ),
     "three": lambda module, sgd: module.SequentialLR(
         sgd,
@@ -92,45 +106,61 @@ def test_plateaus_are_those_of_pytorch(options: dict[str, Any]) -> None:
     assert rates(mine)[0] < 1.5
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_a_schedule_goes_on_from_a_file(name: str, suffix: str, tmp_path: Path) -> None:
-    """Even where the new one was made with another learning rate: what counts is in the file."""
-    whole, sgd = ours(), ours()
-    uninterrupted, first = SCHEDULES[name](lr_scheduler, whole), SCHEDULES[name](lr_scheduler, sgd)
-    for _ in range(11):
-        first.step()
-        uninterrupted.step()
-    tg.save({"sgd": sgd, "schedule": first}, tmp_path / f"x{suffix}")
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.parametrize("steps", [1, 2, 3, 10, 41])
+@pytest.mark.parametrize("kind", ["SGD", "RMSprop", "Adam", "AdamW"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"anneal_strategy": "linear"},
+        {"three_phase": True, "pct_start": 0.25},
+        {"base_momentum": 0.3, "max_momentum": [0.99]},
+        {"cycle_momentum": False},
+    ],
+    ids=str,
+)
+def test_one_cycle_moves_rate_and_momentum_as_pytorch_does(kind: str, options: dict[str, Any], steps: int) -> None:
+    """To the last step, t = steps - 1, and the call of ``step`` that follows it, but never out of its bounds."""
+    torch = pytest.importorskip("torch")
+    mine = getattr(tg.optim, kind)([tg.tensor([1.0], requires_grad=True)])
+    other = getattr(torch.optim, kind)([torch.ones(1, requires_grad=True)])
+    cycle = lr_scheduler.OneCycleLR(mine, 0.2, steps, **options)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(other, 0.2, steps, **options)
+    name = "betas" if "Adam" in kind else "momentum"
+    straight = options.get("anneal_strategy") == "linear"
+    for t in range(steps + 1):
+        ours, oracle = mine.param_groups[0], other.param_groups[0]
+        if t < steps or not straight:
+            np.testing.assert_allclose(ours["lr"], oracle["lr"], rtol=1e-12, atol=1e-17, err_msg=f"t = {t}")
+            np.testing.assert_allclose(ours[name], oracle[name], rtol=1e-12, err_msg=f"t = {t}")
+        else:
+            assert ours["lr"] == pytest.approx(0.2 / 25 / 1e4)
+            assert oracle["lr"] < 0
+        mine.step()
+        if t < steps:
+            cycle.step()
+            theirs.step()
+    with pytest.raises(ArgumentError, match=f"has total_steps = {steps}, and has done them all"):
+        cycle.step()
+    assert cycle.last_epoch == steps
 
-    saved, resumed = tg.load(tmp_path / f"x{suffix}"), ours()
-    resumed.lr = 7.0
-    second = SCHEDULES[name](lr_scheduler, resumed)
-    second.load_state_dict(saved["schedule"])
-    resumed.load_state_dict(saved["sgd"])
-    for _ in range(30):
-        assert rates(resumed) == rates(whole)
-        second.step()
-        uninterrupted.step()
+
+def test_a_cycle_whose_first_phase_has_no_length_is_a_curve_all_the_same() -> None:
+    """PyTorch divides by zero there."""
+    cycle = lr_scheduler.OneCycleLR(ours(), 0.5, 10, pct_start=0.1)
+    assert [cycle.rates(t)[0] for t in (0, 9)] == pytest.approx([0.5, 0.5 / 25 / 1e4])
 
 
-def test_a_plateau_goes_on_from_a_file(tmp_path: Path) -> None:
-    metrics = np.random.default_rng(1).normal(size=40).tolist()
-    whole, first, resumed = ours(), ours(), ours()
-    options: dict[str, Any] = {"patience": 2, "cooldown": 3, "factor": 0.9, "min_lr": [0.1, 0.2]}
-    uninterrupted, begun = ReduceLROnPlateau(whole, **options), ReduceLROnPlateau(first, **options)
-    for metric in metrics[:17]:
-        uninterrupted.step(metric)
-        begun.step(metric)
-    tg.save({"sgd": first, "plateau": begun}, tmp_path / "x.npz")
-    saved, second = tg.load(tmp_path / "x.npz"), ReduceLROnPlateau(resumed)
-    second.load_state_dict(saved["plateau"])
-    resumed.load_state_dict(saved["sgd"])
-    for metric in metrics[17:]:
-        uninterrupted.step(metric)
-        second.step(metric)
-        assert rates(resumed) == rates(whole)
-    assert rates(whole) < [1.5, 0.25]
+def test_a_cycle_within_a_sequence_moves_the_momentum_too() -> None:
+    sgd = ours()
+    cycle = lr_scheduler.OneCycleLR(sgd, 0.5, 10)
+    both = SequentialLR(sgd, [LinearLR(sgd), cycle], milestones=[3])
+    for t in range(1, 10):
+        both.step()
+        if t >= 3:
+            assert [{k: group[k] for k in ("lr", "momentum")} for group in sgd.param_groups] == cycle.settings(t - 3)
 
 
 def test_a_second_schedule_begins_with_the_first_learning_rate() -> None:
@@ -172,7 +202,7 @@ def test_a_state_of_another_kind_is_refused() -> None:
         with pytest.raises(WeightsError, match="no state of StepLR"):
             stair.load_state_dict(wrong)
     both = SequentialLR(sgd, [stair, linear], [3])
-    with pytest.raises(WeightsError, match="1 schedulers for 2"):
+    with pytest.raises(WeightsError, match="schedulers is a list of 2, not of 1"):
         both.load_state_dict(SequentialLR(sgd, [stair], []).state_dict())
 
 
@@ -194,6 +224,13 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (build(lambda sgd: SequentialLR(sgd, [StepLR(other, 1)], [])), "of this optimiser"),
     (build(lambda sgd: SequentialLR(sgd, [ReduceLROnPlateau(sgd)], [])), "by formula"),  # type: ignore[list-item]
     (build(lambda sgd: SequentialLR(sgd, [StepLR(sgd, k) for k in (1, 2, 3)], [5, 3])), "rising"),
+    (lambda: lr_scheduler.OneCycleLR([0.1], 1.0, 3), "takes an optimiser, not a list"),  # type: ignore[arg-type]
+    (build(lambda sgd: lr_scheduler.OneCycleLR(sgd, 1.0)), "give it, or epochs and steps_per_epoch"),
+    (build(lambda sgd: lr_scheduler.OneCycleLR(sgd, 1.0, epochs=3)), "steps_per_epoch is a number of steps"),
+    (build(lambda sgd: lr_scheduler.OneCycleLR(sgd, [1.0], 3)), "1 values of max_lr for 2 groups"),
+    (build(lambda sgd: lr_scheduler.OneCycleLR(sgd, 1.0, 3, max_momentum=[1.0])), "1 values of max_momentum for 2"),
+    (lambda: lr_scheduler.OneCycleLR(Adagrad(tg.ones(1, requires_grad=True)), 1.0, 3), "Adagrad has no momentum"),
+    (build(lambda sgd: SequentialLR(sgd, 3, [])), "not 3"),  # type: ignore[arg-type]
     (build(lambda sgd: ReduceLROnPlateau(sgd, "low")), "mode is min or max"),  # type: ignore[arg-type]
     (build(lambda sgd: ReduceLROnPlateau(sgd, threshold_mode="x")), "rel or abs"),  # type: ignore[arg-type]
     (build(lambda sgd: ReduceLROnPlateau(sgd, factor=1.0)), "0 <= factor < 1"),

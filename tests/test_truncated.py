@@ -284,64 +284,6 @@ def test_wrong_rows_are_told() -> None:
 # What is done to gradients before a step ----------------------------------------------------------------------------
 
 
-def with_gradients() -> list[tg.Tensor]:
-    parameters = [tg.zeros(3, 4, dtype=float, requires_grad=True), tg.zeros(5, dtype=float, requires_grad=True)]
-    for parameter in parameters:
-        parameter.grad = tg.tensor(np.random.default_rng(parameter.size).normal(0, 2, parameter.shape))
-    return [*parameters, tg.zeros(2, requires_grad=True)]  # the last has none
-
-
-@pytest.mark.oracle
-@pytest.mark.parametrize("bound", [0.0, 0.5, 1.0, 100.0])
-def test_clipping_is_pytorchs(bound: float) -> None:
-    torch = pytest.importorskip("torch")
-    for by_norm in (True, False):
-        ours = with_gradients()
-        theirs = [torch.zeros(p.shape, dtype=torch.float64, requires_grad=True) for p in ours]
-        for mine, hers in zip(ours[:2], theirs[:2], strict=True):
-            assert mine.grad is not None
-            hers.grad = torch.tensor(mine.grad.data)
-        name = "clip_grad_norm_" if by_norm else "clip_grad_value_"
-        norm, expected = (getattr(lib.nn.utils, name)(p, bound) for lib, p in ((tg, ours), (torch, theirs)))
-        if by_norm:
-            np.testing.assert_allclose(norm, expected.item(), rtol=1e-14)
-        for mine, hers in zip(ours[:2], theirs[:2], strict=True):
-            assert mine.grad is not None
-            np.testing.assert_allclose(mine.grad.data, hers.grad.numpy(), rtol=1e-14, atol=0)
-
-
-def test_gradient_noise_has_the_variance_of_the_paper_and_is_repeatable() -> None:
-    """η / (1 + t)^γ, over 200,000 draws: within 1 %. Nothing is added where there is no gradient."""
-    w, unused = tg.zeros(200_000, dtype=float, requires_grad=True), tg.zeros(3, requires_grad=True)
-    for eta, gamma, step in ((0.3, 0.55, 0), (0.3, 0.55, 99), (1.0, 1.0, 4)):
-        draws = []
-        for _ in range(2):
-            tg.manual_seed(1)
-            w.grad = tg.tensor(np.full(w.shape, 7.0))
-            nn.utils.add_grad_noise_([w, unused], eta, gamma, step)
-            draws.append(w.grad.data - 7)
-        np.testing.assert_array_equal(*draws)
-        np.testing.assert_allclose(draws[0].var(), eta / (1 + step) ** gamma, rtol=0.01)
-        np.testing.assert_allclose(draws[0].mean(), 0, atol=0.005)
-    assert unused.grad is None
-
-
-def test_gradient_noise_of_no_size_adds_nothing_and_a_negative_one_is_refused() -> None:
-    parameters = with_gradients()
-    nn.utils.add_grad_noise_(parameters, 0.0, 0.55, 3)
-    for one, other in zip(parameters[:2], with_gradients()[:2], strict=True):
-        assert one.grad is not None
-        assert other.grad is not None
-        np.testing.assert_array_equal(one.grad.data, other.grad.data)
-    for eta, step in ((-1.0, 0), (1.0, -1)):
-        with pytest.raises(ArgumentError, match="neither is negative"):
-            nn.utils.add_grad_noise_(parameters, eta, 0.55, step)
-    w = tg.zeros((), requires_grad=True)
-    w.grad = tg.tensor(1.0)
-    nn.utils.add_grad_noise_(w, 0.1, 0.55, 0)
-    assert w.grad.dtype == np.float32
-
-
 def test_a_stateful_layer_takes_packed_sequences() -> None:
     stateful = nn.Stateful(make())
     packed = nn.utils.pack_padded_sequence(sequence(1, 4, B, D), [4, *[3] * (B - 1)])

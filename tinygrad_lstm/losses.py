@@ -13,19 +13,15 @@ here it is an ArgumentError. The sum is 0.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal
 
-import numpy as np
-
-from tinygrad_lstm.engine.ops.arithmetic import absolute, clip
-from tinygrad_lstm.engine.ops.indexing import index, scatter
-from tinygrad_lstm.engine.ops.nonlinear import log_softmax, softmax_cross_entropy, softplus
+from tinygrad_lstm.engine.ops.arithmetic import absolute, clip, where
+from tinygrad_lstm.engine.ops.nonlinear import exp, log, log_softmax, softmax_cross_entropy, softplus
+from tinygrad_lstm.engine.ops.picking import take_along_axis
 from tinygrad_lstm.engine.ops.wide import in_float32
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
-
-Reduction: TypeAlias = Literal["mean", "sum", "none"]
-Mask: TypeAlias = np.ndarray | None  # None: everything counts
+from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.masking import Reduction, class_weights, looked_up, paired, reduced, spread
 
 
 @in_float32
@@ -43,37 +39,73 @@ def cross_entropy(
     Raises ShapeError or DtypeError for targets that do not fit.
 
     >>> import tinygrad_lstm as tg
-    >>> cross_entropy(tg.zeros(3, 4), np.array([0, 1, 3]))  # log 4: nothing known of four classes
+    >>> cross_entropy(tg.zeros(3, 4), [0, 1, 3])  # log 4: nothing known of four classes
     tensor(1.3862944)
-    >>> cross_entropy(tg.zeros(3, 4), np.array([0, -100, 3]), "none")
+    >>> cross_entropy(tg.zeros(3, 4), [0, -100, 3], "none")
     tensor([1.3862944, 0.       , 1.3862944])
     """
-    x, classes = floating(input), np.asarray(target.data if isinstance(target, Tensor) else target)
-    if classes.dtype.kind not in "iu":
-        raise DtypeError(f"targets are whole numbers, the index of the right class, not {classes.dtype}")
-    if not x.ndim:
-        raise ShapeError("input (..., V) has an axis of classes, a single number has none")
-    if classes.shape != x.shape[:-1]:
-        raise ShapeError(f"input {x.shape} goes with targets {x.shape[:-1]}, not {classes.shape}")
-    V, shape = x.shape[-1], classes.shape
-    on = checked(mask, shape)
-    counts = classes != ignore_index
-    if not counts.all():
-        on = counts if on is None else counts & np.reshape(on, on.shape + (1,) * (counts.ndim - on.ndim))
-    if on is not None:
-        x, classes = index(x, on), classes[on]
-    if classes.size and not (classes.min() >= 0 and classes.max() < V):
-        raise ShapeError(f"targets {classes.min()}..{classes.max()} for {V} classes, 0..{V - 1}")
+    x, classes, on, shape = looked_up(input, target, mask, ignore_index)
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(f"label_smoothing is a share of the target, 0 to 1, not {label_smoothing}")
-    w = np.ones(V, x.dtype) if weight is None else class_weights(weight, x)
+    w = None if weight is None else class_weights(weight, x)
+    shares = None if w is None else w[classes]
     losses = softmax_cross_entropy(x, classes)
-    shares = None if weight is None else w[classes]
     if shares is not None:
         losses = losses * shares
     if label_smoothing:
-        losses = (1 - label_smoothing) * losses - label_smoothing * (log_softmax(x) * w).mean(axis=-1)
+        log_p = log_softmax(x)
+        losses = (1 - label_smoothing) * losses - label_smoothing * (log_p if w is None else log_p * w).mean(axis=-1)
     return reduced(losses, reduction, on, shape, shares)
+
+
+@in_float32
+def nll_loss(
+    input: Tensor, target: TensorLike, reduction: Reduction = "mean", *, mask: TensorLike | None = None,
+    weight: TensorLike | None = None, ignore_index: int = -100,
+) -> Tensor:  # fmt: skip
+    """-input[target]: what is left of ``cross_entropy`` where input (..., V) holds log-probabilities already.
+
+    Targets, ``weight`` and ``ignore_index`` are those of ``cross_entropy``.
+
+    >>> import tinygrad_lstm as tg
+    >>> nll_loss(tg.log_softmax(tg.zeros(3, 4)), [0, 1, 3])
+    tensor(1.3862944)
+    """
+    x, classes, on, shape = looked_up(input, target, mask, ignore_index)
+    shares = None if weight is None else class_weights(weight, x)[classes]
+    losses = -take_along_axis(x, classes[..., None], -1)[..., 0]
+    return reduced(losses if shares is None else losses * shares, reduction, on, shape, shares)
+
+
+@in_float32
+def kl_div(
+    input: Tensor, target: TensorLike, reduction: Reduction | Literal["batchmean"] = "mean", log_target: bool = False,
+    *, mask: TensorLike | None = None,
+) -> Tensor:  # fmt: skip
+    """target (log target - input), element by element: Σ of it is D(target ‖ p), where input is log p.
+
+    input holds log-probabilities, target probabilities, or their logarithms with ``log_target``. As in PyTorch "mean"
+    divides by the number of elements; the divergence of one distribution, averaged over the first axis, is "batchmean".
+    Where a target is 0 its part is 0. Raises ArgumentError for a negative one.
+
+    >>> import tinygrad_lstm as tg
+    >>> fair, loaded = tg.log_softmax(tg.zeros(1, 2)), [[0.25, 0.75]]
+    >>> round(kl_div(fair, loaded, "batchmean").item(), 4)  # log 2 less the entropy of the loaded coin
+    0.1308
+    """
+    x, y, on = paired(input, target, mask)
+    if log_target:
+        losses = exp(y) * (y - x)
+    else:
+        if not (y.data >= 0).all():
+            raise ArgumentError(f"targets are probabilities, not {y.data.min()}; for logarithms, log_target=True")
+        losses = y * (log(where(y.data > 0, y, 1)) - x)
+    if not (isinstance(reduction, str) and reduction == "batchmean"):
+        return reduced(losses, reduction, on, input.shape)
+    rows = len(input) if on is None else int(on.reshape(len(on), -1).any(axis=1).sum())
+    if not rows:
+        raise ArgumentError(f"the mean of no rows: of {input.shape} no element counts; reduction='sum' gives 0 there")
+    return losses.sum() / rows
 
 
 @in_float32
@@ -83,7 +115,7 @@ def mse_loss(
     """(input - target)², element by element. Target and input are of one shape, here and below, or it is a ShapeError.
 
     >>> import tinygrad_lstm as tg
-    >>> x, y = tg.tensor([[1.0], [2.0], [9.0]]), [[0.0], [0.0], [np.nan]]  # (T, B): the third step is padding
+    >>> x, y = tg.tensor([[1.0], [2.0], [9.0]]), [[0.0], [0.0], [float("nan")]]  # (T, B): the third step is padding
     >>> mse_loss(x, y, mask=[[True], [True], [False]])
     tensor(2.5)
     """
@@ -128,75 +160,48 @@ def huber_loss(
 
 
 @in_float32
+def smooth_l1_loss(
+    input: Tensor, target: TensorLike, reduction: Reduction = "mean", *, beta: float = 1.0,
+    mask: TensorLike | None = None,
+) -> Tensor:  # fmt: skip
+    """d²/2β where |d| < β, else |d| - β/2: the L1 loss with its kink rounded off; ``huber_loss(delta=β)`` / β.
+
+    >>> import tinygrad_lstm as tg
+    >>> smooth_l1_loss(tg.tensor([0.5, -10.0]), [0.0, 0.0], "none", beta=2.0)
+    tensor([0.0625, 9.    ])
+    """
+    if not beta > 0:
+        raise ArgumentError(f"beta is where the parabola goes over into a line, above 0, not {beta}; 0 is l1_loss")
+    x, y, on = paired(input, target, mask)
+    d = x - y
+    slope = clip(d, -beta, beta)
+    return reduced(slope / beta * (d - slope / 2), reduction, on, input.shape)
+
+
+@in_float32
 def binary_cross_entropy_with_logits(
-    input: Tensor, target: TensorLike, reduction: Reduction = "mean", *, mask: TensorLike | None = None
-) -> Tensor:
+    input: Tensor, target: TensorLike, reduction: Reduction = "mean", *, mask: TensorLike | None = None,
+    weight: TensorLike | None = None, pos_weight: TensorLike | None = None,
+) -> Tensor:  # fmt: skip
     """-y log σ(x) - (1 - y) log(1 - σ(x)): x = input, any score; y = target, the probability of yes, 0 to 1.
 
     Computed as y softplus(-x) + (1 - y) softplus(x), right to the last digit however large x is. The gradient is
-    σ(x) - y. Raises ArgumentError for a target outside 0..1.
+    σ(x) - y. ``pos_weight`` multiplies the first part, so that a rare yes counts more; ``weight`` multiplies each loss,
+    and, as in PyTorch, the mean still divides by their number. Both broadcast to the input: (V,) is one for each label.
+
+    Raises ArgumentError for a target outside 0..1, ShapeError for weights that do not broadcast.
 
     >>> import tinygrad_lstm as tg
     >>> binary_cross_entropy_with_logits(tg.tensor([0.0, 50.0, -1000.0]), [1.0, 1.0, 1.0], "none").tolist()
     [0.6931471824645996, 1.9287498933537385e-22, 1000.0]
+    >>> binary_cross_entropy_with_logits(tg.zeros(2), [1.0, 0.0], "none", pos_weight=[3.0]).tolist()
+    [2.079441547393799, 0.6931471824645996]
     """
     x, y, on = paired(input, target, mask)
     if not ((y.data >= 0) & (y.data <= 1)).all():
         raise ArgumentError(f"targets are probabilities, 0 to 1, not {y.data.min()} to {y.data.max()}")
-    return reduced(y * softplus(-x) + (1 - y) * softplus(x), reduction, on, input.shape)
-
-
-# What they share -----------------------------------------------------------------------------------------------------
-
-
-def floating(x: Tensor) -> Tensor:
-    """x, if it is of a floating dtype."""
-    if not isinstance(x, Tensor) or x.dtype.kind != "f":
-        raise DtypeError(f"a loss is of floating numbers in a Tensor, not {getattr(x, 'dtype', type(x).__name__)}")
-    return x
-
-
-def class_weights(weight: TensorLike, x: Tensor) -> np.ndarray:
-    """One weight for each class of x (..., V), in its dtype."""
-    w = np.asarray(weight.data if isinstance(weight, Tensor) else weight, x.dtype)
-    if w.shape != x.shape[-1:]:
-        raise ShapeError(f"one weight for each of the {x.shape[-1]} classes, not {w.shape}")
-    return w
-
-
-def checked(mask: TensorLike | None, shape: tuple[int, ...]) -> Mask:
-    """The mask as an array of bools over the first axes of this shape; None if it is on everywhere."""
-    if mask is None:
-        return None
-    on = np.asarray(mask.data if isinstance(mask, Tensor) else mask)
-    if on.dtype != bool or not on.ndim or on.shape != shape[: on.ndim]:
-        raise ShapeError(f"a mask holds bools over the first axes of {shape}, one or more, not {on.dtype} {on.shape}")
-    return None if on.all() else on
-
-
-def paired(input: Tensor, target: TensorLike, mask: TensorLike | None) -> tuple[Tensor, Tensor, Mask]:
-    """Input and target, of them only what counts, and the mask.
-
-    A target that is an array or a list is taken in the input's dtype: float64 data widen no float32 loss.
-    """
-    x = floating(input)
-    y = target if isinstance(target, Tensor) and target.dtype.kind == "f" else Tensor(target, dtype=x.dtype)
-    if y.shape != x.shape:
-        raise ShapeError(f"an input {x.shape} goes with a target of the same shape, not {y.shape}")
-    on = checked(mask, x.shape)
-    return (x, y, on) if on is None else (index(x, on), index(y, on), on)
-
-
-def reduced(
-    losses: Tensor, reduction: Reduction, on: Mask, shape: tuple[int, ...], shares: np.ndarray | None = None
-) -> Tensor:
-    """The mean of the losses that count, weighted if there are ``shares``; or their sum; or each in its place."""
-    if reduction not in ("mean", "sum", "none"):
-        raise ArgumentError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-    if reduction == "none":
-        return losses if on is None else scatter(losses, on, shape)
-    if reduction == "sum":
-        return losses.sum()
-    if not (losses.size if shares is None else shares.sum()):
-        raise ArgumentError(f"the mean of no losses: of {shape} no element counts; reduction='sum' gives 0 there")
-    return losses.mean() if shares is None else losses.sum() / shares.sum()
+    yes, no = y * softplus(-x), (1 - y) * softplus(x)
+    if pos_weight is not None:
+        yes = yes * spread("pos_weight", pos_weight, input, on)
+    losses = yes + no if weight is None else (yes + no) * spread("weight", weight, input, on)
+    return reduced(losses, reduction, on, input.shape)

@@ -11,7 +11,7 @@ from tinygrad_lstm.engine.autodiff import Wrap, backpropagate
 from tinygrad_lstm.engine.node import Edge, Node, Source
 from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, handle, seed
-from tinygrad_lstm.errors import DtypeError, GradError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
 
 _inside_the_engine = True
 
@@ -88,6 +88,11 @@ def _tensors(given: Any, what: str) -> list[Tensor]:
     for value in tensors:
         if not isinstance(value, Tensor):
             raise DtypeError(f"the {what} of grad are a tensor or a sequence of tensors, not a {type(value).__name__}")
+    if not tensors and isinstance(given, Iterator):
+        raise ArgumentError(
+            f"there are no {what} in this iterator (a generator, such as module.parameters(), gives its tensors only "
+            "once: to use them twice, make a list)"
+        )
     return tensors
 
 

@@ -1,11 +1,35 @@
 """Modules: cells that read as their equations, and the layers that unroll and stack them.
 
-Read in this order: init, options, parts, copying, counting, missing, calls, module, layers, context, cells, unroll,
-fused, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated, utils.
+Read in this order: options, init, parts, copying, counting, missing, calls, module, activations, layers, context,
+cells, unroll, fused, separate, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated, utils,
+criteria.
 """
 
 from tinygrad_lstm.nn import functional, init, utils
+from tinygrad_lstm.nn.activations import (
+    GELU,
+    Apply,
+    Flatten,
+    Identity,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
+from tinygrad_lstm.nn.criteria import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
 from tinygrad_lstm.nn.gru_variants import LayerNormGRUCell, MGUCell, ResetBeforeGRUCell
 from tinygrad_lstm.nn.layers import Dropout, Embedding, LayerNorm, Linear
 from tinygrad_lstm.nn.lists import ModuleList, Sequential
@@ -16,21 +40,23 @@ from tinygrad_lstm.nn.lstm_variants import (
     LayerNormLSTMCell,
     PeepholeLSTMCell,
     ProjectedLSTMCell,
-    SeparateLSTMCell,
 )
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN, Recurrent
 from tinygrad_lstm.nn.scan import LinearCell, MinGRU, MinGRUCell, MinLSTM, MinLSTMCell, linear_scan
+from tinygrad_lstm.nn.separate import SeparateLSTMCell
 from tinygrad_lstm.nn.truncated import Stateful, truncated_bptt
 from tinygrad_lstm.nn.unroll import Chain, Step, Trajectory, unroll
 from tinygrad_lstm.nn.wrappers import LockedDropout, RecurrentDropout, Residual, WeightDrop, Zoneout
 
 __all__ = [
-    "CandidateDropoutLSTMCell", "Cell", "Chain", "ClippedLSTMCell", "CoupledLSTMCell", "Dropout", "Embedding", "GRU",
-    "GRUCell", "Gates", "LSTM", "LSTMCell", "LayerNorm", "LayerNormGRUCell", "LayerNormLSTMCell", "Linear",
-    "LinearCell", "LockedDropout", "MGUCell", "MinGRU", "MinGRUCell", "MinLSTM", "MinLSTMCell", "Module", "ModuleList",
-    "PackedSequence", "Parameter", "PeepholeLSTMCell", "ProjectedLSTMCell", "RNN", "RNNCell", "Recurrent",
-    "RecurrentDropout", "ResetBeforeGRUCell", "Residual", "SeparateLSTMCell", "Sequential", "Stateful", "Step",
-    "Trajectory", "WeightDrop", "Zoneout", "functional", "init", "linear_scan", "truncated_bptt", "unroll", "utils",
+    "Apply", "BCEWithLogitsLoss", "CandidateDropoutLSTMCell", "Cell", "Chain", "ClippedLSTMCell", "CoupledLSTMCell",
+    "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "GELU", "GRU", "GRUCell", "Gates", "HuberLoss", "Identity",
+    "KLDivLoss", "L1Loss", "LSTM", "LSTMCell", "LayerNorm", "LayerNormGRUCell", "LayerNormLSTMCell", "Linear",
+    "LinearCell", "LockedDropout", "LogSoftmax", "MGUCell", "MSELoss", "MinGRU", "MinGRUCell", "MinLSTM", "MinLSTMCell",
+    "Module", "ModuleList", "NLLLoss", "PackedSequence", "Parameter", "PeepholeLSTMCell", "ProjectedLSTMCell", "RNN",
+    "RNNCell", "ReLU", "Recurrent", "RecurrentDropout", "ResetBeforeGRUCell", "Residual", "SeparateLSTMCell",
+    "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Stateful", "Step", "Tanh", "Trajectory",
+    "WeightDrop", "Zoneout", "functional", "init", "linear_scan", "truncated_bptt", "unroll", "utils",
 ]  # fmt: skip

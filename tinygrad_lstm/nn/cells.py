@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
-import numpy as np
+from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.creation import zeros
 from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.ops.linear import linear
@@ -25,9 +24,9 @@ from tinygrad_lstm.engine.ops.shapes import split
 from tinygrad_lstm.engine.scope import current_scope, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
-from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.calls import R, Stepped
 from tinygrad_lstm.nn.context import PerContext
+from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.options import checked
 
@@ -50,6 +49,7 @@ class Cell(Module):
 
     states: ClassVar[tuple[str, ...]] = ("h",)
     carried: ClassVar[tuple[str, ...]] = ()  # those that go on into their own next value, scaled only
+    memory: ClassVar[tuple[int, ...]] = ()  # of each gate: 1 if it keeps the old state, -1 if it writes the new, else 0
 
     @checked
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -140,6 +140,16 @@ class Cell(Module):
             )
         return parts if len(parts) > 1 else parts[0]
 
+    def start_forgetting(self, b: Parameter | None, init: Init, forget_bias: float | None) -> None:
+        """Set the biases of the forget gate, the first H of b, as ``init`` and ``forget_bias`` say.
+
+        Raises ArgumentError for a ``forget_bias`` where there is no b, or where ``init`` draws it.
+        """
+        if b is not None:
+            scheme(init).forget(b.data[: self.hidden_size], forget_bias)
+        elif forget_bias is not None:
+            raise ArgumentError(f"forget_bias={forget_bias} is of a bias, and bias=False leaves none")
+
     def extra_repr(self) -> str:
         """The sizes."""
         return f"{self.input_size} -> {self.hidden_size}"
@@ -148,15 +158,21 @@ class Cell(Module):
 class Gates(Cell):
     """The stacked weights of n gates, which live here once: W (nH, D), U (nH, H), b (nH,).
 
-    W starts Glorot-uniform and U orthogonal, gate by gate; b starts at 0.
+    W starts Glorot-uniform and U orthogonal, gate by gate; b starts at 0. ``init`` begins otherwise, see ``nn.init``;
+    ``dtype`` is that of the weights, the default one unless given.
     """
 
     @checked
-    def __init__(self, input_size: int, hidden_size: int, gates: int, bias: bool = True) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, gates: int, bias: bool = True, *, init: Init = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(input_size, hidden_size)
-        self.W = Parameter(np.concatenate([init.glorot(hidden_size, input_size) for _ in range(gates)]))
-        self.U = Parameter(np.concatenate([init.orthogonal(hidden_size) for _ in range(gates)]))
-        self.b = Parameter(np.zeros(gates * hidden_size, get_default_dtype())) if bias else None
+        first, memory = scheme(init), self.memory if len(self.memory) == gates else (0,) * gates
+        first.check(type(self).__name__, True, memory, bias)
+        self.W = Parameter(first.inputs(gates, hidden_size, input_size, dtype))
+        self.U = Parameter(first.recurrent(gates, hidden_size, hidden_size, dtype))
+        self.b = Parameter(first.biases(memory, hidden_size, dtype)) if bias else None
 
     def preactivation(self, x: Tensor, h: Tensor) -> Tensor:
         """W x + U h + b, all gates in two products: (B, nH)."""
@@ -167,17 +183,18 @@ class Gates(Cell):
 class RNNCell(Gates):
     """h = tanh(W x + U h + b), or with relu (Elman 1990): every step passes through U and the squashing.
 
-    >>> RNNCell(3, 5)(np.ones((2, 3))).shape
+    >>> RNNCell(3, 5)([[1.0, 2.0, 3.0]] * 2).shape
     (2, 5)
     """
 
     @checked
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: Literal["tanh", "relu"] = "tanh"
-    ) -> None:
+        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: Literal["tanh", "relu"] = "tanh", *,
+        init: Init = None, dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
         if nonlinearity not in ("tanh", "relu"):
             raise ArgumentError(f"nonlinearity is 'tanh' or 'relu', not {nonlinearity!r}")
-        super().__init__(input_size, hidden_size, 1, bias)
+        super().__init__(input_size, hidden_size, 1, bias, init=init, dtype=dtype)
         self.nonlinearity = tanh if nonlinearity == "tanh" else relu
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
@@ -190,20 +207,24 @@ class RNNCell(Gates):
 class LSTMCell(Gates):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate by Gers 2000).
 
-    The forget gate's bias starts at ``forget_bias`` = 1, so that f starts near 0.7 and a fresh cell remembers.
+    The forget gate's bias starts at ``forget_bias``, 1 unless given or drawn by ``init``, so that f starts near 0.7 and
+    a fresh cell remembers.
 
-    >>> h, c = LSTMCell(3, 5)(np.ones((2, 3)))
+    >>> h, c = LSTMCell(3, 5)([[1.0, 2.0, 3.0]] * 2)
     >>> h.shape, c.shape
     ((2, 5), (2, 5))
     """
 
     states, carried = ("h", "c"), ("c",)
+    memory = (1, -1, 0, 0)  # f, i, o, g
 
     @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
-        super().__init__(input_size, hidden_size, 4, bias)
-        if self.b is not None:
-            self.b.data[:hidden_size] = forget_bias
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
+        init: Init = None, dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(input_size, hidden_size, 4, bias, init=init, dtype=dtype)
+        self.start_forgetting(self.b, init, forget_bias)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The next (h, c)."""
@@ -229,11 +250,14 @@ class GRUCell(Gates):
     """
 
     carried = ("h",)
+    memory = (0, 1, 0)  # r, z, n
 
     @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
-        super().__init__(input_size, hidden_size, 3, bias)
-        self.b_n = Parameter(np.zeros(hidden_size, get_default_dtype())) if bias else None
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, 3, bias, init=init, dtype=dtype)
+        self.b_n = Parameter(scheme(init).biases((0,), hidden_size, dtype)) if bias else None
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """The next h."""

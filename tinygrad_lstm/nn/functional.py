@@ -3,9 +3,20 @@
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import log_softmax, relu, sigmoid, softmax, softplus, tanh
-from tinygrad_lstm.losses import binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss, mse_loss
+from tinygrad_lstm.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
+from tinygrad_lstm.nn.activations import gelu, silu
 
 __all__ = [
-    "binary_cross_entropy_with_logits", "cross_entropy", "embedding", "huber_loss", "l1_loss", "linear", "log_softmax",
-    "mse_loss", "relu", "sigmoid", "softmax", "softplus", "tanh",
+    "binary_cross_entropy_with_logits", "cross_entropy", "embedding", "gelu", "huber_loss", "kl_div", "l1_loss",
+    "linear", "log_softmax", "mse_loss", "nll_loss", "relu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus",
+    "tanh",
 ]  # fmt: skip

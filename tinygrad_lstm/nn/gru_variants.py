@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from numpy.typing import DTypeLike
+
 from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.nn.cells import Gates, GRUCell
+from tinygrad_lstm.nn.init import Init
 from tinygrad_lstm.nn.layers import LayerNorm
 from tinygrad_lstm.nn.options import checked
 
@@ -23,10 +26,13 @@ class ResetBeforeGRUCell(Gates):
     """
 
     carried = ("h",)
+    memory = (0, 1, 0)  # r, z, n
 
     @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
-        super().__init__(input_size, hidden_size, 3, bias)
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, 3, bias, init=init, dtype=dtype)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """The next h."""
@@ -51,10 +57,13 @@ class MGUCell(Gates):
     """
 
     carried = ("h",)
+    memory = (-1, 0)  # f, n
 
     @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
-        super().__init__(input_size, hidden_size, 2, bias)
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, 2, bias, init=init, dtype=dtype)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """The next h."""
@@ -78,10 +87,12 @@ class LayerNormGRUCell(GRUCell):
     """
 
     @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
-        super().__init__(input_size, hidden_size, bias)
-        self.norm_x = LayerNorm(3 * hidden_size, bias=False)
-        self.norm_h = LayerNorm(3 * hidden_size, bias=False)
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, init=init, dtype=dtype)
+        self.norm_x = LayerNorm(3 * hidden_size, bias=False, dtype=dtype)
+        self.norm_h = LayerNorm(3 * hidden_size, bias=False, dtype=dtype)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """The next h."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.creation import generator
+from tinygrad_lstm.engine.ops.arithmetic import where
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sqrt
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import DtypeError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
 from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.options import array_of, checked
@@ -32,10 +32,12 @@ class Linear(Module):
     """
 
     @checked
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, dtype: DTypeLike | None = None
+    ) -> None:
         self.in_features, self.out_features = in_features, out_features
-        self.W = Parameter(init.glorot(out_features, in_features))
-        self.b = Parameter(np.zeros(out_features, get_default_dtype())) if bias else None
+        self.W = Parameter(init.glorot(out_features, in_features, dtype))
+        self.b = Parameter(np.zeros(out_features, self.W.dtype)) if bias else None
 
     def forward(self, x: TensorLike) -> Tensor:
         """y, for any leading axes of x."""
@@ -50,13 +52,29 @@ class Linear(Module):
 class Embedding(Module):
     """A row of the table for each index: indices (...) in 0..V-1, weight (V, D), y (..., D). Starts normal(0, 1).
 
+    The row ``padding_idx``, which may be counted from the end, stands for no word: it starts at 0 and gets no gradient
+    by a look-up.
+
     >>> Embedding(10, 4)(np.array([[1, 2, 3], [7, 7, 7]])).shape
     (2, 3, 4)
+    >>> table = Embedding(10, 4, padding_idx=-1)
+    >>> table(np.array([2, 9])).sum().backward()
+    >>> table.weight.data[9].tolist(), table.weight.grad.data[[2, 9]].tolist()
+    ([0.0, 0.0, 0.0, 0.0], [[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
     """
 
     @checked
-    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
-        self.weight = Parameter(init.normal((num_embeddings, embedding_dim)))
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, dtype: DTypeLike | None = None
+    ) -> None:
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ArgumentError(f"padding_idx is one of the rows 0..{num_embeddings - 1}, not {padding_idx}")
+            padding_idx %= num_embeddings
+        self.padding_idx = padding_idx
+        self.weight = Parameter(init.normal((num_embeddings, embedding_dim), dtype=dtype))
+        if padding_idx is not None:
+            self.weight.data[padding_idx] = 0
 
     def forward(self, indices: TensorLike) -> Tensor:
         """The rows; DtypeError for indices that are not whole numbers, ShapeError for one outside the table."""
@@ -67,11 +85,16 @@ class Embedding(Module):
         rows = self.weight.shape[0]
         if array.size and not (array.min() >= 0 and array.max() < rows):
             raise ShapeError(f"indices {array.min()}..{array.max()} for a table of {rows} rows, 0..{rows - 1}")
-        return embedding(self.weight, array)
+        y = embedding(self.weight, array)
+        if self.padding_idx is None:
+            return y
+        words = np.expand_dims(array != self.padding_idx, -1)
+        return where(words, y, self.weight.data[self.padding_idx])  # the same row, as a constant
 
     def extra_repr(self) -> str:
-        """The sizes."""
-        return f"{self.weight.shape[0]} rows of {self.weight.shape[1]}"
+        """The sizes, and the row that is padding."""
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.weight.shape[0]} rows of {self.weight.shape[1]}{padding}"
 
 
 class LayerNorm(Module):
@@ -83,9 +106,9 @@ class LayerNorm(Module):
     """
 
     @checked
-    def __init__(self, features: int, eps: float = 1e-5, bias: bool = True) -> None:
-        self.w = Parameter(np.ones(features, get_default_dtype()))
-        self.b = Parameter(np.zeros(features, get_default_dtype())) if bias else None
+    def __init__(self, features: int, eps: float = 1e-5, *, bias: bool = True, dtype: DTypeLike | None = None) -> None:
+        self.w = Parameter(np.ones(features, init.floating_dtype(dtype)))
+        self.b = Parameter(np.zeros(features, self.w.dtype)) if bias else None
         self.features, self.eps = features, eps
 
     def forward(self, x: TensorLike) -> Tensor:

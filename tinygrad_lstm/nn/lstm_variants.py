@@ -3,16 +3,14 @@
 Letters as in ``cells``; beside them
 
     p_f, p_i, p_o (H,)   peepholes        P        width of a projected hidden state
-    W_h (P, H)           projection       W_f, U_f, b_f, ...  the weights of one gate
+    W_h (P, H)           projection
 """
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
+from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.ops.arithmetic import clip
 from tinygrad_lstm.engine.ops.linear import linear
@@ -20,84 +18,11 @@ from tinygrad_lstm.engine.ops.nonlinear import sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError
-from tinygrad_lstm.nn import init
-from tinygrad_lstm.nn.cells import Cell, Gates, LSTMCell
+from tinygrad_lstm.nn.cells import Gates, LSTMCell
+from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.layers import Dropout, LayerNorm
 from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.options import checked
-
-
-class SeparateLSTMCell(Cell):
-    """The LSTM as the textbook writes it: matrices of its own for every gate.
-
-    The same function as ``LSTMCell``, which stacks them: ``SeparateLSTMCell.of(cell)`` and ``.combined()`` convert.
-
-    >>> cell = SeparateLSTMCell(3, 5)
-    >>> [name for name, _ in cell.named_parameters()]
-    ['W_f', 'U_f', 'b_f', 'W_i', 'U_i', 'b_i', 'W_c', 'U_c', 'b_c', 'W_o', 'U_o', 'b_o']
-    >>> x = np.ones((2, 3))
-    >>> np.allclose(cell(x)[0].data, cell.combined()(x)[0].data)
-    True
-    """
-
-    states, carried = ("h", "c"), ("c",)
-
-    @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
-        super().__init__(input_size, hidden_size)
-        dtype = get_default_dtype()
-        for gate in "fico":
-            setattr(self, f"W_{gate}", Parameter(init.glorot(hidden_size, input_size)))
-            setattr(self, f"U_{gate}", Parameter(init.orthogonal(hidden_size)))
-            start = np.full(hidden_size, forget_bias if gate == "f" else 0.0, dtype)
-            setattr(self, f"b_{gate}", Parameter(start) if bias else None)
-
-    W_f: Parameter
-    W_i: Parameter
-    W_c: Parameter
-    W_o: Parameter
-    U_f: Parameter
-    U_i: Parameter
-    U_c: Parameter
-    U_o: Parameter
-    b_f: Parameter | None
-    b_i: Parameter | None
-    b_c: Parameter | None
-    b_o: Parameter | None
-
-    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """The next (h, c)."""
-        h, c = state
-
-        def gate(W: Parameter, U: Parameter, b: Parameter | None) -> Tensor:
-            z = linear(x, W) + linear(h, U)
-            return z if b is None else z + b
-
-        f = sigmoid(gate(self.W_f, self.U_f, self.b_f))  # what to forget
-        i = sigmoid(gate(self.W_i, self.U_i, self.b_i))  # what to write
-        g = tanh(gate(self.W_c, self.U_c, self.b_c))  # what could be written
-        o = sigmoid(gate(self.W_o, self.U_o, self.b_o))  # what to show
-        c = f * tag(c, "carry") + i * g  # the conveyor belt
-        h = o * tanh(c)
-        label(f=f, i=i, g=g, c=c, o=o, h=h)
-        return h, c
-
-    @classmethod
-    def of(cls, cell: LSTMCell) -> Self:
-        """The same cell with its matrices taken apart."""
-        separate = cls(cell.input_size, cell.hidden_size, bias=cell.b is not None)
-        weights = {f"{name}_{gate}": block for name, stacked in cell.state_dict().items()
-                   for gate, block in zip("fioc", np.split(stacked, 4), strict=True)}  # fmt: skip
-        separate.astype(cell.W.dtype).load_state_dict(weights)
-        return separate
-
-    def combined(self) -> LSTMCell:
-        """The same cell with its matrices stacked in the order f, i, o, g."""
-        cell = LSTMCell(self.input_size, self.hidden_size, bias=self.b_f is not None)
-        own = self.state_dict()
-        weights = {name: np.concatenate([own[f"{name}_{gate}"] for gate in "fioc"]) for name in cell.state_dict()}
-        cell.astype(self.W_f.dtype).load_state_dict(weights)
-        return cell
 
 
 class PeepholeLSTMCell(LSTMCell):
@@ -110,9 +35,12 @@ class PeepholeLSTMCell(LSTMCell):
     """
 
     @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
-        super().__init__(input_size, hidden_size, bias, forget_bias)
-        self.p_f, self.p_i, self.p_o = (Parameter(np.zeros(hidden_size, get_default_dtype())) for _ in range(3))
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
+        init: Init = None, dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(input_size, hidden_size, bias, forget_bias=forget_bias, init=init, dtype=dtype)
+        self.p_f, self.p_i, self.p_o = (Parameter(np.zeros(hidden_size, self.W.dtype)) for _ in range(3))
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The next (h, c)."""
@@ -136,12 +64,15 @@ class CoupledLSTMCell(Gates):
     """
 
     states, carried = ("h", "c"), ("c",)
+    memory = (1, 0, 0)  # f, o, g
 
     @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
-        super().__init__(input_size, hidden_size, 3, bias)
-        if self.b is not None:
-            self.b.data[:hidden_size] = forget_bias
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
+        init: Init = None, dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(input_size, hidden_size, 3, bias, init=init, dtype=dtype)
+        self.start_forgetting(self.b, init, forget_bias)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The next (h, c)."""
@@ -168,9 +99,10 @@ class ClippedLSTMCell(LSTMCell):
 
     @checked
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0, *, clip: float
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, forget_bias)
+        self, input_size: int, hidden_size: int, bias: bool = True, *, clip: float,
+        forget_bias: float | None = None, init: Init = None, dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(input_size, hidden_size, bias, forget_bias=forget_bias, init=init, dtype=dtype)
         self.clip = clip
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -203,9 +135,10 @@ class CandidateDropoutLSTMCell(LSTMCell):
 
     @checked
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0, *, p: float = 0.5
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, forget_bias)
+        self, input_size: int, hidden_size: int, bias: bool = True, *, p: float = 0.5,
+        forget_bias: float | None = None, init: Init = None, dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(input_size, hidden_size, bias, forget_bias=forget_bias, init=init, dtype=dtype)
         self.dropout = Dropout(p)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -232,14 +165,17 @@ class ProjectedLSTMCell(LSTMCell):
 
     @checked
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0, *, proj_size: int
-    ) -> None:
+        self, input_size: int, hidden_size: int, bias: bool = True, *, proj_size: int,
+        forget_bias: float | None = None, init: Init = None, dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
         if not 1 <= proj_size < hidden_size:
             raise ArgumentError(f"proj_size is at least 1 and below the hidden size {hidden_size}, not {proj_size}")
-        super().__init__(input_size, hidden_size, bias, forget_bias)
+        first = scheme(init)
+        first.check(type(self).__name__, False, self.memory, bias)
+        super().__init__(input_size, hidden_size, bias, forget_bias=forget_bias, init=init, dtype=dtype)
         self.proj_size = proj_size
-        self.U = Parameter(np.concatenate([init.glorot(hidden_size, proj_size) for _ in range(4)]))
-        self.W_h = Parameter(init.glorot(proj_size, hidden_size))
+        self.U = Parameter(first.recurrent(4, hidden_size, proj_size, dtype))
+        self.W_h = Parameter(first.projection(proj_size, hidden_size, dtype))
 
     @property
     def state_sizes(self) -> tuple[int, ...]:
@@ -274,11 +210,14 @@ class LayerNormLSTMCell(LSTMCell):
     """
 
     @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
-        super().__init__(input_size, hidden_size, bias, forget_bias)
-        self.norm_x = LayerNorm(4 * hidden_size, bias=False)
-        self.norm_h = LayerNorm(4 * hidden_size, bias=False)
-        self.norm_c = LayerNorm(hidden_size)
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
+        init: Init = None, dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(input_size, hidden_size, bias, forget_bias=forget_bias, init=init, dtype=dtype)
+        self.norm_x = LayerNorm(4 * hidden_size, bias=False, dtype=dtype)
+        self.norm_h = LayerNorm(4 * hidden_size, bias=False, dtype=dtype)
+        self.norm_c = LayerNorm(hidden_size, dtype=dtype)
 
     def preactivation(self, x: Tensor, h: Tensor) -> Tensor:
         """LN(W x) + LN(U h) + b."""

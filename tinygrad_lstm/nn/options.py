@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.arrays import numpy_array
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, DtypeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, TinygradError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,6 +29,13 @@ def is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
+def _is_array_of_numbers(value: object) -> bool:
+    try:
+        return array_of(value).dtype.kind in "biuf"
+    except TinygradError:
+        return False
+
+
 SIZES = frozenset({
     "input_size", "hidden_size", "num_layers", "in_features", "out_features", "num_embeddings", "embedding_dim",
     "features", "gates",
@@ -38,6 +45,10 @@ DROPPED: Domain = "is the probability of dropping an element, 0 <= p < 1", lambd
 FINITE: Domain = "is a finite number", lambda x: is_number(x) and math.isfinite(x)
 ASLEEP: Domain = "is the probability of staying as it was, 0 <= p <= 1", lambda x: is_number(x) and 0 <= x <= 1
 
+NUMBERS: Domain = "is an array of numbers, or None", lambda x: x is None or _is_array_of_numbers(x)
+AXIS: Domain = "is the number of an axis", is_whole
+ABOVE_ZERO: Domain = "is a number above 0", lambda x: is_number(x) and x > 0
+
 DOMAINS: dict[str, Domain] = {
     "bias": FLAG,
     "batch_first": FLAG,
@@ -45,12 +56,25 @@ DOMAINS: dict[str, Domain] = {
     "fused": FLAG,
     "p": DROPPED,
     "eps": ("is a number from 0", lambda x: is_number(x) and 0 <= x < math.inf),
-    "forget_bias": FINITE,
+    "forget_bias": ("is a finite number, or None", lambda x: x is None or FINITE[1](x)),
     "clip": ("is a bound above 0", lambda x: is_number(x) and x > 0),
+    "padding_idx": ("is the number of a row, a whole number, or None", lambda x: x is None or is_whole(x)),
     "proj_size": ("is a whole number", is_whole),
+    "axis": AXIS,
+    "start_axis": AXIS,
+    "end_axis": AXIS,
+    "weight": NUMBERS,
+    "pos_weight": NUMBERS,
+    "ignore_index": ("is a whole number", is_whole),
+    "label_smoothing": ("is a share of the target, 0 to 1", lambda x: is_number(x) and 0 <= x <= 1),
+    "log_target": FLAG,
+    "delta": ABOVE_ZERO,
+    "beta": ABOVE_ZERO,
     "layer": ("is a module, made already, or a function", lambda x: callable(x) and not isinstance(x, type)),
     "loss_of": ("is a function of the output and of the steps that are new", callable),
     "max_norm": ("is the largest norm allowed, at least 0", lambda x: is_number(x) and x >= 0),
+    "norm_type": ("is the p of a p-norm, a number above 0, or inf", lambda x: is_number(x) and x > 0),
+    "error_if_nonfinite": FLAG,
     "clip_value": ("is the largest size allowed, at least 0", lambda x: is_number(x) and x >= 0),
     "eta": FINITE,
     "gamma": FINITE,
@@ -102,6 +126,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     """
     signature = inspect.signature(function)
     single = {name for name, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    own = [name for name in signature.parameters if name != "self"]
     domains = {name: domain for name, domain in DOMAINS.items() if name in single}
 
     @functools.wraps(function)
@@ -109,6 +134,9 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         try:
             call = signature.bind(*args, **kwargs)
         except TypeError:
+            if not_here := [name for name in kwargs if name not in single and name in DOMAINS]:
+                owner = function.__qualname__.removesuffix(".__init__")
+                raise ArgumentError(f"{owner} has no {', '.join(not_here)}: it takes {', '.join(own)}") from None
             return function(*args, **kwargs)  # Python says what is wrong with the call
         call.apply_defaults()
         given = call.arguments

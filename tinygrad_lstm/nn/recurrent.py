@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Generic, Literal
+
+from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
@@ -13,6 +16,7 @@ from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.calls import OverSteps, S, Stepped
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from tinygrad_lstm.nn.fused import fusible, unroll_fused
+from tinygrad_lstm.nn.init import Init
 from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.lists import ModuleList
 from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
@@ -34,10 +38,26 @@ def maker(cell: Any, default: Callable[..., Cell] | None) -> Callable[..., Cell]
     return make  # type: ignore[no-any-return]  # whether it makes cells shows when it does
 
 
+def cell_options(make: Callable[..., Cell], **given: Any) -> dict[str, Any]:
+    """The options that are given, for what makes the cells; ArgumentError for one that it does not take.
+
+    A cell of one's own need not know the others.
+    """
+    options = {name: value for name, value in given.items() if value is not None}
+    takes = inspect.signature(make).parameters if options else {}
+    open_to_all = any(p.kind is p.VAR_KEYWORD for p in takes.values())
+    if (unknown := [name for name in options if name not in takes]) and not open_to_all:
+        name = getattr(make, "__name__", type(make).__name__)
+        raise ArgumentError(f"{name}, which makes the cells, has no {', '.join(unknown)}: it takes {', '.join(takes)}")
+    return options
+
+
 class Recurrent(Module, Generic[S]):
     """Any cell over time and in layers: layer k reads the outputs of layer k - 1.
 
-    ``cell`` makes one layer's cell from its input and hidden size: a class, or ``partial(LSTMCell, forget_bias=2.0)``.
+    ``cell`` makes one layer's cell from its input and hidden size: a class, or ``partial(ClippedLSTMCell, clip=3.0)``.
+    ``bias``, ``forget_bias``, ``init`` and ``dtype`` are handed to the cells, where they mean what they mean there: see
+    ``LSTMCell`` and ``nn.init``. For a cell without a forget gate, ``forget_bias`` is an ArgumentError.
     ``dropout`` acts on what goes from layer to layer: a probability, or a module, e.g. ``LockedDropout(0.3)``.
     ``bidirectional``: each layer has a second cell that runs from T to 1, and their outputs are put side by side
     (True or "concatenate") or added ("sum"). ``reverse``: the only cell of each layer runs from T to 1.
@@ -48,7 +68,7 @@ class Recurrent(Module, Generic[S]):
     layout of x, tell which steps of each row count; what the output is in the others ``outside`` tells, see ``unroll``.
 
     ``fused=True`` runs each cell over all steps as one op, with its derivatives written by hand: the same numbers,
-    several times as fast, but no steps to look at and no second derivatives.
+    several times as fast, but no second derivatives, and no steps to look at: for these, ``unroll`` runs the cells.
     """
 
     default_cell: ClassVar[Callable[..., Cell]]
@@ -68,6 +88,9 @@ class Recurrent(Module, Generic[S]):
         cell: Callable[..., Stepped[S]] | None = None,
         reverse: bool = False,
         fused: bool = False,
+        forget_bias: float | None = None,
+        init: Init = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         if bidirectional not in (False, True, "concatenate", "sum"):
             raise ArgumentError(f"bidirectional is True, False, 'concatenate' or 'sum', not {bidirectional!r}")
@@ -78,7 +101,7 @@ class Recurrent(Module, Generic[S]):
         if dropout and num_layers == 1:
             warnings.warn("dropout acts between layers, so with one layer it does nothing", stacklevel=3)
         make = maker(cell, getattr(type(self), "default_cell", None))
-        options = {} if bias else {"bias": False}  # a cell of one's own need not know the word
+        options = cell_options(make, bias=None if bias else False, forget_bias=forget_bias, init=init, dtype=dtype)
         self.directions = (True,) if reverse else (False, True) if bidirectional else (False,)  # is it reversed?
         self.merge = "sum" if bidirectional == "sum" else "concatenate"
         cells: list[Cell] = []
@@ -116,13 +139,12 @@ class Recurrent(Module, Generic[S]):
         self, x: TensorLike, state: State | None = None, *, lengths: TensorLike = None, mask: TensorLike = None,
         outside: Outside = "zero",
     ) -> Trajectory:  # fmt: skip
-        """The same run, with every step's states and gates as tensors of the graph."""
+        """The same run, with every step's states and gates as tensors of the graph.
+
+        A fused layer runs its cells step by step here: the same weights and, but for rounding, the same numbers.
+        """
         if isinstance(x, PackedSequence):
             raise ArgumentError("steps are looked at in a padded batch: x, lengths = pad_packed_sequence(packed) first")
-        if self.fused:
-            raise ArgumentError(
-                "a fused layer has no steps to show: make it with fused=False, the weights are the same"
-            )
         with self.scope():
             return self._run(x, state, lengths, mask, outside, collect=True)
 
@@ -161,8 +183,8 @@ class Recurrent(Module, Generic[S]):
         return Trajectory(tuple(chains), output, as_state(final))
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """How each cell runs along the time axis."""
-        return unroll_fused if self.fused else partial(unroll, collect=collect)
+        """How each cell runs along the time axis: as one op only where nobody looks at the steps."""
+        return unroll_fused if self.fused and not collect else partial(unroll, collect=collect)
 
     def _merged(self, outputs: list[Tensor]) -> Tensor:
         """One output of the directions'."""

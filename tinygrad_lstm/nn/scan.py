@@ -19,8 +19,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.ops.arithmetic import where
 from tinygrad_lstm.engine.ops.linear import linear
@@ -29,8 +29,8 @@ from tinygrad_lstm.engine.ops.rearranging import flip
 from tinygrad_lstm.engine.ops.shapes import concatenate, split
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError
-from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.cells import Cell, State
+from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.options import checked
 from tinygrad_lstm.nn.recurrent import Recurrent
@@ -82,10 +82,15 @@ class MinGates(LinearCell):
     """The stacked weights of n gates that see only x: W (nH, D), Glorot-uniform gate by gate, and b (nH,), at 0."""
 
     @checked
-    def __init__(self, input_size: int, hidden_size: int, gates: int, bias: bool = True) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, gates: int, bias: bool = True, *, init: Init = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(input_size, hidden_size)
-        self.W = Parameter(np.concatenate([init.glorot(hidden_size, input_size) for _ in range(gates)]))
-        self.b = Parameter(np.zeros(gates * hidden_size, get_default_dtype())) if bias else None
+        first, memory = scheme(init), self.memory if len(self.memory) == gates else (0,) * gates
+        first.check(type(self).__name__, False, memory, bias)
+        self.W = Parameter(first.inputs(gates, hidden_size, input_size, dtype))
+        self.b = Parameter(first.biases(memory, hidden_size, dtype)) if bias else None
         self.gates = gates
 
     def preactivations(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -103,9 +108,13 @@ class MinGRUCell(MinGates):
     MinGRUCell(3 -> 5, 40 parameters)
     """
 
+    memory = (1, 0)  # z, n
+
     @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
-        super().__init__(input_size, hidden_size, 2, bias)
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, 2, bias, init=init, dtype=dtype)
 
     def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """z and (1 - z) ⊙ n."""
@@ -119,17 +128,21 @@ class MinLSTMCell(MinGates):
     """An LSTM that asks only x: h' = f ⊙ h + i ⊙ g, with f and i divided by f + i; no o, no c. Gate order f, i, g.
 
     The quotient keeps h the size of its inputs, and f/(f + i) = σ(log f - log i). The forget gate's bias starts at
-    ``forget_bias`` = 1.
+    ``forget_bias``, 1 unless given or drawn by ``init``.
 
     >>> MinLSTMCell(3, 5)(np.ones((2, 3))).shape
     (2, 5)
     """
 
+    memory = (1, -1, 0)  # f, i, g
+
     @checked
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, forget_bias: float = 1.0) -> None:
-        super().__init__(input_size, hidden_size, 3, bias)
-        if self.b is not None:
-            self.b.data[:hidden_size] = forget_bias
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
+        init: Init = None, dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(input_size, hidden_size, 3, bias, init=init, dtype=dtype)
+        self.start_forgetting(self.b, init, forget_bias)
 
     def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """f and i ⊙ g, the gates normalised."""

@@ -27,19 +27,27 @@ __all__ = [
 
 
 def tensors_in(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
-    """The tensors, or the only one; DtypeError for anything else."""
+    """The tensors, or the only one; DtypeError for anything else, ArgumentError for none at all."""
     tensors = [parameters] if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable) else [*parameters]
+    if not tensors:
+        raise ArgumentError(
+            "there is no parameter whose gradient could be changed (a generator, such as module.parameters(), gives "
+            "them only once: to use them twice, make a list)"
+        )
     if wrong := [type(each).__name__ for each in tensors if not isinstance(each, Tensor)]:
         raise DtypeError(f"gradients are those of tensors, e.g. module.parameters(), not of a {wrong[0]}")
     return tensors
 
 
 @checked
-def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, error_if_nonfinite: bool = False) -> float:
+def clip_grad_norm_(
+    parameters: Iterable[Tensor] | Tensor, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> float:
     """Scale all gradients together so that their norm is at most ``max_norm``; returns the norm before.
 
-    g ← g · min(1, max_norm / (‖g‖ + 1e-6)): the direction stays (Pascanu 2013, algorithm 1). With
-    ``error_if_nonfinite`` an infinite or NaN norm is a GradError, and no gradient is touched.
+    g ← g · min(1, max_norm / (‖g‖ + 1e-6)): the direction stays (Pascanu 2013, algorithm 1). ‖g‖ is the p-norm of all
+    numbers together, p = ``norm_type``, above 0; inf is the largest size. With ``error_if_nonfinite`` an infinite or
+    NaN norm is a GradError, and no gradient is touched.
 
     >>> import tinygrad_lstm as tg
     >>> w = tg.tensor([3.0, 4.0], requires_grad=True)
@@ -51,7 +59,8 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, erro
     """
     with_grad = [p for p in tensors_in(parameters) if p.grad is not None]
     gradients = [p.grad.data for p in with_grad if p.grad is not None]
-    norm = math.hypot(*(float(norm_of.forward(np.abs(g).astype(np.float64))) for g in gradients))
+    norms = [norm_of.forward(np.abs(g).astype(np.float64), norm_type) for g in gradients if g.size]
+    norm = float(norm_of.forward(np.array(norms), norm_type)) if norms else 0.0
     if error_if_nonfinite and not math.isfinite(norm):
         raise GradError(f"the norm of the gradients is {norm}: nothing was clipped")
     factor = math.nan if math.isnan(norm) else min(1.0, max_norm / (norm + 1e-6))

@@ -53,17 +53,17 @@ class Optimizer:
         for group in groups if grouped else [{"params": groups}]:
             self.add_param_group(group)
 
-    def add_param_group(self, group: Mapping[str, Any]) -> None:
-        """More parameters, ``group["params"]``; options that the group does not give are the optimiser's.
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """More parameters, ``param_group["params"]``; options that the group does not give are the optimiser's.
 
         Raises ArgumentError for an option that is unknown or out of its domain, and for a parameter that is not a real
         leaf that requires a gradient, or that the optimiser has already.
         """
-        if "params" not in group:
-            raise ArgumentError(f"a group is a dict that has its parameters under 'params', not {dict(group)!r}")
-        options = self._checked(self.defaults | _options(group))
+        if "params" not in param_group:
+            raise ArgumentError(f"a group is a dict that has its parameters under 'params', not {param_group!r}")
+        options = self._checked(self.defaults | _options(param_group))
         parameters = [member[1] if isinstance(member, tuple) and len(member) == 2 else member
-                      for member in _listed(group["params"])]  # fmt: skip
+                      for member in _listed(param_group["params"])]  # fmt: skip
         if not parameters:
             raise ArgumentError(
                 "an optimiser needs at least one parameter in each group (a generator, such as module.parameters(), "

@@ -27,8 +27,14 @@ def _rising(x: Any) -> bool:
 
 FLAG: Domain = "is True or False", lambda x: isinstance(x, bool)
 FROM_ZERO: Domain = "is a number from 0", _from_zero
+RATES: Domain = "are numbers from 0, one for each group", _all_from_zero
 SHARE: Domain = "is the share that is kept, from 0 to 1, without 1", lambda x: 0 <= x < 1
 STEPS: Domain = "is a number of steps, at least 1", lambda x: isinstance(x, int) and x >= 1
+DIVISOR: Domain = "is a finite number above 0", lambda x: x > 0 and math.isfinite(x)
+MOMENTUMS: Domain = (
+    "are shares from 0 to 1, without 1, one for each group",
+    lambda x: isinstance(x, list) and all(0 <= share < 1 for share in x),
+)
 COUNT: Domain = "is a number of steps, from 0", lambda x: isinstance(x, int) and x >= 0
 
 DOMAINS: dict[str, Domain] = {
@@ -51,18 +57,34 @@ DOMAINS: dict[str, Domain] = {
     "eta_min": FROM_ZERO,
     "step_size": STEPS,
     "T_max": STEPS,
+    "T_0": STEPS,
+    "T_mult": ("is how many times as long each run is, a whole number from 1", lambda x: isinstance(x, int) and x >= 1),
     "total_iters": STEPS,
     "start_factor": ("is a number from 0 to 1, above 0", lambda x: 0 < x <= 1),
     "end_factor": ("is a number from 0 to 1", lambda x: 0 <= x <= 1),
     "milestones": ("are numbers of steps, rising", _rising),
-    "base_lrs": ("are numbers from 0, one for each group", _all_from_zero),
+    "base_lrs": RATES,
     "mode": ("is min or max", lambda x: x in ("min", "max")),
     "threshold_mode": ("is rel or abs", lambda x: x in ("rel", "abs")),
     "threshold": FROM_ZERO,
     "factor": ("is what is left of the learning rate, 0 <= factor < 1", lambda x: 0 <= x < 1),
     "patience": COUNT,
     "cooldown": COUNT,
-    "min_lrs": ("are numbers from 0, one for each group", _all_from_zero),
+    "min_lrs": RATES,
+    "last_lr": RATES,
+    "best": ("is a number", lambda x: not math.isnan(x)),
+    "total_steps": STEPS,
+    "epochs": STEPS,
+    "steps_per_epoch": STEPS,
+    "max_lrs": RATES,
+    "pct_start": ("is the share of the steps that go up, from 0 to 1", lambda x: 0 <= x <= 1),
+    "anneal_strategy": ("is cos or linear", lambda x: x in ("cos", "linear")),
+    "cycle_momentum": FLAG,
+    "base_momentums": MOMENTUMS,
+    "max_momentums": MOMENTUMS,
+    "div_factor": DIVISOR,
+    "final_div_factor": DIVISOR,
+    "three_phase": FLAG,
     "last_epoch": COUNT,
     "num_bad_epochs": COUNT,
     "cooldown_counter": COUNT,

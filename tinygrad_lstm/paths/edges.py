@@ -163,7 +163,8 @@ def refuse_if_fused(node: Node) -> None:
     """UnsupportedError for the run of a fused layer: its one op hides the steps that an edge's class is told by."""
     if node.op is not None and node.op.name in ("fused_lstm", "fused_gru"):
         raise UnsupportedError(
-            f"{node} runs all steps as one op, which hides the routes through them: make the layer with fused=False"
+            f"{node} runs all steps as one op, which hides the routes through them: take the loss from the output of "
+            "layer.unroll(x), which runs the composed cell, or make the layer with fused=False"
         )
 
 

@@ -7,12 +7,14 @@ slowly.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tinygrad_lstm import paths
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.losses import cross_entropy
-from tinygrad_lstm.nn import GRU, LSTM, RNN, Embedding, Linear, Trajectory
+from tinygrad_lstm.nn import GRU, LSTM, RNN, Embedding, Linear, Recurrent, Trajectory
 
 
 def untrained_runs(indices: np.ndarray, characters: int, hidden: int) -> dict[str, tuple[Tensor, Trajectory]]:
@@ -33,9 +35,12 @@ def untrained_runs(indices: np.ndarray, characters: int, hidden: int) -> dict[st
     LSTM       falls
     """
     embedding, head = Embedding(characters, 32), Linear(hidden, characters)
-    layers = {"RNN": RNN(32, hidden), "RNN, U × 3": RNN(32, hidden), "GRU": GRU(32, hidden), "LSTM": LSTM(32, hidden)}
-    U = layers["RNN, U × 3"].layers[0].U
+    exploding = RNN(32, hidden)
+    U = exploding.layers[0].U
     U.data = 3 * U.data
+    layers: dict[str, Recurrent[Any]] = {
+        "RNN": RNN(32, hidden), "RNN, U × 3": exploding, "GRU": GRU(32, hidden), "LSTM": LSTM(32, hidden)
+    }  # fmt: skip
     x, runs = embedding(indices[:-1]), {}
     for name, layer in layers.items():
         trajectory = layer.unroll(x)
