@@ -1,8 +1,8 @@
 """Modules: cells that read as their equations, and the layers that unroll and stack them.
 
 Read in this order: options, init, parts, copying, counting, missing, calls, module, activations, layers, context,
-cells, unroll, fused, separate, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated, utils,
-criteria.
+cells, unroll, fused, separate, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated,
+utils, criteria.
 """
 
 from tinygrad_lstm.nn import functional, init, utils
