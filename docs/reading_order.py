@@ -14,13 +14,13 @@ CHAPTERS = {
     "The whole idea, with plain numbers": ["tinygrad_lstm/micro.py"],
     "An op and its derivatives": [
         "tinygrad_lstm/errors.py",
-        "tinygrad_lstm/engine/ops/{plan,wide,primitive,arithmetic,linear,reductions,nonlinear,shapes,indexing}.py",
+        "tinygrad_lstm/engine/ops/{plan,wide,words,primitive,arithmetic,linear,reductions,nonlinear,shapes,indexing}.py",
     ],
     "More ops, to look things up in": [
         "tinygrad_lstm/engine/ops/{composite,dtypes,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
     ],
     "The engine": [
-        "tinygrad_lstm/engine/{blocks,scope,node,changes,numpy_protocol,autodiff,methods,operators,arrays}.py",
+        "tinygrad_lstm/engine/{blocks,scope,node,changes,numpy_protocol,autodiff,hooks,methods,operators,arrays}.py",
         "tinygrad_lstm/engine/{copying,tensor,literals,record}.py",
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],

@@ -183,14 +183,14 @@ def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
 
     values: list[Any] = []
     for name, value in zip(plan.keep, node.kept, strict=True):
-        if name == "saved":
+        if name == op.words.saved:
             raise GradError(
                 f"{op.name} saves arrays for its backward, which no graph leads through, so it has no second "
                 f"derivative (create_graph=True); use its composed form"
             )
-        if name == "y" and op.several:
+        if name == op.words.y and op.several:
             value = tuple(wrap(part, make_source(node, k)) for k, part in enumerate(value))
-        elif name == "y":
+        elif name == op.words.y:
             value = wrap(value, make_source(node))
         elif name in op.inputs and op.sequence:
             value = tuple(map(lift, value, node.sources))

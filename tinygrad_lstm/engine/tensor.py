@@ -20,6 +20,7 @@ from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.changes import changing, note_change
 from tinygrad_lstm.engine.copying import State, restore, state_of
+from tinygrad_lstm.engine.hooks import HookHandle, add_hook
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, make_node, make_source
 from tinygrad_lstm.engine.numpy_protocol import read_only
 from tinygrad_lstm.engine.operators import Operators, plain
@@ -189,11 +190,11 @@ class Tensor(Operators):
             raise GradError("retain_grad() of a tensor that needs no gradient")
         self._sole_output("retain_grad").retains_grad = True
 
-    def register_hook(self, hook: Callable[[Tensor], TensorLike | None]) -> Callable[[], None]:
+    def register_hook(self, hook: Callable[[Tensor], TensorLike | None]) -> HookHandle:
         """Call ``hook(dL/d(this))`` in every backward pass; what it returns, unless None, goes on instead.
 
-        The hook cannot write into what it gets, for other tensors may have the same. Returns a function that takes the
-        hook away again.
+        The hook cannot write into what it gets, for other tensors may have the same. ``remove()`` of the handle that
+        this returns takes the hook away; so does the end of a with block of the handle.
         """
         if not callable(hook):
             raise DtypeError(f"register_hook() takes a function of the gradient, not a {type(hook).__name__}")
@@ -212,14 +213,7 @@ class Tensor(Operators):
             array = np.array(plain(changed), node.dtypes[0])  # a copy: the hook may use its array again
             return handle(array, None) if isinstance(g, Tensor) else array
 
-        with changing:
-            node.hooks = (*node.hooks, watch)
-
-        def remove() -> None:
-            with changing:
-                node.hooks = tuple(other for other in node.hooks if other is not watch)
-
-        return remove
+        return add_hook(node, watch)
 
     def _sole_output(self, what: str) -> Node:
         node = self.source.node
