@@ -20,7 +20,7 @@ CHAPTERS = {
         "tinygrad_lstm/engine/ops/{composite,dtypes,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
     ],
     "The engine": [
-        "tinygrad_lstm/engine/{blocks,scope,node,changes,numpy_protocol,autodiff,hooks,methods,operators,arrays}.py",
+        "tinygrad_lstm/engine/{blocks,scope,node,changes,numpy_calls,numpy_protocol,autodiff,hooks,methods,operators,arrays}.py",
         "tinygrad_lstm/engine/{copying,tensor,literals,record}.py",
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],

@@ -23,6 +23,10 @@ class ShapeError(TinygradError, ValueError):
     """Shapes, axes or indices that do not fit; names the op, the shapes and the scope."""
 
 
+class PositionError(ShapeError, IndexError):
+    """An index, a step or an axis that is not there, or that is none."""
+
+
 class ArgumentError(TinygradError, ValueError):
     """A size, a rate or an option outside what is meant, e.g. a negative learning rate."""
 
@@ -67,10 +71,20 @@ class TextError(TinygradError, ValueError):
 BARE = (ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError, TypeError, AttributeError)
 
 
+def kind_of(error: Exception, wrong: type[TinygradError]) -> type[TinygradError]:
+    """The class of ours for a bare error: what is neither a wrong kind of value nor a wrong place is ``wrong``.
+
+    >>> [kind_of(error, ArgumentError).__name__ for error in (TypeError(), IndexError(), ValueError())]
+    ['DtypeError', 'PositionError', 'ArgumentError']
+    """
+    if isinstance(error, IndexError):  # NumPy's AxisError too
+        return PositionError
+    return DtypeError if isinstance(error, TypeError | AttributeError) else wrong
+
+
 def translated(error: Exception, call: str, wrong: type[TinygradError] = ArgumentError) -> TinygradError:
-    """A bare error as one of ours: a DtypeError for a wrong kind of value, ``wrong`` for a wrong value."""
-    kind = DtypeError if isinstance(error, TypeError | AttributeError) else wrong
-    return kind(f"{call}: {error}")
+    """A bare error as one of ours, which names the call."""
+    return kind_of(error, wrong)(f"{call}: {error}")
 
 
 def public(

@@ -22,7 +22,7 @@ from tinygrad_lstm.engine.ops.indexing import index, scatter
 from tinygrad_lstm.engine.ops.nonlinear import log_softmax, softmax_cross_entropy, softplus
 from tinygrad_lstm.engine.ops.wide import in_float32
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError, ShapeError
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 Mask: TypeAlias = np.ndarray | None  # None: everything counts
@@ -63,7 +63,7 @@ def cross_entropy(
     if on is not None:
         x, classes = index(x, on), classes[on]
     if classes.size and not (classes.min() >= 0 and classes.max() < V):
-        raise ShapeError(f"targets {classes.min()}..{classes.max()} for {V} classes, 0..{V - 1}")
+        raise PositionError(f"targets {classes.min()}..{classes.max()} for {V} classes, 0..{V - 1}")
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(f"label_smoothing is a share of the target, 0 to 1, not {label_smoothing}")
     w = np.ones(V, x.dtype) if weight is None else class_weights(weight, x)

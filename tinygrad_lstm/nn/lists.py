@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from tinygrad_lstm.errors import ArgumentError, DtypeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError
 from tinygrad_lstm.nn.module import Module
 
 M = TypeVar("M", bound=Module)
@@ -33,7 +33,13 @@ class ModuleList(Module, Sequence[M]):
         return iter([part for _, part in self.children()])  # type: ignore[misc]  # what was put in is an M
 
     def __getitem__(self, position: Any) -> Any:
-        return [part for _, part in self.children()][position]
+        parts = [part for _, part in self.children()]
+        try:
+            return parts[position]
+        except IndexError:
+            raise PositionError(f"no part [{position}] in a {type(self).__name__} of {len(parts)}") from None
+        except TypeError:
+            raise DtypeError(f"parts are counted from 0, so there is no [{position!r}]") from None
 
 
 class Sequential(ModuleList[Module]):
