@@ -12,10 +12,11 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import DtypeError, PositionError, ShapeError, TinygradError
 
-x = tg.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
-v, s = tg.tensor([1.0, 2.0, 3.0]), tg.tensor(1.0)
+x: Any = tg.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+v: Any = tg.tensor([1.0, 2.0, 3.0])
+s: Any = tg.tensor(1.0)  # a tensor of no axes
 i = np.array
-trajectory = nn.LSTM(3, 2).unroll(np.ones((4, 1, 3)))
+trajectory: Any = nn.LSTM(3, 2).unroll(np.ones((4, 1, 3)))
 
 NOT_THERE: dict[str, Callable[[], Any]] = {
     'x[5]': lambda: x[5],
@@ -149,7 +150,7 @@ def test_the_words() -> None:
         with pytest.raises(PositionError, match=words):
             call()
     with pytest.raises(DtypeError, match=r"trajectory\.steps\[k\], not \[0\]"):
-        trajectory[0]  # type: ignore[index]  # a name
+        trajectory[0]
     with pytest.raises(DtypeError, match=r"counted from 0, so there is no \['a'\]"):
         nn.ModuleList([nn.Linear(2, 2)])["a"]
 

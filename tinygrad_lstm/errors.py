@@ -39,6 +39,14 @@ class GradError(TinygradError, RuntimeError):
     """A gradient that cannot be computed: freed graph, changed value, no path."""
 
 
+class CallError(TinygradError, TypeError):
+    """A call with an argument that the function does not have, or without one that it needs."""
+
+
+class ForeignNameError(TinygradError, AttributeError):
+    """A name of PyTorch, NumPy, Keras or JAX for what has another name here, or is not here; says which."""
+
+
 class AnomalyError(GradError):
     """The first NaN or inf, which ``detect_anomaly`` reports where it was made."""
 
