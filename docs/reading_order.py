@@ -20,11 +20,12 @@ CHAPTERS = {
         "tinygrad_lstm/engine/ops/{composite,dtypes,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
     ],
     "The engine": [
-        "tinygrad_lstm/engine/{blocks,scope,node,changes,numpy_calls,numpy_protocol,autodiff,hooks,methods,operators,arrays}.py",
+        "tinygrad_lstm/engine/{blocks,scope,node,changes,absent,numpy_calls,numpy_protocol,autodiff,hooks,methods,operators,arrays}.py",
         "tinygrad_lstm/engine/{copying,tensor,literals,record}.py",
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],
     "What falls out of it": [
+        "tinygrad_lstm/foreign/{names,arguments,answers}.py",
         "tinygrad_lstm/{escaping,arguments,graph,gradcheck}.py",
         "tinygrad_lstm/func/{structures,run,transforms,recompute}.py",
     ],

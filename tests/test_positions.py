@@ -140,6 +140,7 @@ def test_a_tensor_of_no_axes_has_no_length_and_no_elements(name: str) -> None:
 
 
 def test_the_words() -> None:
+    call: Callable[[], Any]
     for call, words in (
         (lambda: x[5], r"index\(x \(2, 3\), key=5\): index 5 is out of bounds for axis 0 with size 2"),
         (lambda: trajectory.steps[4], r"no step \[4\]: there are 4, counted from 0"),

@@ -164,7 +164,9 @@ def __getattr__(name: str) -> Any:
         from tinygrad_lstm import explain
 
         return getattr(explain, name)
-    raise AttributeError(f"module 'tinygrad_lstm' has no attribute {name!r}")
+    from tinygrad_lstm.foreign import not_found
+
+    raise not_found("tg", name, "module 'tinygrad_lstm'")
 
 
 __all__ = [

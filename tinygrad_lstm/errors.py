@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -95,6 +96,42 @@ def translated(error: Exception, call: str, wrong: type[TinygradError] = Argumen
     return kind_of(error, wrong)(f"{call}: {error}")
 
 
+def wrong_call(error: TypeError, given: Iterable[str], function: Callable[..., Any]) -> CallError:
+    """The error for a call that does not fit a function, with what the names given are called here."""
+    from tinygrad_lstm.foreign import explained  # only now: a call that fits needs none of it
+
+    said = explained(given, inspect.signature(function).parameters)
+    return CallError(f"{error}: {said}" if said else str(error))
+
+
+def was_wrong_call(error: Exception) -> TypeGuard[TypeError]:
+    """Of an error caught where a function is called: whether the call did not fit, so that nothing of it has run."""
+    return isinstance(error, TypeError) and error.__traceback__ is not None and error.__traceback__.tb_next is None
+
+
+def called(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function: a call that does not fit it is a CallError, which knows the names of others.
+
+    >>> @called
+    ... def total(x, axis=None):
+    ...     return x
+    >>> total(3, dim=1)
+    Traceback (most recent call last):
+    tinygrad_lstm.errors.CallError: total() got an unexpected keyword argument 'dim': dim is called axis here
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            if not was_wrong_call(error):
+                raise
+            raise wrong_call(error, kwargs, function) from None
+
+    return run
+
+
 def public(
     wrong: type[TinygradError] = ArgumentError,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -116,6 +153,8 @@ def public(
             except TinygradError:
                 raise
             except BARE as error:
+                if was_wrong_call(error):
+                    raise wrong_call(error, kwargs, function) from None
                 given = ", ".join([*map(shown, args), *(f"{name}={shown(value)}" for name, value in kwargs.items())])
                 raise translated(error, f"{function.__name__}({given})", wrong) from error
 

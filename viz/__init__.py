@@ -13,6 +13,9 @@ All of it is read from the graph's public record. SVG of an unrolled cell needs 
 and PDF need Graphviz: ``dot`` on the PATH, or ``pip install "tinygrad-lstm[viz]"``.
 """
 
+from typing import TYPE_CHECKING
+
+from tinygrad_lstm.foreign import getattr_of
 from viz.compare import compare
 from viz.difference import difference
 from viz.picture import Picture
@@ -22,3 +25,6 @@ from viz.stepping import player
 from viz.views import describe, draw, gradient_paths
 
 __all__ = ["Picture", "RenderError", "compare", "describe", "difference", "draw", "flow", "gradient_paths", "player"]
+
+if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
+    __getattr__ = getattr_of("viz", __name__)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.absent import Foreign
 from tinygrad_lstm.engine.numpy_calls import as_ours
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.errors import BARE, ShapeError, UnsupportedError, translated
@@ -61,7 +62,7 @@ def _refused(call: str) -> UnsupportedError:
     )
 
 
-class NumpyProtocol:
+class NumpyProtocol(Foreign):
     """A Tensor, as NumPy sees it."""
 
     __slots__ = ()

@@ -4,6 +4,9 @@ Read in this order: init, options, parts, copying, counting, missing, module, la
 lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated, utils.
 """
 
+from typing import TYPE_CHECKING
+
+from tinygrad_lstm.foreign import getattr_of
 from tinygrad_lstm.nn import functional, init, utils
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import LayerNormGRUCell, MGUCell, ResetBeforeGRUCell
@@ -34,3 +37,6 @@ __all__ = [
     "RecurrentDropout", "ResetBeforeGRUCell", "Residual", "SeparateLSTMCell", "Sequential", "Stateful", "Step",
     "Trajectory", "WeightDrop", "Zoneout", "functional", "init", "linear_scan", "truncated_bptt", "unroll", "utils",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
+    __getattr__ = getattr_of("nn", __name__)

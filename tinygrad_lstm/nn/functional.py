@@ -1,11 +1,17 @@
 """The functions behind the modules, under PyTorch's roof: activations, products, losses."""
 
+from typing import TYPE_CHECKING
+
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import log_softmax, relu, sigmoid, softmax, softplus, tanh
+from tinygrad_lstm.foreign import getattr_of
 from tinygrad_lstm.losses import binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss, mse_loss
 
 __all__ = [
     "binary_cross_entropy_with_logits", "cross_entropy", "embedding", "huber_loss", "l1_loss", "linear", "log_softmax",
     "mse_loss", "relu", "sigmoid", "softmax", "softplus", "tanh",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
+    __getattr__ = getattr_of("nn.functional", __name__)

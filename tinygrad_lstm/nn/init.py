@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.creation import generator
+from tinygrad_lstm.foreign import getattr_of
 
 
 def uniform(shape: tuple[int, ...], bound: float) -> np.ndarray:
@@ -27,3 +30,7 @@ def orthogonal(n: int) -> np.ndarray:
     """A random rotation (n, n): a vector multiplied by it again and again keeps its length (Saxe 2013)."""
     q, r = np.linalg.qr(generator().standard_normal((n, n)))
     return (q * np.sign(np.diag(r))).astype(get_default_dtype())
+
+
+if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
+    __getattr__ = getattr_of("nn.init", __name__)

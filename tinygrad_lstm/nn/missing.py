@@ -7,6 +7,7 @@ from types import FunctionType
 from typing import Any
 
 from tinygrad_lstm.errors import MissingInitError
+from tinygrad_lstm.foreign import not_found
 
 LIBRARY = __name__.split(".", maxsplit=1)[0] + "."
 
@@ -25,7 +26,7 @@ def missing(module: object, name: str) -> Any:
                 f"this {called} has no {name}, which {base.__name__}.__init__ sets: "
                 f"{to_blame}.__init__ calls super().__init__(...) first"
             )
-    raise AttributeError(f"{called!r} object has no attribute {name!r}")
+    raise not_found("module", name, f"{called!r} object")
 
 
 def _sets(init: object, name: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, ShapeError, called
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from tinygrad_lstm.nn.fused import fusible, unroll_fused
 from tinygrad_lstm.nn.layers import Dropout
@@ -96,6 +96,7 @@ class Recurrent(Module):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first = batch_first
 
+    @called
     def forward(
         self, x: TensorLike | PackedSequence, state: State | None = None, *, lengths: TensorLike = None,
         mask: TensorLike = None, outside: Outside = "zero",

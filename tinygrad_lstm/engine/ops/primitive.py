@@ -27,7 +27,7 @@ import numpy as np
 from tinygrad_lstm.engine.ops.plan import Call, Plan, Rule, picker
 from tinygrad_lstm.engine.ops.wide import in_float32, rule_in_float32
 from tinygrad_lstm.engine.ops.words import Words
-from tinygrad_lstm.errors import DtypeError, GradError
+from tinygrad_lstm.errors import DtypeError, GradError, wrong_call
 
 if TYPE_CHECKING:  # for the type of a call only; nothing here uses it
     from tinygrad_lstm.engine.tensor import Tensor
@@ -174,7 +174,7 @@ class Primitive(Generic[P, R]):
                 self.signature.bind(*args, **kwargs)
             except TypeError as error:
                 takes = ", ".join(f"{x}={self.defaults[x]!r}" if x in self.defaults else x for x in names)
-                raise TypeError(f"{self.name}({takes}) {error}") from None
+                raise wrong_call(TypeError(f"{self.name}({takes}) {error}"), kwargs, self) from None
         if self.sequence:
             inputs = args[0] if first else values.pop(names[0])
             if not hasattr(inputs, "__iter__"):
