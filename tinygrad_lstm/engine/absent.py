@@ -7,6 +7,7 @@ of any other costs what it did. What they answer is in ``foreign``, loaded when 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 WORDS = """
@@ -57,6 +58,17 @@ class Foreign:
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if not isinstance(vars(Foreign).get(name), Absent)]
+
+
+def getattr_of(place: str, module: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module, called ``place`` in the answers, for the names that it does not have."""
+
+    def missing(name: str) -> Any:
+        from tinygrad_lstm.foreign import not_found
+
+        raise not_found(place, name, f"module {module!r}")
+
+    return missing
 
 
 for _name in NAMES:  # so a type checker does not know them: to it they do not exist

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -20,7 +20,6 @@ from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.changes import changing, note_change
 from tinygrad_lstm.engine.copying import State, restore, state_of
-from tinygrad_lstm.engine.hooks import HookHandle, add_hook
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, make_node, make_source
 from tinygrad_lstm.engine.numpy_protocol import read_only
 from tinygrad_lstm.engine.operators import Operators, plain
@@ -28,6 +27,9 @@ from tinygrad_lstm.engine.operators import TensorLike as TensorLike
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.scope import at_start
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError
+
+if TYPE_CHECKING:
+    from tinygrad_lstm.engine.hooks import HookHandle
 
 _inside_the_engine = True
 
@@ -212,6 +214,8 @@ class Tensor(Operators):
                 return changed
             array = np.array(plain(changed), node.dtypes[0])  # a copy: the hook may use its array again
             return handle(array, None) if isinstance(g, Tensor) else array
+
+        from tinygrad_lstm.engine.hooks import add_hook  # only now, for most programs have no hooks
 
         return add_hook(node, watch)
 

@@ -4,7 +4,8 @@ All of it is loaded where a name or an argument was looked for and not found. Re
 answers.
 """
 
-from tinygrad_lstm.foreign.answers import answer, getattr_of, not_found
+from tinygrad_lstm.engine.absent import getattr_of
+from tinygrad_lstm.foreign.answers import answer, not_found
 from tinygrad_lstm.foreign.arguments import explained
 
 __all__ = ["answer", "explained", "getattr_of", "not_found"]

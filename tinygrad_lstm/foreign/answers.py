@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -14,15 +12,6 @@ from tinygrad_lstm.errors import ForeignNameError
 from tinygrad_lstm.foreign.names import FUNCTIONS, IN_PLACE, METHODS, PLACES
 
 LOOK = ("tg", "nn", "nn.functional", "nn.utils", "nn.init", "optim", "optim.lr_scheduler", "tg.func", "tg.losses")
-
-
-def getattr_of(place: str, module: str) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a module, for names that it does not have."""
-
-    def missing(name: str) -> Any:
-        raise not_found(place, name, f"module {module!r}")
-
-    return missing
 
 
 def not_found(place: str, name: str, owner: str) -> AttributeError:

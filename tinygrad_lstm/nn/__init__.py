@@ -6,7 +6,7 @@ lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncate
 
 from typing import TYPE_CHECKING
 
-from tinygrad_lstm.foreign import getattr_of
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.nn import functional, init, utils
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import LayerNormGRUCell, MGUCell, ResetBeforeGRUCell

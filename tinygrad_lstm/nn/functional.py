@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import log_softmax, relu, sigmoid, softmax, softplus, tanh
-from tinygrad_lstm.foreign import getattr_of
 from tinygrad_lstm.losses import binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss, mse_loss
 
 __all__ = [

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.creation import generator
-from tinygrad_lstm.foreign import getattr_of
 
 
 def uniform(shape: tuple[int, ...], bound: float) -> np.ndarray:

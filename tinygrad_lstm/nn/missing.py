@@ -7,7 +7,6 @@ from types import FunctionType
 from typing import Any
 
 from tinygrad_lstm.errors import MissingInitError
-from tinygrad_lstm.foreign import not_found
 
 LIBRARY = __name__.split(".", maxsplit=1)[0] + "."
 
@@ -26,6 +25,8 @@ def missing(module: object, name: str) -> Any:
                 f"this {called} has no {name}, which {base.__name__}.__init__ sets: "
                 f"{to_blame}.__init__ calls super().__init__(...) first"
             )
+    from tinygrad_lstm.foreign import not_found
+
     raise not_found("module", name, f"{called!r} object")
 
 

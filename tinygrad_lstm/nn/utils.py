@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.ops.norms import norm as norm_of
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
-from tinygrad_lstm.foreign import getattr_of
 from tinygrad_lstm.nn.options import checked
 from tinygrad_lstm.nn.packing import (
     PackedSequence,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tinygrad_lstm.foreign import getattr_of
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.optim import lr_scheduler
 from tinygrad_lstm.optim.adagrad import Adagrad
 from tinygrad_lstm.optim.adam import Adam, AdamW
