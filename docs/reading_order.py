@@ -14,17 +14,19 @@ CHAPTERS = {
     "The whole idea, with plain numbers": ["tinygrad_lstm/micro.py"],
     "An op and its derivatives": [
         "tinygrad_lstm/errors.py",
-        "tinygrad_lstm/engine/ops/{plan,wide,primitive,arithmetic,linear,reductions,nonlinear,shapes,indexing}.py",
+        "tinygrad_lstm/engine/ops/{plan,wide,words,primitive,arithmetic,linear,reductions,nonlinear,shapes,indexing}.py",
     ],
     "More ops, to look things up in": [
         "tinygrad_lstm/engine/ops/{composite,dtypes,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
     ],
     "The engine": [
-        "tinygrad_lstm/engine/{blocks,scope,node,changes,numpy_protocol,autodiff,methods,operators,arrays}.py",
+        "tinygrad_lstm/engine/{blocks,scope,node,changes,absent,numpy_calls,numpy_protocol}.py",
+        "tinygrad_lstm/engine/{autodiff,hooks,methods,operators,arrays}.py",
         "tinygrad_lstm/engine/{copying,tensor,calls,literals,record}.py",
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],
     "What falls out of it": [
+        "tinygrad_lstm/foreign/{names,arguments,answers}.py",
         "tinygrad_lstm/{escaping,tables,arguments,graph,finite_differences}.py",
         "tinygrad_lstm/func/{structures,run,transforms,recompute}.py",
     ],

@@ -93,7 +93,6 @@ def test_what_the_table_says_of_pytorch_is_so() -> None:
     assert isinstance(ones == 1, torch.Tensor)
     assert len(torch.max(ones, dim=0)) == 2
     leaf = torch.tensor([3.0], requires_grad=True)
-    assert hasattr(leaf.register_hook(lambda g: g), "remove")
     y = leaf * leaf
     leaf.data -= 1
     y.backward()  # no complaint

@@ -202,13 +202,6 @@ def test_np_functions_find_the_op_registered_for_them() -> None:
 # What is refused, and where -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["g", "gs", "y", "saved", "k", "wanted"])
-def test_words_of_the_rules_are_no_names_for_inputs(name: str) -> None:
-    forward = eval(f"lambda a, {name}: a")
-    with pytest.raises(TypeError, match=f"{name} is a word of the rules"):
-        tg.primitive(forward)
-
-
 def test_a_rule_that_asks_for_what_is_not_there_is_refused_where_it_is_written() -> None:
     @tg.primitive
     def square(x: Any) -> Any:

@@ -191,7 +191,9 @@ if not TYPE_CHECKING:  # a type checker is to find names that do not exist
     def __getattr__(name: str) -> Any:
         """A part of the package that is loaded late."""
         if name not in LATE:
-            raise AttributeError(f"module 'tinygrad_lstm' has no attribute {name!r}")
+            from tinygrad_lstm.foreign import not_found
+
+            raise not_found("tg", name, "module 'tinygrad_lstm'")
         module = importlib.import_module(f"tinygrad_lstm.{LATE[name]}")
         return module if name == LATE[name] else getattr(module, name)
 

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, TinygradError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, TinygradError, called
 from tinygrad_lstm.escaping import printable
 
 P = ParamSpec("P")
@@ -58,7 +58,7 @@ def takes(**kinds: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
 
     def checking(function: Callable[P, R]) -> Callable[P, R]:
-        signature = inspect.signature(function)
+        signature, fitting = inspect.signature(function), called(function)
         plain = [p.name for p in signature.parameters.values() if p.kind is not p.KEYWORD_ONLY and p.name != "self"]
         call = f"{function.__qualname__.removesuffix('.__init__')}({', '.join(plain)})"
 
@@ -67,7 +67,7 @@ def takes(**kinds: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
             try:
                 given = signature.bind(*args, **kwargs)
             except TypeError:
-                return function(*args, **kwargs)  # which Python refuses, in its own words
+                return fitting(*args, **kwargs)  # which refuses it, in Python's words
             for name, kind in kinds.items():
                 if name in given.arguments:
                     given.arguments[name] = taken(call, kind, name, given.arguments[name])

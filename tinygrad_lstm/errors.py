@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,6 +24,10 @@ class ShapeError(TinygradError, ValueError):
     """Shapes, axes or indices that do not fit; names the op, the shapes and the scope."""
 
 
+class PositionError(ShapeError, IndexError):
+    """An index, a step or an axis that is not there, or that is none."""
+
+
 class ArgumentError(TinygradError, ValueError):
     """A size, a rate or an option outside what is meant, e.g. a negative learning rate."""
 
@@ -33,6 +38,14 @@ class DtypeError(TinygradError, TypeError):
 
 class GradError(TinygradError, RuntimeError):
     """A gradient that cannot be computed: freed graph, changed value, no path."""
+
+
+class CallError(TinygradError, TypeError):
+    """A call with an argument that the function does not have, or without one that it needs."""
+
+
+class ForeignNameError(TinygradError, AttributeError):
+    """A name of PyTorch, NumPy, Keras or JAX for what has another name here, or is not here; says which."""
 
 
 class AnomalyError(GradError):
@@ -67,10 +80,56 @@ class TextError(TinygradError, ValueError):
 BARE = (ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError, TypeError, AttributeError)
 
 
+def kind_of(error: Exception, wrong: type[TinygradError]) -> type[TinygradError]:
+    """The class of ours for a bare error: what is neither a wrong kind of value nor a wrong place is ``wrong``.
+
+    >>> [kind_of(error, ArgumentError).__name__ for error in (TypeError(), IndexError(), ValueError())]
+    ['DtypeError', 'PositionError', 'ArgumentError']
+    """
+    if isinstance(error, IndexError):  # NumPy's AxisError too
+        return PositionError
+    return DtypeError if isinstance(error, TypeError | AttributeError) else wrong
+
+
 def translated(error: Exception, call: str, wrong: type[TinygradError] = ArgumentError) -> TinygradError:
-    """A bare error as one of ours: a DtypeError for a wrong kind of value, ``wrong`` for a wrong value."""
-    kind = DtypeError if isinstance(error, TypeError | AttributeError) else wrong
-    return kind(f"{call}: {error}")
+    """A bare error as one of ours, which names the call."""
+    return kind_of(error, wrong)(f"{call}: {error}")
+
+
+def wrong_call(error: TypeError, given: Iterable[str], function: Callable[..., Any]) -> CallError:
+    """The error for a call that does not fit a function, with what the names given are called here."""
+    from tinygrad_lstm.foreign import explained  # only now: a call that fits needs none of it
+
+    said = explained(given, inspect.signature(function).parameters)
+    return CallError(f"{error}: {said}" if said else str(error))
+
+
+def was_wrong_call(error: Exception) -> TypeGuard[TypeError]:
+    """Of an error caught where a function is called: whether the call did not fit, so that nothing of it has run."""
+    return isinstance(error, TypeError) and error.__traceback__ is not None and error.__traceback__.tb_next is None
+
+
+def called(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function: a call that does not fit it is a CallError, which knows the names of others.
+
+    >>> @called
+    ... def total(x, axis=None):
+    ...     return x
+    >>> total(3, dim=1)
+    Traceback (most recent call last):
+    tinygrad_lstm.errors.CallError: total() got an unexpected keyword argument 'dim': dim is called axis here
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            if not was_wrong_call(error):
+                raise
+            raise wrong_call(error, kwargs, function) from None
+
+    return run
 
 
 def public(
@@ -94,6 +153,8 @@ def public(
             except TinygradError:
                 raise
             except BARE as error:
+                if was_wrong_call(error):
+                    raise wrong_call(error, kwargs, function) from None
                 given = ", ".join([*map(shown, args), *(f"{name}={shown(value)}" for name, value in kwargs.items())])
                 raise translated(error, f"{function.__name__}({given})", wrong) from error
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.indexing import index, scatter
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError, ShapeError
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 Mask: TypeAlias = np.ndarray | None  # None: everything counts
@@ -40,7 +40,7 @@ def looked_up(
     if on is not None:
         x, classes = index(x, on), classes[on]
     if classes.size and not (classes.min() >= 0 and classes.max() < V):
-        raise ShapeError(f"targets {classes.min()}..{classes.max()} for {V} classes, 0..{V - 1}")
+        raise PositionError(f"targets {classes.min()}..{classes.max()} for {V} classes, 0..{V - 1}")
     return x, classes, on, shape
 
 

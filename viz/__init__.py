@@ -41,7 +41,9 @@ if not TYPE_CHECKING:  # a type checker is to find names that do not exist
         """The plots, which are loaded late."""
         if name == "plots":
             return importlib.import_module("viz.plots")
-        raise AttributeError(f"module 'viz' has no attribute {name!r}")
+        from tinygrad_lstm.foreign import not_found
+
+        raise not_found("viz", name, "module 'viz'")
 
 
 def __dir__() -> list[str]:

@@ -32,7 +32,7 @@ from tinygrad_lstm.engine.ops.indexing import add_at, scatter
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.scope import current_hook
-from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError
+from tinygrad_lstm.errors import GradError, ShapeError, TinygradError, kind_of
 
 # Of a rule: the error says which rule, and of which line
 FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError, OverflowError)
@@ -183,14 +183,14 @@ def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
 
     values: list[Any] = []
     for name, value in zip(plan.keep, node.kept, strict=True):
-        if name == "saved":
+        if name == op.words.saved:
             raise GradError(
                 f"{op.name} saves arrays for its backward, which no graph leads through, so it has no second "
                 f"derivative (create_graph=True); use its composed form"
             )
-        if name == "y" and op.several:
+        if name == op.words.y and op.several:
             value = tuple(wrap(part, make_source(node, k)) for k, part in enumerate(value))
-        elif name == "y":
+        elif name == op.words.y:
             value = wrap(value, make_source(node))
         elif name in op.inputs and op.sequence:
             value = tuple(map(lift, value, node.sources))
@@ -226,10 +226,7 @@ def _explained(node: Node, position: int | None, error: Exception) -> TinygradEr
     """The error of a rule, with the op, its input, and the line of the forward pass."""
     if type(node.kept) is Freed:  # by another thread, in the middle of this pass
         return freed_error([node])
-    if isinstance(error, TinygradError):
-        kind: type[TinygradError] = type(error)
-    else:
-        kind = DtypeError if isinstance(error, TypeError | AttributeError) else ShapeError
+    kind = type(error) if isinstance(error, TinygradError) else kind_of(error, ShapeError)
     return kind(f"{_rule_of(node, position)} failed: {error}; in backward of {node}")
 
 

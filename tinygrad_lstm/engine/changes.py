@@ -92,7 +92,7 @@ def _values_kept(node: Node) -> Iterator[tuple[Array, Node]]:
         return
     op = node.op
     for name, value in zip(node.plan.keep, node.kept, strict=True):
-        if name == "y":
+        if name == op.words.y:
             yield from ((part, node) for part in (value if op.several else (value,)))
         elif name in op.inputs:
             places = enumerate(value) if op.sequence else ((op.inputs.index(name), value),)

@@ -10,8 +10,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.absent import Foreign
+from tinygrad_lstm.engine.numpy_calls import as_ours
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
-from tinygrad_lstm.errors import UnsupportedError
+from tinygrad_lstm.errors import BARE, ShapeError, UnsupportedError, translated
 
 TensorLike: TypeAlias = Any  # a Tensor, or what NumPy makes an array of
 _inside_the_engine = True
@@ -60,7 +62,7 @@ def _refused(call: str) -> UnsupportedError:
     )
 
 
-class NumpyProtocol:
+class NumpyProtocol(Foreign):
     """A Tensor, as NumPy sees it."""
 
     __slots__ = ()
@@ -87,7 +89,12 @@ class NumpyProtocol:
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         recorded = Primitive.by_numpy.get(function)
         if recorded is not None:
+            args, kwargs = as_ours(function, recorded, args, kwargs)
             return recorded(*args, **kwargs)
+        called = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
         if function in PLAIN:
-            return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
-        raise _refused(f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1))
+            try:
+                return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
+            except BARE as error:
+                raise translated(error, called, ShapeError) from None
+        raise _refused(called)

@@ -19,7 +19,7 @@ from tinygrad_lstm.engine.ops.linear import matmul
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.engine.ops.shapes import unstack
 from tinygrad_lstm.engine.ops.ufuncs import floor_divide, remainder
-from tinygrad_lstm.errors import ShapeError, UnsupportedError, public
+from tinygrad_lstm.errors import DtypeError, ShapeError, UnsupportedError, public
 
 if TYPE_CHECKING:
     from tinygrad_lstm.engine.tensor import Tensor
@@ -126,11 +126,14 @@ class Operators(Methods):
     def __int__(self) -> int:
         return int(self.item())
 
-    @public(ShapeError)
     def __len__(self) -> int:
+        if not self._data.ndim:
+            raise DtypeError("a tensor of no axes has no length: it is one number, tensor.item()")
         return len(self._data)
 
     def __iter__(self) -> Iterator[Tensor]:
+        if not self._data.ndim:
+            raise DtypeError("a tensor of no axes has nothing to go through: it is one number, tensor.item()")
         return iter(unstack(self))
 
     def __getitem__(self, key: Any) -> Tensor:

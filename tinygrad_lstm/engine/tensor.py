@@ -11,7 +11,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -27,6 +27,9 @@ from tinygrad_lstm.engine.operators import TensorLike as TensorLike
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.scope import at_start
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError
+
+if TYPE_CHECKING:
+    from tinygrad_lstm.engine.hooks import HookHandle
 
 _inside_the_engine = True
 
@@ -190,11 +193,11 @@ class Tensor(Operators):
             raise GradError("retain_grad() of a tensor that needs no gradient")
         self._sole_output("retain_grad").retains_grad = True
 
-    def register_hook(self, hook: Callable[[Tensor], TensorLike | None]) -> Callable[[], None]:
+    def register_hook(self, hook: Callable[[Tensor], TensorLike | None]) -> HookHandle:
         """Call ``hook(dL/d(this))`` in every backward pass; what it returns, unless None, goes on instead.
 
-        The hook cannot write into what it gets, for other tensors may have the same. Returns a function that takes the
-        hook away again.
+        The hook cannot write into what it gets, for other tensors may have the same. ``remove()`` of the handle that
+        this returns takes the hook away; so does the end of a with block of the handle.
         """
         if not callable(hook):
             raise DtypeError(f"register_hook() takes a function of the gradient, not a {type(hook).__name__}")
@@ -213,14 +216,9 @@ class Tensor(Operators):
             array = np.array(plain(changed), node.dtypes[0])  # a copy: the hook may use its array again
             return handle(array, None) if isinstance(g, Tensor) else array
 
-        with changing:
-            node.hooks = (*node.hooks, watch)
+        from tinygrad_lstm.engine.hooks import add_hook  # only now, for most programs have no hooks
 
-        def remove() -> None:
-            with changing:
-                node.hooks = tuple(other for other in node.hooks if other is not watch)
-
-        return remove
+        return add_hook(node, watch)
 
     def _sole_output(self, what: str) -> Node:
         node = self.source.node

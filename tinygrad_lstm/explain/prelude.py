@@ -45,9 +45,13 @@ class Prelude:
         imports = [f"import {module}" + f" as {name}" * (module != name) for module, name in self.imports.items()]
         return "\n".join(imports) + "\n" + "".join(f"\n\n{text}\n" for text in self.texts.values())
 
-    def call(self, function: Function, name: str, arguments: Mapping[str, str]) -> str:
-        """The function of these arguments, each a piece of text that needs no brackets, as an expression."""
+    def call(self, function: Function, name: str, arguments: Mapping[str, str], *first: str) -> str:
+        """The function of these arguments, each a piece of text that needs no brackets, as an expression.
+
+        Its first parameters, whatever they are called, are the ``first`` ones; the others are looked up by name.
+        """
         function = inspect.unwrap(function)
+        arguments = {**arguments, **dict(zip(inspect.signature(function).parameters, first, strict=False))}
         if function not in self._templates:
             self._templates[function] = self._template(function, name)
         text = re.sub("\0(.*?)\0", lambda found: arguments[found[1]], self._templates[function])

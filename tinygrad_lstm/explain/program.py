@@ -128,8 +128,7 @@ class _Writer:
     def free(self, name: str, outputs: int = 0) -> str:
         """A name that nothing else has, and neither has any that the program makes of it, as of its cotangents."""
         name = free = identifier(name)
-        k = self.uses.get(name, 1)
-        ends = ["", "_parts", *(f"_{index}" for index in range(outputs))]
+        k, ends = self.uses.get(name, 1), ["", "_parts", *(f"_{index}" for index in range(outputs))]
         while not self.taken.isdisjoint(made := {free, f"{free}_saved", *(f"d{free}{end}" for end in ends)}):
             k += 1
             free = f"{name}__{k}"
@@ -193,17 +192,19 @@ class _Writer:
         sources = enumerate(node.sources)
         shapes = [str(s.node.shapes[s.index] if s else np.shape(node.params[input_name(op, k)])) for k, s in sources]
         if op.sequence:
-            found |= {op.names[0]: f"[{', '.join(inputs)}]", f"{op.names[0]}_shape": f"[{', '.join(shapes)}]"}
+            found[op.names[0]], shape_of = f"[{', '.join(inputs)}]", {op.names[0]: f"[{', '.join(shapes)}]"}
         else:
             found |= dict(zip(op.inputs, inputs, strict=True))
-            found |= {f"{name}_shape": shape for name, shape in zip(op.inputs, shapes, strict=True)}
+            shape_of = dict(zip(op.inputs, shapes, strict=True))
+        found |= {word: shape_of[name] for word, name in op.words.input_of.items() if name in shape_of}
         wanted = tuple(source is not None and source.node.requires_grad for source in node.sources)
-        return found | {"y": self.names[node], "saved": f"{self.names[node]}_saved", "wanted": str(wanted)}
+        y = self.names[node]
+        return found | {op.words.y: y, op.words.saved: f"{y}_saved", op.words.wanted: str(wanted)}
 
     def widened(self, node: Node, known: dict[str, str]) -> dict[str, str]:
         """The same, with the float16 arrays of an op that computes in float32 taken there."""
         assert node.op is not None
-        arrays = {*node.op.inputs, "y", "g"} if _is_wide(node) else ()
+        arrays = {*node.op.inputs, node.op.words.y} if _is_wide(node) else ()
         return {name: f"{text}.astype('float32')" if name in arrays else text for name, text in known.items()}
 
     # Forward ----------------------------------------------------------------------------------------------------------
@@ -250,13 +251,12 @@ class _Writer:
         zeros = [f"np.zeros({shape}, {str(dtype)!r})" for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
         came = [d if (d := self.cotangent(node, k)) in self.summed else zero for k, zero in enumerate(zeros)]
         given = [g] if plan.several and len(node.shapes) == 1 else g
-        known = self.parameters(node)
-        known["gs" if plan.several else "g"] = f"[{', '.join(came)}]" if plan.several else came[0]
-        known = self.widened(node, known)
+        known = self.widened(node, self.parameters(node))
+        cotangent = f"[{', '.join(came)}]" if plan.several else came[0] + ".astype('float32')" * _is_wide(node)
         if plan.joint is not None:
             given = plan.joint(given, *node.kept)
             parts = f"d{self.names[node]}_parts"
-            self.write(node, f"{parts} = {self.prelude.call(plan.joint, f'{op.name}_vjp', known)}")
+            self.write(node, f"{parts} = {self.prelude.call(plan.joint, f'{op.name}_vjp', known, cotangent)}")
         for position, rule, needs in plan.calls:
             c = rule(given, *[node.kept[n] for n in needs])
             if c is None:
@@ -264,9 +264,9 @@ class _Writer:
             if plan.joint is not None:
                 text = f"{parts}[{position}]"
             elif isinstance(rule, partial):  # of an op of many inputs: the rule for any of them, and which
-                text = self.prelude.call(rule.func, f"{op.name}_vjp", known | {"k": str(position)})
+                text = self.prelude.call(rule.func, f"{op.name}_vjp", known, str(position), cotangent)
             else:
-                text = self.prelude.call(rule, f"{op.name}_vjp_{op.inputs[position]}", known)
+                text = self.prelude.call(rule, f"{op.name}_vjp_{op.inputs[position]}", known, cotangent)
             self.hand_on(node, position, text, c)
 
     def hand_on(self, node: Node, position: int, text: str, c: Any) -> None:

@@ -26,7 +26,7 @@ def kept(node: Node) -> Iterator[Kept]:
     if node.op is None or node.plan is None or type(node.kept) is not tuple:
         return
     for name, value in zip(node.plan.keep, node.kept, strict=True):
-        if name == "y":
+        if name == node.op.words.y:
             yield from (Kept(name, node, part) for part in (value if node.op.several else [value]))
         elif name in node.op.inputs and not node.op.sequence:
             source = node.sources[node.op.inputs.index(name)]

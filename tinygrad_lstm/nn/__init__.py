@@ -5,6 +5,9 @@ cells, unroll, fused, separate, lstm_variants, gru_variants, packing, lists, rec
 utils, criteria.
 """
 
+from typing import TYPE_CHECKING
+
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.nn import functional, init, utils
 from tinygrad_lstm.nn.activations import (
     GELU,
@@ -60,3 +63,6 @@ __all__ = [
     "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Stateful", "Step", "Tanh", "Trajectory",
     "WeightDrop", "Zoneout", "functional", "init", "linear_scan", "truncated_bptt", "unroll", "utils",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
+    __getattr__ = getattr_of("nn", __name__)

@@ -1,5 +1,8 @@
 """The functions behind the modules, under PyTorch's roof: activations, products, losses."""
 
+from typing import TYPE_CHECKING
+
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import log_softmax, relu, sigmoid, softmax, softplus, tanh
@@ -20,3 +23,6 @@ __all__ = [
     "linear", "log_softmax", "mse_loss", "nll_loss", "relu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus",
     "tanh",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
+    __getattr__ = getattr_of("nn.functional", __name__)

@@ -8,11 +8,12 @@ word to its cells. Without it a cell begins as ``Scheme`` says.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.errors import ArgumentError
@@ -200,3 +201,7 @@ def scheme(init: Init) -> Scheme:
         words = ", ".join(map(repr, SCHEMES))
         raise ArgumentError(f"init is one of {words}, or a scheme such as nn.init.chrono(200), not {init!r}")
     return SCHEMES[init]()
+
+
+if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
+    __getattr__ = getattr_of("nn.init", __name__)

@@ -12,7 +12,7 @@ from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sqrt
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError, ShapeError
 from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.options import array_of, checked
@@ -77,14 +77,14 @@ class Embedding(Module):
             self.weight.data[padding_idx] = 0
 
     def forward(self, indices: TensorLike) -> Tensor:
-        """The rows; DtypeError for indices that are not whole numbers, ShapeError for one outside the table."""
+        """The rows; DtypeError for indices that are not whole numbers, PositionError for one outside the table."""
         array = array_of(indices)
         if array.dtype.kind not in "iu" and array.size:
             raise DtypeError(f"an embedding looks up whole numbers, not {array.dtype}: give a NumPy array of integers")
         array = array.astype(np.intp)
         rows = self.weight.shape[0]
         if array.size and not (array.min() >= 0 and array.max() < rows):
-            raise ShapeError(f"indices {array.min()}..{array.max()} for a table of {rows} rows, 0..{rows - 1}")
+            raise PositionError(f"indices {array.min()}..{array.max()} for a table of {rows} rows, 0..{rows - 1}")
         y = embedding(self.weight, array)
         if self.padding_idx is None:
             return y

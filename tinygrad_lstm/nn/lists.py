@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from tinygrad_lstm.arguments import came
-from tinygrad_lstm.errors import ArgumentError, DtypeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError
 from tinygrad_lstm.nn.activations import Apply
 from tinygrad_lstm.nn.calls import S
 from tinygrad_lstm.nn.module import Module
@@ -44,7 +44,13 @@ class ModuleList(Module, Sequence[M]):
     @overload
     def __getitem__(self, position: slice) -> list[M]: ...
     def __getitem__(self, position: Any) -> Any:
-        return [part for _, part in self.children()][position]
+        parts = [part for _, part in self.children()]
+        try:
+            return parts[position]
+        except IndexError:
+            raise PositionError(f"no part [{position}] in a {type(self).__name__} of {len(parts)}") from None
+        except TypeError:
+            raise DtypeError(f"parts are counted from 0, so there is no [{position!r}]") from None
 
 
 class Sequential(ModuleList[Any], Generic[S]):

@@ -25,7 +25,9 @@ def missing(module: object, name: str) -> Any:
                 f"this {called} has no {name}, which {base.__name__}.__init__ sets: "
                 f"{to_blame}.__init__ calls super().__init__(...) first"
             )
-    raise AttributeError(f"{called!r} object has no attribute {name!r}")
+    from tinygrad_lstm.foreign import not_found
+
+    raise not_found("module", name, f"{called!r} object")
 
 
 def _sets(init: object, name: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.arrays import numpy_array
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, DtypeError, TinygradError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, TinygradError, called
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -124,7 +124,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     Traceback (most recent call last):
     tinygrad_lstm.errors.ArgumentError: p is the probability of dropping an element, 0 <= p < 1, not 1.5
     """
-    signature = inspect.signature(function)
+    signature, fitting = inspect.signature(function), called(function)
     single = {name for name, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     own = [name for name in signature.parameters if name != "self"]
     domains = {name: domain for name, domain in DOMAINS.items() if name in single}
@@ -137,7 +137,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             if not_here := [name for name in kwargs if name not in single and name in DOMAINS]:
                 owner = function.__qualname__.removesuffix(".__init__")
                 raise ArgumentError(f"{owner} has no {', '.join(not_here)}: it takes {', '.join(own)}") from None
-            return function(*args, **kwargs)  # Python says what is wrong with the call
+            return fitting(*args, **kwargs)  # which says what is wrong with the call
         call.apply_defaults()
         given = call.arguments
         whole(*[value for name, value in given.items() if name in SIZES])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 
@@ -17,12 +17,13 @@ from tinygrad_lstm.engine.ops.arithmetic import where
 from tinygrad_lstm.engine.ops.shapes import expand_dims, reshape, stack, unstack
 from tinygrad_lstm.engine.scope import collecting, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError, ShapeError
 from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.options import array_of
 
 Outside: TypeAlias = Literal["zero", "repeat", "raw"]  # what the output is where the mask is off
 OUTSIDE = get_args(Outside)
+T = TypeVar("T")
 
 
 class Step:
@@ -43,6 +44,20 @@ class Step:
         return f"Step(t={self.t}: {', '.join(self.named)})"
 
 
+class Numbered(tuple[T, ...]):
+    """Steps, or chains, in order; PositionError for one that is not there."""
+
+    __slots__ = ()
+
+    def __getitem__(self, position: Any) -> Any:
+        try:
+            return super().__getitem__(position)
+        except IndexError:
+            count = f"there are {len(self)}, counted from 0" if self else "there are none"
+            what = type(self[0]).__name__.lower() if self else "step"
+            raise PositionError(f"no {what} [{position}]: {count}") from None
+
+
 @dataclass(frozen=True)
 class Chain:
     """One cell along the time axis: one layer, in one direction."""
@@ -54,6 +69,9 @@ class Chain:
     state: State  # after the last step
     reverse: bool = False  # whether time ran from T to 1
     nothing: Mapping[str, Tensor] = field(default_factory=dict)  # of 0 steps, what the names are: each (0, B, H)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", Numbered(self.steps))
 
     def __getitem__(self, name: str) -> Tensor:
         """One name at every step: (T, B, H)."""
@@ -86,6 +104,9 @@ class Trajectory:
     output: Tensor
     state: State
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "chains", Numbered(self.chains))
+
     @property
     def steps(self) -> Sequence[Step]:
         """The top chain's steps: ``steps[k]`` is t = k + 1."""
@@ -97,6 +118,8 @@ class Trajectory:
         return self.chains[-1].initial
 
     def __getitem__(self, name: str) -> Tensor:
+        if not isinstance(name, str):
+            raise DtypeError(f'trajectory["c"] is a name at every step; a step is trajectory.steps[k], not [{name!r}]')
         return self.chains[-1][name]
 
     def __repr__(self) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.ops.norms import norm as norm_of
 from tinygrad_lstm.engine.tensor import Tensor
@@ -99,3 +101,7 @@ def add_grad_noise_(parameters: Iterable[Tensor] | Tensor, eta: float, gamma: fl
         if (g := parameter.grad) is not None:
             noise = deviation * generator().standard_normal(g.shape)
             parameter.grad = Tensor(g.data + noise.astype(g.dtype))
+
+
+if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
+    __getattr__ = getattr_of("nn.utils", __name__)

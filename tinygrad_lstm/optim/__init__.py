@@ -1,5 +1,8 @@
 """Optimisers: each is its update rule. Their learning rates in time: ``lr_scheduler``."""
 
+from typing import TYPE_CHECKING
+
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.optim import lr_scheduler
 from tinygrad_lstm.optim.adagrad import Adagrad
 from tinygrad_lstm.optim.adam import Adam, AdamW
@@ -8,3 +11,6 @@ from tinygrad_lstm.optim.rmsprop import RMSprop
 from tinygrad_lstm.optim.sgd import SGD
 
 __all__ = ["Adagrad", "Adam", "AdamW", "lr_scheduler", "Optimizer", "RMSprop", "SGD"]
+
+if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
+    __getattr__ = getattr_of("optim", __name__)

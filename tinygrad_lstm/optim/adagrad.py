@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.errors import called
 from tinygrad_lstm.optim.optimizer import Optimizer, Params, State
 
 
@@ -28,6 +29,7 @@ class Adagrad(Optimizer):
     [-2.784 -2.784]
     """
 
+    @called
     def __init__(
         self,
         params: Params,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.errors import called
 from tinygrad_lstm.optim.optimizer import Optimizer, Params, State
 
 
@@ -27,6 +28,7 @@ class Adam(Optimizer):
     array([99.9, -0.9], dtype=float32)
     """
 
+    @called
     def __init__(
         self,
         params: Params,
@@ -74,6 +76,7 @@ class AdamW(Adam):
     tensor([6.], requires_grad=True)
     """
 
+    @called
     def __init__(
         self,
         params: Params,

@@ -5,6 +5,9 @@ had when its first scheduler was made (its ``"initial_lr"``). As a formula gives
 scheduler at a time; ``SequentialLR`` puts several one after the other.
 """
 
+from typing import TYPE_CHECKING
+
+from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.optim.one_cycle import OneCycleLR
 from tinygrad_lstm.optim.plateau import ReduceLROnPlateau
 from tinygrad_lstm.optim.scheduler import LRScheduler, Scheduler
@@ -23,3 +26,6 @@ __all__ = [
     "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR", "LambdaLR", "LinearLR", "LRScheduler",
     "MultiStepLR", "OneCycleLR", "ReduceLROnPlateau", "Scheduler", "SequentialLR", "StepLR",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
+    __getattr__ = getattr_of("optim.lr_scheduler", __name__)

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, WeightsError
+from tinygrad_lstm.errors import ArgumentError, WeightsError, called
 from tinygrad_lstm.optim.options import checked
 
 Params: TypeAlias = Tensor | Iterable[Tensor | tuple[str, Tensor] | Mapping[str, Any]]
@@ -121,6 +121,7 @@ class Optimizer:
 
     # A step ---------------------------------------------------------------------------------------------------------
 
+    @called
     def zero_grad(self) -> None:
         """Forget the gradients of its parameters."""
         for parameter in self.parameters:

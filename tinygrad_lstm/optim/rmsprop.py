@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.errors import called
 from tinygrad_lstm.optim.optimizer import Optimizer, Params, State
 
 
@@ -23,6 +24,7 @@ class RMSprop(Optimizer):
     array([0.9, 1.1], dtype=float32)
     """
 
+    @called
     def __init__(
         self,
         params: Params,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.errors import ArgumentError, called
 from tinygrad_lstm.optim.optimizer import Optimizer, Params, State
 
 
@@ -28,6 +28,7 @@ class SGD(Optimizer):
     tensor(0.5, requires_grad=True)
     """
 
+    @called
     def __init__(
         self,
         params: Params,

@@ -7,7 +7,6 @@ the running sum at every value that is read more than once: the ``+=`` of revers
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 import tinygrad_lstm as tg
-from tinygrad_lstm.explain.formulas import local_derivative
+from tinygrad_lstm.explain.formulas import law
 from tinygrad_lstm.explain.trace import Amount
 from tinygrad_lstm.explain.values import kept, norm
 from tinygrad_lstm.graph import GraphEdge
@@ -50,19 +49,13 @@ class Handed:
     position: int
     target: int  # the vertex that it went to,
     index: int  # and which of its outputs
-    local: str  # the derivative of the op by this input, in the op's own letters
-    slope: Amount | None  # the same in numbers, where incoming × local = outgoing holds number by number
+    law: str  # the derivative of the op by this input as an equation: of the op's own y, or of the loss
+    slope: Amount | None  # the same in numbers, where incoming × slope = outgoing holds number by number
     contribution: Amount
     before: Amount | None  # the sum so far; None for the first to come
     after: Amount
     nth: int  # of the contributions to the target
     of: int
-
-    @property
-    def law(self) -> str:
-        """The derivative as an equation: of the op's own y, or, where its rule is told as it is, of the loss."""
-        of = "L" if re.search(r"\b([gG]ᵀ?|gs)\b", self.local) else "y"
-        return f"∂{of}/∂{self.name} = {self.local}" if self.local else ""
 
     @property
     def completes(self) -> bool:
@@ -193,7 +186,7 @@ def _turns(events: list[Any], at_ones: dict[tuple[Any, int], Array], graph: tg.G
             handed.append(
                 Handed(
                     part.name, part.edge.position, graph.id_of(part.target), part.edge.index,
-                    local_derivative(event.node, part.edge.position), _slope(event, part, at_ones), _amount(array),
+                    law(event.node, part.edge.position, part.name), _slope(event, part, at_ones), _amount(array),
                     None if before is None else _amount(before), _amount(sums[place]),
                     come[part.target], readers[part.target],
                 )

@@ -118,7 +118,7 @@ def tensordot(a: Any, b: Any, axes: int | tuple[Axes, Axes] = 2) -> Tensor:
         raise ValueError(f"axes is how many to pair, 0 to {min(n, m)}, or a pair: (axes of a, axes of b)")
     for of, count in ((of_a, n), (of_b, m)):
         if wrong := [k for k in of if not -count <= k < count]:
-            raise ValueError(f"axis {wrong[0]} is out of bounds for an array of dimension {count}")
+            raise IndexError(f"axis {wrong[0]} is out of bounds for an array of dimension {count}")
     lengths = [np.shape(a)[k] for k in of_a], [np.shape(b)[k] for k in of_b]
     if lengths[0] != lengths[1]:
         raise ValueError(f"the paired axes differ in length: {lengths[0]} and {lengths[1]}")

@@ -180,7 +180,7 @@ def softmax_cross_entropy(x: Array, targets: Array) -> Array:
     """
     targets = np.asarray(targets)
     if targets.size and not 0 <= targets.min() <= targets.max() < x.shape[-1]:
-        raise ValueError(f"targets {targets.min()} to {targets.max()}, but the {x.shape[-1]} classes count from 0")
+        raise IndexError(f"targets {targets.min()} to {targets.max()}, but the {x.shape[-1]} classes count from 0")
     z, _ = _less_largest(x, -1)
     return np.log(off_zero(np.exp(z).sum(axis=-1))) - np.take_along_axis(z, targets[..., None], -1)[..., 0]
 

@@ -45,6 +45,7 @@ def sort(x: Any, axis: int | None = -1) -> Tensor:
     """The elements in ascending order along an axis (None: all of them); of equals, the first comes first."""
     if axis is None:
         return sort(reshape(x, -1))
+    axis = normalize_axis_index(axis, np.ndim(x))
     return take_along_axis(x, np.argsort(x, axis, kind="stable"), axis)
 
 

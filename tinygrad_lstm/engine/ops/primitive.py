@@ -7,20 +7,8 @@ Three doors for the derivatives, one for each real need:
 * ``defvjp_all(rule)``: one joint rule for all inputs, for kernels that share work.
 
 A rule is the vector-Jacobian product (vjp): from ``g``, the cotangent dL/dy, to dL/d(input). It *names what it needs*
-and only that is kept for backward:
-
-============  ==========================================================================
-``g``         the cotangent of the output (``gs``, a list, when there are several outputs)
-``y``         the output (a tuple when there are several)
-``a``         the input or parameter of that name
-``a_shape``   the shape of that input, when its values are not needed
-``saved``     what the forward returned beside its output (``saves=True``)
-``k``         which of the inputs (``defvjp_args``)
-``wanted``    which inputs need a gradient, a tuple of bools (``defvjp_all``)
-============  ==========================================================================
-
-So an input may not be called g, gs, y, saved, k or wanted. Rules are written in NumPy. Broadcasting is undone by the
-backward loop, not by the rule.
+and only that is kept for backward: ``g``, the output ``y``, inputs and parameters by their names; the whole list is in
+``words``. Rules are written in NumPy. Broadcasting is undone by the backward loop, not by the rule.
 
 This floor knows no Tensor and no graph. Who runs a primitive when it is called is decided above: the engine puts its
 own interpreter into ``Primitive.interpreter``, as a tracing system binds its primitives.
@@ -38,7 +26,8 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.plan import Call, Plan, Rule, picker
 from tinygrad_lstm.engine.ops.wide import in_float32, rule_in_float32
-from tinygrad_lstm.errors import DtypeError, GradError
+from tinygrad_lstm.engine.ops.words import Words
+from tinygrad_lstm.errors import DtypeError, GradError, wrong_call
 
 if TYPE_CHECKING:  # for the type of a call only; nothing here uses it
     from tinygrad_lstm.engine.calls import Given, Listed, One, Three, Two
@@ -50,7 +39,6 @@ Q = ParamSpec("Q")
 R = TypeVar("R")
 
 _inside_the_engine = True  # a mark for scope.place(), which looks for the first frame outside the engine
-RESERVED = frozenset({"g", "gs", "y", "saved", "k", "wanted"})
 
 
 class IndexedCotangent(NamedTuple):
@@ -83,17 +71,16 @@ class Primitive(Generic[P, R]):
         self.__qualname__ = forward.__qualname__
         self.signature = self.__signature__ = inspect.signature(forward)
         self.several, self.saves, self.view, self.wide = several, saves, view, wide
-        self.real = self.__module__.startswith(__package__)  # others may give complex numbers, which ``record`` refuses
+        self.real = (self.__module__ or "").startswith(__package__)  # others may give complex numbers
         self.names = tuple(self.signature.parameters)
         self.defaults = {
             p.name: p.default for p in self.signature.parameters.values() if p.default is not inspect.Parameter.empty
         }
+        self.words = Words(self.names)
         self._close()
         self._rules: dict[str, tuple[Rule, tuple[str, ...]]] = {}  # with the names each asks for, less g, gs and k
         self._joint: tuple[Rule, tuple[str, ...]] | None = None
         self.plans: dict[tuple[bool, ...], Plan] = {}
-        if reserved := ", ".join(sorted(RESERVED.intersection(self.names))):
-            raise TypeError(f"{self.name}: {reserved} is a word of the rules, not a name for an input")
         functions = numpy if isinstance(numpy, tuple) else (numpy,) if numpy is not None else ()
         Primitive.by_numpy.update(dict.fromkeys(functions, self))
         Primitive.by_name.setdefault(self.name, self)
@@ -125,7 +112,7 @@ class Primitive(Generic[P, R]):
 
     # The doors ---------------------------------------------------------------------------------------------------
 
-    def defvjp(self, **rules: Rule) -> None:
+    def defvjp(self, /, **rules: Rule) -> None:
         """One rule per named input: ``multiply.defvjp(a=lambda g, b: g * b, b=lambda g, a: g * a)``."""
         if unknown := ", ".join(sorted(set(rules) - set(self.names))):
             raise TypeError(f"{self.name} has no input called {unknown}; it has {', '.join(self.names)}")
@@ -173,16 +160,12 @@ class Primitive(Generic[P, R]):
 
     def _checked(self, rule: Rule, *first: str) -> tuple[Rule, tuple[str, ...]]:
         """Refuse, where it is written, a rule that asks for what will not be there."""
-        asked = tuple(inspect.signature(rule).parameters)
-        known = {"y", *self.names, *(f"{name}_shape" for name in self.inputs)}
-        known |= {"saved"} if self.saves else set()
-        known |= {"wanted"} if "k" not in first else set()
-        if asked[: len(first)] != first or (unknown := set(asked[len(first) :]) - known):
+        try:
+            asked = self.words.asked(rule, first, self.inputs, self.saves)
+        except TypeError as error:
             self._close()  # nothing half done: the rule can be written again
-            asks = ", ".join(asked)
-            what = f"starts with {', '.join(first)}" if asked[: len(first)] != first else f"cannot ask for {unknown}"
-            raise TypeError(f"a rule of {self.name} {what}; this one asks for ({asks})")
-        return rule_in_float32(rule) if self.wide else rule, asked[len(first) :]
+            raise TypeError(f"a rule of {self.name} {error}") from None
+        return rule_in_float32(rule) if self.wide else rule, asked
 
     # What the engine reads -----------------------------------------------------------------------------------------
 
@@ -198,7 +181,7 @@ class Primitive(Generic[P, R]):
                 self.signature.bind(*args, **kwargs)
             except TypeError as error:
                 takes = ", ".join(f"{x}={self.defaults[x]!r}" if x in self.defaults else x for x in names)
-                raise TypeError(f"{self.name}({takes}) {error}") from None
+                raise wrong_call(TypeError(f"{self.name}({takes}) {error}"), kwargs, self) from None
         if self.sequence:
             inputs = args[0] if first else values.pop(names[0])
             if not hasattr(inputs, "__iter__"):
@@ -235,7 +218,7 @@ class Primitive(Generic[P, R]):
             rule, names = self._rules[self.inputs[0 if self.sequence else k]]
             needs = tuple([keep.setdefault(name, len(keep)) for name in names])
             calls.append((k, partial(rule, k) if self.sequence else rule, needs))
-        places = {name: k for k, name in enumerate(self.inputs)} | {"y": len(self.inputs)}
+        places = {name: k for k, name in enumerate(self.inputs)} | {self.words.y: len(self.inputs)}
         at_hand = not self.sequence and keep.keys() <= places.keys()
         return Plan(
             tuple(keep),
@@ -255,14 +238,17 @@ class Primitive(Generic[P, R]):
         wanted: tuple[bool, ...],
     ) -> Any:
         """The value that a rule means by this name."""
-        if name == "wanted":
+        words = self.words
+        if name == words.wanted:
             return wanted
-        if name == "y":
+        if name == words.y:
             return y
-        if name == "saved":
+        if name == words.saved:
             return saved
-        values = tuple(arrays) if self.sequence else arrays[self.inputs.index(name.removesuffix("_shape"))]
-        if not name.endswith("_shape"):
+        shape = name in words.input_of
+        k = self.inputs.index(words.input_of.get(name, name))
+        values = tuple(arrays) if self.sequence else arrays[k]
+        if not shape:
             return values
         return tuple(map(np.shape, values)) if self.sequence else np.shape(values)
 

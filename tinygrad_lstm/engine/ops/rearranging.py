@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from tinygrad_lstm.engine.ops.composite import composite
 from tinygrad_lstm.engine.ops.dtypes import alike
@@ -50,7 +50,7 @@ def tile(x: Any, reps: Axes) -> Tensor:
 @composite(np.repeat)
 def repeat(x: Any, repeats: Axes, axis: int | None = None) -> Tensor:
     """Each element (or slice along an axis) repeated so many times, or its own number of times."""
-    length = np.size(x) if axis is None else np.shape(x)[axis]
+    length = np.size(x) if axis is None else np.shape(x)[normalize_axis_index(axis, np.ndim(x))]
     return take(x, np.repeat(np.arange(length), repeats), axis)
 
 
@@ -96,7 +96,7 @@ def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0)
         return split(x, indices_or_sections, axis)
     if indices_or_sections < 1:
         raise ValueError("into 1 part at least")
-    each, more = divmod(np.shape(x)[axis], indices_or_sections)
+    each, more = divmod(np.shape(x)[normalize_axis_index(axis, np.ndim(x))], indices_or_sections)
     return split(x, [k * each + min(k, more) for k in range(1, indices_or_sections)], axis)
 
 

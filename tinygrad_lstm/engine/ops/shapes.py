@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from tinygrad_lstm.engine.ops.primitive import Array, primitive, primitive_multi
 
@@ -107,7 +108,8 @@ def _cuts(length: int, parts: int | tuple[int, ...], before: int) -> list[tuple[
 def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
     """x cut along an axis into equal parts, or before each of the given positions; backward concatenates."""
     parts = indices_or_sections if isinstance(indices_or_sections, int) else tuple(indices_or_sections)
-    return [x[cut] for cut in _cuts(x.shape[axis], parts, axis % x.ndim)]
+    axis = normalize_axis_index(axis, x.ndim)
+    return [x[cut] for cut in _cuts(x.shape[axis], parts, axis)]
 
 
 split.defvjp(x=lambda gs, axis: np.concatenate(gs, axis))

@@ -1,0 +1,60 @@
+"""What a rule may ask for by name, and how that is spelled where an input has the same name.
+
+============  ==========================================================================
+``g``         the cotangent of the output (``gs``, a list, when there are several outputs)
+``y``         the output (a tuple when there are several)
+``a``         the input or parameter of that name
+``a_shape``   the shape of that input, when its values are not needed
+``saved``     what the forward returned beside its output (``saves=True``)
+``k``         which of the inputs (``defvjp_args``)
+``wanted``    which inputs need a gradient, a tuple of bools (``defvjp_all``)
+============  ==========================================================================
+
+An op names its inputs as it likes: a name always means the input. What the table calls so has an underscore more then:
+of an op of x and y, the output is ``y_``. The cotangent comes first and needs no name: it is called g, so that a rule
+that forgets it is found where it is written, but where an input is called g it may be called anything.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+
+from tinygrad_lstm.engine.ops.plan import Rule
+
+
+class Words:
+    """The words of the table, as the rules of an op with inputs and parameters of these names spell them.
+
+    >>> words = Words(("x", "y", "x_shape"))
+    >>> words.y, words.saved, words.input_of
+    ('y_', 'saved', {'x_shape_': 'x', 'y_shape': 'y', 'x_shape_shape': 'x_shape'})
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.y, self.saved, self.wanted = map(self._free, ("y", "saved", "wanted"))
+        self.input_of = {self._free(f"{name}_shape"): name for name in names}  # by the word for its shape
+
+    def _free(self, word: str) -> str:
+        while word in self.names:
+            word += "_"
+        return word
+
+    def asked(self, rule: Rule, first: Sequence[str], inputs: Sequence[str], saves: bool) -> tuple[str, ...]:
+        """The names that a rule asks for after the first ones, which come by position.
+
+        Raises TypeError for a rule that does not begin with those, or asks for what will not be there.
+        """
+        names = tuple(inspect.signature(rule).parameters)
+        lead, asked = names[: len(first)], names[len(first) :]
+        known = {*self.names, self.y, self.wanted, *(word for word, name in self.input_of.items() if name in inputs)}
+        known |= {self.saved} if saves else set()
+        if len(lead) < len(first) or not all(map(self._fits, lead, first)):
+            raise TypeError(f"starts with {', '.join(first)}; this one asks for ({', '.join(names)})")
+        if unknown := set(asked) - known:
+            raise TypeError(f"cannot ask for {unknown}; this one asks for ({', '.join(names)})")
+        return asked
+
+    def _fits(self, name: str, word: str) -> bool:
+        return name == word or (word in self.names and name not in self.names)
