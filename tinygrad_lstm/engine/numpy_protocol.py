@@ -60,6 +60,18 @@ def _refused(call: str) -> UnsupportedError:
     )
 
 
+def _name(function: Any) -> str:
+    return f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
+
+
+def refuse_out(call: str, inputs: Any, out: Any) -> None:
+    """UnsupportedError if ``out=`` is a Tensor, whose graph would not know, or an input of it needs a gradient."""
+    if any(isinstance(part, NumpyProtocol) for part in out):
+        raise UnsupportedError(f"{call} cannot write into a tensor: use the result, not out=")
+    if any(getattr(part, "requires_grad", False) for part in inputs):
+        raise UnsupportedError(f"{call} into an array cannot be recorded: use the result, not out=")
+
+
 class NumpyProtocol:
     """A Tensor, as NumPy sees it."""
 
@@ -70,10 +82,7 @@ class NumpyProtocol:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         arrays = [plain(part) for part in inputs]
         if out is not None:  # array -= tensor: the array stays an array, so nothing may need a gradient
-            if any(getattr(part, "requires_grad", False) for part in inputs):
-                raise UnsupportedError(
-                    f"np.{ufunc.__name__} into an array cannot be recorded: use the result, not out="
-                )
+            refuse_out(f"np.{ufunc.__name__}", inputs, out)
             return getattr(ufunc, method)(*arrays, out=out, **kwargs)
         function = Primitive.by_numpy.get(ufunc)
         if method == "__call__" and not kwargs:
@@ -86,8 +95,11 @@ class NumpyProtocol:
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         recorded = Primitive.by_numpy.get(function)
+        if (out := kwargs.get("out")) is not None:
+            refuse_out(_name(function), args, (out,))
+            return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
         if recorded is not None:
             return recorded(*args, **kwargs)
         if function in PLAIN:
             return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
-        raise _refused(f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1))
+        raise _refused(_name(function))
