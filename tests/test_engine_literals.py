@@ -31,12 +31,13 @@ BESIDE: dict[str, Callable[[Tensor, Any], Any]] = {
     "vstack": lambda x, v: tg.vstack([x, v]), "hstack": lambda x, v: tg.hstack([v, x]),
     "column_stack": lambda x, v: tg.column_stack([x, v]), "logaddexp": lambda x, v: tg.logaddexp(v, x),
     "copysign": lambda x, v: tg.copysign(v, x), "arctan2": lambda x, v: np.arctan2(v, x),
+    "clip": lambda x, v: tg.clip(x * 0, v, None), "np.clip": lambda x, v: np.clip(x, -1, v),
 }  # fmt: skip
 FORMS: dict[str, Any] = {"list": [0.1], "tuple": (0.1,), "nested": [np.float64(0.1)]}
 NUMBERS: dict[str, Any] = {"number": 0.1, "np.float64": np.float64(0.1)}
 TAKE_NUMBERS = {"+", "radd", "-", "*", "/", "**", "%", "//", "np.add", "np.add, before", "where", "np.where",
                 "maximum", "index_put", "hypot", "outer", "hstack", "inner", "dot", "logaddexp", "copysign",
-                "arctan2"}  # fmt: skip
+                "arctan2", "clip", "np.clip"}  # fmt: skip
 
 
 @pytest.mark.parametrize("requires_grad", [False, True], ids=["constant", "leaf"])
@@ -120,6 +121,71 @@ def test_copysign_with_a_view_of_one_number_has_a_float64_gradient(b: Any) -> No
     assert (str(g.dtype), g.item()) == ("float64", -0.1)
 
 
+# Arrays with a class of their own, and what is no number -------------------------------------------------------------
+
+
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "*": lambda a, b: a * b, "before *": lambda a, b: b * a, "/": lambda a, b: a / b, "**": lambda a, b: a**b,
+    "@": lambda a, b: a @ b, "before @": lambda a, b: b @ a, "-": lambda a, b: b - a,
+    "np.multiply": np.multiply, "where": lambda a, b: tg.where(np.asarray(b) > 1, a, b),
+    "concatenate": lambda a, b: tg.concatenate([a, b]), "einsum": lambda a, b: tg.einsum("ij,jk->ik", a, b),
+    "maximum": tg.maximum, "clip": lambda a, b: tg.clip(a, b, None), "linear": tg.linear,
+    "a cotangent": lambda a, b: tg.grad(a * a, a, b, create_graph=True)[0],
+    "a hook": lambda a, b: hooked(a * 1, lambda g: b) * 2, "mse_loss": tg.losses.mse_loss,
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass is not the recommended way:PendingDeprecationWarning")
+@pytest.mark.parametrize("f", BINARY.values(), ids=BINARY)
+@pytest.mark.parametrize("of_class", [np.asmatrix, lambda b: b.view(Mine)], ids=["matrix", "one's own"])
+def test_an_array_of_another_class_is_the_array_that_it_is(f: Any, of_class: Any) -> None:
+    """A matrix would make a matrix product of each rule's ``g * b``."""
+    given = np.array([[1.0, 2.0], [3.0, 4.0]])
+    results = []
+    for b in (given, of_class(given)):
+        a = tg.tensor([[0.5, 2.0], [1.5, 3.0]], dtype=float, requires_grad=True)
+        y = f(a, b)
+        assert type(y.data) is np.ndarray
+        results.append((y.data, tg.grad(y, a, np.cos(y.data))[0].data))
+    for one_result, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one_result, other)
+
+
+class Mine(np.ndarray):
+    """An array with a product of its own."""
+
+    def __rmul__(self, other: Any) -> Any:
+        return self
+
+
+@pytest.mark.parametrize(
+    "f",
+    [*(f for name, f in BINARY.items() if name not in ("before *", "-")), lambda a, b: tg.tensor(b),
+     lambda a, b: setattr(a, "data", b), lambda a, b: a[b > 1],
+     lambda a, b: nn.Linear(2, 2)(b), lambda a, b: nn.Parameter(b)],
+)  # fmt: skip
+def test_a_mask_of_numpys_is_refused_where_it_would_be_lost(f: Any) -> None:
+    masked: Any = np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=[[False, True], [False, False]])
+    a = tg.tensor([[0.5, 2.0], [1.5, 3.0]], dtype=float, requires_grad=True)
+    with pytest.raises(DtypeError, match=r"lose its mask here: give its .filled\(0\)"):
+        f(a, masked).sum().backward()
+
+
+@pytest.mark.parametrize("value", [[None, 1.0], ["1.5", "2"], np.array([None, 2.0]), np.array(["1", "2"]), [b"1", 2]])
+@pytest.mark.parametrize(
+    "f",
+    [lambda x, v: tg.tensor(v, dtype=float), lambda x, v: x + v, lambda x, v: tg.stack([x, v]),
+     lambda x, v: hooked(x, lambda g: v).sum().backward(), lambda x, v: tg.losses.mse_loss(x, v)],
+    ids=["tensor", "+", "stack", "hook", "mse_loss"],
+)  # fmt: skip
+def test_what_is_no_number_becomes_none(f: Any, value: Any) -> None:
+    """NumPy makes NaN of None, and a number of a text, where a dtype is given."""
+    x = leaf()
+    with pytest.raises(DtypeError):
+        f(x, value)
+    assert x.grad is None
+
+
 # Complex numbers ----------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +196,11 @@ def leaf() -> Tensor:
 @tg.primitive
 def spectrum(x: Any) -> Any:
     return np.fft.fft(x)
+
+
+def hooked(x: Tensor, hook: Callable[[Tensor], Any]) -> Tensor:
+    x.register_hook(hook)
+    return x
 
 
 spectrum.defvjp(x=lambda g: np.fft.ifft(g) * len(g))
@@ -149,6 +220,17 @@ COMPLEX: dict[str, Callable[[Tensor], Any]] = {
     "backward": lambda x: x.backward(Z), "cast": lambda x: tg.cast(x, np.dtype(complex)),
     "astype": lambda x: x.astype(complex),
     "requires_grad": lambda x: setattr(tg.tensor(Z), "requires_grad", True),
+    "grad": lambda x: setattr(x, "grad", tg.tensor(Z)), "full": lambda x: tg.full((2,), 1j),  # type: ignore[arg-type]  # wrong on purpose
+    "arange": lambda x: tg.arange(0, 1j),  # type: ignore[arg-type]  # and so is this
+    "a real dtype": lambda x: tg.tensor(Z, dtype=float),
+    "a list in a real dtype": lambda x: tg.tensor([1j], dtype=np.float16),
+    "a real dtype of a tensor": lambda x: Tensor(tg.tensor(Z), dtype=float),
+    "mse_loss": lambda x: tg.losses.mse_loss(x, Z), "l1_loss": lambda x: tg.losses.l1_loss(x, [1j, 2]),
+    "huber_loss": lambda x: tg.losses.huber_loss(x, tg.tensor(Z)),
+    "a loss of two classes": lambda x: tg.losses.binary_cross_entropy_with_logits(x, Z),
+    "class weights": lambda x: tg.losses.cross_entropy(x, np.array(0), weight=Z),
+    "a hook": lambda x: (hooked(x, lambda g: Z) * 1).sum().backward(),
+    "a hook, recorded": lambda x: tg.grad((hooked(x, lambda g: tg.tensor(Z)) * 1).sum(), x, create_graph=True),
 }  # fmt: skip
 
 

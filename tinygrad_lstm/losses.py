@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import numpy_array
 from tinygrad_lstm.engine.ops.arithmetic import absolute, clip
 from tinygrad_lstm.engine.ops.indexing import index, scatter
 from tinygrad_lstm.engine.ops.nonlinear import log_softmax, softmax_cross_entropy, softplus
@@ -158,7 +159,7 @@ def floating(x: Tensor) -> Tensor:
 
 def class_weights(weight: TensorLike, x: Tensor) -> np.ndarray:
     """One weight for each class of x (..., V), in its dtype."""
-    w = np.asarray(weight.data if isinstance(weight, Tensor) else weight, x.dtype)
+    w = np.asarray(numpy_array(weight.data if isinstance(weight, Tensor) else weight, x.dtype))
     if w.shape != x.shape[-1:]:
         raise ShapeError(f"one weight for each of the {x.shape[-1]} classes, not {w.shape}")
     return w

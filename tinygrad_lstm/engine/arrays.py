@@ -43,9 +43,30 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
     return array
 
 
+def bare_array(value: TensorLike) -> Array:
+    """The value as an array of no class of its own: a matrix would multiply in its own way.
+
+    Raises DtypeError for a masked array, whose mask would be lost.
+    """
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):
+        raise DtypeError(
+            "a masked array would lose its mask here: give its .filled(0), and the mask to tg.where or to the loss"
+        )
+    return np.asarray(value)
+
+
 def numpy_array(data: TensorLike, dtype: DTypeLike | None) -> Array:
-    """``np.array``, with errors of ours."""
+    """``np.array``, with errors of ours; with a dtype also for what it would drop: an imaginary part, None, text."""
+    data = bare_array(data) if isinstance(data, np.ndarray) else data
     try:
+        if dtype is not None:
+            kind = np.asarray(data).dtype.kind
+            if kind not in "biufc":
+                raise TypeError("numbers are expected")
+            if kind == "c" and np.dtype(dtype).kind != "c":
+                raise TypeError(f"complex numbers do not fit into {np.dtype(dtype)}")
         return np.array(data, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:
         if "inhomogeneous" in str(error):
