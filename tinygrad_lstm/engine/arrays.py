@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -41,6 +43,11 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
     if array.dtype.kind not in "biufc":
         raise DtypeError(f"cannot make a tensor of {type(data).__name__} ({array.dtype}): numbers are expected")
     return array
+
+
+def has_members(value: object) -> bool:
+    """Whether one can go through it; Python takes a 0-d array for an iterable, though it has no members."""
+    return isinstance(value, Iterable) and getattr(value, "shape", None) != ()
 
 
 def bare_array(value: TensorLike) -> Array:

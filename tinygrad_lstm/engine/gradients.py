@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.autodiff import Wrap, backpropagate
 from tinygrad_lstm.engine.node import Edge, Node, Source
 from tinygrad_lstm.engine.scope import current_hook
@@ -84,7 +85,7 @@ def grad(
 def _tensors(given: Any, what: str) -> list[Tensor]:
     if isinstance(given, Tensor):
         return [given]
-    tensors = list(given) if isinstance(given, Iterable) and not isinstance(given, Mapping) else [given]
+    tensors = list(given) if has_members(given) and not isinstance(given, Mapping) else [given]
     for value in tensors:
         if not isinstance(value, Tensor):
             raise DtypeError(f"the {what} of grad are a tensor or a sequence of tensors, not a {type(value).__name__}")

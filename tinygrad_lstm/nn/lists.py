@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.errors import ArgumentError, DtypeError
 from tinygrad_lstm.nn.module import Module
 
@@ -17,7 +18,7 @@ class ModuleList(Module, Sequence[M]):
     _named_within = True
 
     def __init__(self, modules: Iterable[M] = ()) -> None:
-        if not isinstance(modules, Iterable) or isinstance(modules, set | frozenset):
+        if not has_members(modules) or isinstance(modules, set | frozenset):
             raise ArgumentError(
                 f"modules come in order, in a list or another iterable, not in a {type(modules).__name__}"
             )

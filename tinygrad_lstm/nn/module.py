@@ -244,6 +244,7 @@ class Module(Copied):
         Raises WeightsError, with all that is mis-shaped, no real number and (if ``strict``) missing or unexpected,
         before anything is changed.
         """
+        check("strict", strict, FLAG)
         if not isinstance(state_dict, Mapping):
             raise WeightsError(f"weights are a dict of arrays by name, not a {type(state_dict).__name__}")
         own = dict(self.named_parameters())

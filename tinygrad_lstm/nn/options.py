@@ -51,6 +51,7 @@ DOMAINS: dict[str, Domain] = {
     "layer": ("is a module, made already, or a function", lambda x: callable(x) and not isinstance(x, type)),
     "loss_of": ("is a function of the output and of the steps that are new", callable),
     "max_norm": ("is the largest norm allowed, at least 0", lambda x: is_number(x) and x >= 0),
+    "padding_value": ("is a number", is_number),
     "clip_value": ("is the largest size allowed, at least 0", lambda x: is_number(x) and x >= 0),
     "eta": FINITE,
     "gamma": FINITE,

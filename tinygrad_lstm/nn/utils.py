@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.ops.norms import norm as norm_of
 from tinygrad_lstm.engine.tensor import Tensor
@@ -28,7 +30,8 @@ __all__ = [
 
 def tensors_in(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
     """The tensors, or the only one; DtypeError for anything else."""
-    tensors = [parameters] if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable) else [*parameters]
+    given: Any = parameters
+    tensors = [given] if isinstance(given, Tensor) or not has_members(given) else [*given]
     if wrong := [type(each).__name__ for each in tensors if not isinstance(each, Tensor)]:
         raise DtypeError(f"gradients are those of tensors, e.g. module.parameters(), not of a {wrong[0]}")
     return tensors

@@ -49,6 +49,7 @@ class Scheduler:
     def _fitting(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
         """What such a state sets, each value in its domain."""
         own = self.state_dict()
+        state_dict = state_dict if isinstance(state_dict, Mapping) else {}
         if set(state_dict) != set(own) or state_dict["scheduler"] != own["scheduler"]:
             raise WeightsError(f"this is no state of {own['scheduler']}, which has {', '.join(own)}")
         for name, value in own.items():
@@ -179,6 +180,7 @@ class LambdaLR(LRScheduler):
     _no_state = ("optimizer", "lr_lambdas")
 
     def __init__(self, optimizer: Optimizer, lr_lambda: OfTime | Sequence[OfTime]) -> None:
+        Scheduler.__init__(self, optimizer)  # which checks it
         groups = len(optimizer.param_groups)
         given = [lr_lambda] * groups if callable(lr_lambda) else lr_lambda
         if not isinstance(given, Sequence) or not all(map(callable, given)):
@@ -205,9 +207,11 @@ class SequentialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
-        for scheduler in schedulers:
+        for scheduler in schedulers if isinstance(schedulers, Sequence) else [schedulers]:
             if not isinstance(scheduler, LRScheduler) or scheduler.optimizer is not optimizer:
                 raise ArgumentError(f"SequentialLR takes schedules by formula of this optimiser, not {scheduler!r}")
+        if isinstance(schedulers, LRScheduler):
+            raise ArgumentError("SequentialLR takes a list of schedules, not one alone")
         self.schedulers, self.milestones = list(schedulers), list(checked("milestones", milestones))
         if len(self.schedulers) != len(self.milestones) + 1:
             raise ArgumentError(f"{len(self.schedulers)} schedulers need one milestone less, not {milestones}")
@@ -224,7 +228,7 @@ class SequentialLR(LRScheduler):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from such a state."""
-        states = state_dict.get("schedulers", ())
+        states = state_dict.get("schedulers", ()) if isinstance(state_dict, Mapping) else ()
         if len(states) != len(self.schedulers):
             raise WeightsError(f"a state of {len(states)} schedulers for {len(self.schedulers)}")
         own = self._fitting({**state_dict, "schedulers": self.schedulers})
@@ -250,17 +254,10 @@ class ReduceLROnPlateau(Scheduler):
     """
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        mode: Literal["min", "max"] = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        threshold_mode: Literal["rel", "abs"] = "rel",
-        cooldown: int = 0,
-        min_lr: float | Sequence[float] = 0.0,
-        eps: float = 1e-8,
-    ) -> None:
+        self, optimizer: Optimizer, mode: Literal["min", "max"] = "min", factor: float = 0.1, patience: int = 10,
+        threshold: float = 1e-4, threshold_mode: Literal["rel", "abs"] = "rel", cooldown: int = 0,
+        min_lr: float | Sequence[float] = 0.0, eps: float = 1e-8,
+    ) -> None:  # fmt: skip
         super().__init__(optimizer)
         groups = len(optimizer.param_groups)
         self.mode, self.threshold_mode = checked("mode", mode), checked("threshold_mode", threshold_mode)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor
@@ -59,8 +60,8 @@ class Optimizer:
         Raises ArgumentError for an option that is unknown or out of its domain, and for a parameter that is not a real
         leaf that requires a gradient, or that the optimiser has already.
         """
-        if "params" not in group:
-            raise ArgumentError(f"a group is a dict that has its parameters under 'params', not {dict(group)!r}")
+        if not isinstance(group, Mapping) or "params" not in group:
+            raise ArgumentError(f"a group is a dict that has its parameters under 'params', not {group!r}")
         options = self._checked(self.defaults | _options(group))
         parameters = [member[1] if isinstance(member, tuple) and len(member) == 2 else member
                       for member in _listed(group["params"])]  # fmt: skip
@@ -138,8 +139,8 @@ class Optimizer:
             uphill = given.pop("maximize")
             given.pop("initial_lr", None)
             for parameter, state in zip(group["params"], states, strict=False):  # the states go on in the next group
-                if parameter.grad is not None:
-                    p, g = wide(parameter.data), wide(parameter.grad.data)
+                if (gradient := parameter.grad) is not None:
+                    p, g = wide(parameter.data), wide(gradient.data)
                     parameter.data = self.update(p, -g if uphill else g, state, **given)
 
     def update(self, *args: Any, **options: Any) -> Array:
@@ -214,7 +215,7 @@ def _listed(params: Any) -> list[Any]:
     """The members of an iterable; a tensor by itself is one."""
     if isinstance(params, Tensor):
         return [params]
-    if not isinstance(params, Iterable) or isinstance(params, set | frozenset):
+    if not has_members(params) or isinstance(params, set | frozenset):
         raise ArgumentError(
             f"parameters are given in a fixed order, e.g. as module.parameters(), not as a {type(params).__name__}"
         )
