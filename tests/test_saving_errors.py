@@ -196,17 +196,6 @@ def test_a_crash_while_saving_leaves_the_old_file_whole(
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_saving_keeps_rights_and_links(path: Path) -> None:
-    link = path.with_name(f"link{path.suffix}")
-    link.symlink_to(path)
-    tg.save({"a": 1}, link)
-    path.chmod(0o600)
-    tg.save({"a": 2}, link)
-    assert link.is_symlink()
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert tg.load(path) == tg.load(link) == {"a": 2}
-
-
 def test_a_crash_within_an_archive_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.npz"
     tg.save({"a": np.ones(3)}, path)
