@@ -276,7 +276,8 @@ ALIASES: dict[str, Callable[[Tensor], Tensor]] = {
     "a part under no_grad": unrecorded(lambda w: tg.split(w, 2)[1]),
     "a recorded view": lambda w: w.reshape(4),
     "tagged": lambda w: tg.tag(w, "carry"),
-    "a view of a view": lambda w: w.T.reshape(4)[1:],
+    "a view of a view": lambda w: w.T[1:].reshape(2),
+    "a copy": lambda w: w.T.reshape(4)[1:],
 }
 
 
@@ -303,6 +304,8 @@ def test_a_write_into_memory_is_noticed_by_whatever_kept_it(of: Any, between: Ca
         assert x.grad is None
     else:
         y.backward()
+        assert x.grad is not None
+        assert x.grad.item() == A.data.sum() == A.size
 
 
 @pytest.mark.parametrize("of", ALIASES.values(), ids=ALIASES)
@@ -317,6 +320,14 @@ def test_a_write_through_the_other_tensor_is_noticed_too(of: Any) -> None:
             y.backward()
     else:
         y.backward()
+        assert x.grad is not None
+        assert x.grad.item() == 4
+
+
+def test_all_but_one_of_these_share_memory() -> None:
+    w = leaf(np.ones((2, 2)))
+    copies_made = [name for name, of in ALIASES.items() if not np.shares_memory(of(w).data, w.data)]
+    assert copies_made == ["a copy"]
 
 
 def test_another_array_in_its_place_leaves_what_others_look_into() -> None:
