@@ -57,6 +57,7 @@ def test_an_unsupported_numpy_function_says_what_to_use_instead() -> None:
         (lambda: np.add.at(x, 0, 1.0), "np.add.at", "tg.index_add"), (lambda: np.copyto(x, 0), "np.copyto", "tg.index"),
         (lambda: np.median(x), "np.median", "tg.sort"), (lambda: np.divmod(x, 2), "np.divmod", "tg.floor_divide and"),
         (lambda: np.maximum.accumulate(x), "np.maximum.accumulate", "tensor.detach"),
+        (lambda: np.full_like(x, fill_value=x[0]), "np.full_like", "tg.broadcast_to"),
     ):  # fmt: skip
         with pytest.raises(UnsupportedError, match=f"{re.escape(name)} has no derivative here; .*{re.escape(instead)}"):
             call()

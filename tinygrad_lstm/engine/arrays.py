@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_lstm.engine.numpy_protocol import masked_refused
 from tinygrad_lstm.engine.operators import Operators, TensorLike, plain
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.errors import DtypeError, ShapeError, public
@@ -58,9 +59,7 @@ def bare_array(value: TensorLike) -> Array:
     if type(value) is np.ndarray:
         return value
     if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):
-        raise DtypeError(
-            "a masked array would lose its mask here: give its .filled(0), and the mask to tg.where or to the loss"
-        )
+        raise masked_refused()
     return np.asarray(value)
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
-from tinygrad_lstm.errors import UnsupportedError
+from tinygrad_lstm.errors import DtypeError, UnsupportedError
 
 TensorLike: TypeAlias = Any  # a Tensor, or what NumPy makes an array of
 _inside_the_engine = True
@@ -31,8 +31,16 @@ INSTEAD = {
     "np.put": "tg.index_put", "np.put_along_axis": "tg.index_put", "np.copyto": "tg.index_put",
     "np.place": "tg.where", "np.putmask": "tg.where", "np.select": "tg.where", "np.copy": "the tensor itself",
     "np.median": "tg.sort", "np.ptp": "tg.max and tg.min", "np.average": "tg.mean", "np.append": "tg.concatenate",
+    "np.full_like": "tg.broadcast_to",
     "np.diff": "x[1:] - x[:-1]", "np.divmod": "tg.floor_divide and tg.remainder", "np.float_power": "tg.power",
 }  # fmt: skip
+
+
+def masked_refused() -> DtypeError:
+    """The error for a masked array among tensors."""
+    return DtypeError(
+        "a masked array would lose its mask here: give its .filled(0), and the mask to tg.where or to the loss"
+    )
 
 
 def plain(value: Any) -> Any:
@@ -79,6 +87,11 @@ class NumpyProtocol:
     __array_priority__ = 1000.0
     _data: Array
 
+    @property
+    def _mask(self) -> Any:
+        """numpy.ma asks each operand for its mask, and would compute with our bare array: the graph would be lost."""
+        raise masked_refused()
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         arrays = [plain(part) for part in inputs]
         if out is not None:  # array -= tensor: the array stays an array, so nothing may need a gradient
@@ -101,5 +114,8 @@ class NumpyProtocol:
         if recorded is not None:
             return recorded(*args, **kwargs)
         if function in PLAIN:
+            value = kwargs.get("fill_value", args[1] if len(args) > 1 else None)
+            if function is np.full_like and getattr(value, "requires_grad", False):
+                raise _refused("np.full_like")
             return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
         raise _refused(_name(function))
