@@ -186,6 +186,69 @@ def test_what_is_no_number_becomes_none(f: Any, value: Any) -> None:
     assert x.grad is None
 
 
+RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "complex": (lambda g: g * 1j, "gave a cotangent of complex128"),
+    "text": (lambda g: np.array(["1", "2"]), "gave a cotangent of <U1"),
+    "objects": (lambda g: np.array([1.0, 2.0], object), "gave a cotangent of object"),
+    "number": (lambda g: 2.0, "gave a float, not an array"),
+    "list": (lambda g: [1.0, 1.0], "gave a list, not an array"),
+    "masked": (lambda g: np.ma.array([1.0, 2.0], mask=[True, False]), "lose its mask"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_gives_an_array_of_real_numbers(rule: str, create_graph: bool) -> None:
+    @tg.primitive
+    def same(x: Any) -> Any:
+        return x * 1
+
+    same.defvjp(x=RULES[rule][0])
+    x = leaf()
+    with pytest.raises(DtypeError, match=RULES[rule][1] if (rule, create_graph) != ("complex", True) else "complex"):
+        same(x * 2).sum().backward(create_graph=create_graph)
+    assert x.grad is None
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass is not the recommended way:PendingDeprecationWarning")
+def test_a_matrix_that_a_rule_gives_multiplies_as_an_array() -> None:
+    @tg.primitive
+    def same(x: Any) -> Any:
+        return x * 1
+
+    same.defvjp(x=lambda g: np.asmatrix(g))
+    x = tg.tensor(np.ones((2, 2)), requires_grad=True)
+    same(x * np.full((2, 2), 3.0)).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[3.0, 3.0], [3.0, 3.0]]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(
+    "hook",
+    [lambda e, g: g * 1j, lambda e, g: np.full(g.shape, None), lambda e, g: np.full(g.shape, "1"),
+     lambda e, g: np.ma.array(np.ones(g.shape), mask=np.ones(g.shape))],
+    ids=["complex", "None", "text", "masked"],
+)  # fmt: skip
+def test_a_hook_of_through_gives_real_numbers_where_backward_adds_to_grad(hook: Any, create_graph: bool) -> None:
+    x, w = leaf(), leaf()
+    with pytest.raises(DtypeError), tg.through(lambda edge, g: hook(edge, g) if edge.source is x.source.node else g):
+        (x * w).sum().backward(create_graph=create_graph)
+    assert x.grad is w.grad is None, "nothing half done"
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize("given", [None, "abc", [None], np.ma.array([1.0], mask=[True]), np.array([1.0], object)])
+def test_the_forward_of_an_op_gives_numbers(given: Any, requires_grad: bool) -> None:
+    @tg.primitive
+    def odd(x: Any) -> Any:
+        return given
+
+    odd.defvjp(x=lambda g: g)
+    with pytest.raises(DtypeError, match=r"the forward of odd gave .*, not numbers|lose its mask"):
+        odd(tg.ones(1, requires_grad=requires_grad))
+
+
 # Complex numbers ----------------------------------------------------------------------------------------------------
 
 
@@ -282,10 +345,21 @@ def test_outside_a_graph_complex_numbers_are_numbers() -> None:
     assert (tg.tensor([1.0]) + [1j]).tolist() == [1 + 1j]
 
 
-def test_a_complex_cotangent_is_pulled_back_since_that_is_linear() -> None:
-    """``paths`` puts roots of unity on edges: the real rules are linear in g, so real and imaginary part go apart."""
+LINEAR: dict[str, Callable[[Tensor], Tensor]] = {
+    "a product": lambda x: tg.tanh(x) * x, "a read and all": lambda x: x[0] + x,
+    "a sum and a read": lambda x: x + x[1:],
+    "repeated indices": lambda x: x[[0, 0]] * x, "many indices": lambda x: x[[0] * 20][:2] + x[[1, 0]],
+    "rows": lambda x: tg.embedding(tg.stack([x, x], 1), [1, 1])[0], "three uses": lambda x: x + tg.exp(x) + x * x,
+    "0-d": lambda x: tg.stack([x[0], x[0] * x[1]]), "parts": lambda x: tg.concatenate(tg.unstack(x[:, None])[::-1]),
+    "saved": lambda x: tg.softmax_cross_entropy(tg.stack([x, x * x]), np.array([0, 1])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("f", LINEAR.values(), ids=LINEAR)
+def test_a_complex_cotangent_is_pulled_back_since_that_is_linear(f: Callable[[Tensor], Tensor]) -> None:
+    """The real rules are linear in g, so real and imaginary part go apart."""
     x = leaf()
-    y = tg.tanh(x) * x
+    y = f(x)
     (both,) = tg.grad(y, x, np.array([1.0, 2j]), retain_graph=True)
     (real,) = tg.grad(y, x, np.array([1.0, 0.0]), retain_graph=True)
     (imaginary,) = tg.grad(y, x, np.array([0.0, 2.0]))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.numpy_protocol import masked_refused
+from tinygrad_lstm.engine.numpy_protocol import bare_array as bare_array
 from tinygrad_lstm.engine.operators import Operators, TensorLike, plain
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.errors import DtypeError, ShapeError, public
@@ -49,18 +49,6 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
 def has_members(value: object) -> bool:
     """Whether one can go through it; Python takes a 0-d array for an iterable, though it has no members."""
     return isinstance(value, Iterable) and getattr(value, "shape", None) != ()
-
-
-def bare_array(value: TensorLike) -> Array:
-    """The value as an array of no class of its own: a matrix would multiply in its own way.
-
-    Raises DtypeError for a masked array, whose mask would be lost.
-    """
-    if type(value) is np.ndarray:
-        return value
-    if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):
-        raise masked_refused()
-    return np.asarray(value)
 
 
 def numpy_array(data: TensorLike, dtype: DTypeLike | None) -> Array:

@@ -43,6 +43,18 @@ def masked_refused() -> DtypeError:
     )
 
 
+def bare_array(value: TensorLike) -> Array:
+    """The value as an array of no class of its own: a matrix would multiply in its own way.
+
+    Raises DtypeError for a masked array, whose mask would be lost.
+    """
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):
+        raise masked_refused()
+    return np.asarray(value)
+
+
 def plain(value: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
     return value._data if isinstance(value, NumpyProtocol) else value

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array, to_array
-from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.autodiff import backpropagate, real
 from tinygrad_lstm.engine.changes import changing, note_change
 from tinygrad_lstm.engine.copying import State, restore, state_of
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, make_node, make_source
@@ -178,11 +178,10 @@ class Tensor(Operators):
             raise GradError("backward() of a tensor that depends on nothing that requires a gradient")
         wrap = handle if create_graph else None
         retain = create_graph if retain_graph is None else retain_graph
-        first = seed(self, gradient, create_graph)
-        if first.dtype.kind == "c":
-            raise DtypeError(f"backward adds to real gradients; for a cotangent of {first.dtype} ask tg.grad")
+        first = real(seed(self, gradient, create_graph))
         walk = backpropagate([self.source], [first], retain_graph=retain, wrap=wrap)
-        for node, g in [(node, g) for node, g in walk if node.op is None or node.retains_grad]:
+        found = [(node, real(g)) for node, g in walk if node.op is None or node.retains_grad]
+        for node, g in found:
             accumulate(node, g)  # only now: where a rule or a hook fails on the way, every grad is as it was
 
     def retain_grad(self) -> None:
