@@ -14,10 +14,11 @@ CHAPTERS = {
     "The whole idea, with plain numbers": ["tinygrad_lstm/micro.py"],
     "An op and its derivatives": [
         "tinygrad_lstm/errors.py",
-        "tinygrad_lstm/engine/ops/{plan,wide,words,primitive,arithmetic,linear,reductions,nonlinear,shapes,indexing}.py",
+        "tinygrad_lstm/engine/ops/{plan,wide,words,primitive,dtypes,arithmetic,linear,reductions}.py",
+        "tinygrad_lstm/engine/ops/{nonlinear,shapes,indexing}.py",
     ],
     "More ops, to look things up in": [
-        "tinygrad_lstm/engine/ops/{composite,dtypes,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
+        "tinygrad_lstm/engine/ops/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
     ],
     "The engine": [
         "tinygrad_lstm/engine/{blocks,scope,node,changes,absent,numpy_calls,numpy_protocol}.py",

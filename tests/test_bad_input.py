@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tinygrad_lstm import nn
+from tinygrad_lstm import interop, nn
 from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, WeightsError
 
 w = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -73,6 +73,15 @@ def test_weights_that_are_no_real_numbers_are_refused_before_anything_is_changed
     before = layer.state_dict()
     with pytest.raises(WeightsError, match="not real numbers: W is"):
         layer.load_state_dict({"b": np.ones(2), "W": wrong})
+    assert all(np.array_equal(before[name], array) for name, array in layer.state_dict().items())
+
+
+@pytest.mark.parametrize("wrong", [None, 3, {}, "abc", np.ones(3), [], [np.ones(1)], [None] * 3, [[1, [2]]] * 3])
+def test_a_list_of_keras_weights_is_a_list_of_arrays(wrong: Any) -> None:
+    layer = nn.LSTM(3, 2)
+    before = layer.state_dict()
+    with pytest.raises((WeightsError, ShapeError), match=r"Keras weights|same length"):
+        interop.keras.set_weights(layer, wrong)
     assert all(np.array_equal(before[name], array) for name, array in layer.state_dict().items())
 
 

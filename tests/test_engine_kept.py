@@ -67,7 +67,9 @@ def copied_call(case: Case, lent: list[Any]) -> Any:
 INDICES: dict[str, Any] = {
     "integers": np.array([0, 2]), "mask": np.array([True, False, True]), "list": [0, 2], "tuple": (np.array([0, 2]),),
     "list in a tuple": ([0, 2], slice(None)), "uint8": np.array([0, 2], np.uint8),
-    "tensor": tg.tensor(np.array([0, 2])),
+    "tensor": tg.tensor(np.array([0, 2])), "slice of 0-d arrays": slice(np.array(0), np.array(2)),
+    "slice in a tuple": (slice(np.array(0), None, np.array(2)), 0),
+    "slice of a tensor": slice(tg.tensor(np.array(0)), 2),
 }  # fmt: skip
 
 
@@ -81,6 +83,10 @@ def test_an_index_may_be_changed_after_the_read(key: Any, read: Callable[[Tensor
     def changed(value: Any) -> None:
         if isinstance(value, tuple):
             changed(value[0])
+        elif isinstance(value, slice):
+            for end in (value.start, value.stop, value.step):
+                if not isinstance(end, int | None):
+                    changed(end)
         elif isinstance(value, Tensor):
             value.data[...] = 1
         elif isinstance(value, list):
@@ -94,6 +100,13 @@ def test_an_index_may_be_changed_after_the_read(key: Any, read: Callable[[Tensor
     y = (read(z, key) ** 2).sum()
     changed(key)
     np.testing.assert_array_equal(tg.grad(y, z)[0].data, expected)
+
+
+def test_the_cotangent_that_was_given_may_be_overwritten_while_its_graph_lives() -> None:
+    x, gradient = leaf([1.0, 2.0]), np.ones(2)
+    (g,) = tg.grad(x * x, x, gradient, create_graph=True)
+    gradient[...] = 7
+    assert tg.grad(g.sum(), x)[0].tolist() == [2.0, 2.0]
 
 
 def bare_arrays() -> Iterator[Any]:
@@ -263,7 +276,8 @@ ALIASES: dict[str, Callable[[Tensor], Tensor]] = {
     "a part under no_grad": unrecorded(lambda w: tg.split(w, 2)[1]),
     "a recorded view": lambda w: w.reshape(4),
     "tagged": lambda w: tg.tag(w, "carry"),
-    "a view of a view": lambda w: w.T.reshape(4)[1:],
+    "a view of a view": lambda w: w.T[1:].reshape(2),
+    "a copy": lambda w: w.T.reshape(4)[1:],
 }
 
 
@@ -290,6 +304,8 @@ def test_a_write_into_memory_is_noticed_by_whatever_kept_it(of: Any, between: Ca
         assert x.grad is None
     else:
         y.backward()
+        assert x.grad is not None
+        assert x.grad.item() == A.data.sum() == A.size
 
 
 @pytest.mark.parametrize("of", ALIASES.values(), ids=ALIASES)
@@ -304,6 +320,14 @@ def test_a_write_through_the_other_tensor_is_noticed_too(of: Any) -> None:
             y.backward()
     else:
         y.backward()
+        assert x.grad is not None
+        assert x.grad.item() == 4
+
+
+def test_all_but_one_of_these_share_memory() -> None:
+    w = leaf(np.ones((2, 2)))
+    copies_made = [name for name, of in ALIASES.items() if not np.shares_memory(of(w).data, w.data)]
+    assert copies_made == ["a copy"]
 
 
 def test_another_array_in_its_place_leaves_what_others_look_into() -> None:

@@ -31,12 +31,13 @@ BESIDE: dict[str, Callable[[Tensor, Any], Any]] = {
     "vstack": lambda x, v: tg.vstack([x, v]), "hstack": lambda x, v: tg.hstack([v, x]),
     "column_stack": lambda x, v: tg.column_stack([x, v]), "logaddexp": lambda x, v: tg.logaddexp(v, x),
     "copysign": lambda x, v: tg.copysign(v, x), "arctan2": lambda x, v: np.arctan2(v, x),
+    "clip": lambda x, v: tg.clip(x * 0, v, None), "np.clip": lambda x, v: np.clip(x, -1, v),
 }  # fmt: skip
 FORMS: dict[str, Any] = {"list": [0.1], "tuple": (0.1,), "nested": [np.float64(0.1)]}
 NUMBERS: dict[str, Any] = {"number": 0.1, "np.float64": np.float64(0.1)}
 TAKE_NUMBERS = {"+", "radd", "-", "*", "/", "**", "%", "//", "np.add", "np.add, before", "where", "np.where",
                 "maximum", "index_put", "hypot", "outer", "hstack", "inner", "dot", "logaddexp", "copysign",
-                "arctan2"}  # fmt: skip
+                "arctan2", "clip", "np.clip"}  # fmt: skip
 
 
 @pytest.mark.parametrize("requires_grad", [False, True], ids=["constant", "leaf"])
@@ -120,6 +121,134 @@ def test_copysign_with_a_view_of_one_number_has_a_float64_gradient(b: Any) -> No
     assert (str(g.dtype), g.item()) == ("float64", -0.1)
 
 
+# Arrays with a class of their own, and what is no number -------------------------------------------------------------
+
+
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "*": lambda a, b: a * b, "before *": lambda a, b: b * a, "/": lambda a, b: a / b, "**": lambda a, b: a**b,
+    "@": lambda a, b: a @ b, "before @": lambda a, b: b @ a, "-": lambda a, b: b - a,
+    "np.multiply": np.multiply, "where": lambda a, b: tg.where(np.asarray(b) > 1, a, b),
+    "concatenate": lambda a, b: tg.concatenate([a, b]), "einsum": lambda a, b: tg.einsum("ij,jk->ik", a, b),
+    "maximum": tg.maximum, "clip": lambda a, b: tg.clip(a, b, None), "linear": tg.linear,
+    "a cotangent": lambda a, b: tg.grad(a * a, a, b, create_graph=True)[0],
+    "a hook": lambda a, b: hooked(a * 1, lambda g: b) * 2, "mse_loss": tg.losses.mse_loss,
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass is not the recommended way:PendingDeprecationWarning")
+@pytest.mark.parametrize("f", BINARY.values(), ids=BINARY)
+@pytest.mark.parametrize("of_class", [np.asmatrix, lambda b: b.view(Mine)], ids=["matrix", "one's own"])
+def test_an_array_of_another_class_is_the_array_that_it_is(f: Any, of_class: Any) -> None:
+    """A matrix would make a matrix product of each rule's ``g * b``."""
+    given = np.array([[1.0, 2.0], [3.0, 4.0]])
+    results = []
+    for b in (given, of_class(given)):
+        a = tg.tensor([[0.5, 2.0], [1.5, 3.0]], dtype=float, requires_grad=True)
+        y = f(a, b)
+        assert type(y.data) is np.ndarray
+        results.append((y.data, tg.grad(y, a, np.cos(y.data))[0].data))
+    for one_result, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one_result, other)
+
+
+class Mine(np.ndarray):
+    """An array with a product of its own."""
+
+    def __rmul__(self, other: Any) -> Any:
+        return self
+
+
+@pytest.mark.parametrize(
+    "f",
+    [*BINARY.values(), lambda a, b: np.ma.add(b, a), lambda a, b: tg.tensor(b),
+     lambda a, b: setattr(a, "data", b), lambda a, b: a[b > 1],
+     lambda a, b: nn.Linear(2, 2)(b), lambda a, b: nn.Parameter(b)],
+)  # fmt: skip
+def test_a_mask_of_numpys_is_refused_where_it_would_be_lost(f: Any) -> None:
+    masked: Any = np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=[[False, True], [False, False]])
+    a = tg.tensor([[0.5, 2.0], [1.5, 3.0]], dtype=float, requires_grad=True)
+    with pytest.raises(DtypeError, match=r"lose its mask here: give its .filled\(0\)"):
+        f(a, masked).sum().backward()
+
+
+@pytest.mark.parametrize("value", [[None, 1.0], ["1.5", "2"], np.array([None, 2.0]), np.array(["1", "2"]), [b"1", 2]])
+@pytest.mark.parametrize(
+    "f",
+    [lambda x, v: tg.tensor(v, dtype=float), lambda x, v: x + v, lambda x, v: tg.stack([x, v]),
+     lambda x, v: hooked(x, lambda g: v).sum().backward(), lambda x, v: tg.losses.mse_loss(x, v)],
+    ids=["tensor", "+", "stack", "hook", "mse_loss"],
+)  # fmt: skip
+def test_what_is_no_number_becomes_none(f: Any, value: Any) -> None:
+    """NumPy makes NaN of None, and a number of a text, where a dtype is given."""
+    x = leaf()
+    with pytest.raises(DtypeError):
+        f(x, value)
+    assert x.grad is None
+
+
+RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "complex": (lambda g: g * 1j, "gave a cotangent of complex128"),
+    "text": (lambda g: np.array(["1", "2"]), "gave a cotangent of <U1"),
+    "objects": (lambda g: np.array([1.0, 2.0], object), "gave a cotangent of object"),
+    "number": (lambda g: 2.0, "gave a float, not an array"),
+    "list": (lambda g: [1.0, 1.0], "gave a list, not an array"),
+    "masked": (lambda g: np.ma.array([1.0, 2.0], mask=[True, False]), "lose its mask"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_gives_an_array_of_real_numbers(rule: str, create_graph: bool) -> None:
+    @tg.primitive
+    def same(x: Any) -> Any:
+        return x * 1
+
+    same.defvjp(x=RULES[rule][0])
+    x = leaf()
+    with pytest.raises(DtypeError, match=RULES[rule][1] if (rule, create_graph) != ("complex", True) else "complex"):
+        same(x * 2).sum().backward(create_graph=create_graph)
+    assert x.grad is None
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass is not the recommended way:PendingDeprecationWarning")
+def test_a_matrix_that_a_rule_gives_multiplies_as_an_array() -> None:
+    @tg.primitive
+    def same(x: Any) -> Any:
+        return x * 1
+
+    same.defvjp(x=lambda g: np.asmatrix(g))
+    x = tg.tensor(np.ones((2, 2)), requires_grad=True)
+    same(x * np.full((2, 2), 3.0)).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[3.0, 3.0], [3.0, 3.0]]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(
+    "hook",
+    [lambda e, g: g * 1j, lambda e, g: np.full(g.shape, None), lambda e, g: np.full(g.shape, "1"),
+     lambda e, g: np.ma.array(np.ones(g.shape), mask=np.ones(g.shape))],
+    ids=["complex", "None", "text", "masked"],
+)  # fmt: skip
+def test_a_hook_of_through_gives_real_numbers_where_backward_adds_to_grad(hook: Any, create_graph: bool) -> None:
+    x, w = leaf(), leaf()
+    with pytest.raises(DtypeError), tg.through(lambda edge, g: hook(edge, g) if edge.source is x.source.node else g):
+        (x * w).sum().backward(create_graph=create_graph)
+    assert x.grad is w.grad is None, "nothing half done"
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize("given", [None, "abc", [None], np.ma.array([1.0], mask=[True]), np.array([1.0], object)])
+def test_the_forward_of_an_op_gives_numbers(given: Any, requires_grad: bool) -> None:
+    @tg.primitive
+    def odd(x: Any) -> Any:
+        return given
+
+    odd.defvjp(x=lambda g: g)
+    with pytest.raises(DtypeError, match=r"the forward of odd gave .*, not numbers|lose its mask"):
+        odd(tg.ones(1, requires_grad=requires_grad))
+
+
 # Complex numbers ----------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +259,11 @@ def leaf() -> Tensor:
 @tg.primitive
 def spectrum(x: Any) -> Any:
     return np.fft.fft(x)
+
+
+def hooked(x: Tensor, hook: Callable[[Tensor], Any]) -> Tensor:
+    x.register_hook(hook)
+    return x
 
 
 spectrum.defvjp(x=lambda g: np.fft.ifft(g) * len(g))
@@ -149,6 +283,17 @@ COMPLEX: dict[str, Callable[[Tensor], Any]] = {
     "backward": lambda x: x.backward(Z), "cast": lambda x: tg.cast(x, np.dtype(complex)),
     "astype": lambda x: x.astype(complex),
     "requires_grad": lambda x: setattr(tg.tensor(Z), "requires_grad", True),
+    "grad": lambda x: setattr(x, "grad", tg.tensor(Z)), "full": lambda x: tg.full((2,), 1j),  # type: ignore[arg-type]  # wrong on purpose
+    "arange": lambda x: tg.arange(0, 1j),  # type: ignore[arg-type]  # and so is this
+    "a real dtype": lambda x: tg.tensor(Z, dtype=float),
+    "a list in a real dtype": lambda x: tg.tensor([1j], dtype=np.float16),
+    "a real dtype of a tensor": lambda x: Tensor(tg.tensor(Z), dtype=float),
+    "mse_loss": lambda x: tg.losses.mse_loss(x, Z), "l1_loss": lambda x: tg.losses.l1_loss(x, [1j, 2]),
+    "huber_loss": lambda x: tg.losses.huber_loss(x, tg.tensor(Z)),
+    "a loss of two classes": lambda x: tg.losses.binary_cross_entropy_with_logits(x, Z),
+    "class weights": lambda x: tg.losses.cross_entropy(x, np.array(0), weight=Z),
+    "a hook": lambda x: (hooked(x, lambda g: Z) * 1).sum().backward(),
+    "a hook, recorded": lambda x: tg.grad((hooked(x, lambda g: tg.tensor(Z)) * 1).sum(), x, create_graph=True),
 }  # fmt: skip
 
 
@@ -200,10 +345,21 @@ def test_outside_a_graph_complex_numbers_are_numbers() -> None:
     assert (tg.tensor([1.0]) + [1j]).tolist() == [1 + 1j]
 
 
-def test_a_complex_cotangent_is_pulled_back_since_that_is_linear() -> None:
-    """``paths`` puts roots of unity on edges: the real rules are linear in g, so real and imaginary part go apart."""
+LINEAR: dict[str, Callable[[Tensor], Tensor]] = {
+    "a product": lambda x: tg.tanh(x) * x, "a read and all": lambda x: x[0] + x,
+    "a sum and a read": lambda x: x + x[1:],
+    "repeated indices": lambda x: x[[0, 0]] * x, "many indices": lambda x: x[[0] * 20][:2] + x[[1, 0]],
+    "rows": lambda x: tg.embedding(tg.stack([x, x], 1), [1, 1])[0], "three uses": lambda x: x + tg.exp(x) + x * x,
+    "0-d": lambda x: tg.stack([x[0], x[0] * x[1]]), "parts": lambda x: tg.concatenate(tg.unstack(x[:, None])[::-1]),
+    "saved": lambda x: tg.softmax_cross_entropy(tg.stack([x, x * x]), np.array([0, 1])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("f", LINEAR.values(), ids=LINEAR)
+def test_a_complex_cotangent_is_pulled_back_since_that_is_linear(f: Callable[[Tensor], Tensor]) -> None:
+    """The real rules are linear in g, so real and imaginary part go apart."""
     x = leaf()
-    y = tg.tanh(x) * x
+    y = f(x)
     (both,) = tg.grad(y, x, np.array([1.0, 2j]), retain_graph=True)
     (real,) = tg.grad(y, x, np.array([1.0, 0.0]), retain_graph=True)
     (imaginary,) = tg.grad(y, x, np.array([0.0, 2.0]))

@@ -58,6 +58,7 @@ def test_an_unsupported_numpy_function_says_what_to_use_instead() -> None:
         (lambda: np.add.at(x, 0, 1.0), "np.add.at", "tg.index_add"), (lambda: np.copyto(x, 0), "np.copyto", "tg.index"),
         (lambda: np.median(x), "np.median", "tg.sort"), (lambda: np.divmod(x, 2), "np.divmod", "tg.floor_divide and"),
         (lambda: np.maximum.accumulate(x), "np.maximum.accumulate", "tensor.detach"),
+        (lambda: np.full_like(x, fill_value=x[0]), "np.full_like", "tg.broadcast_to"),
     ):  # fmt: skip
         with pytest.raises(UnsupportedError, match=f"{re.escape(name)} has no derivative here; .*{re.escape(instead)}"):
             call()
@@ -70,6 +71,34 @@ def test_an_unsupported_numpy_function_says_what_to_use_instead() -> None:
             np.linalg.norm(leaf(np.eye(2)), order)
     assert np.linalg.norm(leaf(np.eye(2))).item() == tg.norm(np.eye(2)).item() == 2**0.5
     assert np.linalg.norm(leaf([[3.0, -4.0]]), np.inf, axis=1).tolist() == [4.0]
+
+
+OUT: dict[str, Any] = {
+    "ufunc": lambda x, out: np.multiply(x, 2.0, out=out), "in a tuple": lambda x, out: np.tanh(x, out=(out,)),
+    "sum": lambda x, out: np.sum(x, axis=0, out=out), "clip": lambda x, out: np.clip(x, 0, 1, out=out),
+    "any": lambda x, out: np.any(x, axis=0, out=out), "matmul": lambda x, out: np.matmul(x, x, out=out),
+    "add.reduce": lambda x, out: np.add.reduce(x, axis=0, out=out), "greater": lambda x, out: np.greater(x, 1, out=out),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", OUT.values(), ids=OUT)
+def test_out_is_no_tensor_and_takes_nothing_that_needs_a_gradient(call: Any) -> None:
+    x, constant, out = leaf([[1.0, 2.0], [3.0, 4.0]]), tg.ones(2, 2, dtype=float), np.zeros((2, 2))
+    for tensor in (x, constant):
+        for target in (tg.zeros(2, 2, dtype=float), leaf(np.zeros((2, 2)))):
+            with pytest.raises(UnsupportedError, match="cannot write into a tensor: use the result, not out="):
+                call(tensor, target)
+            assert not target.data.any()
+    with pytest.raises(UnsupportedError, match="into an array cannot be recorded: use the result, not out="):
+        call(x, out)
+    assert not out.any()
+
+
+def test_numbers_of_a_constant_may_go_into_an_array() -> None:
+    constant, out = tg.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=float), np.zeros(2)
+    assert np.sum(constant, axis=0, out=out) is out
+    assert out.tolist() == [4.0, 6.0]
+    assert np.add.reduce(constant, axis=1, out=out).tolist() == [3.0, 7.0]
 
 
 def test_what_has_no_derivative_is_a_plain_array() -> None:

@@ -151,6 +151,31 @@ def test_a_fused_layer_sums_its_bias_gradient_in_float32(layer: Any) -> None:
         np.testing.assert_allclose(value, truth, rtol=2e-2)
 
 
+PICKED: dict[str, Op] = {
+    "x[i]": lambda x: x[np.zeros(5000, int)], "x[i], one axis": lambda x: x[:, 0][np.zeros(5000, int)],
+    "x[i, 0]": lambda x: x[np.zeros(5000, int), 0], "x[[few]]": lambda x: x[[0] * 15],
+    "x[0][[few]]": lambda x: x[0][[0] * 9],
+    "repeat": lambda x: tg.repeat(x, 5000, axis=0), "take": lambda x: tg.take(x, np.zeros(5000, int), 0),
+    "embedding": lambda x: tg.embedding(x, np.zeros(5000, int)),
+    "pad": lambda x: tg.pad(x, ((2500, 0), (0, 0)), mode="edge"),
+    "index_add": lambda x: tg.index_add(x, np.zeros(3000, int), np.ones((3000, 2), np.float16)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pick", PICKED.values(), ids=PICKED)
+def test_what_is_picked_thousands_of_times_gets_all_its_cotangents(pick: Op) -> None:
+    """2048 + 1 is 2048 in float16, so they are added up in wider numbers."""
+    found = []
+    for dtype in (np.float16, np.float64):
+        x = leaf(np.ones((3, 2)), dtype)
+        y = pick(x)
+        (g,) = tg.grad(y.sum(), x)
+        assert y.dtype == g.dtype == dtype
+        found.append((y.data, g.data))
+    for value, truth in zip(*found, strict=True):
+        np.testing.assert_allclose(value, truth, rtol=1e-3)
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize(
     ("ours", "theirs", "array"),

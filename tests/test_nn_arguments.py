@@ -120,7 +120,8 @@ def test_a_wrong_argument_is_refused(kind: Any, name: str, value: Any) -> None:
 def test_every_option_has_a_wrong_value_here() -> None:
     asked = {name for kind in CLASSES for name in arguments_of(kind)}
     assert asked - KINDS.keys() - PARTICULAR.keys() == set()
-    of_functions = {"loss_of", "max_norm", "norm_type", "error_if_nonfinite", "clip_value", "eta", "gamma", "step"}
+    of_functions = {"loss_of", "max_norm", "norm_type", "error_if_nonfinite", "clip_value", "padding_value", "eta"}
+    of_functions |= {"gamma", "step"}
     assert (SIZES | DOMAINS.keys()) - of_functions <= asked
 
 

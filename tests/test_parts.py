@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections import OrderedDict, UserDict, UserList, defaultdict, deque, namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ CONTAINERS: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "numbers for keys": (lambda: {3: linear(), 1: linear()}, ["held.3.W", "held.1.W"]),
     "OrderedDict": (lambda: OrderedDict(a=linear()), ["held.a.W"]),
     "defaultdict": (lambda: defaultdict(list, a=[linear()]), ["held.a.0.W"]),
+    "UserList": (lambda: UserList([linear(), 3]), ["held.0.W"]),
+    "UserDict": (lambda: UserDict(a=linear(), b=[linear()]), ["held.a.W", "held.b.0.W"]),
     "nested": (lambda: [{"a": (linear(), [linear()])}], ["held.0.a.0.W", "held.0.a.1.0.W"]),
     "mixed": (lambda: ["words", 3, None, linear(), np.ones(2)], ["held.3.W"]),
     "parameters": (lambda: [nn.Parameter([1.0]), {"b": nn.Parameter([1.0])}], ["held.0", "held.1.b"]),
@@ -69,6 +72,16 @@ def test_what_is_in_a_container_is_found_by_name(kind: str) -> None:
     assert {name for name, _ in net.children() if not isinstance(_, nn.ModuleList)} <= part_names | {"held.0"}
     assert len(list(net.modules())) == 1 + sum(isinstance(part, nn.Module) for part in list(net.modules())[1:])
     assert not any(module.training for module in net.eval().modules())
+
+
+def test_what_is_in_a_view_of_a_dict_is_found_too() -> None:
+    layers = {"a": linear()}
+    for view, name in ((MappingProxyType(layers), "held.a.W"), (layers.values(), "held.0.W")):
+        net = Holder(view)
+        assert [one for one, _ in net.named_parameters()] == [name]
+        layers["b"] = linear()
+        assert len(list(net.parameters())) == 2
+        del layers["b"]
 
 
 @every_container
@@ -309,44 +322,9 @@ class Early(nn.LSTMCell):
         super().__init__(D, H)
 
 
-class BareDropout(nn.Dropout):
-    def __init__(self) -> None:
-        self.rate = 0.5
-
-
-class BareLinear(nn.Linear):
-    def __init__(self) -> None:
-        pass
-
-
-class BareRNN(nn.RNN):
-    def __init__(self) -> None:
-        pass
-
-
-class BareEmbedding(nn.Embedding):
-    def __init__(self) -> None:
-        pass
-
-
-class BareNorm(nn.LayerNorm):
-    def __init__(self) -> None:
-        pass
-
-
-class BareResidual(nn.Residual):
-    def __init__(self) -> None:
-        pass
-
-
-class BareZoneout(nn.Zoneout):
-    def __init__(self) -> None:
-        pass
-
-
-class BareSeparate(nn.SeparateLSTMCell):
-    def __init__(self) -> None:
-        pass
+def bare(kind: type[nn.Module]) -> Any:
+    """A subclass whose ``__init__`` does nothing."""
+    return type(f"Bare{kind.__name__}", (kind,), {"__init__": lambda self: None, "__module__": __name__})
 
 
 @dataclass(eq=False)
@@ -374,14 +352,14 @@ BARE: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: BareCell(3, 3).state_sizes, "hidden_size", "BareCell"),
     (lambda: BareLSTM(3, 3)(x), "W", "BareLSTM"),
     (lambda: Early(3, 3), "hidden_size", "Early"),
-    (lambda: BareDropout()(x), "p", "BareDropout"),
-    (lambda: BareLinear()(x), "W", "BareLinear"),
-    (lambda: BareRNN()(x), "input_size", "BareRNN"),
-    (lambda: BareEmbedding()([1]), "weight", "BareEmbedding"),
-    (lambda: BareNorm()(x), "features", "BareNorm"),
-    (lambda: BareResidual()(x), "layer", "BareResidual"),
-    (lambda: BareZoneout()(x), "cell", "BareZoneout"),
-    (lambda: BareSeparate()(x), "hidden_size", "BareSeparate"),
+    (lambda: bare(nn.Dropout)()(x), "p", "BareDropout"),
+    (lambda: bare(nn.Linear)()(x), "W", "BareLinear"),
+    (lambda: bare(nn.RNN)()(x), "input_size", "BareRNN"),
+    (lambda: bare(nn.Embedding)()([1]), "weight", "BareEmbedding"),
+    (lambda: bare(nn.LayerNorm)()(x), "features", "BareLayerNorm"),
+    (lambda: bare(nn.Residual)()(x), "layer", "BareResidual"),
+    (lambda: bare(nn.Zoneout)()(x), "cell", "BareZoneout"),
+    (lambda: bare(nn.SeparateLSTMCell)()(x), "hidden_size", "BareSeparateLSTMCell"),
     (lambda: DataCell(3)(x), "hidden_size", "DataCell"),
     (lambda: Grandchild()(x), "hidden_size", "BareCell"),
 ]

@@ -187,6 +187,12 @@ def test_trajectory_names_every_state_and_gate() -> None:
         assert not trajectory.initial.h.data.any()
     with pytest.raises(AttributeError, match="has no 'zzz'; it has"):
         _ = trajectory.steps[0].zzz
+    wrong: Any
+    for wrong in ("zzz", 2, None, [1], np.array("h")):
+        with pytest.raises(ArgumentError, match=r"Chain\(GRUCell, 5 steps of x, .* has no .* at every step"):
+            trajectory[wrong]
+    with pytest.raises(ArgumentError, match="steps not kept"):
+        nn.unroll(nn.RNNCell(D, H), sequence(), collect=False)["h"]
 
 
 def test_trajectory_without_a_graph() -> None:

@@ -32,11 +32,12 @@ def holds_itself() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("obj", "words"),
     [
-        ({"a": {"b": object()}}, "a/b is a object: only arrays"),
-        ({"a": [1, {2, 3}]}, "a/1 is a set"),
-        ({"a": b"bytes"}, "a is a bytes"),
-        ({"a": np.array([None])}, "a is a ndarray"),
-        ({"a": np.zeros(2, [("x", "f8")])}, "a is a ndarray"),
+        ({"a": {"b": object()}}, "a/b is of type object: only numbers and text, alone or in arrays, can be saved"),
+        ({"a": [1, {2, 3}]}, "a/1 is of type set"),
+        ({"a": b"bytes"}, "a is of type bytes"),
+        ({"a": np.array([None])}, "a is an array of object"),
+        ({"a": np.zeros(2, [("x", "f8")])}, r"a is an array of \[\('x', '<f8'\)\]"),
+        ({"a": [np.ma.array([1.0], mask=[True])]}, "a/0: a masked array would lose its mask"),
         ({"a/b": np.ones(1)}, "words without a slash, not 'a/b'"),
         ({"a": {"..": 1}}, r"not '\.\.'"),
         ({"": 1}, "not ''"),
@@ -193,17 +194,6 @@ def test_a_crash_while_saving_leaves_the_old_file_whole(
     assert "No space" not in str(error) or str(path) in str(raised.value)
     assert tg.load(path)["a"].tolist() == [1, 1, 1]
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_saving_keeps_rights_and_links(path: Path) -> None:
-    link = path.with_name(f"link{path.suffix}")
-    link.symlink_to(path)
-    tg.save({"a": 1}, link)
-    path.chmod(0o600)
-    tg.save({"a": 2}, link)
-    assert link.is_symlink()
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert tg.load(path) == tg.load(link) == {"a": 2}
 
 
 def test_a_crash_within_an_archive_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

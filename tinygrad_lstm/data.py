@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygrad_lstm.errors import TextError
+from tinygrad_lstm.arguments import ARRAY, TEXT, integer, takes
+from tinygrad_lstm.errors import ShapeError, TextError, public
 
 LEAST_CHARACTERS = 2000  # below this there is nothing to train on and nothing left to test with
 
@@ -19,10 +20,12 @@ def language_reference() -> str:
     return "\n\n".join(topics[name] for name in sorted(topics))
 
 
+@public()
 def read_text(path: str | Path) -> str:
     """A text file, whole.
 
-    Raises TextError, in one line, for one that is missing, empty, binary or too short to learn from.
+    Raises TextError, in one line, for one that is missing, empty, binary or too short to learn from; DtypeError or
+    ArgumentError for what is no path.
     """
     path = Path(path)
     try:
@@ -57,6 +60,7 @@ class Vocabulary:
     'helo'
     """
 
+    @takes(text=TEXT)
     def __init__(self, text: str) -> None:
         self.characters = "".join(sorted(set(text)))
         self._numbers = {character: number for number, character in enumerate(self.characters)}
@@ -64,6 +68,10 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.characters)
 
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} characters)"
+
+    @takes(text=TEXT)
     def encode(self, text: str) -> np.ndarray:
         """The numbers of the characters; TextError for one that the vocabulary does not have."""
         unknown = sorted(set(text) - self._numbers.keys())
@@ -71,11 +79,13 @@ class Vocabulary:
             raise TextError(f"the vocabulary has no {', '.join(map(repr, unknown[:5]))}")
         return np.array([self._numbers[character] for character in text], dtype=np.intp)
 
+    @public()
     def decode(self, numbers: Sequence[int] | np.ndarray) -> str:
-        """The text of the numbers."""
+        """The text of the numbers; ArgumentError or DtypeError for what are no numbers of characters."""
         return "".join(self.characters[number] for number in numbers)
 
 
+@takes(numbers=ARRAY, steps=integer(1), batch=integer(1))
 def windows(numbers: np.ndarray, steps: int, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Inputs and targets (T, B), window after window: B streams side by side, each going on where it stopped.
 
@@ -87,6 +97,8 @@ def windows(numbers: np.ndarray, steps: int, batch: int) -> Iterator[tuple[np.nd
     [[0, 1], [4, 5]] [[1, 2], [5, 6]]
     [[2, 3], [6, 7]] [[3, 4], [7, 8]]
     """
+    if numbers.ndim != 1:
+        raise ShapeError(f"the numbers of a text are one row, not of shape {numbers.shape}")
     length = (len(numbers) - 1) // batch
     if length < 1:
         raise TextError(f"{len(numbers)} characters do not make {batch} streams")
@@ -96,6 +108,7 @@ def windows(numbers: np.ndarray, steps: int, batch: int) -> Iterator[tuple[np.nd
         yield x[start : start + steps], y[start : start + steps]
 
 
+@takes(T=integer(2), B=integer(0))
 def adding_problem(T: int, B: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Sequences of which two numbers are to be added: x (T, B, 2), y (B,) (Hochreiter & Schmidhuber 1997).
 

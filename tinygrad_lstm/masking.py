@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import numpy_array
 from tinygrad_lstm.engine.ops.indexing import index, scatter
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError, ShapeError
@@ -46,7 +47,7 @@ def looked_up(
 
 def spread(name: str, weight: TensorLike, x: Tensor, on: Mask) -> np.ndarray:
     """Weights for the elements of x, of them only what counts, in its dtype."""
-    w = np.asarray(weight.data if isinstance(weight, Tensor) else weight, x.dtype)
+    w = np.asarray(numpy_array(weight.data if isinstance(weight, Tensor) else weight, x.dtype))
     try:
         everywhere = np.broadcast_to(w, x.shape)
     except ValueError:
@@ -56,7 +57,7 @@ def spread(name: str, weight: TensorLike, x: Tensor, on: Mask) -> np.ndarray:
 
 def class_weights(weight: TensorLike, x: Tensor) -> np.ndarray:
     """One weight for each class of x (..., V), in its dtype."""
-    w = np.asarray(weight.data if isinstance(weight, Tensor) else weight, x.dtype)
+    w = np.asarray(numpy_array(weight.data if isinstance(weight, Tensor) else weight, x.dtype))
     if w.shape != x.shape[-1:]:
         raise ShapeError(f"one weight for each of the {x.shape[-1]} classes, not {w.shape}")
     return w

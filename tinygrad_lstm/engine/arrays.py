@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_lstm.engine.numpy_protocol import bare_array as bare_array
 from tinygrad_lstm.engine.operators import Operators, TensorLike, plain
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.errors import DtypeError, ShapeError, public
@@ -43,9 +46,21 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
     return array
 
 
+def has_members(value: object) -> bool:
+    """Whether one can go through it; Python takes a 0-d array for an iterable, though it has no members."""
+    return isinstance(value, Iterable) and getattr(value, "shape", None) != ()
+
+
 def numpy_array(data: TensorLike, dtype: DTypeLike | None) -> Array:
-    """``np.array``, with errors of ours."""
+    """``np.array``, with errors of ours; with a dtype also for what it would drop: an imaginary part, None, text."""
+    data = bare_array(data) if isinstance(data, np.ndarray) else data
     try:
+        if dtype is not None:
+            kind = np.asarray(data).dtype.kind
+            if kind not in "biufc":
+                raise TypeError("numbers are expected")
+            if kind == "c" and np.dtype(dtype).kind != "c":
+                raise TypeError(f"complex numbers do not fit into {np.dtype(dtype)}")
         return np.array(data, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:
         if "inhomogeneous" in str(error):

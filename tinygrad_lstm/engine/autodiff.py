@@ -27,12 +27,12 @@ from tinygrad_lstm.engine.node import (
     make_source,
     topological_order,
 )
-from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol, plain
+from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol, bare_array, plain
 from tinygrad_lstm.engine.ops.indexing import add_at, scatter
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.scope import current_hook
-from tinygrad_lstm.errors import GradError, ShapeError, TinygradError, kind_of
+from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError, kind_of
 
 # Of a rule: the error says which rule, and of which line
 FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError, OverflowError)
@@ -110,21 +110,21 @@ def backpropagate(
                         c = rule(given, kept[needs[0]])
                     else:
                         c = rule(given, *[kept[n] for n in needs]) if needs else rule(given)
-                    if c is None:
-                        continue
-                    fits = type(c) is IndexedCotangent or c.shape == source.shapes[index]
                 except FAILURES as error:
                     raise _explained(node, position, error) from error
-                if type(c) is IndexedCotangent:
+                kind = type(c)
+                if kind is IndexedCotangent:
                     if recorded or not indexed or len(source.shapes) > 1:
                         c = dense(c, source.shapes[index], wrap)
+                elif c is None:
+                    continue
                 else:
-                    if wrap is not None and isinstance(c, np.ndarray | np.generic):
-                        c = wrap(np.asarray(c), None)  # a rule need not read a Tensor
-                    if not fits:
+                    if recorded or kind is not np.ndarray:
+                        c = from_rule(c, wrap, node, position)
+                    if c.shape != source.shapes[index]:
                         c = unbroadcast(c, source.shapes[index], node, position)
-                    if c.dtype is not source.dtypes[index] and c.dtype.kind != "c":
-                        c = c.astype(source.dtypes[index])
+                    if c.dtype is not source.dtypes[index]:
+                        c = in_dtype(c, source.dtypes[index], g, node, position)
                 if hook is not None:
                     edge = Edge(node, position, source, index, came_from.tag, g)
                     changed = hook(edge, c)
@@ -152,19 +152,51 @@ def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, 
             outputs = pending[node] = [None] * len(node.shapes)
         outputs[index] = c if outputs[index] is None else outputs[index] + c
     elif type(c) is IndexedCotangent:
-        if node not in owned or not node.shapes[0]:  # (a sum of 0-d arrays is a NumPy scalar, not to be written into)
-            buffer = pending.get(node)
-            pending[node] = np.zeros(node.shapes[0], node.dtypes[0]) if buffer is None else np.array(buffer)
+        buffer, dtype = pending.get(node), np.asarray(c.values).dtype
+        wider = dtype.kind == "c" and (buffer is None or buffer.dtype.kind != "c")
+        if wider or node not in owned or not node.shapes[0]:  # (a sum of 0-d arrays is a NumPy scalar, not a buffer)
+            dtype = dtype if wider else node.dtypes[0] if buffer is None else buffer.dtype
+            pending[node] = np.zeros(node.shapes[0], dtype) if buffer is None else np.array(buffer, dtype)
             owned.add(node)
         add_at(pending[node], c.where, c.values)
     elif node not in pending:
         pending[node] = c
     elif node in owned:
-        pending[node] += c
+        try:
+            pending[node] += c
+        except TypeError:  # complex numbers, which a real buffer cannot take
+            pending[node] = pending[node] + c
     else:
         pending[node] = pending[node] + c
         if not recorded:
             owned.add(node)
+
+
+def from_rule(c: Any, wrap: Wrap | None, node: Node, position: int) -> Any:
+    """What a rule gave, as a plain array (or NumPy number) or, recorded, as a Tensor: a rule need not read one."""
+    if isinstance(c, NumpyProtocol) or (wrap is None and isinstance(c, np.generic)):
+        return c
+    if not isinstance(c, np.ndarray | np.generic):
+        raise DtypeError(f"{_rule_of(node, position)} gave a {type(c).__name__}, not an array; in backward of {node}")
+    array = bare_array(c)
+    return array if wrap is None else wrap(array, None)
+
+
+def in_dtype(c: Any, dtype: np.dtype[Any], g: Any, node: Node, position: int) -> Any:
+    """A contribution in the dtype of its source; of a complex cotangent, which is pulled back too, as it is."""
+    kind = c.dtype.kind
+    if kind == "c" and any(part.dtype.kind == "c" for part in (g if isinstance(g, list) else [g])):
+        return c
+    if kind not in "biuf":
+        raise DtypeError(f"{_rule_of(node, position)} gave a cotangent of {c.dtype}; in backward of {node}")
+    return c.astype(dtype)
+
+
+def real(g: Any) -> Any:
+    """What is added to a ``grad``, or where backward starts from: DtypeError for complex numbers."""
+    if g.dtype.kind == "c":
+        raise DtypeError(f"backward adds to real gradients; for a cotangent of {g.dtype} ask tg.grad")
+    return g
 
 
 def zeros_like_output(node: Node, index: int) -> Array:
@@ -241,7 +273,9 @@ def from_hook(edge: Edge, c: Any, wrap: Wrap | None) -> Any:
         )
     if wrap is not None and isinstance(c, NumpyProtocol):
         return c
-    array = np.array(plain(c))  # a copy: the hook may use its array again
+    array = np.array(bare_array(plain(c)))  # a copy: the hook may use its array again
+    if array.dtype.kind not in "biufc":
+        raise DtypeError(f"a hook gave a cotangent of {array.dtype} for {edge.name} of {edge.reader}")
     array = array if array.dtype.kind == "c" else array.astype(dtype, copy=False)
     return array if wrap is None else wrap(array, None)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.arrays import get_default_dtype
+from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array
 from tinygrad_lstm.engine.operators import plain
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import public
@@ -70,7 +70,7 @@ def full(
     shape: int | tuple[int, ...], value: float, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
     """All of one value."""
-    return Tensor(np.full(shape, value, dtype or get_default_dtype()), requires_grad)
+    return Tensor(np.full(shape, numpy_array(value, dtype or get_default_dtype())), requires_grad)
 
 
 @public()
@@ -95,7 +95,7 @@ def arange(
 ) -> Tensor:
     """Evenly spaced numbers, the stop excluded."""
     first, last = (0.0, start) if stop is None else (start, stop)
-    return Tensor(np.arange(first, last, step).astype(dtype or get_default_dtype()), requires_grad)
+    return Tensor(np.arange(first, last, step), requires_grad, dtype or get_default_dtype())
 
 
 @public()

@@ -7,7 +7,8 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
-from tinygrad_lstm.engine.autodiff import Wrap, backpropagate
+from tinygrad_lstm.engine.arrays import has_members
+from tinygrad_lstm.engine.autodiff import Wrap, backpropagate, real
 from tinygrad_lstm.engine.node import Edge, Node, Source
 from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, handle, seed
@@ -84,7 +85,7 @@ def grad(
 def _tensors(given: Any, what: str) -> list[Tensor]:
     if isinstance(given, Tensor):
         return [given]
-    tensors = list(given) if isinstance(given, Iterable) and not isinstance(given, Mapping) else [given]
+    tensors = list(given) if has_members(given) and not isinstance(given, Mapping) else [given]
     for value in tensors:
         if not isinstance(value, Tensor):
             raise DtypeError(f"the {what} of grad are a tensor or a sequence of tensors, not a {type(value).__name__}")
@@ -183,7 +184,7 @@ def _events(loss: Tensor, first: Any, retain: bool, wrap: Wrap | None, adds: boo
 
     for node, g in backpropagate([loss.source], [first], retain_graph=retain, wrap=wrap, hook=watch, indexed=True):
         if adds and (node.op is None or node.retains_grad):
-            accumulate(node, g)
+            accumulate(node, real(g))
         freed = node.plan.keep if node.plan is not None and not retain else ()
         yield BackwardEvent(node, g, tuple(contributions), freed)
         contributions.clear()

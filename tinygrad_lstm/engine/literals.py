@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array
+from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array
 from tinygrad_lstm.engine.ops.dtypes import WEAK, dtype_beside
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.engine.tensor import Tensor
@@ -32,6 +32,9 @@ def literal_inputs(op: Primitive[Any, Any], values: Sequence[Any], recorded: boo
         if isinstance(value, Tensor):
             arrays.append(value._data)
         elif isinstance(value, np.ndarray):
+            value = bare_array(value)
+            if value.dtype.kind not in WEAK:
+                raise DtypeError(f"{op.name} takes arrays of numbers, not of {value.dtype}")
             arrays.append(snapshot(value) if recorded else value)
         else:
             arrays.append(_literal(op, value, [x.dtype for x in values if isinstance(x, Tensor | np.ndarray)]))
@@ -65,7 +68,10 @@ def as_param(op: Primitive[Any, Any], name: str, value: Any, recorded: bool) -> 
             raise DtypeError(f"{op.name} has no derivative for {name}: detach() it, if it is meant as a constant")
         value = value._data
     if isinstance(value, np.ndarray):
+        value = bare_array(value)
         return snapshot(value) if recorded else value
+    if kind is slice:  # its ends may be 0-d arrays
+        return slice(*[as_param(op, name, end, recorded) for end in (value.start, value.stop, value.step)])
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from tinygrad_lstm.engine.absent import Foreign
 from tinygrad_lstm.engine.numpy_calls import as_ours
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
-from tinygrad_lstm.errors import BARE, ShapeError, UnsupportedError, translated
+from tinygrad_lstm.errors import BARE, DtypeError, ShapeError, UnsupportedError, translated
 
 TensorLike: TypeAlias = Any  # a Tensor, or what NumPy makes an array of
 _inside_the_engine = True
@@ -33,8 +33,28 @@ INSTEAD = {
     "np.put": "tg.index_put", "np.put_along_axis": "tg.index_put", "np.copyto": "tg.index_put",
     "np.place": "tg.where", "np.putmask": "tg.where", "np.select": "tg.where", "np.copy": "the tensor itself",
     "np.median": "tg.sort", "np.ptp": "tg.max and tg.min", "np.average": "tg.mean", "np.append": "tg.concatenate",
+    "np.full_like": "tg.broadcast_to",
     "np.diff": "x[1:] - x[:-1]", "np.divmod": "tg.floor_divide and tg.remainder", "np.float_power": "tg.power",
 }  # fmt: skip
+
+
+def masked_refused() -> DtypeError:
+    """The error for a masked array among tensors."""
+    return DtypeError(
+        "a masked array would lose its mask here: give its .filled(0), and the mask to tg.where or to the loss"
+    )
+
+
+def bare_array(value: TensorLike) -> Array:
+    """The value as an array of no class of its own: a matrix would multiply in its own way.
+
+    Raises DtypeError for a masked array, whose mask would be lost.
+    """
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):
+        raise masked_refused()
+    return np.asarray(value)
 
 
 def plain(value: Any) -> Any:
@@ -62,6 +82,18 @@ def _refused(call: str) -> UnsupportedError:
     )
 
 
+def _name(function: Any) -> str:
+    return f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
+
+
+def refuse_out(call: str, inputs: Any, out: Any) -> None:
+    """UnsupportedError if ``out=`` is a Tensor, whose graph would not know, or an input of it needs a gradient."""
+    if any(isinstance(part, NumpyProtocol) for part in out):
+        raise UnsupportedError(f"{call} cannot write into a tensor: use the result, not out=")
+    if any(getattr(part, "requires_grad", False) for part in inputs):
+        raise UnsupportedError(f"{call} into an array cannot be recorded: use the result, not out=")
+
+
 class NumpyProtocol(Foreign):
     """A Tensor, as NumPy sees it."""
 
@@ -69,13 +101,15 @@ class NumpyProtocol(Foreign):
     __array_priority__ = 1000.0
     _data: Array
 
+    @property
+    def _mask(self) -> Any:
+        """numpy.ma asks each operand for its mask, and would compute with our bare array: the graph would be lost."""
+        raise masked_refused()
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         arrays = [plain(part) for part in inputs]
         if out is not None:  # array -= tensor: the array stays an array, so nothing may need a gradient
-            if any(getattr(part, "requires_grad", False) for part in inputs):
-                raise UnsupportedError(
-                    f"np.{ufunc.__name__} into an array cannot be recorded: use the result, not out="
-                )
+            refuse_out(f"np.{ufunc.__name__}", inputs, out)
             return getattr(ufunc, method)(*arrays, out=out, **kwargs)
         function = Primitive.by_numpy.get(ufunc)
         if method == "__call__" and not kwargs:
@@ -88,13 +122,18 @@ class NumpyProtocol(Foreign):
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         recorded = Primitive.by_numpy.get(function)
+        if (out := kwargs.get("out")) is not None:
+            refuse_out(_name(function), args, (out,))
+            return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
         if recorded is not None:
             args, kwargs = as_ours(function, recorded, args, kwargs)
             return recorded(*args, **kwargs)
-        called = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
         if function in PLAIN:
+            value = kwargs.get("fill_value", args[1] if len(args) > 1 else None)
+            if function is np.full_like and getattr(value, "requires_grad", False):
+                raise _refused("np.full_like")
             try:
                 return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
             except BARE as error:
-                raise translated(error, called, ShapeError) from None
-        raise _refused(called)
+                raise translated(error, _name(function), ShapeError) from None
+        raise _refused(_name(function))

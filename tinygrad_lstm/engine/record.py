@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import bare_array
 from tinygrad_lstm.engine.literals import as_param, literal_inputs
 from tinygrad_lstm.engine.node import input_name, make_node
 from tinygrad_lstm.engine.ops.plan import Plan
@@ -22,6 +23,7 @@ from tinygrad_lstm.errors import BARE, DtypeError, ShapeError, TinygradError, sh
 _inside_the_engine = True
 ONE_WANTED = (True,)
 NUMBERS = frozenset({int, float})
+NUMERIC = frozenset("biufc")  # kinds of dtypes
 PLAIN = frozenset({int, bool, float, str, type(None)})  # parameters of these types go to the forward as they are
 
 
@@ -56,7 +58,9 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     except BARE as error:
         raise _explained(op, arrays, params, error) from error
     y, saved = y if op.saves else (y, None)
-    parts = [part if type(part) is np.ndarray else np.asarray(part) for part in (y if op.several else [y])]
+    parts = [part if type(part) is np.ndarray else bare_array(part) for part in (y if op.several else [y])]
+    if not {part.dtype.kind for part in parts} <= NUMERIC:
+        raise DtypeError(f"the forward of {op.name} gave {', '.join(str(part.dtype) for part in parts)}, not numbers")
     if not recorded:
         if literals:  # nor does an output look into an array of the caller's
             given = [value for value in inputs if isinstance(value, np.ndarray)]

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array, to_array
-from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array, to_array
+from tinygrad_lstm.engine.autodiff import backpropagate, real
 from tinygrad_lstm.engine.changes import changing, note_change
 from tinygrad_lstm.engine.copying import State, restore, state_of
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, make_node, make_source
@@ -66,7 +66,7 @@ class Tensor(Operators):
 
     @data.setter
     def data(self, value: TensorLike) -> None:
-        array = value._data if isinstance(value, Tensor) else np.asarray(value)
+        array = value._data if isinstance(value, Tensor) else bare_array(value)
         if array.shape != self._data.shape:
             raise ShapeError(f"data of shape {array.shape} for a tensor of shape {self._data.shape}")
         if not np.can_cast(array.dtype, self._data.dtype, "same_kind"):
@@ -163,6 +163,8 @@ class Tensor(Operators):
     def grad(self, value: Tensor | None) -> None:
         if value is not None and (not isinstance(value, Tensor) or value.shape != self.shape):
             raise ShapeError(f"grad must be None or a Tensor of shape {self.shape}, not {value!r}")
+        if value is not None and value.dtype.kind != "f":
+            raise DtypeError(f"a gradient is of real numbers in a floating dtype, not of {value.dtype}")
         if value is not None or self._source is not None:
             self.source.node.grad = value
 
@@ -180,11 +182,10 @@ class Tensor(Operators):
             raise GradError("backward() of a tensor that depends on nothing that requires a gradient")
         wrap = handle if create_graph else None
         retain = create_graph if retain_graph is None else retain_graph
-        first = seed(self, gradient, create_graph)
-        if first.dtype.kind == "c":
-            raise DtypeError(f"backward adds to real gradients; for a cotangent of {first.dtype} ask tg.grad")
+        first = real(seed(self, gradient, create_graph))
         walk = backpropagate([self.source], [first], retain_graph=retain, wrap=wrap)
-        for node, g in [(node, g) for node, g in walk if node.op is None or node.retains_grad]:
+        found = [(node, real(g)) for node, g in walk if node.op is None or node.retains_grad]
+        for node, g in found:
             accumulate(node, g)  # only now: where a rule or a hook fails on the way, every grad is as it was
 
     def retain_grad(self) -> None:
@@ -211,9 +212,9 @@ class Tensor(Operators):
                 return None
             if np.shape(changed) != node.shapes[0]:
                 raise ShapeError(f"a hook gave a cotangent of shape {np.shape(changed)} for {node}")
-            if isinstance(g, Tensor) and isinstance(changed, Tensor):
+            if isinstance(g, Tensor) and isinstance(changed, Tensor) and changed.dtype.kind != "c":
                 return changed
-            array = np.array(plain(changed), node.dtypes[0])  # a copy: the hook may use its array again
+            array = numpy_array(plain(changed), node.dtypes[0])  # a copy: the hook may use its array again
             return handle(array, None) if isinstance(g, Tensor) else array
 
         from tinygrad_lstm.engine.hooks import add_hook  # only now, for most programs have no hooks
@@ -270,7 +271,7 @@ def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
             )
         gradient = np.ones_like(tensor._data)
     given = plain(gradient)
-    array = given if isinstance(given, np.ndarray) else numpy_array(given, None)
+    array = bare_array(given) if isinstance(given, np.ndarray) else numpy_array(given, None)
     if array.dtype.kind not in "biufc":
         raise DtypeError(f"a cotangent is an array of numbers, not of {array.dtype}")
     if array.shape != tensor.shape:
@@ -280,7 +281,9 @@ def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
         check(tensor, array)
     if not recorded:
         return array
-    return gradient if isinstance(gradient, Tensor) and array is gradient._data else handle(array, None)
+    if isinstance(gradient, Tensor) and array is gradient._data:
+        return gradient
+    return handle(np.array(array), None)  # a copy: the rules' graph keeps it, and the caller may use it again
 
 
 def accumulate(node: Node, g: Any) -> None:

@@ -16,7 +16,7 @@ from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive_multi
 from tinygrad_lstm.engine.scope import Scope, collecting, current_hook, current_scope, enable_grad, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, handle
-from tinygrad_lstm.errors import GradError
+from tinygrad_lstm.errors import DtypeError, GradError
 from tinygrad_lstm.func.structures import mapped, rebuilt, values_of
 
 Key: TypeAlias = tuple[Node, int]  # of a value: its node, and which of the outputs
@@ -42,6 +42,8 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     >>> tg.grad(y, x), tg.grad(tg.exp(tg.tanh(x)).sum(), x)
     ((tensor([0.8994..., 0.1852...]),), (tensor([0.8994..., 0.1852...]),))
     """
+    if not callable(f):
+        raise DtypeError(f"checkpoint(f, *args) takes a function as f, not a {type(f).__name__}")
     if not grad_enabled.get():
         return f(*args)
     random, start = generator().bit_generator.state, next(counter)

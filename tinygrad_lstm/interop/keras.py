@@ -24,6 +24,7 @@ from tinygrad_lstm.errors import WeightsError
 from tinygrad_lstm.interop.layout import Array, Layout, inner_bias, summed
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import ResetBeforeGRUCell
+from tinygrad_lstm.nn.options import array_of
 from tinygrad_lstm.nn.recurrent import Recurrent
 
 LAYOUTS: dict[type[Cell], Layout] = {
@@ -57,7 +58,9 @@ def set_weights(layer: Recurrent, weights: Sequence[Any]) -> None:
     Raises WeightsError, before anything is changed, with the shapes that came and those that fit.
     """
     wanted = [array.shape for array in get_weights(layer)]
-    given = [np.asarray(array) for array in weights]
+    if not isinstance(weights, Sequence):
+        raise WeightsError(f"Keras weights are a list of arrays, not a {type(weights).__name__}")
+    given = [array_of(array) for array in weights]
     shapes = [array.shape for array in given]
     if shapes != wanted:
         raise WeightsError(f"Keras weights for {layer.extra_repr()} have the shapes {wanted}, not {shapes}")

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.creation import generator
-from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.errors import ArgumentError, public
 from tinygrad_lstm.nn.options import is_number, real_dtype
 
 
@@ -25,21 +25,25 @@ def floating_dtype(dtype: DTypeLike | None) -> np.dtype:
     return get_default_dtype() if dtype is None else real_dtype(dtype)
 
 
+@public()
 def uniform(shape: tuple[int, ...], bound: float, dtype: DTypeLike | None = None) -> np.ndarray:
     """Uniform in (-bound, bound)."""
     return generator().uniform(-bound, bound, shape).astype(floating_dtype(dtype))
 
 
+@public()
 def normal(shape: tuple[int, ...], scale: float = 1.0, dtype: DTypeLike | None = None) -> np.ndarray:
     """Normal, with mean 0 and this standard deviation."""
     return (scale * generator().standard_normal(shape)).astype(floating_dtype(dtype))
 
 
+@public()
 def glorot(rows: int, columns: int, dtype: DTypeLike | None = None) -> np.ndarray:
     """Uniform with variance 2 / (rows + columns), which keeps values and gradients in scale (Glorot 2010, eq. 16)."""
     return uniform((rows, columns), float(np.sqrt(6 / max(1, rows + columns))), dtype)
 
 
+@public()
 def orthogonal(n: int, dtype: DTypeLike | None = None) -> np.ndarray:
     """A random rotation (n, n): a vector multiplied by it again and again keeps its length (Saxe 2013)."""
     q, r = np.linalg.qr(generator().standard_normal((n, n)))

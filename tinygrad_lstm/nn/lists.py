@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from tinygrad_lstm.arguments import came
+from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError
 from tinygrad_lstm.nn.activations import Apply
 from tinygrad_lstm.nn.calls import S
@@ -20,7 +21,7 @@ class ModuleList(Module, Sequence[M]):
     _named_within = True
 
     def __init__(self, modules: Iterable[M] = ()) -> None:
-        if not isinstance(modules, Iterable) or isinstance(modules, set | frozenset):
+        if not has_members(modules) or isinstance(modules, set | frozenset):
             raise ArgumentError(
                 f"modules come in order, in a list or another iterable, not in a {type(modules).__name__}"
             )

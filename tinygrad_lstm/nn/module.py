@@ -48,8 +48,8 @@ class IncompatibleKeys(NamedTuple):
 class Module(Copied):
     """A piece of a network: subclasses put Parameters and Modules into attributes and write ``forward``.
 
-    They are found in lists, tuples and dicts too, at whatever time they were put there (``parts.found`` says where a
-    long one is taken for data), but not inside other objects: a partial, a dataclass, an iterator.
+    They are found in lists, tuples, dicts and their like too, at whatever time they were put there (``parts.found``
+    says where a long one is taken for data), but not inside other objects: a partial, a dataclass, an iterator.
 
     >>> class Square(Module):
     ...     def __init__(self):
@@ -246,6 +246,7 @@ class Module(Copied):
         Raises WeightsError, with all that is mis-shaped, no real number and (if ``strict``) missing or unexpected,
         before anything is changed.
         """
+        check("strict", strict, FLAG)
         if not isinstance(state_dict, Mapping):
             raise WeightsError(f"weights are a dict of arrays by name, not a {type(state_dict).__name__}")
         own = dict(self.named_parameters())
@@ -254,10 +255,8 @@ class Module(Copied):
             [name for name in own if name not in arrays], [name for name in arrays if name not in own]
         )
         pairs = [(name, arrays[name], parameter) for name, parameter in own.items() if name in arrays]
-        complaints: list[str] = []
-        if strict:
-            complaints += [f"missing: {name} {own[name].shape}" for name in keys.missing_keys]
-            complaints += [f"unexpected: {name} {arrays[name].shape}" for name in keys.unexpected_keys]
+        complaints = [f"missing: {name} {own[name].shape}" for name in keys.missing_keys if strict]
+        complaints += [f"unexpected: {name} {arrays[name].shape}" for name in keys.unexpected_keys if strict]
         for name, array, parameter in pairs:
             if array.shape != parameter.shape:
                 complaints.append(f"mis-shaped: {name} is {array.shape}, should be {parameter.shape}")

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
-from tinygrad_lstm.engine.arrays import numpy_array
+from tinygrad_lstm.engine.arrays import bare_array, numpy_array
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, DtypeError, TinygradError, called
 
@@ -75,6 +75,7 @@ DOMAINS: dict[str, Domain] = {
     "max_norm": ("is the largest norm allowed, at least 0", lambda x: is_number(x) and x >= 0),
     "norm_type": ("is the p of a p-norm, a number above 0, or inf", lambda x: is_number(x) and x > 0),
     "error_if_nonfinite": FLAG,
+    "padding_value": ("is a number", is_number),
     "clip_value": ("is the largest size allowed, at least 0", lambda x: is_number(x) and x >= 0),
     "eta": FINITE,
     "gamma": FINITE,
@@ -98,7 +99,7 @@ def check(name: str, value: object, domain: Domain) -> None:
 def array_of(value: Any) -> np.ndarray:
     """A tensor's array, an array as it is, or what NumPy makes of numbers in lists; ShapeError for ragged ones."""
     array: np.ndarray = value.data if isinstance(value, Tensor) else value
-    return array if isinstance(array, np.ndarray) else np.asarray(numpy_array(array, None))
+    return np.asarray(bare_array(array) if isinstance(array, np.ndarray) else numpy_array(array, None))
 
 
 def real_dtype(dtype: Any) -> np.dtype:

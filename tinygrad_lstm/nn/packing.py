@@ -6,16 +6,17 @@ packed   all valid steps and no padding: the first step of every row, then the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.ops.indexing import index, scatter
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
-from tinygrad_lstm.nn.options import array_of
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, public
+from tinygrad_lstm.nn.options import array_of, checked
 
 
 class PackedSequence(NamedTuple):
@@ -42,6 +43,7 @@ def checked_lengths(lengths: TensorLike, shape: tuple[int, ...]) -> np.ndarray:
     return array.astype(np.intp)
 
 
+@public(ShapeError)
 def lengths_to_mask(lengths: TensorLike, shape: tuple[int, ...]) -> np.ndarray:
     """True at the first ``lengths[b]`` steps of row b: (T, B), or (T,) for one sequence.
 
@@ -54,13 +56,14 @@ def lengths_to_mask(lengths: TensorLike, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(steps < checked_lengths(lengths, shape))
 
 
+@checked
 def pad_sequence(sequences: Sequence[TensorLike], batch_first: bool = False, padding_value: float = 0.0) -> Tensor:
     """Sequences (T_b, ...) side by side as one tensor (T, B, ...), filled up at the end.
 
     >>> pad_sequence([np.ones(2), 2 * np.ones(3)]).tolist()
     [[1.0, 2.0], [1.0, 2.0], [0.0, 2.0]]
     """
-    if not isinstance(sequences, Iterable):
+    if not has_members(sequences):
         raise DtypeError(f"sequences come in a list, not as a {type(sequences).__name__}")
     rows = [row if isinstance(row, Tensor) else Tensor(row) for row in sequences]
     if not rows or any(row.ndim < 1 or row.shape[1:] != rows[0].shape[1:] for row in rows):
@@ -70,6 +73,7 @@ def pad_sequence(sequences: Sequence[TensorLike], batch_first: bool = False, pad
     return stack([concatenate([row, fill]) for row, fill in zip(rows, rest, strict=True)], 0 if batch_first else 1)
 
 
+@checked
 def pack_padded_sequence(
     input: TensorLike, lengths: TensorLike, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
@@ -102,6 +106,7 @@ def pack_padded_sequence(
     return PackedSequence(data, sizes, order, np.argsort(order))
 
 
+@checked
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, np.ndarray]:

@@ -6,15 +6,17 @@ those that a ModuleList gives.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import UserDict, UserList, deque
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm.errors import ArgumentError
 
-CONTAINERS = (list, tuple, dict, deque)
+BY_KEY: tuple[type, ...] = (dict, UserDict, MappingProxyType)
+CONTAINERS: tuple[type, ...] = (list, tuple, deque, UserList, type({}.values()), *BY_KEY)
 NAMELESS = (set, frozenset, np.ndarray)  # no names for what is in them: a module there is refused
 MAY_HOLD = CONTAINERS + NAMELESS
 LARGE = 256  # a longer container may be data: a vocabulary, a million numbers
@@ -54,7 +56,9 @@ def _worth_a_look(name: str, value: Any, kinds: tuple[type, ...], visited: set[i
     if isinstance(value, NAMELESS):
         _refuse_nameless(name, value, kinds)
         return []
-    entries = value.values() if isinstance(value, dict) else value
+    by_key = isinstance(value, BY_KEY)
+    value = value.data if isinstance(value, UserList | UserDict) else value
+    entries = value.values() if by_key else value
     inside = kinds + MAY_HOLD
     if len(entries) > LARGE:
         ends = next(iter(entries)), next(reversed(entries))
@@ -62,7 +66,7 @@ def _worth_a_look(name: str, value: Any, kinds: tuple[type, ...], visited: set[i
             return []
     if not any(issubclass(kind, inside) for kind in set(map(type, entries))):  # at C's speed: mostly the answer is no
         return []
-    keyed = value.items() if isinstance(value, dict) else enumerate(value)
+    keyed = value.items() if by_key else enumerate(value)
     worth = [(f"{name}.{key}", entry) for key, entry in keyed if isinstance(entry, inside)]
     names = [name for name, _ in worth]
     if len(set(names)) < len(names):

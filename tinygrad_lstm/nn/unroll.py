@@ -74,8 +74,13 @@ class Chain:
         object.__setattr__(self, "steps", Numbered(self.steps))
 
     def __getitem__(self, name: str) -> Tensor:
-        """One name at every step: (T, B, H)."""
-        return self.nothing[name] if name in self.nothing else stack([getattr(step, name) for step in self.steps])
+        """One name at every step: (T, B, H); ArgumentError for one that some step does not have."""
+        if isinstance(name, str) and name in self.nothing:
+            return self.nothing[name]
+        steps = [step.named for step in self.steps]
+        if not isinstance(name, str) or not steps or any(name not in named for named in steps):
+            raise ArgumentError(f"{self!r} has no {name!r} at every step")
+        return stack([named[name] for named in steps])
 
     def __repr__(self) -> str:
         names = self.steps[0].named if self.steps else self.nothing

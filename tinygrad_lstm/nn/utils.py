@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_lstm.engine.absent import getattr_of
+from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.ops.norms import norm as norm_of
 from tinygrad_lstm.engine.tensor import Tensor
@@ -30,7 +31,8 @@ __all__ = [
 
 def tensors_in(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
     """The tensors, or the only one; DtypeError for anything else, ArgumentError for none at all."""
-    tensors = [parameters] if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable) else [*parameters]
+    given: Any = parameters
+    tensors = [given] if isinstance(given, Tensor) or not has_members(given) else [*given]
     if not tensors:
         raise ArgumentError(
             "there is no parameter whose gradient could be changed (a generator, such as module.parameters(), gives "

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor
@@ -59,7 +60,7 @@ class Optimizer:
         Raises ArgumentError for an option that is unknown or out of its domain, and for a parameter that is not a real
         leaf that requires a gradient, or that the optimiser has already.
         """
-        if "params" not in param_group:
+        if not isinstance(param_group, Mapping) or "params" not in param_group:
             raise ArgumentError(f"a group is a dict that has its parameters under 'params', not {param_group!r}")
         options = self._checked(self.defaults | _options(param_group))
         parameters = [member[1] if isinstance(member, tuple) and len(member) == 2 else member
@@ -139,8 +140,8 @@ class Optimizer:
             uphill = given.pop("maximize")
             given.pop("initial_lr", None)
             for parameter, state in zip(group["params"], states, strict=False):  # the states go on in the next group
-                if parameter.grad is not None:
-                    p, g = wide(parameter.data), wide(parameter.grad.data)
+                if (gradient := parameter.grad) is not None:
+                    p, g = wide(parameter.data), wide(gradient.data)
                     parameter.data = self.update(p, -g if uphill else g, state, **given)
 
     def update(self, *args: Any, **options: Any) -> Array:
@@ -215,7 +216,7 @@ def _listed(params: Any) -> list[Any]:
     """The members of an iterable; a tensor by itself is one."""
     if isinstance(params, Tensor):
         return [params]
-    if not isinstance(params, Iterable) or isinstance(params, set | frozenset):
+    if not has_members(params) or isinstance(params, set | frozenset):
         raise ArgumentError(
             f"parameters are given in a fixed order, e.g. as module.parameters(), not as a {type(params).__name__}"
         )

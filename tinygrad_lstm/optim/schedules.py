@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.optim.optimizer import Optimizer
 from tinygrad_lstm.optim.options import checked
-from tinygrad_lstm.optim.scheduler import LRScheduler
+from tinygrad_lstm.optim.scheduler import LRScheduler, an_optimizer
 
 OfTime: TypeAlias = Callable[[int], float]
 
@@ -128,7 +128,7 @@ class LambdaLR(LRScheduler):
     _no_state = ("optimizer", "lr_lambdas")
 
     def __init__(self, optimizer: Optimizer, lr_lambda: OfTime | Sequence[OfTime]) -> None:
-        groups = len(optimizer.param_groups)
+        groups = len(an_optimizer(optimizer).param_groups)
         given = [lr_lambda] * groups if callable(lr_lambda) else lr_lambda
         if not isinstance(given, Sequence) or not all(map(callable, given)):
             raise ArgumentError(f"lr_lambda is a function of t, or a list of them, not {given!r}")

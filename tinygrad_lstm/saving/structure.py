@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import bare_array
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.errors import DtypeError, WeightsError
 
 Arrays: TypeAlias = dict[str, np.ndarray]  # by path
 STRUCTURE = "structure.json"  # the name of the structure in a file; no array has it in .npz: theirs end in .npy
@@ -32,9 +33,13 @@ def take_apart(value: Any, path: str, arrays: Arrays) -> Any:
         return {kind: [take_apart(part, _below(path, k), arrays) for k, part in enumerate(value)]}
     if hasattr(value, "state_dict"):
         return take_apart(value.state_dict(), path, arrays)
-    array = np.asarray(value.data if isinstance(value, Tensor) else value)
+    try:
+        array = bare_array(value.data if isinstance(value, Tensor) else value)
+    except DtypeError as error:
+        raise WeightsError(f"{path}: {error}") from None
     if array.dtype.kind not in "biufcSUmM" or isinstance(value, bytes):
-        raise WeightsError(f"{path} is a {type(value).__name__}: only arrays, numbers and text can be saved")
+        what = f"an array of {array.dtype}" if isinstance(value, np.ndarray) else f"of type {type(value).__name__}"
+        raise WeightsError(f"{path} is {what}: only numbers and text, alone or in arrays, can be saved")
     if path in arrays:
         raise WeightsError(f"two keys would both be {path} in the file, one a word and one a number")
     arrays[path] = array

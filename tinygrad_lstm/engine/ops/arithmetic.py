@@ -5,8 +5,11 @@ A rule gives dL/da in the shape of y; the backward loop sums it back to the shap
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from tinygrad_lstm.engine.ops.dtypes import alike
 from tinygrad_lstm.engine.ops.primitive import Array, primitive
 
 
@@ -116,11 +119,16 @@ minimum.defvjp(
 @primitive(numpy=np.clip)
 def clip(x: Array, min: Array = None, max: Array = None) -> Array:
     """x held between min and max (None: no bound); the cotangent passes where min ≤ x ≤ max."""
-    return np.clip(x, min, max)
+    return np.clip(x, _beside(x, min), _beside(x, max))
+
+
+def _beside(x: Array, bound: Any) -> Any:
+    """A list of bounds in x's dtype; numbers, arrays and None as they are."""
+    return alike(x, bound)[1] if isinstance(bound, list | tuple) else bound
 
 
 def _inside(x: Array, min: Array, max: Array) -> Array:
-    return (True if min is None else x >= min) & (True if max is None else x <= max)
+    return (True if min is None else x >= _beside(x, min)) & (True if max is None else x <= _beside(x, max))
 
 
 clip.defvjp(x=lambda g, x, min, max: np.where(_inside(x, min, max), g, 0))

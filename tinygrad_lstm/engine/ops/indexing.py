@@ -88,14 +88,17 @@ def add_at(y: Array, where: Any, values: Array) -> None:
     """y[where] += values, in place, repeated indices adding up.
 
     Integer look-ups of whole rows are sorted first, so that each row is summed in one sweep: much faster than the
-    element by element ``np.add.at``.
+    element by element ``np.add.at``, which adds float16 up in float32 here.
     """
     if once(where):
         y[where] += values
         return
     indices = np.asarray(where) if not isinstance(where, tuple) else None
     if indices is None or indices.dtype == bool or y.ndim == 1 or indices.size < 16:
-        np.add.at(y, where, values)
+        total = np.zeros(y.shape, np.float32) if y.dtype == np.float16 else y
+        np.add.at(total, where, values)
+        if total is not y:
+            y += total
         return
     flat = indices.reshape(-1).astype(np.intp) % len(y)  # a uint8 could not count 256 rows
     order = np.argsort(flat, kind="stable")

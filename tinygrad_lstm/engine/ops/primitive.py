@@ -184,7 +184,7 @@ class Primitive(Generic[P, R]):
                 raise wrong_call(TypeError(f"{self.name}({takes}) {error}"), kwargs, self) from None
         if self.sequence:
             inputs = args[0] if first else values.pop(names[0])
-            if not hasattr(inputs, "__iter__"):
+            if not hasattr(inputs, "__iter__") or getattr(inputs, "shape", None) == ():
                 raise DtypeError(f"{self.name} takes a sequence as {names[0]}, not a {type(inputs).__name__}")
             return tuple(inputs), values
         return args[:first] if first else [values.pop(name) for name in self.inputs], values
