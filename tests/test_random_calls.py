@@ -130,7 +130,7 @@ CALLS: list[tuple[Callable[[], Any], type[TinygradError], str]] = [
     (lambda: nn.utils.lengths_to_mask([1], ()), ShapeError, r"lengths_to_mask\(\[1\], \(\)\)"),
     (lambda: optim.lr_scheduler.LambdaLR(3, lambda t: 1.0), ArgumentError, "takes an optimiser, not a int"),  # type: ignore[arg-type]
     (lambda: optim.SGD(leaf(), 0.1).add_param_group(3), ArgumentError, "a group is a dict .*, not 3"),  # type: ignore[arg-type]
-    (lambda: data.Vocabulary("abc").decode([7]), ArgumentError, r"decode\(Vocabulary\(3 characters\), \[7\]\)"),
+    (lambda: data.Vocabulary("abc").decode([7]), PositionError, r"decode\(Vocabulary\(3 characters\), \[7\]\)"),
     (lambda: data.read_text(3), DtypeError, r"read_text\(3\): .*expected str, bytes or os.PathLike"),  # type: ignore[arg-type]
     (lambda: tg.stack(3.0), DtypeError, "stack takes a sequence as arrays, not a float"),
     (lambda: tg.index_add(leaf(2), [0], "a"), DtypeError, "numbers are expected"),
@@ -139,7 +139,7 @@ CALLS: list[tuple[Callable[[], Any], type[TinygradError], str]] = [
     (lambda: leaf(2) < np.ones(3), ShapeError, "could not be broadcast"),
     (lambda: bool(leaf(2)), ShapeError, "ambiguous"),
     (lambda: float(leaf(2)), ShapeError, "exactly one element"),
-    (lambda: len(leaf()), DtypeError, "unsized"),
+    (lambda: len(leaf()), DtypeError, "a tensor of no axes has no length"),
 ]  # fmt: skip
 
 

@@ -64,6 +64,8 @@ def getattr_of(place: str, module: str) -> Callable[[str], Any]:
     """The ``__getattr__`` of a module, called ``place`` in the answers, for the names that it does not have."""
 
     def missing(name: str) -> Any:
+        if name.startswith("_"):  # asked by Python itself, as __path__ is by an import
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
         from tinygrad_lstm.foreign import not_found
 
         raise not_found(place, name, f"module {module!r}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.optim.optimizer import Optimizer
 from tinygrad_lstm.optim.options import checked
@@ -154,7 +155,7 @@ class SequentialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
-        self.schedulers = list(schedulers) if isinstance(schedulers, Iterable) else [schedulers]
+        self.schedulers = list(schedulers) if has_members(schedulers) else [schedulers]
         self.milestones = list(checked("milestones", milestones))
         for scheduler in self.schedulers:
             if not isinstance(scheduler, LRScheduler) or scheduler.optimizer is not optimizer:

@@ -185,7 +185,8 @@ class Primitive(Generic[P, R]):
         if self.sequence:
             inputs = args[0] if first else values.pop(names[0])
             if not hasattr(inputs, "__iter__") or getattr(inputs, "shape", None) == ():
-                raise DtypeError(f"{self.name} takes a sequence as {names[0]}, not a {type(inputs).__name__}")
+                came = type(inputs).__name__ + " of no axes" * hasattr(inputs, "shape")
+                raise DtypeError(f"{self.name} takes a sequence as {names[0]}, not a {came}")
             return tuple(inputs), values
         return args[:first] if first else [values.pop(name) for name in self.inputs], values
 
