@@ -13,7 +13,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor, data, func, nn, optim
-from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, TinygradError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError, ShapeError, TinygradError
 
 
 def leaf(*shape: int) -> Tensor:

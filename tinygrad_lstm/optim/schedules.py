@@ -155,7 +155,8 @@ class SequentialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
-        self.schedulers = list(schedulers) if has_members(schedulers) else [schedulers]
+        given: Any = schedulers
+        self.schedulers: list[LRScheduler] = list(given) if has_members(given) else [given]
         self.milestones = list(checked("milestones", milestones))
         for scheduler in self.schedulers:
             if not isinstance(scheduler, LRScheduler) or scheduler.optimizer is not optimizer:
