@@ -74,13 +74,16 @@ COURSE = {
         Flatten Identity Transformer MultiheadAttention LeakyReLU GELU ELU SiLU Hardtanh EmbeddingBag DataParallel
         Dense SimpleRNN Bidirectional TimeDistributed Masking Layer Model Input BatchNormalization LayerNormalization
         clip_grad_norm_ pad_sequence Adam cross_entropy xavier_uniform_ CosineSimilarity CTCLoss
+        Dropout2d TransformerEncoder TransformerEncoderLayer AvgPool2d ConvTranspose2d BatchNorm3d InstanceNorm1d SELU GLU
+        ReLU6 Softmin Hardswish LogSigmoid Upsample ZeroPad2d TripletMarginLoss BCELoss PoissonNLLLoss
     """,
     "nn.functional": """
         relu tanh sigmoid softmax log_softmax softplus linear embedding dropout layer_norm one_hot normalize
         logsigmoid
         gelu silu leaky_relu elu hardtanh cross_entropy mse_loss l1_loss huber_loss smooth_l1_loss pad conv1d conv2d
         max_pool2d binary_cross_entropy_with_logits binary_cross_entropy cosine_similarity unsqueeze
-        scaled_dot_product_attention lstm batch_norm
+        scaled_dot_product_attention lstm batch_norm instance_norm avg_pool1d dropout2d selu relu6 softmin interpolate
+        triplet_margin_loss
     """,
     "nn.utils": """
         clip_grad_norm_ clip_grad_value_ clip_grad_norm rnn pack_padded_sequence pad_packed_sequence pad_sequence
@@ -233,6 +236,7 @@ CALLS = [  # texts, for a type checker refuses each of them
     ("x.std(correction=1)", "is called ddof"),
     ("x.sum(dtype=float)", "dtype is not here: say x.astype"),
     ("x.sort(descending=True)", "negate x"),
+    ('tg.tensor(3.0, device="cpu")', "device is not here: all arrays are in the memory of the CPU"),
     ('tg.zeros(3, device="cpu")', "device is not here: all arrays are in the memory of the CPU"),
     ("tg.full(size=3)", "size is called shape"),
     ("x.argmax(dim=1)", "dim is called axis here"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 
 import numpy as np
 
 from tinygrad_lstm.engine.absent import NAMES
 from tinygrad_lstm.errors import ForeignNameError
-from tinygrad_lstm.foreign.names import FUNCTIONS, IN_PLACE, METHODS, PLACES
+from tinygrad_lstm.foreign.names import FUNCTIONS, IN_PLACE, KINDS, METHODS, PLACES
 
 LOOK = ("tg", "nn", "nn.functional", "nn.utils", "nn.init", "optim", "optim.lr_scheduler", "tg.func", "tg.losses")
 
@@ -47,6 +48,8 @@ def _elsewhere(place: str, name: str) -> str:
         return text
     if place in ("tg", "nn.functional") and (text := _of_arrays(name)):
         return text
+    if place in ("nn", "nn.functional") and (text := next((KINDS[k] for k in KINDS if re.search(k, name, re.I)), "")):
+        return text
     if name.endswith("_") and (ours := _of_arrays(name[:-1])):
         return f"{IN_PLACE[:-1]}; a new one comes from {ours}."
     if place == "x" and hasattr(np.ndarray, name):
@@ -67,7 +70,9 @@ def _has(place: str, name: str) -> bool:
     if path not in sys.modules and not name[:1].isupper():
         return False
     module = importlib.import_module(path)
-    return name in getattr(module, "__all__", ()) or (name in vars(module) and vars(module)[name].__module__ == path)
+    return name in getattr(module, "__all__", ()) or (
+        name in vars(module) and getattr(vars(module)[name], "__module__", "") == path
+    )
 
 
 def _numpys(name: str) -> str:

@@ -16,7 +16,7 @@ IN_PLACE = "tensors are not changed in place."
 CONVOLUTION = "there are no convolutions here; the layers are recurrent, e.g. nn.LSTM."
 ATTENTION = "there is no attention here; the layers are recurrent, e.g. nn.LSTM."
 FOUND = "a plain list or dict in an attribute: an nn.Module finds its parts there"
-OWN_OP = "tg.maximum, tg.where and tg.exp, or an op of one's own with tg.primitive"
+OWN_OP = "write it with tg.maximum, tg.where and tg.exp, or as an op of your own with tg.primitive."
 COMPILER = "there is no compiler; nn.LSTM and nn.GRU run faster with fused=True."
 NO_COPY = "nothing changes a tensor, so it needs no copy; a new leaf is tg.tensor(x.data)."
 NO_GRADIENT = "what is no real number needs no gradient: take the array, x.data."
@@ -192,6 +192,15 @@ OF_A_MODULE = {  # of torch.nn.Module and keras.Model
     "bias_hh_l0": "layer.layers[0].b", "weight_ih": "module.W", "weight_hh": "module.U", "bias_ih": "module.b",
     "bias_hh": "module.b",
 }  # fmt: skip
+
+KINDS = {  # layers and functions of a kind, by what is in their names, whatever the case; the first that fits
+    r"attention|transformer": ATTENTION,
+    r"conv|pool|pad(\d|$)|fold|upsampl|interpolate|pixel|shuffle|grid_sample|response_?norm": CONVOLUTION,
+    r"(batch|instance|group|rms)_?norm": "nn.LayerNorm",
+    r"dropout": "nn.Dropout",
+    r"loss$|cross_entropy": "there is no such loss; tg.losses has those that are here.",
+    r"lu\d?_?$|hard|soft|shrink|sigmoid|mish|threshold": OWN_OP,
+}
 
 PLACES = {
     "tg": FUNCTIONS, "x": METHODS, "module": OF_A_MODULE, "nn": LAYERS, "nn.functional": LAYER_FUNCTIONS,
