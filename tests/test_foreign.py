@@ -74,8 +74,8 @@ COURSE = {
         Flatten Identity Transformer MultiheadAttention LeakyReLU GELU ELU SiLU Hardtanh EmbeddingBag DataParallel
         Dense SimpleRNN Bidirectional TimeDistributed Masking Layer Model Input BatchNormalization LayerNormalization
         clip_grad_norm_ pad_sequence Adam cross_entropy xavier_uniform_ CosineSimilarity CTCLoss
-        Dropout2d TransformerEncoder TransformerEncoderLayer AvgPool2d ConvTranspose2d BatchNorm3d InstanceNorm1d SELU GLU
-        ReLU6 Softmin Hardswish LogSigmoid Upsample ZeroPad2d TripletMarginLoss BCELoss PoissonNLLLoss
+        Dropout2d TransformerEncoder TransformerEncoderLayer AvgPool2d ConvTranspose2d BatchNorm3d InstanceNorm1d SELU
+        GLU ReLU6 Softmin Hardswish LogSigmoid Upsample ZeroPad2d TripletMarginLoss BCELoss PoissonNLLLoss
     """,
     "nn.functional": """
         relu tanh sigmoid softmax log_softmax softplus linear embedding dropout layer_norm one_hot normalize
