@@ -70,9 +70,7 @@ def _has(place: str, name: str) -> bool:
     if path not in sys.modules and not name[:1].isupper():
         return False
     module = importlib.import_module(path)
-    return name in getattr(module, "__all__", ()) or (
-        name in vars(module) and getattr(vars(module)[name], "__module__", "") == path
-    )
+    return name in getattr(module, "__all__", ()) or getattr(vars(module).get(name), "__module__", "") == path
 
 
 def _numpys(name: str) -> str:
