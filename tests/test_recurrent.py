@@ -12,7 +12,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.errors import ArgumentError, ShapeError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
 
 T, B, D, H = 5, 3, 4, 6
 LAYERS = [nn.RNN, nn.LSTM, nn.GRU]
@@ -190,6 +190,9 @@ def test_trajectory_names_every_state_and_gate() -> None:
     wrong: Any
     for wrong in ("zzz", 2, None, [1], np.array("h")):
         with pytest.raises(ArgumentError, match=r"Chain\(GRUCell, 5 steps of x, .* has no .* at every step"):
+            trajectory.chains[-1][wrong]
+        refusal = "has no 'zzz' at every step" if isinstance(wrong, str) else "is a name at every step; a step is traj"
+        with pytest.raises(ArgumentError if isinstance(wrong, str) else DtypeError, match=refusal):
             trajectory[wrong]
     with pytest.raises(ArgumentError, match="steps not kept"):
         nn.unroll(nn.RNNCell(D, H), sequence(), collect=False)["h"]

@@ -66,3 +66,8 @@ __all__ = [
 
 if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
     __getattr__ = getattr_of("nn", __name__)
+
+
+def __dir__() -> list[str]:
+    """What there is for a user."""
+    return [*__all__, *[name for name in globals() if name.startswith("__")]]
