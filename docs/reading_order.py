@@ -25,7 +25,7 @@ CHAPTERS = {
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],
     "What falls out of it": [
-        "tinygrad_lstm/{escaping,tables,arguments,graph,gradcheck}.py",
+        "tinygrad_lstm/{escaping,tables,arguments,tags,graph,gradcheck}.py",
         "tinygrad_lstm/func/{structures,run,transforms,recompute}.py",
     ],
     "Seeing what backward does": [

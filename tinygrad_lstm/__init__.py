@@ -33,7 +33,7 @@ from tinygrad_lstm.engine.creation import (
     zeros_like,
 )
 from tinygrad_lstm.engine.gradients import backward_events, grad
-from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.arithmetic import (
     absolute,
     add,
@@ -148,6 +148,7 @@ if TYPE_CHECKING:  # loaded at first use, below, so that who wants the engine al
     from tinygrad_lstm import func, interop, losses, nn, optim, paths
     from tinygrad_lstm.explain import detect_anomaly, explain_grad, program, trace
     from tinygrad_lstm.saving import load, save
+    from tinygrad_lstm.tags import register_tag, tag
 
 abs = absolute
 __version__ = "0.1.0"
@@ -160,6 +161,10 @@ def __getattr__(name: str) -> Any:
         from tinygrad_lstm import saving
 
         return getattr(saving, name)
+    if name in ("register_tag", "tag"):
+        from tinygrad_lstm import tags
+
+        return globals().setdefault(name, getattr(tags, name))  # kept: a cell asks for it at every step
     if name in ("detect_anomaly", "explain_grad", "program", "trace"):
         from tinygrad_lstm import explain
 
@@ -179,10 +184,10 @@ __all__ = [
     "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed",
     "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad",
     "norm", "ones", "ones_like", "optim", "outer", "pad", "paths", "positive", "power", "primitive", "Primitive",
-    "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "relu", "remainder",
-    "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype", "sigmoid",
-    "sign", "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh",
-    "Tensor", "tensor", "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack",
-    "var", "vdot", "vstack", "where", "zeros", "zeros_like",
+    "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "register_tag",
+    "relu", "remainder", "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype",
+    "sigmoid", "sign", "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh", "Tensor",
+    "tensor", "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack", "var", "vdot",
+    "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -112,19 +112,14 @@ def backpropagate(
                         c = rule(given, *[kept[n] for n in needs]) if needs else rule(given)
                     if c is None:
                         continue
-                    fits = type(c) is IndexedCotangent or c.shape == source.shapes[index]
+                    if type(c) is IndexedCotangent:
+                        fits = indexed and not recorded and len(source.shapes) == 1
+                    else:
+                        fits = c.shape == source.shapes[index] and c.dtype is source.dtypes[index] and not recorded
                 except FAILURES as error:
                     raise _explained(node, position, error) from error
-                if type(c) is IndexedCotangent:
-                    if recorded or not indexed or len(source.shapes) > 1:
-                        c = dense(c, source.shapes[index], wrap)
-                else:
-                    if wrap is not None and isinstance(c, np.ndarray | np.generic):
-                        c = wrap(np.asarray(c), None)  # a rule need not read a Tensor
-                    if not fits:
-                        c = unbroadcast(c, source.shapes[index], node, position)
-                    if c.dtype is not source.dtypes[index] and c.dtype.kind != "c":
-                        c = c.astype(source.dtypes[index])
+                if not fits:
+                    c = fit(c, node, position, wrap)
                 if hook is not None:
                     edge = Edge(node, position, source, index, came_from.tag, g)
                     changed = hook(edge, c)
@@ -200,6 +195,50 @@ def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
     return tuple(values)
 
 
+def call_rules(
+    node: Node, g: Any, kept: Sequence[Any], only: Sequence[bool] | None = None
+) -> Iterator[tuple[int, Any]]:
+    """What the rules of a node give for g, each with the position of its input; nothing where a rule gives None.
+
+    ``only``: one bool for each input, False where its rule is not called. ``backpropagate`` has these lines in its own
+    loop, because a call for each node costs it 8 %. Every other walk over a graph calls this, then ``fit``.
+    """
+    plan = node.plan
+    assert plan is not None
+    given = [g] if plan.several and len(node.shapes) == 1 else g
+    if plan.joint is not None:
+        given = plan.joint(given, *kept)
+    for position, rule, needs in plan.calls:
+        if only is None or only[position]:
+            c = rule(given, *[kept[n] for n in needs])
+            if c is not None:
+                yield position, c
+
+
+def fit(c: Any, node: Node, position: int, wrap: Wrap | None = None) -> Any:
+    """What a rule gave for an input, as an array (or Tensor) of the shape and dtype of that input.
+
+    An IndexedCotangent becomes a whole array, broadcasting is undone, and the dtype is that of the input; complex
+    numbers stay, since a hook may have made them on purpose.
+    """
+    source = node.sources[position]
+    assert source is not None
+    shape, dtype = source.node.shapes[source.index], source.node.dtypes[source.index]
+    if type(c) is IndexedCotangent:
+        return dense(c, shape, wrap)
+    if wrap is not None and isinstance(c, np.ndarray | np.generic):
+        c = wrap(np.asarray(c), None)  # a rule need not read a Tensor
+    if c.shape != shape:
+        c = unbroadcast(c, shape, node, position)
+    return c if c.dtype is dtype or c.dtype.kind == "c" else c.astype(dtype)
+
+
+def repeated_axes(long: Shape, shape: Shape) -> tuple[int, ...]:
+    """The axes of the longer shape along which broadcasting repeated an array of this shape."""
+    extra = len(long) - len(shape)
+    return (*range(extra), *(k + extra for k, n in enumerate(shape) if n == 1 and long[k + extra] != 1))
+
+
 def unbroadcast(c: Any, shape: Shape, node: Node, position: int) -> Any:
     """Undo broadcasting: sum c over the axes along which the input was repeated."""
     extra = len(c.shape) - len(shape)
@@ -207,10 +246,7 @@ def unbroadcast(c: Any, shape: Shape, node: Node, position: int) -> Any:
         return c.reshape(shape) if c.shape[0] == 1 else wide(c).sum(axis=0)  # the loop rounds it back
     if extra >= 0 and math.prod(c.shape) == math.prod(shape):  # only new axes of length 1: nothing was repeated
         return c.reshape(shape)
-    stretched = (
-        tuple(k + extra for k, n in enumerate(shape) if n == 1 and c.shape[k + extra] != 1) if extra >= 0 else ()
-    )
-    total = wide(c).sum(axis=(*range(extra), *stretched)) if extra >= 0 else c
+    total = wide(c).sum(axis=repeated_axes(c.shape, shape)) if extra >= 0 else c
     if total.size != math.prod(shape) or extra < 0:
         gave = f"gave a cotangent of shape {c.shape}, but the input has shape {shape}"
         raise ShapeError(f"{_rule_of(node, position)} {gave}; in backward of {node}")

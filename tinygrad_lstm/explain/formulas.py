@@ -1,14 +1,13 @@
-"""The local derivative of an op in symbols, read off from where it is written.
+"""The local derivative of an op in symbols, as its rule is written.
 
-Either the docstring says it, ``∂y/∂a = 1/b``, or the rule does: a rule maps g to g · ∂y/∂x, so with g = 1 its text is
-the derivative. ``g - g * (y * y)`` reads ``1 - y·y``. What cannot be had that way honestly, as the product of two
-matrices, is shown as the rule itself.
+A rule maps g to g · ∂y/∂x, so with g = 1 its text is the derivative: ``g - g * (y * y)`` reads ``1 - y·y``. An op whose
+rule guards against overflow, or calls functions of its own, declares the formula: ``sigmoid.defslope(x="y (1 - y)")``.
+What is no multiple of g, as the sum of an axis, is shown as the rule itself.
 """
 
 from __future__ import annotations
 
 import ast
-import re
 from functools import lru_cache, partial
 
 from tinygrad_lstm.engine.node import Node
@@ -17,7 +16,7 @@ from tinygrad_lstm.explain.source import definition, one_expression
 
 
 def local_derivative(node: Node, position: int) -> str:
-    """∂y/∂(input) of a node's op in the op's own letters; '' where its text is not known.
+    """∂y/∂(input) of a node's op in the op's own letters; '' for a rule of several statements that declares nothing.
 
     >>> import tinygrad_lstm as tg
     >>> x = tg.tensor(2.0, requires_grad=True)
@@ -28,22 +27,20 @@ def local_derivative(node: Node, position: int) -> str:
     assert op is not None
     assert plan is not None
     name = op.inputs[0] if op.sequence else op.inputs[position]
+    if name in op.slopes:
+        return op.slopes[name]
     rule = plan.joint or next(rule for k, rule, _ in plan.calls if k == position)
-    return _formula(op.__doc__ or "", name, rule.func if isinstance(rule, partial) else rule, len(op.inputs) == 1)
+    return _formula(rule.func if isinstance(rule, partial) else rule)
 
 
 @lru_cache(maxsize=1024)
-def _formula(doc: str, name: str, rule: Rule, is_alone: bool) -> str:
-    said = re.search(rf"∂\w/∂(?i:{re.escape(name)}) = (.+?)(?= and ∂|, |\. |\.?$|: |\n)", doc, re.MULTILINE)
-    if said:
-        return _balanced(said[1])
+def _formula(rule: Rule) -> str:
     found = definition(rule)
     value = one_expression(found) if found is not None else None
-    slope = _slope(value) if value is not None else None
-    text = "" if value is None else _pretty(slope if slope is not None else value)
-    if "_" in text and is_alone and (said := re.search(r"slope (?:is )?([^:;,.]+)", doc)):
-        return _balanced(said[1])
-    return text
+    if value is None:
+        return ""
+    slope = _slope(value)
+    return _pretty(value if slope is None else slope)
 
 
 def _slope(tree: ast.expr) -> ast.expr | None:
@@ -53,6 +50,8 @@ def _slope(tree: ast.expr) -> ast.expr | None:
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
         inner = _slope(tree.operand)
         return inner and ast.UnaryOp(ast.USub(), inner)
+    if isinstance(tree, ast.Call) and ast.unparse(tree) == "np.zeros_like(g)":
+        return ast.Constant(0)
     if isinstance(tree, ast.Call) and ast.unparse(tree.func) == "np.where" and len(tree.args) == 3:
         branches = [branch if _is(branch, 0) else _slope(branch) for branch in tree.args[1:]]
         condition = tree.args[0]
@@ -95,8 +94,3 @@ def _pretty(tree: ast.expr) -> str:
         .replace(" / ", "/")
         .replace("-1·", "-")
     )
-
-
-def _balanced(text: str) -> str:
-    """The text without a remark that was cut off in the middle: ``y log a (0 at a = 0``."""
-    return text if text.count("(") == text.count(")") else text[: text.rindex("(")].rstrip()

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.autodiff import repeated_axes
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
 from tinygrad_lstm.errors import UnsupportedError
 from tinygrad_lstm.escaping import identifier
@@ -156,6 +157,26 @@ def _with_sign(tree: ast.expr) -> ast.expr:
     return tree if sign is None else ast.BinOp(tree.args[0], sign(), tree.args[1])
 
 
+def without_defaults(text: str) -> str:
+    """A call of a NumPy function without the options that it takes by itself.
+
+    >>> without_defaults("np.sum(x, axis=None, keepdims=False)")
+    'np.sum(x)'
+    """
+    if not text.startswith("np.") or "=" not in text:
+        return text
+    call = ast.parse(text, mode="eval").body
+    if not isinstance(call, ast.Call):
+        return text
+    function: Any = getattr(np, ast.unparse(call.func).removeprefix("np."), None)
+    if not isinstance(inspect.unwrap(function), types.FunctionType):
+        return text  # a ufunc has no signature to read
+    defaults = {name: repr(p.default) for name, p in inspect.signature(function).parameters.items()}
+    defaults["keepdims"] = "False"  # in the signature it is a mark that stands for False
+    call.keywords = [given for given in call.keywords if defaults.get(given.arg or "") != ast.unparse(given.value)]
+    return ast.unparse(call)
+
+
 def atom(value: Any) -> str | None:
     """A plain value as text that needs no brackets; None for what is better handed in, e.g. a large array."""
     if isinstance(value, np.ndarray):
@@ -200,9 +221,8 @@ def bracketed(text: str) -> str:
     return f"({text})" if is_sum or isinstance(tree, ast.IfExp | ast.Compare | ast.BoolOp) else text
 
 
-def unbroadcast(text: str, wide: tuple[int, ...], shape: tuple[int, ...]) -> str:
+def unbroadcast(text: str, long: tuple[int, ...], shape: tuple[int, ...]) -> str:
     """The text of a sum over the axes along which an input of this shape was repeated."""
-    extra = len(wide) - len(shape)
-    axes = [*range(extra), *(k + extra for k, n in enumerate(shape) if n == 1 and wide[k + extra] != 1)]
-    total = f"np.sum({text}, axis={tuple(axes)})" if axes else text
-    return total if len(axes) == extra and axes else f"np.reshape({total}, {shape})"
+    axes = repeated_axes(long, shape)
+    total = f"np.sum({text}, axis={axes})" if axes else text
+    return total if len(axes) == len(long) - len(shape) and axes else f"np.reshape({total}, {shape})"

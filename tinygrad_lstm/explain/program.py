@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.arguments import ARRAY, LOSS, taken, takes
-from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.autodiff import backpropagate, call_rules
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.ops.wide import HALF
@@ -23,11 +23,10 @@ from tinygrad_lstm.engine.scope import source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, GradError, UnsupportedError
 from tinygrad_lstm.escaping import identifier, printable
-from tinygrad_lstm.explain.prelude import Prelude, atom, bracketed, unbroadcast
+from tinygrad_lstm.explain.prelude import Prelude, atom, bracketed, unbroadcast, without_defaults
 from tinygrad_lstm.func.recompute import recomputed
 
 MOST = 40  # letters of a label in a name
-REDUCTIONS = {"sum", "mean", "max", "min", "prod", "var", "std"}  # these mean all axes where none is named
 
 
 class Program:
@@ -214,8 +213,7 @@ class _Writer:
             raise UnsupportedError(f"the inside of a checkpoint is not recorded: call the function plainly, not {node}")
         name = self.names[node]
         called = self.prelude.call(node.op.forward, node.op.name, self.widened(node, self.parameters(node)))
-        if node.op.name in REDUCTIONS:
-            called = called.replace(", keepdims=False", "").replace(", axis=None", "")  # as one would write it
+        called = without_defaults(called)
         if _is_wide(node):
             called = f"({called}).astype('float16')"
         self.write(node, f"{name}, {name}_saved = {called}" if node.op.saves else f"{name} = {called}")
@@ -249,18 +247,15 @@ class _Writer:
         assert op is not None
         zeros = [f"np.zeros({shape}, {str(dtype)!r})" for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
         came = [d if (d := self.cotangent(node, k)) in self.summed else zero for k, zero in enumerate(zeros)]
-        given = [g] if plan.several and len(node.shapes) == 1 else g
         known = self.parameters(node)
         known["gs" if plan.several else "g"] = f"[{', '.join(came)}]" if plan.several else came[0]
         known = self.widened(node, known)
         if plan.joint is not None:
-            given = plan.joint(given, *node.kept)
             parts = f"d{self.names[node]}_parts"
             self.write(node, f"{parts} = {self.prelude.call(plan.joint, f'{op.name}_vjp', known)}")
-        for position, rule, needs in plan.calls:
-            c = rule(given, *[node.kept[n] for n in needs])
-            if c is None:
-                continue
+        rules = {position: rule for position, rule, _ in plan.calls}
+        for position, c in call_rules(node, g, node.kept):
+            rule = rules[position]
             if plan.joint is not None:
                 text = f"{parts}[{position}]"
             elif isinstance(rule, partial):  # of an op of many inputs: the rule for any of them, and which

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
-from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.arithmetic import clip
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid, tanh
@@ -25,6 +25,7 @@ from tinygrad_lstm.nn.cells import Cell, Gates, LSTMCell
 from tinygrad_lstm.nn.layers import Dropout, LayerNorm
 from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.tags import tag
 
 
 class SeparateLSTMCell(Cell):

@@ -1,26 +1,30 @@
-"""How a gradient can travel between time steps: the classes of edges, and what becomes of it if one is weakened.
+"""The classes of edges: how a gradient can travel between time steps, and what remains of it where a class is weakened.
 
-Every read of an earlier state is one of
+Two paths lead a gradient from one step to an earlier one. The **belt** is the path along the cell state, from C at one
+step to C at the next, the notes' conveyor belt: only a gate scales the gradient there. A **crossing** leaves it: the
+path goes through the hidden state h into a gate or the candidate, where U and the slopes of σ and tanh multiply. So
+every read of an earlier state is one of
 
-    carry      elementwise into the same state's next value: f ⊙ c, z ⊙ h, a mask's or zoneout's keep. The belt
+    carry      elementwise into the same state's next value: f ⊙ c, z ⊙ h, a mask's or zoneout's keep; the belt
     peephole   the cell state into a gate
-    crossing   anything else: h into the gates, where U and the squashing wait
+    crossing   every other one: h into the gates, also attention over earlier states
 
-Cells tag carries and peepholes; a crossing is any other edge from one time step to the next, so a cell of your own
-needs to know nothing of this, nor does attention over earlier states. Edges within a step are told by where they lead:
+and an edge within a step is one of
 
     depth      a computed value from outside the step: the layer below
     weight     a leaf: a parameter, read again at every step
-    read       the rest: products, gates, tanh c, the output handed on
+    read       the rest: products, gates, tanh c, the output to the layer above
 
-What tells the steps is their scope. Layers see to it; a loop of your own says ``with tg.scope(f"t={t}", step=t)``, tags
+Cells tag carries and peepholes (``tg.tag``); the other classes follow from where an edge leads, so a cell of your own
+needs no tag for its crossings. ``tg.register_tag("attention", ...)`` makes one more class, of the edges that bear that
+tag. The steps are those of the scopes. Layers open them; your own loop says ``with tg.scope(f"t={t}", step=t)``, tags
 what it only scales, ``f * tg.tag(c, "carry")``, and the states it starts from, ``tg.tag(h, "initial")``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -31,15 +35,17 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.graph import Graph, GraphEdge
+from tinygrad_lstm.tags import TAGS, UNTAGGED, did_you_mean
 
-EdgeClass: TypeAlias = Literal["carry", "crossing", "peephole", "depth", "weight", "read"]
-CLASSES = get_args(EdgeClass)
+EdgeClass: TypeAlias = str  # carry, peephole, crossing, depth, weight, read, or a tag that was registered
 Predicate: TypeAlias = Callable[[Edge], bool]
 
 
 def _which(value: Any) -> Any:
-    if not callable(value) and not (isinstance(value, str) and value in CLASSES):
-        raise Mismatch(came(value), ArgumentError)
+    known = edge_classes()
+    if not callable(value) and not (isinstance(value, str) and value in known):
+        names = f"edges are {', '.join(known)}{did_you_mean(value, known)}"
+        raise Mismatch(f"{came(value)}: {names.rstrip('.')}", ArgumentError)
     return value
 
 
@@ -50,12 +56,22 @@ def _weight(value: Any) -> Any:
     return value
 
 
-WHICH = Kind(f"{', '.join(CLASSES)}, or a function of an edge,", _which)
+WHICH = Kind("a class of edges by its name, or a function of an edge,", _which)
 WEIGHT = Kind("a finite number or a function of an edge", lambda value: value if callable(value) else _weight(value))
 
 
+def edge_classes() -> tuple[EdgeClass, ...]:
+    """The names of all classes, those of registered tags included.
+
+    >>> edge_classes()[:6]
+    ('carry', 'peephole', 'crossing', 'depth', 'weight', 'read')
+    """
+    first, second, *registered = [name for name in TAGS if name != "initial"]
+    return (first, second, *UNTAGGED, *registered)
+
+
 def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
-    """Which of the classes an edge is in, as a hook of ``tg.through`` sees it, or as ``graph`` has it.
+    """The class of an edge that a hook of ``tg.through`` sees, or of an edge of ``graph``.
 
     >>> import numpy as np
     >>> import tinygrad_lstm as tg
@@ -71,8 +87,8 @@ def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
     """
     if not isinstance(edge, Edge | GraphEdge):  # written out, for it is asked of every edge
         raise DtypeError(f"edge_class(edge, graph) takes an edge, of a hook or of a graph, not {came(edge)}")
-    if edge.tag in ("carry", "peephole"):
-        return edge.tag  # type: ignore[return-value]  # one of the two
+    if edge.tag is not None and edge.tag != "initial":
+        return edge.tag
     if isinstance(edge, GraphEdge):
         if not isinstance(graph, Graph):
             raise DtypeError(f"edge_class(edge, graph) takes the graph that the edge is of, not {came(graph)}")
@@ -87,13 +103,15 @@ def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
     return "weight" if is_leaf else "depth"
 
 
-def in_class(what: EdgeClass | Predicate, *others: EdgeClass) -> Predicate:
-    """A predicate on edges: of classes by their names, or one of your own; ArgumentError for another name."""
-    if callable(what):
-        return what
-    if not isinstance(what, str) or what not in CLASSES:
-        raise ArgumentError(f"edges are {', '.join(CLASSES)}, or a function of an edge, not {what!r}")
-    return lambda edge: (found := edge_class(edge)) == what or found in others
+def is_crossing(edge: Edge | GraphEdge, graph: Graph | None = None) -> bool:
+    """Whether a gradient leaves the belt here: the edge is a crossing, a peephole, or of a tag that counts as one."""
+    kind = edge_class(edge, graph)
+    return kind == "crossing" or (kind in TAGS and TAGS[kind].crosses)
+
+
+def in_class(what: EdgeClass | Predicate) -> Predicate:
+    """A predicate on edges: of a class by its name, or the one that was given."""
+    return what if callable(what) else lambda edge: edge_class(edge) == what
 
 
 @takes(what=WHICH, weight=WEIGHT)
@@ -119,7 +137,7 @@ def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], 
 
     def weigh(edge: Edge, g: Any) -> Any:
         if not callable(what):
-            refuse_if_fused(edge.reader)
+            refuse_hidden_steps(edge.reader)
         if not among(edge):
             return g
         by = weight(edge) if callable(weight) else weight
@@ -159,19 +177,20 @@ def after_others(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any
     return both
 
 
-def refuse_if_fused(node: Node) -> None:
-    """UnsupportedError for the run of a fused layer: its one op hides the steps that an edge's class is told by."""
-    if node.op is not None and node.op.name in ("fused_lstm", "fused_gru"):
+def refuse_hidden_steps(node: Node) -> None:
+    """UnsupportedError for an op that runs all time steps inside: it hides the edges between them."""
+    if node.op is not None and node.op.hides_steps:
         raise UnsupportedError(
-            f"{node} runs all steps as one op, which hides the routes through them: make the layer with fused=False"
+            f"{node} runs all steps as one op, which hides the routes through them: make the layer with fused=False, "
+            "or the op of smaller ones"
         )
 
 
 def composed(*losses: Tensor, steps: bool = False) -> list[Node]:
-    """The nodes of a graph, oldest first; UnsupportedError if it has fused layers, or no ``steps`` where they count."""
+    """The nodes of a graph, oldest first; UnsupportedError where an op hides steps, or there are no ``steps``."""
     order = topological_order([loss.source.node for loss in losses])
     for node in order:
-        refuse_if_fused(node)
+        refuse_hidden_steps(node)
     if steps and not any(node.step for node in order):
         raise UnsupportedError(
             "the graph has no time steps, so nothing is seen to go from one to the next: a layer that runs as a scan "

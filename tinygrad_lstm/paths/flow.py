@@ -21,11 +21,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, integer, takes
-from tinygrad_lstm.engine.autodiff import backpropagate, dense, unbroadcast
+from tinygrad_lstm.engine.autodiff import backpropagate, call_rules, fit
 from tinygrad_lstm.engine.changes import Freed, freed_error
 from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.scope import enable_grad
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, handle, seed
 from tinygrad_lstm.errors import GradError, ShapeError
@@ -166,28 +165,17 @@ def tangents_of(loss: Tensor, source: Tensor, direction: Array) -> Tangents:
 
 def pushed(node: Node, moving: Sequence[bool], tangents: Tangents) -> Tangents:
     """The tangents of a node's outputs, from those of its inputs: the vjp of each of its rules."""
-    plan = node.plan
-    assert plan is not None
     if type(node.kept) is Freed:
         raise freed_error([node])
     results = [np.zeros(shape, dtype) for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
     with enable_grad():
         g = [Tensor(np.zeros_like(y), requires_grad=True) for y in results]
-        given: Any = g if plan.several else g[0]
-        if plan.joint is not None:
-            given = plan.joint(given, *node.kept)
-        for position, rule, needs in plan.calls:
+        for position, c in call_rules(node, g if len(g) > 1 else g[0], node.kept, only=moving):
+            c = fit(c, node, position, handle)
+            if not c.requires_grad:
+                continue
             source = node.sources[position]
-            if source is None or not moving[position]:
-                continue
-            c = rule(given, *[node.kept[k] for k in needs])
-            if c is None:
-                continue
-            shape = source.node.shapes[source.index]
-            c = dense(c, shape, handle) if isinstance(c, IndexedCotangent) else c
-            if not isinstance(c, Tensor) or not c.requires_grad:
-                continue
-            c = unbroadcast(c, shape, node, position) if c.shape != shape else c
+            assert source is not None
             tangent = tangents[source.node, source.index]
             for k, part in enumerate(grad(c, g, tangent, retain_graph=True, allow_unused=True)):
                 if part is not None:

@@ -13,7 +13,7 @@ from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, TRAJECTORY, integer, ta
 from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.paths.edges import composed, cut, with_step
+from tinygrad_lstm.paths.edges import composed, cut, is_crossing, with_step
 from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
@@ -48,7 +48,7 @@ class StateJacobian(Tabular):
     @cached_property
     def belt(self) -> Array:
         """The Jacobian with every crossing and peephole cut. As many backward passes again as y has elements."""
-        with cut("crossing"), cut("peephole"):
+        with cut(is_crossing):
             return rows_of(self.y, self.x)
 
     def _tables(self) -> Iterator[Table]:

@@ -27,7 +27,16 @@ from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node, make_source
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.paths.edges import EdgeClass, Predicate, after_others, composed, in_class, name_of
+from tinygrad_lstm.paths.edges import (
+    WHICH,
+    EdgeClass,
+    Predicate,
+    after_others,
+    composed,
+    in_class,
+    is_crossing,
+    name_of,
+)
 from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
@@ -116,7 +125,7 @@ def routes(
     loss: Tensor, wrt: Sequence[Tensor], *, max_crossings: int = 3, crossing: Predicate | EdgeClass | None = None,
     gate: str | None = None,
 ) -> list[Routes]: ...  # fmt: skip
-@takes(loss=LOSS, wrt=TENSORS, max_crossings=integer(0), gate=TEXT.or_none())
+@takes(loss=LOSS, wrt=TENSORS, max_crossings=integer(0), crossing=WHICH.or_none(), gate=TEXT.or_none())
 def routes(
     loss: Tensor, wrt: Tensor | Sequence[Tensor], *, max_crossings: int = 3,
     crossing: Predicate | EdgeClass | None = None, gate: str | None = None,
@@ -191,7 +200,7 @@ def which(crossing: Predicate | EdgeClass | None, gate: str | None) -> Predicate
         raise ArgumentError("crossing or gate, not both: each says which edges count")
     if gate is not None:
         crossing = lambda edge: edge.reader.label == gate  # noqa: E731  # as a caller would write it
-    asked = in_class("crossing", "peephole") if crossing is None else in_class(crossing)
+    asked = is_crossing if crossing is None else in_class(crossing)
     known: dict[tuple[Any, ...], bool] = {}
 
     def crosses(edge: Edge) -> bool:
