@@ -1,7 +1,7 @@
 """Losses: how far predictions are from targets, step by step, and then as one number.
 
 Every loss takes ``reduction``: the "mean" of all elements, their "sum", or "none", each element by itself. And every
-loss takes ``mask``, of bools: (T, B) with an input (T, B, ...) tells which steps of which row count. The others are
+loss takes ``mask``, of bools: (T, B) with an input (T, B, ...) says which steps of which row count. The others are
 taken out before anything is computed, so whatever they hold, NaN included, is neither in the loss nor in a gradient.
 The mean is over the elements that count, and with "none" the others are 0.
 
@@ -43,12 +43,12 @@ def cross_entropy(
     Raises ShapeError or DtypeError for targets that do not fit.
 
     >>> import tinygrad_lstm as tg
-    >>> cross_entropy(tg.zeros(3, 4), np.array([0, 1, 3]))  # log 4: nothing known of four classes
+    >>> cross_entropy(tg.zeros(3, 4), np.array([0, 1, 3]))  # log 4: four classes alike
     tensor(1.3862944)
     >>> cross_entropy(tg.zeros(3, 4), np.array([0, -100, 3]), "none")
     tensor([1.3862944, 0.       , 1.3862944])
     """
-    x, classes = floating(input), np.asarray(target.data if isinstance(target, Tensor) else target)
+    x, classes = check_floating(input), np.asarray(target.data if isinstance(target, Tensor) else target)
     if classes.dtype.kind not in "iu":
         raise DtypeError(f"targets are whole numbers, the index of the right class, not {classes.dtype}")
     if not x.ndim:
@@ -56,7 +56,7 @@ def cross_entropy(
     if classes.shape != x.shape[:-1]:
         raise ShapeError(f"input {x.shape} goes with targets {x.shape[:-1]}, not {classes.shape}")
     V, shape = x.shape[-1], classes.shape
-    on = checked(mask, shape)
+    on = check_mask(mask, shape)
     counts = classes != ignore_index
     if not counts.all():
         on = counts if on is None else counts & np.reshape(on, on.shape + (1,) * (counts.ndim - on.ndim))
@@ -73,7 +73,7 @@ def cross_entropy(
         losses = losses * shares
     if label_smoothing:
         losses = (1 - label_smoothing) * losses - label_smoothing * (log_softmax(x) * w).mean(axis=-1)
-    return reduced(losses, reduction, on, shape, shares)
+    return reduce(losses, reduction, on, shape, shares)
 
 
 @in_float32
@@ -87,9 +87,9 @@ def mse_loss(
     >>> mse_loss(x, y, mask=[[True], [True], [False]])
     tensor(2.5)
     """
-    x, y, on = paired(input, target, mask)
+    x, y, on = pair(input, target, mask)
     d = x - y
-    return reduced(d * d, reduction, on, input.shape)
+    return reduce(d * d, reduction, on, input.shape)
 
 
 @in_float32
@@ -102,8 +102,8 @@ def l1_loss(
     >>> l1_loss(tg.tensor([1.0, 5.0]), [0.0, 8.0], "none")
     tensor([1., 3.])
     """
-    x, y, on = paired(input, target, mask)
-    return reduced(absolute(x - y), reduction, on, input.shape)
+    x, y, on = pair(input, target, mask)
+    return reduce(absolute(x - y), reduction, on, input.shape)
 
 
 @in_float32
@@ -121,10 +121,10 @@ def huber_loss(
     """
     if not delta > 0:
         raise ArgumentError(f"delta is where the parabola goes over into a line, above 0, not {delta}")
-    x, y, on = paired(input, target, mask)
+    x, y, on = pair(input, target, mask)
     d = x - y
     slope = clip(d, -delta, delta)
-    return reduced(slope * (d - slope / 2), reduction, on, input.shape)
+    return reduce(slope * (d - slope / 2), reduction, on, input.shape)
 
 
 @in_float32
@@ -140,16 +140,16 @@ def binary_cross_entropy_with_logits(
     >>> binary_cross_entropy_with_logits(tg.tensor([0.0, 50.0, -1000.0]), [1.0, 1.0, 1.0], "none").tolist()
     [0.6931471824645996, 1.9287498933537385e-22, 1000.0]
     """
-    x, y, on = paired(input, target, mask)
+    x, y, on = pair(input, target, mask)
     if not ((y.data >= 0) & (y.data <= 1)).all():
         raise ArgumentError(f"targets are probabilities, 0 to 1, not {y.data.min()} to {y.data.max()}")
-    return reduced(y * softplus(-x) + (1 - y) * softplus(x), reduction, on, input.shape)
+    return reduce(y * softplus(-x) + (1 - y) * softplus(x), reduction, on, input.shape)
 
 
 # What they share -----------------------------------------------------------------------------------------------------
 
 
-def floating(x: Tensor) -> Tensor:
+def check_floating(x: Tensor) -> Tensor:
     """x, if it is of a floating dtype."""
     if not isinstance(x, Tensor) or x.dtype.kind != "f":
         raise DtypeError(f"a loss is of floating numbers in a Tensor, not {getattr(x, 'dtype', type(x).__name__)}")
@@ -164,7 +164,7 @@ def class_weights(weight: TensorLike, x: Tensor) -> np.ndarray:
     return w
 
 
-def checked(mask: TensorLike | None, shape: tuple[int, ...]) -> Mask:
+def check_mask(mask: TensorLike | None, shape: tuple[int, ...]) -> Mask:
     """The mask as an array of bools over the first axes of this shape; None if it is on everywhere."""
     if mask is None:
         return None
@@ -174,20 +174,20 @@ def checked(mask: TensorLike | None, shape: tuple[int, ...]) -> Mask:
     return None if on.all() else on
 
 
-def paired(input: Tensor, target: TensorLike, mask: TensorLike | None) -> tuple[Tensor, Tensor, Mask]:
+def pair(input: Tensor, target: TensorLike, mask: TensorLike | None) -> tuple[Tensor, Tensor, Mask]:
     """Input and target, of them only what counts, and the mask.
 
     A target that is an array or a list is taken in the input's dtype: float64 data widen no float32 loss.
     """
-    x = floating(input)
+    x = check_floating(input)
     y = target if isinstance(target, Tensor) and target.dtype.kind == "f" else Tensor(target, dtype=x.dtype)
     if y.shape != x.shape:
         raise ShapeError(f"an input {x.shape} goes with a target of the same shape, not {y.shape}")
-    on = checked(mask, x.shape)
+    on = check_mask(mask, x.shape)
     return (x, y, on) if on is None else (index(x, on), index(y, on), on)
 
 
-def reduced(
+def reduce(
     losses: Tensor, reduction: Reduction, on: Mask, shape: tuple[int, ...], shares: np.ndarray | None = None
 ) -> Tensor:
     """The mean of the losses that count, weighted if there are ``shares``; or their sum; or each in its place."""

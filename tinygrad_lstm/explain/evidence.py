@@ -1,6 +1,7 @@
-"""One watched backward pass: where a cotangent got lost on its way to a parameter, and what did arrive.
+"""One watched backward pass: where a cotangent was lost before it reached a parameter, and what arrived.
 
-Every edge is looked at once, before its contribution is summed: did something come in and nothing go out, and why?
+A hook looks at every edge once, before its contribution is summed: did the reader receive something and hand on
+nothing, and why?
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tinygrad_lstm.engine.ops.ufuncs import fmax, fmin
 from tinygrad_lstm.engine.scope import current_hook, source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.escaping import printable
-from tinygrad_lstm.explain.values import handed_on, is_finite, kept, norm, plain
+from tinygrad_lstm.explain.values import contribution_norm, is_finite, kept_values, norm, plain
 
 FLAT = 1e-6  # a slope below this counts as none
 COMMON = "gets only what all its classes have in common, which it takes away"
@@ -75,7 +76,7 @@ class Evidence:
         if c is None:
             self._lost(edge.reader, "is cut here, by through()", 1.0)
             return None
-        size = handed_on(edge, c)
+        size = contribution_norm(edge, c)
         self._came.setdefault(edge.source, []).append(size)
         if edge.source is self._param:
             self.uses.append(Use(f"{_reader(edge.reader)}, as {edge.name}{_at(edge.reader)}", size))
@@ -107,7 +108,7 @@ def _why(edge: Edge, g: Any) -> str:
     assert op is not None
     if op in MASKS:
         return MASKS[op]
-    for name, vertex, array in kept(edge.reader):
+    for name, vertex, array in kept_values(edge.reader):
         if name not in ("y", edge.name) and plain(array).dtype.kind in "fciub" and not plain(array).any():
             return f"multiplies by zero ({vertex.label if vertex is not None and vertex.label else name})"
     if np.abs(g).max() < np.sqrt(np.finfo(g.dtype).tiny):

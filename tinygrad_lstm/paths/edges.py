@@ -82,10 +82,10 @@ def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
     >>> [(name, seen.count(name)) for name in ("carry", "crossing")]
     [('carry', 3), ('crossing', 3)]
     >>> graph = tg.graph_of(trajectory.output)
-    >>> [edge_class(edge, graph) for edge in graph.edges].count("carry")  # that of the initial c is one more
+    >>> [edge_class(edge, graph) for edge in graph.edges].count("carry")  # the initial c is read by one more
     4
     """
-    if not isinstance(edge, Edge | GraphEdge):  # written out, for it is asked of every edge
+    if not isinstance(edge, Edge | GraphEdge):  # written out: every edge comes here
         raise DtypeError(f"edge_class(edge, graph) takes an edge, of a hook or of a graph, not {came(edge)}")
     if edge.tag is not None and edge.tag != "initial":
         return edge.tag
@@ -116,9 +116,9 @@ def in_class(what: EdgeClass | Predicate) -> Predicate:
 
 @takes(what=WHICH, weight=WEIGHT)
 def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], complex]) -> through:
-    """Every gradient that passes along such an edge inside is multiplied by the weight; forward stays as it is.
+    """Inside the block every gradient along such an edge is multiplied by the weight; the forward pass is unchanged.
 
-    For one backward or for training. A function gives each edge a weight of its own, so that h-detach (Arpit 2018,
+    It serves for one backward pass or for training. ``weight`` may be a function of the edge: h-detach (Arpit 2018,
     1810.03023), which cuts h into the gates of a step with probability p, is
     ``edge_weight("crossing", lambda edge: rng.random() >= p)`` for a cell that reads h once, as most do.
 
@@ -148,10 +148,10 @@ def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], 
 
 @takes(what=WHICH)
 def cut(what: EdgeClass | Predicate) -> through:
-    """No gradient passes along such edges inside; errors as of ``edge_weight``.
+    """Inside the block no gradient passes along such edges; it raises what ``edge_weight`` raises.
 
-    ``cut("crossing")`` leaves the belt alone: the truncated gradient of Hochreiter & Schmidhuber 1997, and what the
-    notes' ∂C_t/∂C_{t-1} = f means. ``cut(lambda edge: edge.reader.label in ("f", "i", "o"))`` stops it at the gates.
+    With ``cut("crossing")`` only the belt is left: the truncated gradient of Hochreiter & Schmidhuber 1997, and what
+    the notes' ∂C_t/∂C_{t-1} = f means. ``cut(lambda edge: edge.reader.label in ("f", "i", "o"))`` cuts at the gates.
 
     >>> import numpy as np
     >>> import tinygrad_lstm as tg
@@ -164,8 +164,8 @@ def cut(what: EdgeClass | Predicate) -> through:
     return edge_weight(what, 0.0)
 
 
-def after_others(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any]:
-    """The same hook, for a pass of our own: it sees what the hooks around it, as ``cut``, have left of a gradient."""
+def join_outer_hook(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any]:
+    """The hook of a pass in this package, joined to the hook around it, e.g. of ``cut``, which sees each edge first."""
     outer = current_hook.get()
     if outer is None:
         return watch
@@ -186,21 +186,21 @@ def refuse_hidden_steps(node: Node) -> None:
         )
 
 
-def composed(*losses: Tensor, steps: bool = False) -> list[Node]:
+def composed_nodes(*losses: Tensor, steps: bool = False) -> list[Node]:
     """The nodes of a graph, oldest first; UnsupportedError where an op hides steps, or there are no ``steps``."""
     order = topological_order([loss.source.node for loss in losses])
     for node in order:
         refuse_hidden_steps(node)
     if steps and not any(node.step for node in order):
         raise UnsupportedError(
-            "the graph has no time steps, so nothing is seen to go from one to the next: a layer that runs as a scan "
-            "runs step by step in layer.unroll(x); a loop of your own says with tg.scope(name, step=t)"
+            "the graph has no time steps, so no edge leads from one to the next: a layer that runs as a scan runs "
+            "step by step in layer.unroll(x); your own loop says with tg.scope(name, step=t)"
         )
     return order
 
 
 def name_of(node: Node, index: int | None = None) -> str:
-    """What an output of a node is called: its label, else the op, or "leaf"; without an index, by its first label.
+    """The name of an output of a node: its label, else its op, or "leaf"; without an index, the node's first label.
 
     >>> import tinygrad_lstm as tg
     >>> h, c = tg.split(tg.tensor([1.0, 2.0], requires_grad=True), 2)
@@ -212,6 +212,6 @@ def name_of(node: Node, index: int | None = None) -> str:
     return printable(label or (node.op.name if node.op else "leaf"))
 
 
-def with_step(node: Node, index: int | None = None) -> str:
-    """The same with the time step of the value."""
+def name_at_step(node: Node, index: int | None = None) -> str:
+    """The same name with the time step of the value."""
     return name_of(node, index) if node.step is None else f"{name_of(node, index)} t={node.step}"
