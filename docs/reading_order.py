@@ -66,7 +66,7 @@ CHAPTERS = {
 
 HEAD = """# The code in reading order
 
-Every file needs only the files before it. Whoever has read the first, *An op and its derivatives* and *The engine*
+Every file needs only the files before it. A reader of the first chapter, *An op and its derivatives* and *The engine*
 knows how reverse mode works here; the rest falls out of that. A file is one idea, and says it in its first line.
 """
 FOOT = """
