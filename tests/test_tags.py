@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
+import viz
 from tinygrad_lstm import nn, paths, tags
 from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError
 
@@ -158,6 +160,27 @@ def test_a_class_that_is_not_registered_is_refused(ask: Callable[[str], Any], wo
     ) as no:
         ask(word)
     assert (f"did you mean {near!r}" in str(no.value)) == (near is not None)
+
+
+@pytest.mark.parametrize("view", ["op", "cell"])
+def test_a_picture_colours_a_new_class_that_crosses_as_a_crossing(view: Any) -> None:
+    class Attending(nn.RNNCell):
+        name: str | None = None
+
+        def forward(self, x: Any, state: Any) -> Any:
+            earlier = tg.tag(state, self.name) if self.name else state
+            return 0.5 * tg.tag(state, "carry") + tg.tanh(self.preactivation(x, earlier))
+
+    def routes_drawn(name: str | None) -> list[str]:
+        tg.manual_seed(0)
+        rnn = nn.RNN(D, H, cell=type("Attending", (Attending,), {"name": name}))
+        trajectory = rnn.unroll(tg.randn(3, 1, D))
+        picture = viz.gradient_paths(trajectory.output[-1].sum(), trajectory, view=view)
+        return re.findall(r'data-route="(\w+)"', picture.svg)
+
+    tg.register_tag("attention", "over earlier states")
+    assert routes_drawn("attention") == routes_drawn(None)
+    assert view != "op" or routes_drawn("attention").count("crossing") >= 2
 
 
 def test_words_are_loaded_with_the_first_use() -> None:
