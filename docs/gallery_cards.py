@@ -80,14 +80,14 @@ def image(name: str, caption: str) -> str:
 
 
 def show(sections: Iterable[Section], folder: Path) -> None:
-    """Draw all cards into the folder, and the page; what cannot be drawn here is told in one line for each reason."""
+    """Draw all cards into the folder, and the page; for what cannot be drawn here there is one line for each reason."""
     folder.mkdir(parents=True, exist_ok=True)
     shown, missing = dict[str, str](), Counter[str]()
-    for title, told, cards in sections:
+    for title, words, cards in sections:
         figures = [*filter(None, (figure(folder, title, card, missing) for card in cards))]
         print(f"{title}: {len(figures)}")
         if figures:
-            shown[title] = f"<p>{markup(told)}</p>\n<section>{''.join(figures)}</section>"
+            shown[title] = f"<p>{markup(words)}</p>\n<section>{''.join(figures)}</section>"
     said = [f"{count} not drawn: {reason}" for reason, count in missing.items()]
     write_text(folder / "index.html", page(shown, said))
     print(*said, folder / "index.html", sep="\n")

@@ -22,13 +22,13 @@ CHAPTERS = {
     ],
     "The engine": [
         "tinygrad_lstm/engine/{blocks,scope,node,changes,absent,numpy_calls,numpy_protocol}.py",
-        "tinygrad_lstm/engine/{autodiff,hooks,methods,operators,arrays}.py",
+        "tinygrad_lstm/engine/{contributions,autodiff,hooks,methods,operators,arrays}.py",
         "tinygrad_lstm/engine/{copying,tensor,calls,literals,record}.py",
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],
     "What falls out of it": [
         "tinygrad_lstm/foreign/{names,arguments,answers}.py",
-        "tinygrad_lstm/{escaping,tables,arguments,graph,finite_differences}.py",
+        "tinygrad_lstm/{escaping,tables,arguments,tags,graph,finite_differences}.py",
         "tinygrad_lstm/func/{structures,run,transforms,recompute}.py",
     ],
     "Seeing what backward does": [
@@ -70,7 +70,7 @@ CHAPTERS = {
 
 HEAD = """# The code in reading order
 
-Every file needs only the files before it. Whoever has read the first, *An op and its derivatives* and *The engine*
+Every file needs only the files before it. A reader of the first chapter, *An op and its derivatives* and *The engine*
 knows how reverse mode works here; the rest falls out of that. A file is one idea, and says it in its first line.
 """
 FOOT = """

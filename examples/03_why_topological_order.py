@@ -85,7 +85,7 @@ def name(value: Value) -> str:
     return formulas[value][0]
 
 
-def told(turns: list[Turn]) -> str:
+def describe(turns: list[Turn]) -> str:
     """A walk as a table."""
     lines = ["turn  value  its gradient  hands on"]
     for number, (value, gradient, parts) in enumerate(turns, start=1):
@@ -130,7 +130,7 @@ def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
                 row = (Span(f"{part.amount:g}{', too late' * part.late}", 13, theme.spoken(hue)),)
                 over = middle[1] + (13 if aside >= 0 else -13)
                 scene.add(Node(f"{edge} amount", (middle[0], over), (60, 16), (row,), "text"))
-    description = "\n\n".join(f"{title}\n\n{told(turns)}" for title, turns in walks.items())
+    description = "\n\n".join(f"{title}\n\n{describe(turns)}" for title, turns in walks.items())
     return viz.Picture(scene, "Why backward goes in topological order", description)
 
 

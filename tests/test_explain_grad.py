@@ -86,7 +86,7 @@ def test_a_loss_without_a_graph() -> None:
 
 def test_a_leaf_that_was_replaced() -> None:
     cell = nn.LSTMCell(2, 3)
-    old = tg.tag(cell.W, "")
+    old = tg.tag(cell.W, "initial")
     cell.astype(float)
     why = tg.explain_grad(cell(np.ones((1, 2)))[0].sum(), old)
     assert "the graph has another leaf called W, made at" in why.reasons[1]

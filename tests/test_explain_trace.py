@@ -90,18 +90,20 @@ def test_an_op_of_ones_own_needs_nothing_more() -> None:
     cube.defvjp(x=lambda g, x: 3 * g * x**2)
 
     @tg.primitive
-    def told(x: Any) -> Any:
-        """y = sin x, with ∂y/∂x = cos x."""
+    def sine(x: Any) -> Any:
+        """y = sin x, with ∂y/∂x = cosine, which is no formula: that is declared."""
         return np.sin(x)
 
     def rule(g: Any, x: Any) -> Any:
         slope = np.cos(x)
         return g * slope
 
-    told.defvjp(x=rule)
-    table = Trace(told(cube(leaf(2.0))))
+    sine.defvjp(x=rule)
+    assert Trace(sine(leaf(2.0))).rows[0].parts[0].symbols == "", "nothing is guessed from a docstring"
+    sine.defslope(x="cos x")
+    table = Trace(sine(cube(leaf(2.0))))
     assert [(row.op, row.parts[0].symbols) for row in table.rows[:2]] == [
-        ("told", "cos x"),
+        ("sine", "cos x"),
         ("cube", "3·x ^ 2".replace(" ", "")),
     ]
     assert table.rows[1].parts[0].slope == pytest.approx(12.0)

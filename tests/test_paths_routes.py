@@ -227,8 +227,8 @@ def test_by_gate_by_layer_and_by_a_predicate_of_ones_own() -> None:
     np.testing.assert_allclose(through_o, without.data, **CLOSE)
     with pytest.raises(ArgumentError, match="crossing or gate, not both"):
         paths.routes(loss, trajectory.steps[0].c, crossing="carry", gate="o")
-    with pytest.raises(ArgumentError, match="edges are carry, crossing"):
-        paths.routes(loss, trajectory.steps[0].c, crossing="jump")  # type: ignore[call-overload]
+    with pytest.raises(ArgumentError, match="edges are carry, peephole, crossing"):
+        paths.routes(loss, trajectory.steps[0].c, crossing="jump")
 
 
 def test_a_cell_of_ones_own_needs_no_tags_to_have_its_crossings_counted() -> None:

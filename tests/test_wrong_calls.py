@@ -130,7 +130,7 @@ def test_an_option_of_another_kind(function: Callable[..., Any], name: str, valu
         (lambda r: r["matrix"].truncated(1.5), ArgumentError, r"LagMatrix.truncated\(k\) takes a whole number"),
         (lambda r: r["matrix"].bias("a"), DtypeError, "not the text 'a'"),
         (lambda r: r["matrix"].smallest_k(np.nan), ArgumentError, "a finite number as tolerance, not the number nan"),
-        (lambda r: r["routes"].at("a"), DtypeError, r"Routes.at\(z\) takes a finite number"),
+        (lambda r: r["routes"].at("a"), DtypeError, r"Routes.at\(s\) takes a finite number"),
         (lambda r: paths.flow(r["loss"], r["source"]).cut(-1), ArgumentError, "at least 0, as t, not the number -1"),
         (lambda r: paths.edge_class(r["loss"]), DtypeError, r"edge_class\(edge, graph\) takes an edge"),
         (lambda r: paths.edge_class(tg.graph_of(r["loss"]).edges[0]), DtypeError, "the graph that the edge is of"),

@@ -59,7 +59,7 @@ from tinygrad_lstm.engine.creation import (
     zeros_like,
 )
 from tinygrad_lstm.engine.gradients import backward_events, grad
-from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.arithmetic import (
     absolute,
     add,
@@ -174,6 +174,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time each is loaded a
     from tinygrad_lstm.finite_differences import gradcheck, gradgradcheck
     from tinygrad_lstm.graph import Graph, graph_of
     from tinygrad_lstm.saving import load, save
+    from tinygrad_lstm.tags import register_tag, tag
 
 abs = absolute
 __version__ = "0.1.0"
@@ -182,7 +183,7 @@ LATE = {  # names and their modules: so that the engine alone is imported quickl
     "func": "func", "interop": "interop", "losses": "losses", "nn": "nn", "optim": "optim", "paths": "paths",
     "detect_anomaly": "explain", "explain_grad": "explain", "program": "explain", "trace": "explain",
     "gradcheck": "finite_differences", "gradgradcheck": "finite_differences", "Graph": "graph", "graph_of": "graph",
-    "load": "saving", "save": "saving",
+    "load": "saving", "save": "saving", "register_tag": "tags", "tag": "tags",
 }  # fmt: skip
 
 
@@ -195,7 +196,7 @@ if not TYPE_CHECKING:  # a type checker is to find names that do not exist
 
             raise not_found("tg", name, "module 'tinygrad_lstm'")
         module = importlib.import_module(f"tinygrad_lstm.{LATE[name]}")
-        return module if name == LATE[name] else getattr(module, name)
+        return globals().setdefault(name, module if name == LATE[name] else getattr(module, name))  # found at once now
 
 
 def __dir__() -> list[str]:
@@ -215,10 +216,10 @@ __all__ = [
     "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed",
     "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad",
     "norm", "ones", "ones_like", "optim", "outer", "pad", "paths", "positive", "power", "primitive", "Primitive",
-    "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "relu", "remainder",
-    "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype", "sigmoid",
-    "sign", "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh",
-    "Tensor", "tensor", "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack",
-    "var", "vdot", "vstack", "where", "zeros", "zeros_like",
+    "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "register_tag",
+    "relu", "remainder", "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype",
+    "sigmoid", "sign", "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh", "Tensor",
+    "tensor", "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack", "var", "vdot",
+    "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

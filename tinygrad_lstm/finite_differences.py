@@ -1,4 +1,4 @@
-"""Is this gradient right? Reverse mode against finite differences, the oracle that knows no chain rule.
+"""Is this gradient right? Reverse mode against finite differences, which need no chain rule.
 
 For y = f(x) and a random cotangent v, reverse mode gives v·J, where J = ∂y/∂x. Differences give the same numbers, one
 element of x at a time, at the price of two evaluations each:
@@ -25,9 +25,9 @@ from tinygrad_lstm.engine.scope import enable_grad
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import DtypeError, GradcheckError, GradError
 
-Function: TypeAlias = Callable[..., Any]  # of Tensors (and constants), giving a Tensor or several
+Function: TypeAlias = Callable[..., Any]  # of Tensors (and constants), which returns one Tensor or more
 _SHOWN = 12  # rows of the table
-# Nobody else's seed: inputs drawn from the same one would equal the cotangent, and AᵀA hides a transposition
+# A seed of its own: inputs drawn from the same one would equal the cotangent, and AᵀA hides a transposition
 _SEED = 8_061_997
 
 
@@ -38,7 +38,7 @@ def gradcheck(
 
     ``inputs``: one value or a sequence, the arguments of f; those Tensors that require a gradient are checked, and
     moved in place while f is evaluated, so f may also read them from elsewhere, as a module reads its parameters. f
-    returns a Tensor or several. A gradient of None counts as zero. The cotangent comes from a seed of its own, so the
+    returns one Tensor or more. A gradient of None counts as zero. The cotangent comes from a seed of its own, so the
     answer is the same each time.
 
     Raises GradcheckError, with a table of analytic, numeric and their ratio, where they disagree or f is not
@@ -58,7 +58,7 @@ def gradcheck(
         0   (2,)       19.557807       78.231226        0.25
     """
     inputs = _as_list(inputs)
-    checked = _checked_inputs(inputs)
+    checked = _choose_inputs(inputs)
     try:
         _compare(f, inputs, checked, eps, atol, rtol)
     except GradcheckError:
@@ -81,7 +81,7 @@ def gradgradcheck(
     True
     """
     inputs = _as_list(inputs)
-    checked = [inputs[k] for k in _checked_inputs(inputs)]
+    checked = [inputs[k] for k in _choose_inputs(inputs)]
     outputs = [y for y in _outputs(f, inputs) if y.requires_grad]
     random = np.random.default_rng(_SEED + 1)
     cotangents = [Tensor(random.standard_normal(y.shape), requires_grad=True) for y in outputs]
@@ -190,12 +190,12 @@ def _hints(wrong: list[_Wrong], unreached: list[int]) -> list[str]:
         ratios = [row.ratio for row in wrong if row.input == k]
         if k in unreached:
             hints.append(f"no gradient reaches input {k}, though f depends on it: look for detach(), .data or numpy()")
-        elif np.ptp(ratios) <= 1e-3 * max(1.0, abs(ratios[0])) and (len(ratios) > 1 or _telling(ratios[0])):
-            hints.append(f"input {k}: {_telling(ratios[0]) or f'off by the same factor {ratios[0]:.6g} everywhere'}")
+        elif np.ptp(ratios) <= 1e-3 * max(1.0, abs(ratios[0])) and (len(ratios) > 1 or _cause_of(ratios[0])):
+            hints.append(f"input {k}: {_cause_of(ratios[0]) or f'off by the same factor {ratios[0]:.6g} everywhere'}")
     return hints
 
 
-def _telling(ratio: float) -> str | None:
+def _cause_of(ratio: float) -> str | None:
     return next((text for known, text in _TELLING.items() if abs(ratio - known) < 1e-4), None)
 
 
@@ -203,7 +203,7 @@ def _as_list(inputs: Any) -> list[Any]:
     return list(inputs) if isinstance(inputs, list | tuple) else [inputs]
 
 
-def _checked_inputs(inputs: list[Any]) -> list[int]:
+def _choose_inputs(inputs: list[Any]) -> list[int]:
     """Which inputs are to be checked; refuses those on which differences would mean nothing."""
     checked = [k for k, value in enumerate(inputs) if isinstance(value, Tensor) and value.requires_grad]
     if not checked:

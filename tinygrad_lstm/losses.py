@@ -1,7 +1,7 @@
 """Losses: how far predictions are from targets, step by step, and then as one number.
 
 Every loss takes ``reduction``: the "mean" of all elements, their "sum", or "none", each element by itself. And every
-loss takes ``mask``, of bools: (T, B) with an input (T, B, ...) tells which steps of which row count. The others are
+loss takes ``mask``, of bools: (T, B) with an input (T, B, ...) says which steps of which row count. The others are
 taken out before anything is computed, so whatever they hold, NaN included, is neither in the loss nor in a gradient.
 The mean is over the elements that count, and with "none" the others are 0.
 
@@ -21,7 +21,7 @@ from tinygrad_lstm.engine.ops.picking import take_along_axis
 from tinygrad_lstm.engine.ops.wide import in_float32
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError
-from tinygrad_lstm.masking import Reduction, class_weights, looked_up, paired, reduced, spread
+from tinygrad_lstm.masking import Reduction, class_weights, looked_up, pair, reduce, spread
 
 
 @in_float32
@@ -55,7 +55,7 @@ def cross_entropy(
     if label_smoothing:
         log_p = log_softmax(x)
         losses = (1 - label_smoothing) * losses - label_smoothing * (log_p if w is None else log_p * w).mean(axis=-1)
-    return reduced(losses, reduction, on, shape, shares)
+    return reduce(losses, reduction, on, shape, shares)
 
 
 @in_float32
@@ -74,7 +74,7 @@ def nll_loss(
     x, classes, on, shape = looked_up(input, target, mask, ignore_index)
     shares = None if weight is None else class_weights(weight, x)[classes]
     losses = -take_along_axis(x, classes[..., None], -1)[..., 0]
-    return reduced(losses if shares is None else losses * shares, reduction, on, shape, shares)
+    return reduce(losses if shares is None else losses * shares, reduction, on, shape, shares)
 
 
 @in_float32
@@ -93,7 +93,7 @@ def kl_div(
     >>> round(kl_div(fair, loaded, "batchmean").item(), 4)  # log 2 less the entropy of the loaded coin
     0.1308
     """
-    x, y, on = paired(input, target, mask)
+    x, y, on = pair(input, target, mask)
     if log_target:
         losses = exp(y) * (y - x)
     else:
@@ -101,7 +101,7 @@ def kl_div(
             raise ArgumentError(f"targets are probabilities, not {y.data.min()}; for logarithms, log_target=True")
         losses = y * (log(where(y.data > 0, y, 1)) - x)
     if not (isinstance(reduction, str) and reduction == "batchmean"):
-        return reduced(losses, reduction, on, input.shape)
+        return reduce(losses, reduction, on, input.shape)
     rows = len(input) if on is None else int(on.reshape(len(on), -1).any(axis=1).sum())
     if not rows:
         raise ArgumentError(f"the mean of no rows: of {input.shape} no element counts; reduction='sum' gives 0 there")
@@ -119,9 +119,9 @@ def mse_loss(
     >>> mse_loss(x, y, mask=[[True], [True], [False]])
     tensor(2.5)
     """
-    x, y, on = paired(input, target, mask)
+    x, y, on = pair(input, target, mask)
     d = x - y
-    return reduced(d * d, reduction, on, input.shape)
+    return reduce(d * d, reduction, on, input.shape)
 
 
 @in_float32
@@ -134,8 +134,8 @@ def l1_loss(
     >>> l1_loss(tg.tensor([1.0, 5.0]), [0.0, 8.0], "none")
     tensor([1., 3.])
     """
-    x, y, on = paired(input, target, mask)
-    return reduced(absolute(x - y), reduction, on, input.shape)
+    x, y, on = pair(input, target, mask)
+    return reduce(absolute(x - y), reduction, on, input.shape)
 
 
 @in_float32
@@ -153,10 +153,10 @@ def huber_loss(
     """
     if not delta > 0:
         raise ArgumentError(f"delta is where the parabola goes over into a line, above 0, not {delta}")
-    x, y, on = paired(input, target, mask)
+    x, y, on = pair(input, target, mask)
     d = x - y
     slope = clip(d, -delta, delta)
-    return reduced(slope * (d - slope / 2), reduction, on, input.shape)
+    return reduce(slope * (d - slope / 2), reduction, on, input.shape)
 
 
 @in_float32
@@ -172,10 +172,10 @@ def smooth_l1_loss(
     """
     if not beta > 0:
         raise ArgumentError(f"beta is where the parabola goes over into a line, above 0, not {beta}; 0 is l1_loss")
-    x, y, on = paired(input, target, mask)
+    x, y, on = pair(input, target, mask)
     d = x - y
     slope = clip(d, -beta, beta)
-    return reduced(slope / beta * (d - slope / 2), reduction, on, input.shape)
+    return reduce(slope / beta * (d - slope / 2), reduction, on, input.shape)
 
 
 @in_float32
@@ -197,11 +197,11 @@ def binary_cross_entropy_with_logits(
     >>> binary_cross_entropy_with_logits(tg.zeros(2), [1.0, 0.0], "none", pos_weight=[3.0]).tolist()
     [2.079441547393799, 0.6931471824645996]
     """
-    x, y, on = paired(input, target, mask)
+    x, y, on = pair(input, target, mask)
     if not ((y.data >= 0) & (y.data <= 1)).all():
         raise ArgumentError(f"targets are probabilities, 0 to 1, not {y.data.min()} to {y.data.max()}")
     yes, no = y * softplus(-x), (1 - y) * softplus(x)
     if pos_weight is not None:
         yes = yes * spread("pos_weight", pos_weight, input, on)
     losses = yes + no if weight is None else (yes + no) * spread("weight", weight, input, on)
-    return reduced(losses, reduction, on, input.shape)
+    return reduce(losses, reduction, on, input.shape)

@@ -1,4 +1,4 @@
-"""What of a loss counts: input and target checked and masked, and the losses reduced to one number."""
+"""What of a loss counts: input and target checked and masked, and losses reduced to one number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Reduction: TypeAlias = Literal["mean", "sum", "none"]
 Mask: TypeAlias = np.ndarray | None  # None: everything counts
 
 
-def floating(x: Tensor) -> Tensor:
+def check_floating(x: Tensor) -> Tensor:
     """x, if it is of a floating dtype."""
     if not isinstance(x, Tensor) or x.dtype.kind != "f":
         raise DtypeError(f"a loss is of floating numbers in a Tensor, not {getattr(x, 'dtype', type(x).__name__)}")
@@ -26,7 +26,7 @@ def looked_up(
     input: Tensor, target: TensorLike, mask: TensorLike | None, ignore_index: int
 ) -> tuple[Tensor, np.ndarray, Mask, tuple[int, ...]]:
     """Scores (..., V) and classes, of them only what counts; what that is, and the shape of all losses."""
-    x, classes = floating(input), np.asarray(target.data if isinstance(target, Tensor) else target)
+    x, classes = check_floating(input), np.asarray(target.data if isinstance(target, Tensor) else target)
     if classes.dtype.kind not in "iu":
         raise DtypeError(f"targets are whole numbers, the index of the right class, not {classes.dtype}")
     if not x.ndim:
@@ -34,7 +34,7 @@ def looked_up(
     if classes.shape != x.shape[:-1]:
         raise ShapeError(f"input {x.shape} goes with targets {x.shape[:-1]}, not {classes.shape}")
     V, shape = x.shape[-1], classes.shape
-    on = checked(mask, shape)
+    on = check_mask(mask, shape)
     counts = classes != ignore_index
     if not counts.all():
         on = counts if on is None else counts & np.reshape(on, on.shape + (1,) * (counts.ndim - on.ndim))
@@ -63,7 +63,7 @@ def class_weights(weight: TensorLike, x: Tensor) -> np.ndarray:
     return w
 
 
-def checked(mask: TensorLike | None, shape: tuple[int, ...]) -> Mask:
+def check_mask(mask: TensorLike | None, shape: tuple[int, ...]) -> Mask:
     """The mask as an array of bools over the first axes of this shape; None if it is on everywhere."""
     if mask is None:
         return None
@@ -73,20 +73,20 @@ def checked(mask: TensorLike | None, shape: tuple[int, ...]) -> Mask:
     return None if on.all() else on
 
 
-def paired(input: Tensor, target: TensorLike, mask: TensorLike | None) -> tuple[Tensor, Tensor, Mask]:
+def pair(input: Tensor, target: TensorLike, mask: TensorLike | None) -> tuple[Tensor, Tensor, Mask]:
     """Input and target, of them only what counts, and the mask.
 
     A target that is an array or a list is taken in the input's dtype: float64 data widen no float32 loss.
     """
-    x = floating(input)
+    x = check_floating(input)
     y = target if isinstance(target, Tensor) and target.dtype.kind == "f" else Tensor(target, dtype=x.dtype)
     if y.shape != x.shape:
         raise ShapeError(f"an input {x.shape} goes with a target of the same shape, not {y.shape}")
-    on = checked(mask, x.shape)
+    on = check_mask(mask, x.shape)
     return (x, y, on) if on is None else (index(x, on), index(y, on), on)
 
 
-def reduced(
+def reduce(
     losses: Tensor, reduction: Reduction, on: Mask, shape: tuple[int, ...], shares: np.ndarray | None = None
 ) -> Tensor:
     """The mean of the losses that count, weighted if there are ``shares``; or their sum; or each in its place."""

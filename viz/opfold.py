@@ -118,7 +118,7 @@ def weighing(
             route, colour = "carried", theme.carried
         elif all(graph.vertices[edge.source].kind == "parameter" for edge in drawn):
             route, colour = "weights", theme.weights
-        elif classes & {"crossing", "peephole"}:
+        elif any(tg.paths.is_crossing(edge, graph) for edge in drawn):
             route, colour = "crossing", theme.gated
         data = {"norm": f"{size:.9g}", "route": route}
         if any((edge.target, edge.position) in strongest for edge in drawn):

@@ -84,7 +84,7 @@ def sweep(loss: tg.Tensor, graph: tg.Graph, crossing: bool = True) -> Sweep:
     found = Sweep({}, {}, set())
 
     def uncrossed(edge: Any, cotangent: Any) -> Any:
-        return None if tg.paths.edge_class(edge) in ("crossing", "peephole") else cotangent
+        return None if tg.paths.is_crossing(edge) else cotangent
 
     try:
         with nullcontext() if crossing else tg.through(uncrossed, indexed=True):

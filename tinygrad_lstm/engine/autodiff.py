@@ -10,34 +10,30 @@ from h as soon as a part arrived would hand x the first ones again with each lat
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.changes import Freed, freed_error, refuse_if_unusable
+from tinygrad_lstm.engine.changes import Freed, refuse_if_unusable
+from tinygrad_lstm.engine.contributions import Wrap, explain_failure, fit
 from tinygrad_lstm.engine.node import (
     Edge,
     Node,
-    Shape,
     Source,
     ancestors_of,
-    input_name,
     make_source,
     topological_order,
 )
 from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol, bare_array, plain
-from tinygrad_lstm.engine.ops.indexing import add_at, scatter
+from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent
-from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.scope import current_hook
-from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError, kind_of
+from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError
 
 # Of a rule: the error says which rule, and of which line
 FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError, OverflowError)
 Hook: TypeAlias = Callable[[Edge, Any], Any]
-Wrap: TypeAlias = Callable[[Array, Source | None], Any]  # an array and where it comes from -> a Tensor
 _inside_the_engine = True
 
 
@@ -99,7 +95,7 @@ def backpropagate(
                 try:
                     given = plan.joint(given, *kept)
                 except FAILURES as error:
-                    raise _explained(node, None, error) from error
+                    raise explain_failure(node, None, error) from error
             for position, rule, needs in plan.calls:
                 came_from: Source = sources[position]  # type: ignore[assignment]  # it wants a gradient: not None
                 source, index = came_from.node, came_from.index
@@ -111,20 +107,17 @@ def backpropagate(
                     else:
                         c = rule(given, *[kept[n] for n in needs]) if needs else rule(given)
                 except FAILURES as error:
-                    raise _explained(node, position, error) from error
-                kind = type(c)
-                if kind is IndexedCotangent:
-                    if recorded or not indexed or len(source.shapes) > 1:
-                        c = dense(c, source.shapes[index], wrap)
-                elif c is None:
+                    raise explain_failure(node, position, error) from error
+                if c is None:
                     continue
+                if type(c) is IndexedCotangent:
+                    fits = indexed and not recorded and len(source.shapes) == 1
                 else:
-                    if recorded or kind is not np.ndarray:
-                        c = from_rule(c, wrap, node, position)
-                    if c.shape != source.shapes[index]:
-                        c = unbroadcast(c, source.shapes[index], node, position)
-                    if c.dtype is not source.dtypes[index]:
-                        c = in_dtype(c, source.dtypes[index], g, node, position)
+                    fits = (
+                        type(c) is np.ndarray and c.shape == source.shapes[index] and c.dtype is source.dtypes[index]
+                    ) and not recorded
+                if not fits:
+                    c = fit(c, node, position, g, wrap)
                 if hook is not None:
                     edge = Edge(node, position, source, index, came_from.tag, g)
                     changed = hook(edge, c)
@@ -172,26 +165,6 @@ def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, 
             owned.add(node)
 
 
-def from_rule(c: Any, wrap: Wrap | None, node: Node, position: int) -> Any:
-    """What a rule gave, as a plain array (or NumPy number) or, recorded, as a Tensor: a rule need not read one."""
-    if isinstance(c, NumpyProtocol) or (wrap is None and isinstance(c, np.generic)):
-        return c
-    if not isinstance(c, np.ndarray | np.generic):
-        raise DtypeError(f"{_rule_of(node, position)} gave a {type(c).__name__}, not an array; in backward of {node}")
-    array = bare_array(c)
-    return array if wrap is None else wrap(array, None)
-
-
-def in_dtype(c: Any, dtype: np.dtype[Any], g: Any, node: Node, position: int) -> Any:
-    """A contribution in the dtype of its source; of a complex cotangent, which is pulled back too, as it is."""
-    kind = c.dtype.kind
-    if kind == "c" and any(part.dtype.kind == "c" for part in (g if isinstance(g, list) else [g])):
-        return c
-    if kind not in "biuf":
-        raise DtypeError(f"{_rule_of(node, position)} gave a cotangent of {c.dtype}; in backward of {node}")
-    return c.astype(dtype)
-
-
 def real(g: Any) -> Any:
     """What is added to a ``grad``, or where backward starts from: DtypeError for complex numbers."""
     if g.dtype.kind == "c":
@@ -232,36 +205,6 @@ def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def unbroadcast(c: Any, shape: Shape, node: Node, position: int) -> Any:
-    """Undo broadcasting: sum c over the axes along which the input was repeated."""
-    extra = len(c.shape) - len(shape)
-    if extra == 1 and c.shape[1:] == shape:  # a bias: by far the commonest
-        return c.reshape(shape) if c.shape[0] == 1 else wide(c).sum(axis=0)  # the loop rounds it back
-    if extra >= 0 and math.prod(c.shape) == math.prod(shape):  # only new axes of length 1: nothing was repeated
-        return c.reshape(shape)
-    stretched = (
-        tuple(k + extra for k, n in enumerate(shape) if n == 1 and c.shape[k + extra] != 1) if extra >= 0 else ()
-    )
-    total = wide(c).sum(axis=(*range(extra), *stretched)) if extra >= 0 else c
-    if total.size != math.prod(shape) or extra < 0:
-        gave = f"gave a cotangent of shape {c.shape}, but the input has shape {shape}"
-        raise ShapeError(f"{_rule_of(node, position)} {gave}; in backward of {node}")
-    return total.reshape(shape)
-
-
-def _rule_of(node: Node, position: int | None) -> str:
-    assert node.op is not None
-    return f"the rule of {node.op.name}" + (f" for {input_name(node.op, position)}" if position is not None else "")
-
-
-def _explained(node: Node, position: int | None, error: Exception) -> TinygradError:
-    """The error of a rule, with the op, its input, and the line of the forward pass."""
-    if type(node.kept) is Freed:  # by another thread, in the middle of this pass
-        return freed_error([node])
-    kind = type(error) if isinstance(error, TinygradError) else kind_of(error, ShapeError)
-    return kind(f"{_rule_of(node, position)} failed: {error}; in backward of {node}")
-
-
 def from_hook(edge: Edge, c: Any, wrap: Wrap | None) -> Any:
     """What a hook of ``through`` gave in place of a contribution, as an array (or Tensor) of our own."""
     if type(c) is IndexedCotangent:
@@ -278,11 +221,3 @@ def from_hook(edge: Edge, c: Any, wrap: Wrap | None) -> Any:
         raise DtypeError(f"a hook gave a cotangent of {array.dtype} for {edge.name} of {edge.reader}")
     array = array if array.dtype.kind == "c" else array.astype(dtype, copy=False)
     return array if wrap is None else wrap(array, None)
-
-
-def dense(c: IndexedCotangent, shape: Shape, wrap: Wrap | None) -> Any:
-    """An indexed cotangent as a whole array (or, recorded, a Tensor)."""
-    if wrap is None:
-        return scatter.forward(c.values, c.where, shape)
-    values = c.values if isinstance(c.values, NumpyProtocol) else wrap(np.asarray(c.values), None)
-    return scatter(values, c.where, shape)

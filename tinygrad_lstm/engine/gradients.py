@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 
 from tinygrad_lstm.engine.arrays import has_members
-from tinygrad_lstm.engine.autodiff import Wrap, backpropagate, real
+from tinygrad_lstm.engine.autodiff import backpropagate, real
+from tinygrad_lstm.engine.contributions import Wrap
 from tinygrad_lstm.engine.node import Edge, Node, Source
 from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, handle, seed

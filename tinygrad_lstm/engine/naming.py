@@ -1,10 +1,9 @@
-"""Names on values and on edges, put there without a vertex or a copy of their own."""
+"""Names on values: the letters of the equations, put there without a vertex of their own."""
 
 from __future__ import annotations
 
-from tinygrad_lstm.engine.node import make_source
 from tinygrad_lstm.engine.scope import collecting, grad_enabled
-from tinygrad_lstm.engine.tensor import Tensor, handle
+from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import DtypeError
 
 _inside_the_engine = True
@@ -35,17 +34,3 @@ def label(**named: Tensor) -> None:
     names = collecting.get()
     if names is not None:
         names.update(named)
-
-
-def tag(tensor: Tensor, name: str) -> Tensor:
-    """The same value by another handle: the edge to whoever reads this handle bears the tag.
-
-    >>> c = Tensor(2.0, requires_grad=True)
-    >>> y = tag(c, "carry") * 0.5
-    >>> y.source.node.sources[0].tag
-    'carry'
-    """
-    if not isinstance(tensor, Tensor):
-        raise DtypeError(f"tag() marks the edge from a tensor, not from a value of type {type(tensor).__name__}")
-    source = tensor._source or tensor.source
-    return handle(tensor._data, make_source(source.node, source.index, name))

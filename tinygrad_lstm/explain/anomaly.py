@@ -1,7 +1,7 @@
-"""Stopping where the first NaN or inf is made, forward or backward, and saying all that is known of the place.
+"""Stop where the first NaN or inf is made, forward or backward, and report what is known about that op.
 
 While a thread is in the mode, its ops are run by an interpreter that looks at what comes out, as a hook looks at each
-contribution of a backward pass before it is summed. When nobody is in the mode, the engine is as it was.
+contribution of a backward pass before it is summed. When no thread is in the mode, the engine is as it was.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.scope import Scope, at_start, caller, current_scope, through
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import AnomalyError
-from tinygrad_lstm.explain.source import assigned_name, caller_of, underlined
-from tinygrad_lstm.explain.values import first_not_finite, is_finite, kept, plain, told
+from tinygrad_lstm.explain.source import assigned_name, caller_of, underline
+from tinygrad_lstm.explain.values import describe, first_not_finite, is_finite, kept_values, plain
 
 # The blocks that are open in this thread, each with what to undo when it ends
 watching: ContextVar[tuple[tuple[Block, ExitStack], ...]] = ContextVar("watching", default=())
@@ -35,10 +35,10 @@ class detect_anomaly(Block):  # noqa: N801  # PyTorch's name
     """A block, or a function (``@detect_anomaly()``), in which the first NaN or inf is an error where it is made.
 
     Forward: an op whose output has a NaN, or an inf that none of its inputs has. So a mask of -inf may be used, but
-    log(0) is told, and so is the first op that reckons with a given NaN. Backward: a loss that is not finite, and
-    the first derivative that is not. The AnomalyError names op, label, step, scope, shapes, least and largest numbers,
-    and the line, with the part of it that ran. NumPy's own warnings are silent inside. Everything costs more in the
-    block, and nothing outside.
+    log(0) is an error, and so is the first op that computes with a NaN it was given. Backward: a loss that is not
+    finite, and the first derivative that is not. The AnomalyError names op, label, step, scope, shapes, least and
+    largest numbers, and the line, with the part of it that ran. NumPy's own warnings are silent inside. Everything
+    costs more in the block, and nothing outside.
 
     Raises AnomalyError.
 
@@ -84,9 +84,9 @@ def _install() -> None:
         _inside.append(_inside[0] if _inside else (Primitive.interpreter, Primitive.of_one, Primitive.of_two))
         if len(_inside) == 1:
             every, one, two = _inside[0]
-            Primitive.interpreter = lambda op, args, kwargs: _checked(op, args, kwargs, every(op, args, kwargs))
-            Primitive.of_one = lambda op, x: _checked(op, (x,), {}, one(op, x))
-            Primitive.of_two = lambda op, a, b: _checked(op, (a, b), {}, two(op, a, b))
+            Primitive.interpreter = lambda op, args, kwargs: _check(op, args, kwargs, every(op, args, kwargs))
+            Primitive.of_one = lambda op, x: _check(op, (x,), {}, one(op, x))
+            Primitive.of_two = lambda op, a, b: _check(op, (a, b), {}, two(op, a, b))
 
 
 def _uninstall() -> None:
@@ -99,8 +99,8 @@ def _uninstall() -> None:
 # Forward ------------------------------------------------------------------------------------------------------------
 
 
-def _checked(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], y: Any) -> Any:
-    """y, what the op gave, if it may pass."""
+def _check(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], y: Any) -> Any:
+    """y, the output of the op, if it is finite."""
     if watching.get():
         for part in y if op.several else (y,):
             if not is_finite(part._data):
@@ -109,21 +109,21 @@ def _checked(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def _refuse_new(op: Primitive[Any, Any], inputs: Sequence[Any], y: Tensor) -> None:
-    """Raise, unless the op only hands on what it was given."""
+    """Raise, unless the op only passes its input on."""
     has_nan = bool(np.isnan(y._data).any())
     spoilt = [value for value in inputs if not is_finite(value)]
     nans = [k for k, value in enumerate(inputs) if plain(value).dtype.kind in "fc" and np.isnan(plain(value)).any()]
     if spoilt and (not has_nan or (nans and op.view)):
-        return  # it hands on what it was given, or shows it in another shape: the first to reckon with it is told
+        return  # it passes its input on, or views it in another shape: the first op that computes with it is reported
     frame = caller(0)
     place, scope = (frame.f_code, frame.f_lasti), current_scope.get()
     if nans:
-        what = f"{_named(op, nans[0], inputs[nans[0]])} held NaN before {op.name} read it"
+        what = f"{_name_input(op, nans[0], inputs[nans[0]])} held NaN before {op.name} read it"
     else:
         what = f"{op.name} gave {'NaN' if has_nan else 'inf'} of {'inf' if spoilt else 'finite numbers'}"
     lines = [what + _where(assigned_name(place), scope)]
-    lines += [f"{_named(op, k, value)}: {told(value)}" for k, value in enumerate(inputs[:8])]
-    raise AnomalyError(_report([*lines, f"gave: {told(y._data)}", underlined(place)], scope))
+    lines += [f"{_name_input(op, k, value)}: {describe(value)}" for k, value in enumerate(inputs[:8])]
+    raise AnomalyError(_report([*lines, f"gave: {describe(y._data)}", underline(place)], scope))
 
 
 def _where(name: str, scope: Scope | None) -> str:
@@ -131,7 +131,7 @@ def _where(name: str, scope: Scope | None) -> str:
     return (f", for {name}" if name else "") + step + (f", in {scope}" if scope is not None else "")
 
 
-def _named(op: Primitive[Any, Any], position: int, value: Any) -> str:
+def _name_input(op: Primitive[Any, Any], position: int, value: Any) -> str:
     """An input by its name in the op, and by its label if it has one."""
     node = value._source.node if isinstance(value, Tensor) and value._source is not None else None
     kind = "literal" if not isinstance(value, Tensor) else "constant" if node is None or not node.requires_grad else ""
@@ -149,23 +149,23 @@ def _report(lines: list[str], scope: Scope | None) -> str:
 
 
 def _check_start(tensor: Tensor, cotangent: Any) -> None:
-    """Refuse to start from a NaN or an inf to which a gradient is asked for."""
+    """Refuse to start from a NaN or an inf with a cotangent other than zero."""
     if not is_finite(cotangent):
-        raise AnomalyError(f"backward was given a cotangent that is not finite: {told(cotangent)}")
+        raise AnomalyError(f"backward was given a cotangent that is not finite: {describe(cotangent)}")
     spoilt = ~np.isfinite(tensor._data) & (cotangent != 0)
     if spoilt.any():
         node = tensor.source.node
-        lines = [f"backward starts from a value that is not finite: {node}", told(tensor._data)]
+        lines = [f"backward starts from a value that is not finite: {node}", describe(tensor._data)]
         raise AnomalyError(_report([*lines, *_origin(node)], node.scope))
 
 
 def _check_contribution(edge: Edge, c: Any) -> Any:
-    """c, if it may pass: all that came before it did, so a first one that is not finite was made right here."""
+    """c, if it is finite. All contributions before it were, so one that is not was made by this rule."""
     if is_finite(c):
         return c
     node, g, c = edge.reader, edge.cotangent, edge.whole(c)
     assert node.op is not None
-    values = [value for value in kept(node) if plain(value.array).dtype.kind in "fc"]
+    values = [value for value in kept_values(node) if plain(value.array).dtype.kind in "fc"]
     what = "NaN" if np.isnan(plain(c)).any() else "inf"
     cotangents = g if isinstance(g, list) else [g]
     lines = [f"the derivative of {node.op.name} for its input {edge.name} is {what}"]
@@ -180,11 +180,12 @@ def _check_contribution(edge: Edge, c: Any) -> Any:
         lines[0] += ", though all that it was made of is finite"
     lines[0] += _where(node.label or assigned_name(node.place), node.scope)
     lines += [f"backward of {node}"]
-    lines += [f"g: {told(part)}" for part in cotangents[:4]]
+    lines += [f"g: {describe(part)}" for part in cotangents[:4]]
     lines += [
-        f"{name}{f' ({vertex.label})' if vertex and vertex.label else ''}: {told(a)}" for name, vertex, a in values[:8]
+        f"{name}{f' ({vertex.label})' if vertex and vertex.label else ''}: {describe(a)}"
+        for name, vertex, a in values[:8]
     ]
-    raise AnomalyError(_report([*lines, f"gave: {told(c)}", underlined(node.place), *origin], node.scope))
+    raise AnomalyError(_report([*lines, f"gave: {describe(c)}", underline(node.place), *origin], node.scope))
 
 
 def _origin(node: Node) -> list[str]:
@@ -193,4 +194,4 @@ def _origin(node: Node) -> list[str]:
     if found is None:
         return ["no value that the graph kept shows where it was made: run the forward pass in detect_anomaly() too"]
     first, array = found
-    return [f"the first that the graph shows is {first}", told(array), underlined(first.place)]
+    return [f"the first that the graph shows is {first}", describe(array), underline(first.place)]

@@ -1,6 +1,7 @@
-"""One watched backward pass: where a cotangent got lost on its way to a parameter, and what did arrive.
+"""One watched backward pass: where a cotangent was lost before it reached a parameter, and what arrived.
 
-Every edge is looked at once, before its contribution is summed: did something come in and nothing go out, and why?
+A hook looks at every edge once, before its contribution is summed: did the reader receive something and hand on
+nothing, and why?
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.ops import reductions
+from tinygrad_lstm.engine.ops.arithmetic import clip, maximum, minimum, where
+from tinygrad_lstm.engine.ops.nonlinear import log_softmax, relu, softmax
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
+from tinygrad_lstm.engine.ops.ufuncs import fmax, fmin
 from tinygrad_lstm.engine.scope import current_hook, source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.escaping import printable
-from tinygrad_lstm.explain.values import handed_on, is_finite, kept, norm, plain
+from tinygrad_lstm.explain.values import contribution_norm, is_finite, kept_values, norm, plain
 
 FLAT = 1e-6  # a slope below this counts as none
-MASKS = {  # what it means when an op of this name hands on nothing
-    "relu": "is off (its input is ≤ 0)", "clip": "is outside its bounds", "where": "is masked: the other is taken",
-    "maximum": "is the smaller one", "minimum": "is the larger one", "fmax": "is the smaller one",
-    "fmin": "is the larger one", "max": "is not the largest", "min": "is not the smallest",
-    "softmax": "gets only what all its classes have in common, which it takes away",
-    "log_softmax": "gets only what all its classes have in common, which it takes away",
+COMMON = "gets only what all its classes have in common, which it takes away"
+MASKS: dict[Primitive[Any, Any], str] = {  # what it means when one of these ops hands on nothing
+    relu: "is off (its input is ≤ 0)", clip: "is outside its bounds", where: "is masked: the other is taken",
+    maximum: "is the smaller one", minimum: "is the larger one", fmax: "is the smaller one",
+    fmin: "is the larger one", reductions.max: "is not the largest", reductions.min: "is not the smallest",
+    softmax: COMMON, log_softmax: COMMON,
 }  # fmt: skip
 
 
@@ -71,7 +76,7 @@ class Evidence:
         if c is None:
             self._lost(edge.reader, "is cut here, by through()", 1.0)
             return None
-        size = handed_on(edge, c)
+        size = contribution_norm(edge, c)
         self._came.setdefault(edge.source, []).append(size)
         if edge.source is self._param:
             self.uses.append(Use(f"{_reader(edge.reader)}, as {edge.name}{_at(edge.reader)}", size))
@@ -88,10 +93,10 @@ class Evidence:
             return
         if not c.any():
             self._lost(edge.reader, _why(edge, g), 1.0)
-        elif is_curve(edge.reader) and c.shape == g.shape and op.name not in ("softmax", "log_softmax"):
+        elif is_curve(edge.reader) and c.shape == g.shape and MASKS.get(op) != COMMON:
             dead = (np.abs(c) < FLAT * np.abs(g)) & came
             if 2 * dead.sum() >= came.sum():
-                self._lost(edge.reader, MASKS.get(op.name, "is saturated"), dead.sum() / came.sum())
+                self._lost(edge.reader, MASKS.get(op, "is saturated"), dead.sum() / came.sum())
 
     def _lost(self, node: Node, why: str, share: float) -> None:
         self.losses.append(Loss(f"{_reader(node)} {why}", node.step, float(share)))
@@ -101,9 +106,9 @@ def _why(edge: Edge, g: Any) -> str:
     """Why an edge hands on nothing."""
     op = edge.reader.op
     assert op is not None
-    if op.name in MASKS:
-        return MASKS[op.name]
-    for name, vertex, array in kept(edge.reader):
+    if op in MASKS:
+        return MASKS[op]
+    for name, vertex, array in kept_values(edge.reader):
         if name not in (op.words.y, edge.name) and plain(array).dtype.kind in "fciub" and not plain(array).any():
             return f"multiplies by zero ({vertex.label if vertex is not None and vertex.label else name})"
     if np.abs(g).max() < np.sqrt(np.finfo(g.dtype).tiny):

@@ -1,15 +1,14 @@
-"""The local derivative of an op in symbols, read off from where it is written.
+"""The local derivative of an op in symbols, as its rule is written.
 
-Either the docstring says it, ``∂y/∂a = 1/b``, or the rule does: a rule maps g to g · ∂y/∂x, so with g = 1 its text is
-the derivative. ``g - g * (y * y)`` reads ``1 - y·y``. What cannot be had that way honestly, as the product of two
-matrices, is shown as the rule itself.
+A rule maps g to g · ∂y/∂x, so with g = 1 its text is the derivative: ``g - g * (y * y)`` reads ``1 - y·y``. An op whose
+rule guards against overflow, or calls functions of its own, declares the formula: ``sigmoid.defslope(x="y (1 - y)")``.
+What is no multiple of g, as the sum of an axis, is shown as the rule itself.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-import re
 from functools import lru_cache, partial
 
 from tinygrad_lstm.engine.node import Node
@@ -18,7 +17,7 @@ from tinygrad_lstm.explain.source import definition, one_expression
 
 
 def local_derivative(node: Node, position: int) -> str:
-    """∂y/∂(input) of a node's op in the op's own letters; '' where its text is not known.
+    """∂y/∂(input) of a node's op in the op's own letters; '' for a rule of several statements that declares nothing.
 
     Where no such text is to be had, it is that of the rule: ∂L/∂(input) of the cotangent.
 
@@ -42,25 +41,23 @@ def _of(node: Node, position: int) -> tuple[str, str]:
     assert op is not None
     assert plan is not None
     name = op.inputs[0] if op.sequence else op.inputs[position]
+    if name in op.slopes:
+        return op.slopes[name], "y"
     rule = plan.joint or next(rule for k, rule, _ in plan.calls if k == position)
     comes = rule.func if isinstance(rule, partial) else rule
     cotangent = list(inspect.signature(comes).parameters)[int(isinstance(rule, partial))]
-    return _formula(op.__doc__ or "", name, comes, "" if plan.several else cotangent, len(op.inputs) == 1)
+    return _formula(comes, "" if plan.several else cotangent)
 
 
 @lru_cache(maxsize=1024)
-def _formula(doc: str, name: str, rule: Rule, g: str, is_alone: bool) -> tuple[str, str]:
+def _formula(rule: Rule, g: str) -> tuple[str, str]:
     """The text, and whose derivative it is; ``g`` is the rule's own name of the cotangent, '' if it has several."""
-    said = re.search(rf"∂(\w)/∂(?i:{re.escape(name)}) = (.+?)(?= and ∂|, |\. |\.?$|: |\n)", doc, re.MULTILINE)
-    if said:
-        return _balanced(said[2]), "L" if said[1] == "L" else "y"
     found = definition(rule)
     value = one_expression(found) if found is not None else None
-    slope = _slope(value, g) if value is not None and g else None
-    text = "" if value is None else _pretty(slope if slope is not None else value)
-    if "_" in text and is_alone and (said := re.search(r"slope (?:is )?([^:;,.]+)", doc)):
-        return _balanced(said[1]), "y"
-    return text, "L" if slope is None else "y"
+    if value is None:
+        return "", "y"
+    slope = _slope(value, g) if g else None
+    return (_pretty(value), "L") if slope is None else (_pretty(slope), "y")
 
 
 def _slope(tree: ast.expr, g: str) -> ast.expr | None:
@@ -70,6 +67,8 @@ def _slope(tree: ast.expr, g: str) -> ast.expr | None:
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
         inner = _slope(tree.operand, g)
         return inner and ast.UnaryOp(ast.USub(), inner)
+    if isinstance(tree, ast.Call) and ast.unparse(tree) == f"np.zeros_like({g})":
+        return ast.Constant(0)
     if isinstance(tree, ast.Call) and ast.unparse(tree.func) == "np.where" and len(tree.args) == 3:
         branches = [branch if _is(branch, 0) else _slope(branch, g) for branch in tree.args[1:]]
         condition = tree.args[0]
@@ -114,8 +113,3 @@ def _pretty(tree: ast.expr) -> str:
         .replace(" / ", "/")
         .replace("-1·", "-")
     )
-
-
-def _balanced(text: str) -> str:
-    """The text without a remark that was cut off in the middle: ``y log a (0 at a = 0``."""
-    return text if text.count("(") == text.count(")") else text[: text.rindex("(")].rstrip()

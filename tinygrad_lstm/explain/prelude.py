@@ -20,10 +20,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.contributions import repeated_axes
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
 from tinygrad_lstm.errors import UnsupportedError
 from tinygrad_lstm.escaping import identifier
-from tinygrad_lstm.explain.source import definition, module_level, one_expression, without_docstring
+from tinygrad_lstm.explain.source import definition, drop_docstring, module_level, one_expression
 
 Function: TypeAlias = Callable[..., Any]
 SIGNS = {"add": ast.Add, "subtract": ast.Sub, "multiply": ast.Mult, "true_divide": ast.Div, "matmul": ast.MatMult}
@@ -62,7 +63,7 @@ class Prelude:
         found, parameters = definition(function), inspect.signature(function).parameters
         value = None if found is None else one_expression(found)
         if value is not None and not any(isinstance(node, OWN_NAMES) for node in ast.walk(value)):
-            return ast.unparse(_with_sign(self._resolved(value, function, {x: f"\0{x}\0" for x in parameters})))
+            return ast.unparse(_with_sign(self._resolve(value, function, {x: f"\0{x}\0" for x in parameters})))
         called = self._function(function, name)
         listed = (
             f"\0{x}\0" if p.default is p.empty and p.kind is not p.KEYWORD_ONLY else f"{x}=\0{x}\0"
@@ -81,13 +82,13 @@ class Prelude:
                 )
             called = self._names[function] = self._free(name)
             body: list[ast.stmt] = (
-                [ast.Return(found.body)] if isinstance(found, ast.Lambda) else without_docstring(found.body)
+                [ast.Return(found.body)] if isinstance(found, ast.Lambda) else drop_docstring(found.body)
             )
             plain = ast.FunctionDef(called, copy.deepcopy(found.args), copy.deepcopy(body), [], lineno=0, col_offset=0)
             for part in ast.walk(plain):
                 if isinstance(part, ast.arg):
                     part.annotation = None
-            self.texts[called] = ast.unparse(ast.fix_missing_locations(self._resolved(plain, function, {})))
+            self.texts[called] = ast.unparse(ast.fix_missing_locations(self._resolve(plain, function, {})))
         return self._names[function]
 
     def _free(self, name: str) -> str:
@@ -98,7 +99,7 @@ class Prelude:
         self._taken.add(free)
         return free
 
-    def _imported(self, module: str, name: str) -> str:
+    def _import(self, module: str, name: str) -> str:
         """The name of a module in the program: the wished one, unless something else has it."""
         if module not in self.imports:
             if not all(part.isidentifier() for part in module.split(".")):
@@ -106,7 +107,7 @@ class Prelude:
             self.imports[module] = self._free(name)
         return self.imports[module]
 
-    def _resolved(self, tree: Any, function: Function, names: dict[str, str]) -> Any:
+    def _resolve(self, tree: Any, function: Function, names: dict[str, str]) -> Any:
         """A copy of the tree in which every global name is one that the program knows."""
         own = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
         own |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
@@ -121,7 +122,7 @@ class Prelude:
             elif node.id in known:
                 node.id = self._global(node.id, known[node.id], function)
             elif hasattr(builtins, node.id):
-                node.id = f"{self._imported('builtins', 'builtins')}.{node.id}" if node.id in self._taken else node.id
+                node.id = f"{self._import('builtins', 'builtins')}.{node.id}" if node.id in self._taken else node.id
             else:
                 raise UnsupportedError(f"{function.__name__} cannot be written as a program: what is {node.id}?")
         return tree
@@ -129,9 +130,9 @@ class Prelude:
     def _global(self, name: str, value: Any, function: Function) -> str:
         """How the program writes a value that a function knows by this name."""
         if value is IndexedCotangent:
-            return ""  # what is left of the call is the pair (where, values)
+            return ""  # the call becomes the pair (where, values)
         if isinstance(value, types.ModuleType):
-            return self._imported(value.__name__, name)
+            return self._import(value.__name__, name)
         if isinstance(value, Primitive):
             return self._function(value.forward, name)
         if isinstance(inspect.unwrap(value), types.FunctionType) and definition(value) is not None:
@@ -142,13 +143,13 @@ class Prelude:
         if own and getattr(np, own, None) is value:
             return f"np.{own}"
         if own and own.isidentifier() and getattr(sys.modules.get(module), own, None) is value:
-            return f"{self._imported(module, module.split('.')[-1])}.{own}"
+            return f"{self._import(module, module.split('.')[-1])}.{own}"
         constant = module_level(function, name)
         if constant is None:
             raise UnsupportedError(f"{function.__name__} cannot be written as a program: it uses {name}, {value!r:.60}")
         if (name, id(value)) not in self._names:
             called = self._names[name, id(value)] = self._free(name)
-            self.texts[called] = f"{called} = {ast.unparse(self._resolved(constant, function, {}))}"
+            self.texts[called] = f"{called} = {ast.unparse(self._resolve(constant, function, {}))}"
         return self._names[name, id(value)]
 
 
@@ -158,6 +159,26 @@ def _with_sign(tree: ast.expr) -> ast.expr:
         return tree
     sign = SIGNS.get(ast.unparse(tree.func).removeprefix("np."))
     return tree if sign is None else ast.BinOp(tree.args[0], sign(), tree.args[1])
+
+
+def drop_defaults(text: str) -> str:
+    """A call of a NumPy function without the options that it takes by itself.
+
+    >>> drop_defaults("np.sum(x, axis=None, keepdims=False)")
+    'np.sum(x)'
+    """
+    if not text.startswith("np.") or "=" not in text:
+        return text
+    call = ast.parse(text, mode="eval").body
+    if not isinstance(call, ast.Call):
+        return text
+    function: Any = getattr(np, ast.unparse(call.func).removeprefix("np."), None)
+    if not isinstance(inspect.unwrap(function), types.FunctionType):
+        return text  # a ufunc has no signature to read
+    defaults = {name: repr(p.default) for name, p in inspect.signature(function).parameters.items()}
+    defaults["keepdims"] = "False"  # in the signature it is a mark that stands for False
+    call.keywords = [given for given in call.keywords if defaults.get(given.arg or "") != ast.unparse(given.value)]
+    return ast.unparse(call)
 
 
 def atom(value: Any) -> str | None:
@@ -197,16 +218,15 @@ def _is_small(array: Any) -> bool:
     return array.size <= 16 and array.dtype.kind in "biuf" and bool(np.isfinite(array).all())
 
 
-def bracketed(text: str) -> str:
+def bracket(text: str) -> str:
     """The text as a summand."""
     tree = ast.parse(text, mode="eval").body
     is_sum = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)
     return f"({text})" if is_sum or isinstance(tree, ast.IfExp | ast.Compare | ast.BoolOp) else text
 
 
-def unbroadcast(text: str, wide: tuple[int, ...], shape: tuple[int, ...]) -> str:
+def unbroadcast(text: str, long: tuple[int, ...], shape: tuple[int, ...]) -> str:
     """The text of a sum over the axes along which an input of this shape was repeated."""
-    extra = len(wide) - len(shape)
-    axes = [*range(extra), *(k + extra for k, n in enumerate(shape) if n == 1 and wide[k + extra] != 1)]
-    total = f"np.sum({text}, axis={tuple(axes)})" if axes else text
-    return total if len(axes) == extra and axes else f"np.reshape({total}, {shape})"
+    axes = repeated_axes(long, shape)
+    total = f"np.sum({text}, axis={axes})" if axes else text
+    return total if len(axes) == len(long) - len(shape) and axes else f"np.reshape({total}, {shape})"

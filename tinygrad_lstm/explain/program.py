@@ -1,8 +1,11 @@
 """A recorded graph as a straight-line NumPy program: forward, then backward, one plain assignment after the other.
 
-Every line is the text of an op's forward or of its rule, with the values' names put in; what the backward loop adds
-(sums over broadcast axes, contributions added up) is written out too. So the program needs nothing of this package,
-and is a second witness for the engine.
+Every line is the text of an op's forward or of its rule, with the names of the values in it. What the backward loop
+adds is written out too: sums over broadcast axes, and the sum of contributions. So the program runs without this
+package, and is a second witness for the engine.
+
+An op of one expression is written in place, so that the lines read as the equations do, ``c_1 = v14 + v15`` and
+``dv15 = dc_1``; an op of several statements becomes a function above the program, and a line calls it.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import numpy as np
 
 from tinygrad_lstm.arguments import ARRAY, LOSS, taken, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.contributions import call_rules
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.ops.wide import HALF
@@ -23,11 +27,10 @@ from tinygrad_lstm.engine.scope import source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, GradError, UnsupportedError
 from tinygrad_lstm.escaping import identifier, printable
-from tinygrad_lstm.explain.prelude import Prelude, atom, bracketed, unbroadcast
+from tinygrad_lstm.explain.prelude import Prelude, atom, bracket, drop_defaults, unbroadcast
 from tinygrad_lstm.func.recompute import recomputed
 
 MOST = 40  # letters of a label in a name
-REDUCTIONS = {"sum", "mean", "max", "min", "prod", "var", "std"}  # these mean all axes where none is named
 
 
 class Program:
@@ -147,7 +150,7 @@ class _Writer:
                 self.forward(node)
         loss, gradients = self.output(self.loss.source.node, self.loss.source.index), self.backward()
         self.inputs |= {name: f"{np.shape(value)}, a literal of the graph" for name, value in self.given.items()}
-        head = [f"    {name},  # {told}" for name, told in self.inputs.items()]
+        head = [f"    {name},  # {what}" for name, what in self.inputs.items()]
         returned = f"{{{', '.join(f'{name!r}: {d}' for name, d in gradients.items())}}}"
         body = ["def program(", *head, "):", *self.lines, f"    return {loss}, {returned}"]
         return Program(f"{self.prelude}\n\n" + "\n".join(body) + "\n", self.inputs, self.given)
@@ -201,7 +204,7 @@ class _Writer:
         y = self.names[node]
         return found | {op.words.y: y, op.words.saved: f"{y}_saved", op.words.wanted: str(wanted)}
 
-    def widened(self, node: Node, known: dict[str, str]) -> dict[str, str]:
+    def widen(self, node: Node, known: dict[str, str]) -> dict[str, str]:
         """The same, with the float16 arrays of an op that computes in float32 taken there."""
         assert node.op is not None
         arrays = {*node.op.inputs, node.op.words.y} if _is_wide(node) else ()
@@ -214,9 +217,8 @@ class _Writer:
         if node.op is recomputed:
             raise UnsupportedError(f"the inside of a checkpoint is not recorded: call the function plainly, not {node}")
         name = self.names[node]
-        called = self.prelude.call(node.op.forward, node.op.name, self.widened(node, self.parameters(node)))
-        if node.op.name in REDUCTIONS:
-            called = called.replace(", keepdims=False", "").replace(", axis=None", "")  # as one would write it
+        called = self.prelude.call(node.op.forward, node.op.name, self.widen(node, self.parameters(node)))
+        called = drop_defaults(called)
         if _is_wide(node):
             called = f"({called}).astype('float16')"
         self.write(node, f"{name}, {name}_saved = {called}" if node.op.saves else f"{name} = {called}")
@@ -250,17 +252,14 @@ class _Writer:
         assert op is not None
         zeros = [f"np.zeros({shape}, {str(dtype)!r})" for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
         came = [d if (d := self.cotangent(node, k)) in self.summed else zero for k, zero in enumerate(zeros)]
-        given = [g] if plan.several and len(node.shapes) == 1 else g
-        known = self.widened(node, self.parameters(node))
+        known = self.widen(node, self.parameters(node))
         cotangent = f"[{', '.join(came)}]" if plan.several else came[0] + ".astype('float32')" * _is_wide(node)
         if plan.joint is not None:
-            given = plan.joint(given, *node.kept)
             parts = f"d{self.names[node]}_parts"
             self.write(node, f"{parts} = {self.prelude.call(plan.joint, f'{op.name}_vjp', known, cotangent)}")
-        for position, rule, needs in plan.calls:
-            c = rule(given, *[node.kept[n] for n in needs])
-            if c is None:
-                continue
+        rules = {position: rule for position, rule, _ in plan.calls}
+        for position, c in call_rules(node, g, node.kept):
+            rule = rules[position]
             if plan.joint is not None:
                 text = f"{parts}[{position}]"
             elif isinstance(rule, partial):  # of an op of many inputs: the rule for any of them, and which
@@ -287,7 +286,7 @@ class _Writer:
             text = unbroadcast(text, c.shape, shape)
         if c.dtype != dtype:
             text = f"np.asarray({text}).astype({str(dtype)!r})"
-        self.write(node, f"{d} = {d} + {bracketed(text)}" if d in self.summed else f"{d} = {text}")
+        self.write(node, f"{d} = {d} + {bracket(text)}" if d in self.summed else f"{d} = {text}")
         self.owned.discard(d)
         self.summed.add(d)
 

@@ -1,6 +1,6 @@
 """Reading source text: the line behind a place in the user's code, and the definition behind a function.
 
-Everything here is looked up only when somebody asks, from the files themselves.
+Everything here is read from the files, and only when a report needs it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tinygrad_lstm.engine.scope import Place, SourceLine, source_line
 Definition: TypeAlias = ast.Lambda | ast.FunctionDef
 
 
-def underlined(place: Place) -> str:
+def underline(place: Place) -> str:
     """File and line of a place, the line's text, and the part of it that ran, underlined.
 
     >>> import tinygrad_lstm as tg
     >>> y = 3 + tg.log(tg.tensor(2.0, requires_grad=True)) * 4
-    >>> print(underlined(y.source.node.place))
+    >>> print(underline(y.source.node.place))
     <doctest ...>:1
         y = 3 + tg.log(tg.tensor(2.0, requires_grad=True)) * 4
             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -48,7 +48,7 @@ def _characters(text: str, column: int) -> int:
 def assigned_name(place: Place) -> str:
     """The name that the statement at this place gives its value, e.g. ``f`` of ``f = sigmoid(z)``; else ''."""
     where = source_line(place)
-    tree = _parsed(where.file)
+    tree = _parse(where.file)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Assign) and node.lineno <= where.line <= (node.end_lineno or 0):
             target = node.targets[0]
@@ -65,7 +65,7 @@ def caller_of(scope: Any) -> SourceLine | None:
 
 
 @lru_cache(maxsize=256)
-def _parsed(file: str) -> ast.Module | None:
+def _parse(file: str) -> ast.Module | None:
     try:
         return ast.parse("".join(linecache.getlines(file)))
     except SyntaxError:
@@ -75,7 +75,7 @@ def _parsed(file: str) -> ast.Module | None:
 def definition(function: Callable[..., Any]) -> Definition | None:
     """The lambda or def of a function, as its file has it; None where there is no source, as for a builtin."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    tree = _parsed(code.co_filename) if code is not None else None
+    tree = _parse(code.co_filename) if code is not None else None
     if code is None or tree is None:
         return None
     spans = set(code.co_positions())  # of each instruction; one of them covers just the body of a lambda
@@ -93,7 +93,7 @@ def definition(function: Callable[..., Any]) -> Definition | None:
 
 def module_level(function: Callable[..., Any], name: str) -> ast.expr | None:
     """What the function's module assigns to this name at its top level."""
-    tree = _parsed(inspect.unwrap(function).__code__.co_filename)
+    tree = _parse(inspect.unwrap(function).__code__.co_filename)
     for node in tree.body if tree is not None else ():
         if isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -106,11 +106,11 @@ def one_expression(found: Definition) -> ast.expr | None:
     """What a function returns, if it does nothing else."""
     if isinstance(found, ast.Lambda):
         return found.body
-    body = without_docstring(found.body)
+    body = drop_docstring(found.body)
     return body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
 
 
-def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+def drop_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements of a function that do something."""
     first = body[0]
     is_text = (

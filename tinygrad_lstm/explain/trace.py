@@ -1,8 +1,8 @@
-"""One backward pass as a table that a class can follow: what came to each node, and what it handed on.
+"""One backward pass as a table that a class can follow: for each node its cotangent g, and what its inputs get.
 
-Read a row so: g came in, each input gets g · (the local derivative), and the node that the input came from adds it to
-what it got from others. A number stands for a scalar; an array is told by its shape and its norm ‖·‖, and its local
-derivative by how much longer or shorter it made the cotangent.
+To read a row: the node has received g; each input gets g · (the local derivative), and the source of that input adds it
+to its other contributions. A scalar is shown as its number. An array is shown by its shape and its norm ‖·‖, and its
+local derivative by the factor between the norms of contribution and g.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.formulas import local_derivative
-from tinygrad_lstm.explain.values import handed_on, norm
+from tinygrad_lstm.explain.values import contribution_norm, norm
 from tinygrad_lstm.tables import Column, Table, Tabular, in_notebook
 
 HEADS = ("#", "node", "in", "g, what came in", "local derivative", "handed on")
@@ -47,13 +47,13 @@ class Amount(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """What a node handed to one of its inputs."""
+    """The contribution of a node to one of its inputs."""
 
     name: str  # of the input, in the op
     symbols: str  # the local derivative, as the op has it
     slope: float | None  # its number, between scalars; else ‖contribution‖ / ‖g‖
     contribution: Amount
-    target: str  # the node that it was handed to
+    target: str  # the node that receives it
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Row:
     scope: str
     step: int | None
     cotangent: Amount
-    summed: tuple[Amount, ...]  # what the cotangent is the sum of
+    summed: tuple[Amount, ...]  # the contributions whose sum is the cotangent
     parts: tuple[Part, ...]
 
 
@@ -101,8 +101,8 @@ class Trace(Tabular):
             too_wide = max(0, sum(widths) + 2 * len(widths) - 102)
             widths[column] = max(min(NARROW[column], widths[column]), widths[column] - too_wide)
         gap = [f"... {left_out} more rows (max_rows=None shows all) ..."] if left_out else []
-        head = _aligned(HEADS, widths), _aligned(["-" * width for width in widths], widths)
-        upper, lower = ([_aligned(cells, widths) for cells in part] for part in (above, below))
+        head = _align(HEADS, widths), _align(["-" * width for width in widths], widths)
+        upper, lower = ([_align(cells, widths) for cells in part] for part in (above, below))
         legend = [_cut(f"{op}: {doc}", 100) for op, doc in self.rules.items()]
         return "\n".join([*head, *upper, *gap, *lower, "", *legend])
 
@@ -157,7 +157,7 @@ def _walk(loss: Tensor) -> tuple[tuple[Row, ...], dict[str, str]]:
     turns: list[tuple[Node, Amount, list[tuple[Edge, Amount]]]] = []
     roots, seeds = [loss.source], [seed(loss, None, False)]
     for node, g in backpropagate(roots, seeds, retain_graph=True, hook=watch, indexed=True):
-        turns.append((node, _amount(g), [(edge, _handed(edge, c)) for edge, c in handed]))
+        turns.append((node, _amount(g), [(edge, _amount_of(edge, c)) for edge, c in handed]))
         handed.clear()
     names = {node: _name(node, number) for number, (node, _, _) in enumerate(turns, start=1)}
     got: dict[Node, list[Amount]] = {}
@@ -182,11 +182,11 @@ def _amount(g: Any) -> Amount:
     return Amount(shape, math.hypot(*map(norm, parts)), parts[0].tolist() if few else None)
 
 
-def _handed(edge: Edge, c: Any) -> Amount:
+def _amount_of(edge: Edge, c: Any) -> Amount:
     """The amount of a contribution; that of a read ``x[t]`` without making an array as long as x."""
     shape = edge.source.shapes[edge.index]
     few = type(c) is not IndexedCotangent or math.prod(shape) <= 3
-    return _amount(edge.whole(c)) if few else Amount(shape, handed_on(edge, c), None)
+    return _amount(edge.whole(c)) if few else Amount(shape, contribution_norm(edge, c), None)
 
 
 def _ratio(c: Amount, g: Amount) -> float | None:
@@ -229,5 +229,5 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _align(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(_cut(cell, width).ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

@@ -1,4 +1,4 @@
-"""What can still be seen of a graph's values: nodes hold no arrays but those that their rules asked to keep."""
+"""The values that a graph still holds: only those that its rules need are kept."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Kept(NamedTuple):
     """A value that a node kept for its rules, under the name the rules give it."""
 
     name: str
-    vertex: Node | None  # whose value it is; None for a literal or a parameter
+    vertex: Node | None  # the node that made it; None for a literal or an option
     array: Any
 
 
-def kept(node: Node) -> Iterator[Kept]:
-    """The arrays that a node kept, with whose they are; nothing of a freed node."""
+def kept_values(node: Node) -> Iterator[Kept]:
+    """The arrays that a node kept, each with its vertex; nothing of a freed node."""
     if node.op is None or node.plan is None or type(node.kept) is not tuple:
         return
     for name, value in zip(node.plan.keep, node.kept, strict=True):
@@ -40,7 +40,7 @@ def first_not_finite(root: Node) -> tuple[Node, Any] | None:
     """Of all that the nodes below a root kept, the value made first that holds NaN or inf, and whose it is."""
     found: dict[Node, Any] = {}
     for node in topological_order([root], all_nodes=True):
-        for _, vertex, array in kept(node):
+        for _, vertex, array in kept_values(node):
             if vertex is not None and not is_finite(array):
                 found.setdefault(vertex, array)
     first = min(found, key=lambda node: (node.op is not None, node.number), default=None)
@@ -65,15 +65,15 @@ def norm(value: Any) -> float:
     return largest * float(np.linalg.norm(array / largest)) if 0 < largest < np.inf else largest
 
 
-def handed_on(edge: Edge, c: Any) -> float:
+def contribution_norm(edge: Edge, c: Any) -> float:
     """‖c‖ of a contribution; that of a read ``x[t]`` without making an array as long as x."""
     return norm(c.values if type(c) is IndexedCotangent and once(c.where) else edge.whole(c))
 
 
-def told(value: Any) -> str:
+def describe(value: Any) -> str:
     """An array in a few words.
 
-    >>> print(told(np.array([0.5, np.nan, 2.0])))
+    >>> print(describe(np.array([0.5, np.nan, 2.0])))
     (3,): 0.5 to 2, 1 NaN
     """
     array = plain(value)

@@ -1,4 +1,4 @@
-"""Why a gradient is None, zero or NaN: one backward pass, watched, and the record of the graph."""
+"""Why a gradient is None, zero or NaN, from one watched backward pass and the record of the graph."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tinygrad_lstm.engine.scope import source_line
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.evidence import FLAT, Evidence, Loss, Use
-from tinygrad_lstm.explain.source import underlined
-from tinygrad_lstm.explain.values import first_not_finite, is_finite, norm, told
+from tinygrad_lstm.explain.source import underline
+from tinygrad_lstm.explain.values import describe, first_not_finite, is_finite, norm
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def explain_grad(loss: Tensor, param: Tensor) -> Explanation:
     seen = Evidence(loss, param.source.node)
     notes = _notes(loss, param)
     if seen.gradient is None:
-        return Explanation(name, "none", ("no contribution came: every path is cut", *_grouped(seen.losses), *notes))
+        return Explanation(name, "none", ("no contribution came: every path is cut", *_group(seen.losses), *notes))
     g = seen.gradient[param.source.index] if isinstance(seen.gradient, list) else seen.gradient
     g = np.zeros(param.shape) if g is None else g
     uses, size = tuple(reversed(seen.uses)), norm(g)
@@ -74,11 +74,11 @@ def explain_grad(loss: Tensor, param: Tensor) -> Explanation:
         verdict = "nan" if np.isnan(g).any() else "inf"
         return Explanation(name, verdict, (*_first_not_finite(loss, seen), *notes), uses, size)
     if not g.any():
-        reasons = _grouped(seen.losses, all_lost=True) or ["everything that arrived is zero"]
+        reasons = _group(seen.losses, all_lost=True) or ["everything that arrived is zero"]
         return Explanation(name, "zero", (*reasons, *notes), uses, size)
     zeros = int((g == 0).sum())
     partly = [f"{zeros} of its {g.size} elements are zero"] if zeros else []
-    return Explanation(name, "fine", (*_grouped(seen.losses), *partly, *notes), uses, size)
+    return Explanation(name, "fine", (*_group(seen.losses), *partly, *notes), uses, size)
 
 
 # No path ------------------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def _notes(loss: Tensor, param: Tensor) -> list[str]:
     return computed + [f"elsewhere {cut}" for cut in _cuts(topological_order([loss.source.node], all_nodes=True))]
 
 
-def _grouped(losses: Sequence[Loss], all_lost: bool = False) -> list[str]:
+def _group(losses: Sequence[Loss], all_lost: bool = False) -> list[str]:
     """One line for each kind of loss, with the steps it happened at."""
     steps: dict[str, list[Loss]] = {}
     for lost in losses:
@@ -173,12 +173,12 @@ def _share(found: Sequence[Loss]) -> str:
 def _first_not_finite(loss: Tensor, seen: Evidence) -> list[str]:
     """The first NaN or inf, as far as the graph shows it: forward, else backward."""
     forward, edge = first_not_finite(loss.source.node), seen.not_finite
-    lines = [] if is_finite(loss) else [f"the loss itself is not finite: {told(loss)}"]
+    lines = [] if is_finite(loss) else [f"the loss itself is not finite: {describe(loss)}"]
     if forward is not None:
         node, array = forward
-        what = f"forward: the first value that is not finite is {printable(str(node))}: {told(array)}"
-        lines.append(f"{what}\n{underlined(node.place)}")
+        what = f"forward: the first value that is not finite is {printable(str(node))}: {describe(array)}"
+        lines.append(f"{what}\n{underline(node.place)}")
     if edge is not None and edge.reader.op is not None:
         what = f"backward: the derivative of {edge.reader.op.name} for its input {edge.name} is the first that is not"
-        lines.append(f"{what} finite, at {printable(str(edge.reader))}\n{underlined(edge.reader.place)}")
+        lines.append(f"{what} finite, at {printable(str(edge.reader))}\n{underline(edge.reader.place)}")
     return lines

@@ -1,4 +1,4 @@
-"""Memory for time: forget what a part of the graph computed, and compute it again when backward comes by."""
+"""Checkpoints: drop the values of a part of the graph, and compute them again in the backward pass."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitiv
 from tinygrad_lstm.engine.scope import Scope, collecting, current_hook, current_scope, enable_grad, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, handle
 from tinygrad_lstm.errors import DtypeError, GradError
-from tinygrad_lstm.func.structures import mapped, rebuilt, values_of
+from tinygrad_lstm.func.structures import map_values, rebuild, values_of
 
 Key: TypeAlias = tuple[Node, int]  # of a value: its node, and which of the outputs
 _inside_the_engine = True
 
 
 def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
-    """f(*args), of which backward keeps only what went in: it runs f again for the rest (Chen et al. 2016).
+    """f(*args), of which only the inputs are kept: the backward pass runs f again for the rest (Chen et al. 2016).
 
     Values and gradients are those of the plain call, second derivatives too, also for tensors that f reads from
     elsewhere, as a module reads its parameters. The second run draws the same numbers from ``tg.generator()``, so that
     dropout drops the same elements. T steps in √T checkpoints of √T steps keep about 2√T steps at a time instead of T.
 
-    f must do the same both times: backward raises GradError where it does not, e.g. as it reads a loop's variable that
-    has moved on, or draws from ``np.random``. Give it as arguments what changes from call to call: where f reads an
-    earlier result from elsewhere, the way back is searched through all of that result's history.
+    f must do the same both times. Backward raises GradError where it does not, e.g. where f reads a loop's variable
+    that has changed since, or draws from ``np.random``. Give f as arguments what changes from call to call: where f
+    reads an earlier result from outside, the search for its inputs goes through the whole history of that result.
 
     >>> import tinygrad_lstm as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -56,38 +56,38 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     places: dict[Key | None, int] = {key: k for k, key in enumerate(read)}
     arrays = [ELSEWHERE] * len(read)
 
-    def taken_out(x: Any) -> Any:
+    def take_out(x: Any) -> Any:
         k = places.get(key_of(x))
         if k is None:
             return x
         arrays[k] = x.data
         return Blank(k)
 
-    blanks = mapped(taken_out, args)
+    blanks = map_values(take_out, args)
     segment = Segment(f, blanks, read, made, [values[k].data for k in made], random, current_scope.get())
     xs = [handle(array, make_source(*key)) for array, key in zip(arrays, read, strict=True)]
     for k, y in zip(made, recomputed(xs, segment), strict=True):
         values[k] = y
-    return rebuilt(result, values)
+    return rebuild(result, values)
 
 
 CHANGED = (
     "{} gave something else when backward ran it again. It must do the same both times: give it as arguments what "
     "changes (a loop's variable has moved on by then), and draw from tg.generator()"
 )
-ELSEWHERE = np.zeros(0)  # for the array of a tensor that f finds by itself
+ELSEWHERE = np.zeros(0)  # for the array of a tensor that f reads from outside
 
 
 @dataclass(frozen=True)
 class Blank:
-    """Stands in the arguments for a tensor that backward will hand us."""
+    """Stands in the arguments for a tensor that the backward pass gives."""
 
     position: int
 
 
 @dataclass
 class Segment:
-    """One call of ``checkpoint``: all it takes to make it again."""
+    """One call of ``checkpoint``: all that a second run needs."""
 
     f: Callable[..., Any]
     args: Any
@@ -101,9 +101,9 @@ class Segment:
         return getattr(self.f, "__name__", type(self.f).__name__)
 
     def again(self, xs: Sequence[Tensor]) -> list[Tensor]:
-        """The values once more, of these inputs, under the names and the random numbers of the first time."""
+        """The values once more, of these inputs, in the scope and with the random numbers of the first run."""
         bits = generator().bit_generator
-        args = mapped(lambda x: xs[x.position] if isinstance(x, Blank) else x, self.args)
+        args = map_values(lambda x: xs[x.position] if isinstance(x, Blank) else x, self.args)
         now, outer, names = bits.state, current_scope.get(), collecting.get()
         try:
             bits.state = self.random
@@ -119,20 +119,20 @@ class Segment:
 
 
 def hand_over(xs: Sequence[Array], f: Segment) -> list[Array]:
-    """The values of the first run, which are the node's from here on, to keep and to let go."""
+    """The values of the first run; the node owns them from now on."""
     values, f.values = f.values, []
     return values
 
 
 def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment) -> list[Any]:
-    """Run f again and send the cotangents back through it, as far as what it read; there they are collected."""
+    """Run f again, send the cotangents back through it, and collect them at what f read."""
     recorded = any(isinstance(part, Tensor) for part in (*gs, *xs))  # create_graph
     tensors = [x if isinstance(x, Tensor) else leaf(x) for x in xs]
     places: dict[Key | None, int] = {key: k for k, key in enumerate(f.read)}
     places |= {key_of(x): k for k, x in enumerate(tensors)}
     start, outer = next(counter), current_hook.get()
     values = f.again(tensors)
-    if not same(values, y):
+    if not is_same(values, y):
         raise GradError(CHANGED.format(f))
     collected: list[Any] = [None] * len(xs)
     owned: set[int] = set()
@@ -149,10 +149,10 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
             owned.discard(k)
         elif k in owned:
             add_at(collected[k], c.where, c.values)
-        else:  # an array of our own, to which the next read of the same tensor is added in place
+        else:  # a new array, to which the next read of the same tensor is added in place
             collected[k] = edge.whole(c) if collected[k] is None else np.asarray(collected[k] + edge.whole(c))
             owned.add(k)
-        return None  # from here on it is the outer pass's
+        return None  # the outer pass goes on from here
 
     roots, wrap = [y.source for y in values], handle if recorded else None
     for _ in backpropagate(roots, gs, retain_graph=recorded, wrap=wrap, hook=collect, indexed=True):
@@ -167,7 +167,7 @@ recomputed.defvjp_all(pull_back, sequence=True)
 
 
 def read_from_outside(nodes: Iterable[Node], start: int) -> list[Key]:
-    """What these nodes, made after ``start``, depend on that was there before."""
+    """The values made before ``start`` that these nodes, made after it, depend on."""
     inside = list(dict.fromkeys(nodes))
     seen, read = set(inside), dict[Key, None]()  # a dict for its order
     for node in inside:  # which grows as we go
@@ -194,8 +194,8 @@ def leaf(x: Array) -> Tensor:
     return tensor
 
 
-def same(values: Sequence[Any], first: Sequence[Any]) -> bool:
-    """Whether the second run gave the first one's values; exact is too much to ask of products in many threads."""
+def is_same(values: Sequence[Any], first: Sequence[Any]) -> bool:
+    """Whether the second run gave the first one's values; not exactly, since products in many threads differ."""
     return len(values) == len(first) and all(
         key_of(a) is not None
         and a.shape == b.shape

@@ -1,7 +1,7 @@
-"""One run of f on vertices of its own, from which everything about its derivative can be asked.
+"""One run of f on vertices of its own, with the derivatives of its outputs by them.
 
-Only what f does with *these* vertices counts, so a derivative inside a derivative never sees the outer variable. What
-else f reads is a constant here; it still has its own place in the graph, so the result can be differentiated by it.
+Only what f does with *these* vertices counts, so a derivative inside a derivative never sees the outer variable. All
+else that f reads is a constant here; it keeps its own vertex in the graph, so the result can be differentiated by it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tinygrad_lstm.engine.ops.shapes import reshape, stack
 from tinygrad_lstm.engine.scope import enable_grad, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError
-from tinygrad_lstm.func.structures import mapped, rebuilt, values_of
+from tinygrad_lstm.func.structures import map_values, rebuild, values_of
 
 Function: TypeAlias = Callable[..., Any]
 Argnums: TypeAlias = int | tuple[int, ...]
@@ -28,7 +28,7 @@ _inside_the_engine = True
 
 @dataclass(frozen=True)
 class Run:
-    """What f made of arguments of its own."""
+    """The arguments and results of one run of f."""
 
     chosen: Any  # the arguments to differentiate by, as f got them
     inputs: list[Tensor]  # the same, without the structure
@@ -40,7 +40,7 @@ class Run:
         """Whether the derivative could itself be differentiated, by something outside this call."""
         return any(self._leads_out(y) for y in self.outputs)
 
-    def _recorded(self, *directions: Tensor) -> bool:
+    def _records(self, *directions: Tensor) -> bool:
         """Whether to record the backward pass along these (co)tangents."""
         return grad_enabled.get() and (self._open or any(direction.requires_grad for direction in directions))
 
@@ -49,34 +49,34 @@ class Run:
         order = topological_order([tensor.source.node]) if tensor.requires_grad else []
         return any(node.op is None and node not in own for node in order)
 
-    def seen(self, tensor: Tensor) -> Tensor:
-        """A tensor as the caller gets it: a constant, unless something of the caller's leads to it."""
+    def shown(self, tensor: Tensor) -> Tensor:
+        """A tensor as the caller gets it: a constant, unless a tensor of the caller leads to it."""
         return tensor if grad_enabled.get() and self._leads_out(tensor) else tensor.detach()
 
     def pull_back(self, vs: Sequence[Tensor], *, again: bool) -> list[Tensor]:
         """vᵀJ for each input; zeros where none of the outputs depends on it."""
-        recorded = self._recorded(*vs)
+        recorded = self._records(*vs)
         found = gradients_of(self.outputs, self.inputs, vs, again or recorded, recorded, allow_unused=True)
-        return [self.seen(_or_zeros(g, x)) for g, x in zip(found, self.inputs, strict=True)]
+        return [self.shown(_or_zeros(g, x)) for g, x in zip(found, self.inputs, strict=True)]
 
     def push(self, ts: Sequence[Tensor]) -> list[Tensor]:
         """J t for each output; zeros where it depends on none of the inputs."""
         changes = [_or_zeros(None, y) for y in self.outputs]
         moving = [k for k, y in enumerate(self.outputs) if y.requires_grad]
         vs = [Tensor(np.zeros_like(self.outputs[k].data), requires_grad=True) for k in moving]
-        with enable_grad():  # vᵀJ, recorded, for it is about to be differentiated by v; its value does not matter
+        with enable_grad():  # vᵀJ, recorded, to be differentiated by v; its value does not matter
             pulled = gradients_of([self.outputs[k] for k in moving], self.inputs, vs, None, True, allow_unused=True)
         pairs = [(g, t) for g, t in zip(pulled, ts, strict=True) if g is not None]
         if pairs:
             gs, along = zip(*pairs, strict=True)
-            pushed = gradients_of(gs, vs, along, None, self._recorded(*ts), allow_unused=True)
+            pushed = gradients_of(gs, vs, along, None, self._records(*ts), allow_unused=True)
             for k, change in zip(moving, pushed, strict=True):
-                changes[k] = self.seen(_or_zeros(change, self.outputs[k]))
+                changes[k] = self.shown(_or_zeros(change, self.outputs[k]))
         return changes
 
     def rows(self, k: int) -> list[Tensor]:
         """The jacobian of output number k by each input, from one backward pass for each of its elements."""
-        y, recorded = self.outputs[k], self._recorded()
+        y, recorded = self.outputs[k], self._records()
         rows: list[list[Tensor]] = []
         for one in range(y.size):
             v = np.zeros(y.size, y.dtype)
@@ -86,23 +86,23 @@ class Run:
         if not rows:
             return [Tensor(np.zeros(y.shape + x.shape, x.dtype)) for x in self.inputs]
         return [
-            self.seen(reshape(stack(column), y.shape + x.shape))
+            self.shown(reshape(stack(column), y.shape + x.shape))
             for column, x in zip(zip(*rows, strict=True), self.inputs, strict=True)
         ]
 
     def argument(self, gradients: Sequence[Tensor]) -> Any:
         """One tensor for each input, in the structure of the arguments."""
-        return rebuilt(self.chosen, gradients)
+        return rebuild(self.chosen, gradients)
 
 
 def run_on_own(f: Function, xs: Sequence[Any], argnums: Argnums, options: dict[str, Any]) -> Run:
-    """Run f with the chosen arguments replaced by vertices that are nobody else's."""
+    """Run f with the chosen arguments replaced by vertices of its own."""
     chosen = _chosen(xs, argnums)
     arguments = list(xs)
     with enable_grad():
         for k in chosen:
-            arguments[k] = mapped(lambda x, k=k: _own_vertex(x, k), xs[k])
-        value = mapped(_as_output, f(*arguments, **options))
+            arguments[k] = map_values(lambda x, k=k: _own_vertex(x, k), xs[k])
+        value = map_values(_as_output, f(*arguments, **options))
     picked = arguments[chosen[0]] if isinstance(argnums, int) else tuple([arguments[k] for k in chosen])
     return Run(picked, values_of(picked), value, values_of(value))
 

@@ -14,12 +14,12 @@ from tinygrad_lstm.errors import ShapeError
 _inside_the_engine = True
 
 
-def mapped(f: Callable[..., Any], structure: Any, *others: Any) -> Any:
-    """f of every value, in the same structure; of several structures that are alike, f of the values side by side."""
+def map_values(f: Callable[..., Any], structure: Any, *others: Any) -> Any:
+    """f of every value, in the same structure; with more structures of that form, f of the values side by side."""
     if isinstance(structure, dict):
-        return {key: mapped(f, structure[key], *[other[key] for other in others]) for key in structure}
+        return {key: map_values(f, structure[key], *[other[key] for other in others]) for key in structure}
     if _has_parts(structure):
-        parts = [mapped(f, *side_by_side) for side_by_side in zip(structure, *others, strict=True)]
+        parts = [map_values(f, *side_by_side) for side_by_side in zip(structure, *others, strict=True)]
         return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
     return f(structure, *others)
 
@@ -37,22 +37,22 @@ def values_of(structure: Any) -> list[Any]:
     [1.0, 2.0, [3.0, 4.0]]
     """
     values: list[Any] = []
-    mapped(values.append, structure)
+    map_values(values.append, structure)
     return values
 
 
-def rebuilt(structure: Any, values: Iterable[Any]) -> Any:
+def rebuild(structure: Any, values: Iterable[Any]) -> Any:
     """A structure like this one that holds these values."""
     remaining = iter(values)
-    return mapped(lambda _: next(remaining), structure)
+    return map_values(lambda _: next(remaining), structure)
 
 
 def values_like(given: Any, structure: Any, what: str) -> list[Any]:
-    """The values of what was given, in the order of a structure that it has to be like; ShapeError if it is not."""
+    """The values of ``given`` in the order of ``structure``; ShapeError if it has another structure."""
     if _outline(given) != _outline(structure):
         raise ShapeError(f"{what} must have the structure {_outline(structure)}, not {_outline(given)}")
     values: list[Any] = []
-    mapped(lambda _, value: values.append(value), structure, given)
+    map_values(lambda _, value: values.append(value), structure, given)
     return values
 
 

@@ -9,7 +9,7 @@
 Each call runs f on vertices of its own, one for each argument, and differentiates with respect to those. So only what f
 does with *this* argument counts, and derivatives nest: in d/dx [x · d/dy (x + y)] the inner derivative never sees the
 outer x (Siskind & Pearlmutter 2005 call the mistake perturbation confusion). Everything else that f reads is a
-constant of this derivative, yet the result can be differentiated with respect to it, for it is recorded like any other.
+constant of this derivative, yet the result can be differentiated with respect to it, because it is recorded.
 
 Like PyTorch's, a transform called inside ``no_grad`` differentiates all the same, and its result is not recorded; a
 ``no_grad`` inside f is respected. Nothing here touches any ``grad``.
@@ -26,7 +26,7 @@ from tinygrad_lstm.engine.ops.shapes import cast
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
 from tinygrad_lstm.func.run import Argnums, Function, run_on_own
-from tinygrad_lstm.func.structures import mapped, rebuilt, values_like
+from tinygrad_lstm.func.structures import map_values, rebuild, values_like
 
 _inside_the_engine = True
 
@@ -51,7 +51,7 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
-    """The function x ↦ (f(x), ∂f/∂x): ``grad`` with the value that it comes by anyway.
+    """The function x ↦ (f(x), ∂f/∂x): ``grad`` with the value, which it computes anyway.
 
     >>> weights = {"w": 2.0, "b": 1.0}
     >>> value_and_grad(lambda p, x: (p["w"] * x + p["b"]) ** 2)(weights, 3.0)
@@ -68,7 +68,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
                 "or ask for func.jacobian or func.vjp"
             )
         ones = Tensor(np.ones_like(run.value.data))
-        return run.seen(run.value), run.argument(run.pull_back([ones], again=False))
+        return run.shown(run.value), run.argument(run.pull_back([ones], again=False))
 
     return both
 
@@ -76,8 +76,8 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
 def vjp(f: Function, *xs: Any) -> tuple[Any, Function]:
     """f(*xs), and the function v ↦ vᵀJ that pulls a cotangent of the result back to the arguments.
 
-    v is structured and shaped as the result; vᵀJ as the argument, a tuple for several. It can be called many times: the
-    graph is kept as long as the function is.
+    v has the structure and shape of the result; vᵀJ has that of the argument, a tuple for more than one. It can be
+    called many times: the graph is kept as long as the function is.
 
     >>> y, pull_back = vjp(lambda a, b: a * b, [1.0, 2.0], 10.0)
     >>> y, pull_back([1.0, 1.0])
@@ -91,7 +91,7 @@ def vjp(f: Function, *xs: Any) -> tuple[Any, Function]:
         vs = [_like(part, y, "a cotangent", "a result") for part, y in zip(given, run.outputs, strict=True)]
         return run.argument(run.pull_back(vs, again=True))
 
-    return mapped(run.seen, run.value), pull_back
+    return map_values(run.shown, run.value), pull_back
 
 
 def jvp(f: Function, xs: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -113,7 +113,7 @@ def jvp(f: Function, xs: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, A
     run = run_on_own(f, xs, tuple(range(len(xs))), {})
     given = values_like(tuple(tangents), run.chosen, "the tangents")
     ts = [_like(part, x, "a tangent", "an argument") for part, x in zip(given, run.inputs, strict=True)]
-    return mapped(run.seen, run.value), rebuilt(run.value, run.push(ts))
+    return map_values(run.shown, run.value), rebuild(run.value, run.push(ts))
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:
@@ -130,7 +130,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
     def matrix(*xs: Any, **options: Any) -> Any:
         run = run_on_own(f, xs, argnums, options)
-        return rebuilt(run.value, [run.argument(run.rows(k)) for k in range(len(run.outputs))])
+        return rebuild(run.value, [run.argument(run.rows(k)) for k in range(len(run.outputs))])
 
     return matrix
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.creation import zeros
-from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import relu, sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split
@@ -29,6 +29,7 @@ from tinygrad_lstm.nn.context import PerContext
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.tags import tag
 
 State: TypeAlias = Any  # h, or (h, c): one Tensor for each name in ``Cell.states``
 T = TypeVar("T")

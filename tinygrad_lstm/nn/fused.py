@@ -44,7 +44,7 @@ def rest(on: Array, new: Array, old: Array) -> None:
 # LSTM: gates f, i, o, g ----------------------------------------------------------------------------------------------
 
 
-@primitive_multi(saves=True)
+@primitive_multi(saves=True, hides_steps=True)
 def fused_lstm(
     x: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, on: Mask = None, reverse: bool = False
 ) -> Any:
@@ -124,7 +124,7 @@ fused_lstm.defvjp_all(_fused_lstm_vjp, inputs=("x", "h0", "c0", "W", "U", "b"))
 # GRU: gates r, z, n --------------------------------------------------------------------------------------------------
 
 
-@primitive_multi(saves=True)
+@primitive_multi(saves=True, hides_steps=True)
 def fused_gru(
     x: Array, h0: Array, W: Array, U: Array, b: Array, b_n: Array, on: Mask = None, reverse: bool = False
 ) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split
@@ -13,6 +13,7 @@ from tinygrad_lstm.nn.cells import Gates, GRUCell
 from tinygrad_lstm.nn.init import Init
 from tinygrad_lstm.nn.layers import LayerNorm
 from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.tags import tag
 
 
 class ResetBeforeGRUCell(Gates):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.arithmetic import clip
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid, tanh
@@ -23,6 +23,7 @@ from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.layers import Dropout, LayerNorm
 from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.tags import tag
 
 
 class PeepholeLSTMCell(LSTMCell):

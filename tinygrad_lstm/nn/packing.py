@@ -1,4 +1,4 @@
-"""Sequences of different lengths in one batch: padded, packed, or told by a mask. PyTorch's names and meanings.
+"""Sequences of different lengths in one batch: padded, packed, or with a mask. PyTorch's names and meanings.
 
 padded   (T, B, D) and lengths (B,): row b holds lengths[b] steps, the rest is padding
 packed   all valid steps and no padding: the first step of every row, then the second of those that have one, ...

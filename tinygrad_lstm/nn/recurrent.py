@@ -65,7 +65,7 @@ class Recurrent(Module, Generic[S]):
     Called with x (T, B, D), or (B, T, D) with ``batch_first``, or (T, D), or a PackedSequence; gives ``(output,
     state)``: output (T, B, H) of the top layer, 2H wide if concatenated, and h, or (h, c), after the last step, each
     (layers * directions, B, H), layer by layer, forward before reverse. ``lengths`` (B,) or ``mask`` (T, B), in the
-    layout of x, tell which steps of each row count; what the output is in the others ``outside`` tells, see ``unroll``.
+    layout of x, say which steps of each row count; ``outside`` says what the output is in the others, see ``unroll``.
 
     ``fused=True`` runs each cell over all steps as one op, with its derivatives written by hand: the same numbers,
     several times as fast, but no second derivatives, and no steps to look at: for these, ``unroll`` runs the cells.

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.arithmetic import where
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid, softplus
@@ -35,6 +35,7 @@ from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.options import checked
 from tinygrad_lstm.nn.recurrent import Recurrent
 from tinygrad_lstm.nn.unroll import Chain, Outside, begun, unroll
+from tinygrad_lstm.tags import tag
 
 
 def linear_scan(a: Tensor, b: Tensor, h: TensorLike = 0.0) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid, tanh
 from tinygrad_lstm.engine.tensor import Tensor
@@ -18,6 +18,7 @@ from tinygrad_lstm.nn.cells import Cell, LSTMCell
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.tags import tag
 
 
 class SeparateLSTMCell(Cell):

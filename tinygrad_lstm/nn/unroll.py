@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 
-from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.arithmetic import where
 from tinygrad_lstm.engine.ops.shapes import expand_dims, reshape, stack, unstack
 from tinygrad_lstm.engine.scope import collecting, scope
@@ -20,6 +20,7 @@ from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError, ShapeError
 from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.options import array_of
+from tinygrad_lstm.tags import tag
 
 Outside: TypeAlias = Literal["zero", "repeat", "raw"]  # what the output is where the mask is off
 OUTSIDE = get_args(Outside)

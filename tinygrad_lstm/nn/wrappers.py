@@ -12,7 +12,7 @@ from typing import Any, Generic
 import numpy as np
 
 from tinygrad_lstm.engine.creation import generator
-from tinygrad_lstm.engine.naming import label, tag
+from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.scope import current_scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
@@ -23,6 +23,7 @@ from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.options import ASLEEP, check, checked
 from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.unroll import as_state, parts_of
+from tinygrad_lstm.tags import tag
 
 
 class CellWrapper(Cell, Generic[S]):

@@ -1,26 +1,30 @@
-"""How a gradient can travel between time steps: the classes of edges, and what becomes of it if one is weakened.
+"""The classes of edges: how a gradient can travel between time steps, and what remains of it where a class is weakened.
 
-Every read of an earlier state is one of
+Two paths lead a gradient from one step to an earlier one. The **belt** is the path along the cell state, from C at one
+step to C at the next, the notes' conveyor belt: only a gate scales the gradient there. A **crossing** leaves it: the
+path goes through the hidden state h into a gate or the candidate, where U and the slopes of σ and tanh multiply. So
+every read of an earlier state is one of
 
-    carry      elementwise into the same state's next value: f ⊙ c, z ⊙ h, a mask's or zoneout's keep. The belt
+    carry      elementwise into the same state's next value: f ⊙ c, z ⊙ h, a mask's or zoneout's keep; the belt
     peephole   the cell state into a gate
-    crossing   anything else: h into the gates, where U and the squashing wait
+    crossing   every other one: h into the gates, also attention over earlier states
 
-Cells tag carries and peepholes; a crossing is any other edge from one time step to the next, so a cell of your own
-needs to know nothing of this, nor does attention over earlier states. Edges within a step are told by where they lead:
+and an edge within a step is one of
 
     depth      a computed value from outside the step: the layer below
     weight     a leaf: a parameter, read again at every step
-    read       the rest: products, gates, tanh c, the output handed on
+    read       the rest: products, gates, tanh c, the output to the layer above
 
-What tells the steps is their scope. Layers see to it; a loop of your own says ``with tg.scope(f"t={t}", step=t)``, tags
+Cells tag carries and peepholes (``tg.tag``); the other classes follow from where an edge leads, so a cell of your own
+needs no tag for its crossings. ``tg.register_tag("attention", ...)`` makes one more class, of the edges that bear that
+tag. The steps are those of the scopes. Layers open them; your own loop says ``with tg.scope(f"t={t}", step=t)``, tags
 what it only scales, ``f * tg.tag(c, "carry")``, and the states it starts from, ``tg.tag(h, "initial")``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -31,15 +35,17 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.graph import Graph, GraphEdge
+from tinygrad_lstm.tags import TAGS, UNTAGGED, did_you_mean
 
-EdgeClass: TypeAlias = Literal["carry", "crossing", "peephole", "depth", "weight", "read"]
-CLASSES = get_args(EdgeClass)
+EdgeClass: TypeAlias = str  # carry, peephole, crossing, depth, weight, read, or a tag that was registered
 Predicate: TypeAlias = Callable[[Edge], bool]
 
 
 def _which(value: Any) -> Any:
-    if not callable(value) and not (isinstance(value, str) and value in CLASSES):
-        raise Mismatch(came(value), ArgumentError)
+    known = edge_classes()
+    if not callable(value) and not (isinstance(value, str) and value in known):
+        names = f"edges are {', '.join(known)}{did_you_mean(value, known)}"
+        raise Mismatch(f"{came(value)}: {names.rstrip('.')}", ArgumentError)
     return value
 
 
@@ -50,12 +56,22 @@ def _weight(value: Any) -> Any:
     return value
 
 
-WHICH = Kind(f"{', '.join(CLASSES)}, or a function of an edge,", _which)
+WHICH = Kind("a class of edges by its name, or a function of an edge,", _which)
 WEIGHT = Kind("a finite number or a function of an edge", lambda value: value if callable(value) else _weight(value))
 
 
+def edge_classes() -> tuple[EdgeClass, ...]:
+    """The names of all classes, those of registered tags included.
+
+    >>> edge_classes()[:6]
+    ('carry', 'peephole', 'crossing', 'depth', 'weight', 'read')
+    """
+    first, second, *registered = [name for name in TAGS if name != "initial"]
+    return (first, second, *UNTAGGED, *registered)
+
+
 def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
-    """Which of the classes an edge is in, as a hook of ``tg.through`` sees it, or as ``graph`` has it.
+    """The class of an edge that a hook of ``tg.through`` sees, or of an edge of ``graph``.
 
     >>> import numpy as np
     >>> import tinygrad_lstm as tg
@@ -66,13 +82,13 @@ def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
     >>> [(name, seen.count(name)) for name in ("carry", "crossing")]
     [('carry', 3), ('crossing', 3)]
     >>> graph = tg.graph_of(trajectory.output)
-    >>> [edge_class(edge, graph) for edge in graph.edges].count("carry")  # that of the initial c is one more
+    >>> [edge_class(edge, graph) for edge in graph.edges].count("carry")  # the initial c is read by one more
     4
     """
-    if not isinstance(edge, Edge | GraphEdge):  # written out, for it is asked of every edge
+    if not isinstance(edge, Edge | GraphEdge):  # written out: every edge comes here
         raise DtypeError(f"edge_class(edge, graph) takes an edge, of a hook or of a graph, not {came(edge)}")
-    if edge.tag in ("carry", "peephole"):
-        return edge.tag  # type: ignore[return-value]  # one of the two
+    if edge.tag is not None and edge.tag != "initial":
+        return edge.tag
     if isinstance(edge, GraphEdge):
         if not isinstance(graph, Graph):
             raise DtypeError(f"edge_class(edge, graph) takes the graph that the edge is of, not {came(graph)}")
@@ -87,20 +103,22 @@ def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
     return "weight" if is_leaf else "depth"
 
 
-def in_class(what: EdgeClass | Predicate, *others: EdgeClass) -> Predicate:
-    """A predicate on edges: of classes by their names, or one of your own; ArgumentError for another name."""
-    if callable(what):
-        return what
-    if not isinstance(what, str) or what not in CLASSES:
-        raise ArgumentError(f"edges are {', '.join(CLASSES)}, or a function of an edge, not {what!r}")
-    return lambda edge: (found := edge_class(edge)) == what or found in others
+def is_crossing(edge: Edge | GraphEdge, graph: Graph | None = None) -> bool:
+    """Whether a gradient leaves the belt here: the edge is a crossing, a peephole, or of a tag that counts as one."""
+    kind = edge_class(edge, graph)
+    return kind == "crossing" or (kind in TAGS and TAGS[kind].crosses)
+
+
+def in_class(what: EdgeClass | Predicate) -> Predicate:
+    """A predicate on edges: of a class by its name, or the one that was given."""
+    return what if callable(what) else lambda edge: edge_class(edge) == what
 
 
 @takes(what=WHICH, weight=WEIGHT)
 def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], complex]) -> through:
-    """Every gradient that passes along such an edge inside is multiplied by the weight; forward stays as it is.
+    """Inside the block every gradient along such an edge is multiplied by the weight; the forward pass is unchanged.
 
-    For one backward or for training. A function gives each edge a weight of its own, so that h-detach (Arpit 2018,
+    It serves for one backward pass or for training. ``weight`` may be a function of the edge: h-detach (Arpit 2018,
     1810.03023), which cuts h into the gates of a step with probability p, is
     ``edge_weight("crossing", lambda edge: rng.random() >= p)`` for a cell that reads h once, as most do.
 
@@ -119,7 +137,7 @@ def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], 
 
     def weigh(edge: Edge, g: Any) -> Any:
         if not callable(what):
-            refuse_if_fused(edge.reader)
+            refuse_hidden_steps(edge.reader)
         if not among(edge):
             return g
         by = weight(edge) if callable(weight) else weight
@@ -130,10 +148,10 @@ def edge_weight(what: EdgeClass | Predicate, weight: complex | Callable[[Edge], 
 
 @takes(what=WHICH)
 def cut(what: EdgeClass | Predicate) -> through:
-    """No gradient passes along such edges inside; errors as of ``edge_weight``.
+    """Inside the block no gradient passes along such edges; it raises what ``edge_weight`` raises.
 
-    ``cut("crossing")`` leaves the belt alone: the truncated gradient of Hochreiter & Schmidhuber 1997, and what the
-    notes' ∂C_t/∂C_{t-1} = f means. ``cut(lambda edge: edge.reader.label in ("f", "i", "o"))`` stops it at the gates.
+    With ``cut("crossing")`` only the belt is left: the truncated gradient of Hochreiter & Schmidhuber 1997, and what
+    the notes' ∂C_t/∂C_{t-1} = f means. ``cut(lambda edge: edge.reader.label in ("f", "i", "o"))`` cuts at the gates.
 
     >>> import numpy as np
     >>> import tinygrad_lstm as tg
@@ -146,8 +164,8 @@ def cut(what: EdgeClass | Predicate) -> through:
     return edge_weight(what, 0.0)
 
 
-def after_others(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any]:
-    """The same hook, for a pass of our own: it sees what the hooks around it, as ``cut``, have left of a gradient."""
+def join_outer_hook(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any]:
+    """The hook of a pass in this package, joined to the hook around it, e.g. of ``cut``, which sees each edge first."""
     outer = current_hook.get()
     if outer is None:
         return watch
@@ -159,30 +177,30 @@ def after_others(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any
     return both
 
 
-def refuse_if_fused(node: Node) -> None:
-    """UnsupportedError for the run of a fused layer: its one op hides the steps that an edge's class is told by."""
-    if node.op is not None and node.op.name in ("fused_lstm", "fused_gru"):
+def refuse_hidden_steps(node: Node) -> None:
+    """UnsupportedError for an op that runs all time steps inside: it hides the edges between them."""
+    if node.op is not None and node.op.hides_steps:
         raise UnsupportedError(
-            f"{node} runs all steps as one op, which hides the routes through them: take the loss from the output of "
-            "layer.unroll(x), which runs the composed cell, or make the layer with fused=False"
+            f"{node} runs all steps as one op, which hides the routes through them: make the layer with fused=False, "
+            "or the op of smaller ones"
         )
 
 
-def composed(*losses: Tensor, steps: bool = False) -> list[Node]:
-    """The nodes of a graph, oldest first; UnsupportedError if it has fused layers, or no ``steps`` where they count."""
+def composed_nodes(*losses: Tensor, steps: bool = False) -> list[Node]:
+    """The nodes of a graph, oldest first; UnsupportedError where an op hides steps, or there are no ``steps``."""
     order = topological_order([loss.source.node for loss in losses])
     for node in order:
-        refuse_if_fused(node)
+        refuse_hidden_steps(node)
     if steps and not any(node.step for node in order):
         raise UnsupportedError(
-            "the graph has no time steps, so nothing is seen to go from one to the next: a layer that runs as a scan "
-            "runs step by step in layer.unroll(x); a loop of your own says with tg.scope(name, step=t)"
+            "the graph has no time steps, so no edge leads from one to the next: a layer that runs as a scan runs "
+            "step by step in layer.unroll(x); your own loop says with tg.scope(name, step=t)"
         )
     return order
 
 
 def name_of(node: Node, index: int | None = None) -> str:
-    """What an output of a node is called: its label, else the op, or "leaf"; without an index, by its first label.
+    """The name of an output of a node: its label, else its op, or "leaf"; without an index, the node's first label.
 
     >>> import tinygrad_lstm as tg
     >>> h, c = tg.split(tg.tensor([1.0, 2.0], requires_grad=True), 2)
@@ -194,6 +212,6 @@ def name_of(node: Node, index: int | None = None) -> str:
     return printable(label or (node.op.name if node.op else "leaf"))
 
 
-def with_step(node: Node, index: int | None = None) -> str:
-    """The same with the time step of the value."""
+def name_at_step(node: Node, index: int | None = None) -> str:
+    """The same name with the time step of the value."""
     return name_of(node, index) if node.step is None else f"{name_of(node, index)} t={node.step}"

@@ -1,14 +1,15 @@
-"""The gradient as a conserved flow: what runs along each edge, with its sign, and at every node in = out.
+"""The gradient as a conserved flow: a signed number for each edge, and at every node inflow = outflow.
 
 Move the source a little in a direction v. Every value x_u then moves by its tangent ẋ_u = (∂x_u/∂source) v, and the
-loss by ⟨∂L/∂source, v⟩. How much of that came through the edge u → w? What w hands back to u, paired with how u moves:
+loss by ⟨∂L/∂source, v⟩. The part of that which came through the edge u → w is the contribution of w to u times the
+tangent of u:
 
     flow(u → w) = ⟨ (∂x_w/∂x_u)ᵀ dL/dx_w , ẋ_u ⟩
 
-What flows into a node flows out of it, and every cut between source and loss carries the whole directional derivative:
-Kirchhoff's law, so the picture can be checked. Two passes find all of it: one of tangents, forward, one of cotangents,
-backward. The tangents come from the ops' own rules, which are linear in g: the derivative of g ↦ rule(g) is the
-transpose of the transpose.
+What flows into a node flows out of it, and every cut between source and loss carries the whole directional derivative,
+as in Kirchhoff's law; a test checks both. Two passes find the flow: one of tangents, forward, and one of cotangents,
+backward. The tangents need no rules of their own: a rule g ↦ rule(g) is linear in g, and its derivative by g is the
+transpose of its matrix, which is the Jacobian that moves a tangent forward.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, integer, takes
-from tinygrad_lstm.engine.autodiff import backpropagate, dense, unbroadcast
+from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.changes import Freed, freed_error
+from tinygrad_lstm.engine.contributions import call_rules, fit
 from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.scope import enable_grad
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, handle, seed
 from tinygrad_lstm.errors import GradError, ShapeError
 from tinygrad_lstm.graph import Graph, graph_of
-from tinygrad_lstm.paths.edges import EdgeClass, after_others, composed, edge_class
+from tinygrad_lstm.paths.edges import EdgeClass, composed_nodes, edge_class, join_outer_hook
 from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
@@ -38,7 +39,7 @@ Tangents: TypeAlias = dict[tuple[Node, int], Array]
 
 
 class FlowEdge(NamedTuple):
-    """What runs along one edge. ``source`` and ``target`` are ids of ``Flow.graph``."""
+    """The flow along one edge. ``source`` and ``target`` are ids of ``Flow.graph``."""
 
     source: int
     target: int
@@ -51,7 +52,7 @@ class FlowEdge(NamedTuple):
 class Flow(Tabular):
     """The flow from one tensor to a loss: ``edges``, ``total`` (the directional derivative), and cuts through it.
 
-    ``inflow`` and ``outflow`` are of each vertex of ``graph``; ``cuts["carry"][t]`` is what the belt carries on from t.
+    ``inflow`` and ``outflow``: of each vertex of ``graph``; ``cuts["carry"][t]`` is the flow on the belt past step t.
     """
 
     def __init__(self, graph: Graph, edges: Sequence[FlowEdge], total: float, source: int, loss: int) -> None:
@@ -60,7 +61,7 @@ class Flow(Tabular):
 
     @cached_property
     def inflow(self) -> dict[int, float]:
-        """What flows into each vertex from what it reads."""
+        """The flow into each vertex, from the values that it reads."""
         sums: dict[int, float] = defaultdict(float)
         for edge in self.edges:
             sums[edge.target] += edge.flow
@@ -68,7 +69,7 @@ class Flow(Tabular):
 
     @cached_property
     def outflow(self) -> dict[int, float]:
-        """What flows out of each vertex to its readers."""
+        """The flow out of each vertex, to its readers."""
         sums: dict[int, float] = defaultdict(float)
         for edge in self.edges:
             sums[edge.source] += edge.flow
@@ -76,9 +77,10 @@ class Flow(Tabular):
 
     @cached_property
     def cuts(self) -> dict[EdgeClass, Array]:
-        """What each class of edges takes from the steps up to t to all that comes after: (T + 1,), t = 0 first.
+        """For each class of edges, the flow from the steps up to t into everything after: (T + 1,), t = 0 first.
 
-        What passes back, as in a layer that runs from T to 1, is subtracted. The source lies before every cut.
+        A flow in the other direction, as in a layer that runs from T to 1, is subtracted. The source lies before every
+        cut.
         """
         steps = [vertex.step for vertex in self.graph.vertices]
         T = max((step for step in steps if step is not None), default=0)
@@ -93,11 +95,11 @@ class Flow(Tabular):
 
     @takes(t=integer(0))
     def cut(self, t: int) -> float:
-        """What passes from the steps up to t to all that comes after, by every class of edges: the total."""
+        """The flow from the steps up to t into everything after, over all classes of edges: always the total."""
         return float(sum(table[min(t, len(table) - 1)] for table in self.cuts.values()))
 
     def _tables(self) -> Iterator[Table]:
-        """At each cut, what each class of edges carries; every row sums to the same."""
+        """The flow of each class of edges across each cut; every row sums to the total."""
         parts = list(zip(*self.cuts.values(), strict=True))
         rows = [
             [f"{t}", *(f"{part:.4g}" for part in (*parts[t], self.cut(t)))]
@@ -115,7 +117,7 @@ def flow(loss: Tensor, source: Tensor, direction: TensorLike = None) -> Flow:
     """The flow on every edge between a tensor and a loss, for a direction v (by default the gradient: total ‖∇‖²).
 
     v = source · ∇ as a direction gives attributions of the input. Cost: one tangent pass (each rule run once, recorded,
-    and differentiated) and two backward passes; memory: a tangent for each value on the way. The graph is kept.
+    and differentiated) and two backward passes; memory: a tangent for each value between them. The graph is kept.
 
     Raises GradError for a source that requires no gradient and for a freed graph, ShapeError for a direction of another
     shape, UnsupportedError for a fused layer.
@@ -130,13 +132,13 @@ def flow(loss: Tensor, source: Tensor, direction: TensorLike = None) -> Flow:
     """
     if not source.requires_grad:
         raise GradError("the source does not require a gradient, so none flows from it")
-    composed(loss)
+    composed_nodes(loss)
     (gradient,) = grad(loss, source, retain_graph=True)
     v = np.asarray(gradient.data if direction is None else direction)
     if v.shape != source.shape:
         raise ShapeError(f"a direction of shape {v.shape} for a source of shape {source.shape}")
     graph = graph_of(loss)
-    tangents = tangents_of(loss, source, v)
+    tangents = find_tangents(loss, source, v)
     edges: list[FlowEdge] = []
 
     def watch(edge: Edge, g: Any) -> Any:
@@ -147,47 +149,36 @@ def flow(loss: Tensor, source: Tensor, direction: TensorLike = None) -> Flow:
                                   edge_class(edge), amount))  # fmt: skip
         return g
 
-    start, hook = [seed(loss, None, False)], after_others(watch)
+    start, hook = [seed(loss, None, False)], join_outer_hook(watch)
     for _ in backpropagate([loss.source], start, targets={source.source.node}, retain_graph=True, hook=hook):
         pass
     return Flow(graph, edges, float(np.vdot(gradient.data, v)), graph.id_of(source), graph.id_of(loss))
 
 
-def tangents_of(loss: Tensor, source: Tensor, direction: Array) -> Tangents:
+def find_tangents(loss: Tensor, source: Tensor, direction: Array) -> Tangents:
     """How every value between source and loss moves when the source moves in this direction."""
     tangents: Tangents = {(source.source.node, source.source.index): np.asarray(direction, source.dtype)}
     for node in topological_order([loss.source.node]):
         if node.plan is not None and node is not source.source.node:
             moving = [s is not None and (s.node, s.index) in tangents for s in node.sources]
             if any(moving):
-                tangents.update(pushed(node, moving, tangents))
+                tangents.update(push_tangents(node, moving, tangents))
     return tangents
 
 
-def pushed(node: Node, moving: Sequence[bool], tangents: Tangents) -> Tangents:
+def push_tangents(node: Node, moving: Sequence[bool], tangents: Tangents) -> Tangents:
     """The tangents of a node's outputs, from those of its inputs: the vjp of each of its rules."""
-    plan = node.plan
-    assert plan is not None
     if type(node.kept) is Freed:
         raise freed_error([node])
     results = [np.zeros(shape, dtype) for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
     with enable_grad():
         g = [Tensor(np.zeros_like(y), requires_grad=True) for y in results]
-        given: Any = g if plan.several else g[0]
-        if plan.joint is not None:
-            given = plan.joint(given, *node.kept)
-        for position, rule, needs in plan.calls:
+        for position, c in call_rules(node, g if len(g) > 1 else g[0], node.kept, only=moving):
+            c = fit(c, node, position, g, handle)
+            if not c.requires_grad:
+                continue
             source = node.sources[position]
-            if source is None or not moving[position]:
-                continue
-            c = rule(given, *[node.kept[k] for k in needs])
-            if c is None:
-                continue
-            shape = source.node.shapes[source.index]
-            c = dense(c, shape, handle) if isinstance(c, IndexedCotangent) else c
-            if not isinstance(c, Tensor) or not c.requires_grad:
-                continue
-            c = unbroadcast(c, shape, node, position) if c.shape != shape else c
+            assert source is not None
             tangent = tangents[source.node, source.index]
             for k, part in enumerate(grad(c, g, tangent, retain_graph=True, allow_unused=True)):
                 if part is not None:

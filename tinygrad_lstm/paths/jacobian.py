@@ -1,4 +1,4 @@
-"""How far a state reaches: Jacobians between states, what of them is the belt, and how long a unit remembers."""
+"""How far a state reaches: Jacobians between states, their part along the belt, and how long a unit remembers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, TRAJECTORY, integer, ta
 from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.paths.edges import composed, cut, with_step
+from tinygrad_lstm.paths.edges import composed_nodes, cut, is_crossing, name_at_step
 from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
@@ -27,12 +27,12 @@ class StateJacobian(Tabular):
 
     def __init__(self, y: Tensor, x: Tensor, matrix: Array) -> None:
         self.y, self.x, self.matrix = y, x, matrix
-        self._name = "/".join(f"∂{with_step(each.source.node, each.source.index)}" for each in (y, x))
+        self._name = "/".join(f"∂{name_at_step(each.source.node, each.source.index)}" for each in (y, x))
 
     def __getstate__(self) -> dict[str, Any]:
-        """For a copy or a pickle: y and x without their graph, so the belt is found first, if the graph is there."""
+        """For a copy or a pickle, which leave the graph out: the belt is computed first, if the graph is there."""
         with suppress(GradError):
-            self.belt  # noqa: B018  # asked for, it is kept
+            self.belt  # noqa: B018  # a cached property: it is kept
         return self.__dict__ | {"y": self.y.detach(), "x": self.x.detach()}
 
     @cached_property
@@ -47,8 +47,8 @@ class StateJacobian(Tabular):
 
     @cached_property
     def belt(self) -> Array:
-        """The Jacobian with every crossing and peephole cut. As many backward passes again as y has elements."""
-        with cut("crossing"), cut("peephole"):
+        """The Jacobian with every crossing cut. Cost: one more backward pass for each element of y."""
+        with cut(is_crossing):
             return rows_of(self.y, self.x)
 
     def _tables(self) -> Iterator[Table]:
@@ -84,7 +84,7 @@ def state_jacobian(y: Tensor, x: Tensor) -> StateJacobian:
     """
     if not (y.requires_grad and x.requires_grad):
         raise GradError("both states must be of a graph: make the run with parameters that require a gradient")
-    composed(y)
+    composed_nodes(y)
     return StateJacobian(y, x, rows_of(y, x))
 
 
@@ -102,7 +102,7 @@ def rows_of(y: Tensor, x: Tensor) -> Array:
 
 @takes(f=ARRAY)
 def half_life(f: TensorLike) -> Array:
-    """After how many steps a gate of f leaves half of what it holds: ln ½ / ln f, unit by unit.
+    """The number of steps after which a gate of f has halved the cell state: ln ½ / ln f, unit by unit.
 
     >>> half_life(np.array([0.5, 0.99, 0.999])).round(1).tolist()
     [1.0, 69.0, 692.8]
@@ -164,7 +164,7 @@ def horizon(loss: Tensor, trajectory: Any, chain: int = -1) -> Horizon:
     one = chains[chain]
     if not one.steps:
         raise ArgumentError("horizon(): the steps of this trajectory were not kept: make it with layer.unroll(x)")
-    composed(loss)
+    composed_nodes(loss)
     names = one.cell.states
     states = [step.named[name] for name in names for step in one.steps]
     found = grad(loss, states, retain_graph=True, allow_unused=True)

@@ -22,7 +22,7 @@ from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, GradError, UnsupportedError
-from tinygrad_lstm.paths.edges import composed, cut
+from tinygrad_lstm.paths.edges import composed_nodes, cut
 from tinygrad_lstm.paths.ledger import contributions
 from tinygrad_lstm.tables import Column, Table, Tabular
 
@@ -32,7 +32,7 @@ Array: TypeAlias = np.ndarray
 class LagMatrix(Tabular):
     """``norms[τ - 1, t - 1]`` = ‖G[τ, t]‖ over all the parameters together: (number of losses, T).
 
-    ``entries``, where they were asked for: one array (losses, T, *shape) for each parameter.
+    ``entries``, after ``lag_matrix(..., entries=True)``: one array (losses, T, *shape) for each parameter.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LagMatrix(Tabular):
         self._biases: dict[int, float] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """For a copy or a pickle: the losses without their graph, so what the table says is found first."""
+        """For a copy or a pickle: which leave the graph out: the numbers of the table are computed first."""
         str(self)
         return self.__dict__ | {"losses": [loss.detach() for loss in self.losses]}
 
@@ -140,10 +140,10 @@ def lag_matrix(losses: Sequence[Tensor], params: Tensor | Sequence[Tensor], *, e
     (True, 0.0)
     """
     tensors = [params] if isinstance(params, Tensor) else list(params)
-    before = read_by_steps(composed(*losses, steps=True))
+    before = nodes_that_feed_steps(composed_nodes(*losses, steps=True))
     nodes = {tensor.source.node: place for place, tensor in enumerate(tensors)}
     norms = np.zeros((len(losses), len(losses)))
-    rows: list[dict[int, list[Any]]] = []  # for each loss: step -> an array for each parameter; empty unless asked for
+    rows: list[dict[int, list[Any]]] = []  # for each loss: step -> an array for each parameter, or empty
     for place, loss in enumerate(losses):
         row: dict[int, list[Any]] = {}
         for edge, g in contributions(loss, set(nodes)) if loss.requires_grad else ():
@@ -167,7 +167,7 @@ def lag_matrix(losses: Sequence[Tensor], params: Tensor | Sequence[Tensor], *, e
     return LagMatrix(losses, tensors, norms, kept or None)
 
 
-def read_by_steps(order: Sequence[Node]) -> set[Node]:
+def nodes_that_feed_steps(order: Sequence[Node]) -> set[Node]:
     """The nodes, of an order oldest first, of which a time step makes use."""
     found: set[Node] = set()
     for node in reversed(order):

@@ -19,7 +19,7 @@ from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import GradError
-from tinygrad_lstm.paths.edges import after_others, composed, name_of
+from tinygrad_lstm.paths.edges import composed_nodes, join_outer_hook, name_of
 from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
@@ -49,7 +49,7 @@ class Ledger(Tabular):
         self.uses = list(uses)
         self.T = max((use.step or 0 for use in uses), default=0)
 
-    def _summed(self, parts: Sequence[tuple[int | None, Array]], shape: tuple[int, ...]) -> Array:
+    def _sum_by_step(self, parts: Sequence[tuple[int | None, Array]], shape: tuple[int, ...]) -> Array:
         table = np.zeros((self.T, *shape), self.dtype)
         for step, part in parts:
             if step is not None:
@@ -59,7 +59,7 @@ class Ledger(Tabular):
     @cached_property
     def by_step(self) -> Array:
         """∂L/∂W_t for t = 1..T: (T, *shape)."""
-        return self._summed([(use.step, use.direct) for use in self.uses], self.shape)
+        return self._sum_by_step([(use.step, use.direct) for use in self.uses], self.shape)
 
     @cached_property
     def outside(self) -> Array:
@@ -80,7 +80,7 @@ class Ledger(Tabular):
         grouped: dict[tuple[str, ...], list[tuple[int | None, Array]]] = defaultdict(list)
         for use in self.uses:
             grouped[use.scope].append((use.step, use.direct))
-        return {scope: self._summed(parts, self.shape) for scope, parts in grouped.items()}
+        return {scope: self._sum_by_step(parts, self.shape) for scope, parts in grouped.items()}
 
     @cached_property
     def by_gate(self) -> dict[str, Array]:
@@ -92,7 +92,7 @@ class Ledger(Tabular):
         for use in self.uses:
             for gate, rows in use.gates:
                 grouped[gate].append((use.step, use.direct[rows]))
-        return {gate: self._summed(parts, parts[0][1].shape) for gate, parts in sorted(grouped.items())}
+        return {gate: self._sum_by_step(parts, parts[0][1].shape) for gate, parts in sorted(grouped.items())}
 
     def _tables(self) -> Iterator[Table]:
         """The norm of what each step contributed, and of each gate's rows of it; last, of their sum."""
@@ -118,7 +118,7 @@ def ledger(loss: Tensor, params: Tensor) -> Ledger: ...
 def ledger(loss: Tensor, params: Sequence[Tensor]) -> list[Ledger]: ...
 @takes(loss=LOSS, params=TENSORS)
 def ledger(loss: Tensor, params: Tensor | Sequence[Tensor]) -> Ledger | list[Ledger]:
-    """Each use's contribution to the gradient of a parameter, or of several.
+    """Each use's contribution to the gradient of one parameter, or of each in a list.
 
     The sum over time steps of backpropagation through time (Werbos 1990), with its terms kept apart. Cost: one backward
     pass; memory: one array of the parameter's shape for each use. The graph is kept, no ``grad`` changes.
@@ -143,8 +143,8 @@ def ledger(loss: Tensor, params: Tensor | Sequence[Tensor]) -> Ledger | list[Led
     tensors = [params] if isinstance(params, Tensor) else list(params)
     for k, tensor in enumerate(tensors):
         if not tensor.requires_grad:
-            raise GradError(f"parameter {k} does not require a gradient, so nothing is booked for it")
-    consumers = consumers_in(composed(loss))
+            raise GradError(f"parameter {k} does not require a gradient, so it has no ledger")
+    consumers = consumers_in(composed_nodes(loss))
     uses: dict[Node, list[Use]] = {tensor.source.node: [] for tensor in tensors}
     for edge, g in contributions(loss, set(uses)):
         reader = edge.reader
@@ -154,7 +154,7 @@ def ledger(loss: Tensor, params: Tensor | Sequence[Tensor]) -> Ledger | list[Led
 
 
 def contributions(loss: Tensor, targets: set[Node]) -> Iterator[tuple[Edge, Array]]:
-    """Every contribution that one backward pass hands to one of the targets."""
+    """Every contribution of one backward pass to one of the targets."""
     arrived: list[tuple[Edge, Array]] = []
 
     def watch(edge: Edge, g: Any) -> Any:
@@ -162,7 +162,7 @@ def contributions(loss: Tensor, targets: set[Node]) -> Iterator[tuple[Edge, Arra
             arrived.append((edge, np.array(g)))
         return g
 
-    start, hook = [seed(loss, None, False)], after_others(watch)
+    start, hook = [seed(loss, None, False)], join_outer_hook(watch)
     for _ in backpropagate([loss.source], start, targets=targets, retain_graph=True, hook=hook):
         yield from arrived
         arrived.clear()
@@ -180,7 +180,7 @@ def layer_of(node: Node) -> tuple[str, ...]:
 
 
 def consumers_in(order: Sequence[Node]) -> Consumers:
-    """Who reads each output of each node."""
+    """The readers of each output of each node."""
     readers: Consumers = defaultdict(list)
     for node in order:
         for source in node.sources:

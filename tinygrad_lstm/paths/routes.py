@@ -1,15 +1,17 @@
-"""The crossing decomposition: a gradient split, exactly, by how many times its paths crossed into the gates.
+"""The crossing decomposition: a gradient split, exactly, by how many times its paths crossed.
 
-Put a formal z on every crossing edge. The gradient of a loss with respect to a state is then a polynomial,
+A path stays on the belt, from C at one step to C at the next, or it makes a crossing: through h into a gate or the
+candidate of the next step (see ``edges``). Multiply every crossing edge by one variable s. The gradient of a loss with
+respect to a state is then a polynomial in s,
 
-    dL/dC_t (z) = λ₀ + λ₁ z + λ₂ z² + ...
+    dL/dC_t (s) = λ₀ + λ₁ s + λ₂ s² + ...
 
-λ₀ came along the belt alone, λ₁ crossed once, and at z = 1 their sum is the ordinary gradient: nothing is left out,
-nothing is counted twice. z = 0 is the gradient with h detached from the gates, the truncated gradient of Hochreiter &
-Schmidhuber 1997; z = 1 - p the mean over all h-detach masks of probability p (Arpit 2018, 1810.03023).
+λ₀ is the part that came along the belt alone, λ₁ the part that crossed once. At s = 1 their sum is the ordinary
+gradient: each path is counted once. s = 0 is the gradient with h detached from the gates, the truncated gradient of
+Hochreiter & Schmidhuber 1997; s = 1 - p is the mean over all h-detach masks of probability p (Arpit 2018, 1810.03023).
 
-The passes: pass 0 stops at every crossing and notes what it stopped; pass n starts from what pass n - 1 stopped; the
-last one stops nowhere and gives the rest. N + 2 ordinary backward passes; memory is linear in T.
+Pass 0 stops at every crossing and records what it stopped; pass n starts from what pass n - 1 stopped; the last pass
+stops nowhere and gives the rest. That makes N + 2 ordinary backward passes, and memory that is linear in T.
 """
 
 from __future__ import annotations
@@ -27,7 +29,16 @@ from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node, make_source
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.paths.edges import EdgeClass, Predicate, after_others, composed, in_class, name_of
+from tinygrad_lstm.paths.edges import (
+    WHICH,
+    EdgeClass,
+    Predicate,
+    composed_nodes,
+    in_class,
+    is_crossing,
+    join_outer_hook,
+    name_of,
+)
 from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
@@ -35,11 +46,11 @@ Seeds: TypeAlias = dict[tuple[Node, int], Any]  # a cotangent for an output of a
 
 
 class Routes(Tabular):
-    """One gradient, by the number of crossings. ``parts[n]`` crossed n times; the last part is all that crossed more.
+    """One gradient, by the number of crossings. ``parts[n]`` crossed n times; the last part crossed more often.
 
-    ``total`` is the gradient itself, ``norms`` those of the parts. ``shares`` are signed: each part's projection on
-    the total, ⟨λₙ, λ⟩ / ⟨λ, λ⟩, so they sum to 1, and one that works against the others is negative. Norms do not add
-    up; shares do. (A total of zero has no direction: its shares are NaN.)
+    ``total`` is the gradient itself, ``norms`` are the norms of the parts. ``shares`` are signed: each part's
+    projection on the total, ⟨λₙ, λ⟩ / ⟨λ, λ⟩. They sum to 1, and a part that works against the others has a negative
+    one. (A total of zero has no direction: its shares are NaN.)
     """
 
     def __init__(self, name: str, parts: Sequence[Array], mean: Callable[[], Array]) -> None:
@@ -48,9 +59,9 @@ class Routes(Tabular):
         self._weighted: Callable[[], Array] | None = mean
 
     def __getstate__(self) -> dict[str, Any]:
-        """For a copy or a pickle: all but the graph, so the mean is found first."""
+        """For a copy or a pickle, which leave the graph out: the mean is computed first."""
         with suppress(GradError):
-            self.mean_crossings  # noqa: B018  # asked for, it is kept
+            self.mean_crossings  # noqa: B018  # a cached property: it is kept
         return self.__dict__ | {"_weighted": None}
 
     @cached_property
@@ -61,33 +72,33 @@ class Routes(Tabular):
     @cached_property
     def shares(self) -> Array:
         """⟨λₙ, λ⟩ / ⟨λ, λ⟩ for each part: (N + 2,), in all 1; NaN where the total is zero."""
-        return np.array([self._projected(part) for part in self.parts])
+        return np.array([self._project(part) for part in self.parts])
 
     @cached_property
     def mean_crossings(self) -> float:
         """The mean number of crossings over all paths, each counted by its projection: Σ n ⟨λₙ, λ⟩ / ⟨λ, λ⟩.
 
-        Σ n λₙ is the slope of the polynomial at z = 1. Where some paths are in the rest, it is found by two more
-        backward passes when first asked for, exact for these as well, so the graph must not have been freed.
+        Σ n λₙ is the slope of the polynomial at s = 1. Where some paths are in the rest, the first read of it makes
+        two more backward passes, which are exact for these as well; so the graph must not have been freed.
         """
         if np.any(self.parts[-1]):
             if self._weighted is None:
                 raise GradError("the mean of a copy needs the graph, which was freed before the copy was made")
-            return self._projected(self._weighted())
+            return self._project(self._weighted())
         return float(np.dot(np.arange(len(self.parts)), self.shares))
 
-    @takes(z=NUMBER)
-    def at(self, z: float) -> Array:
-        """The polynomial at z, of which the rest must be nothing: else ArgumentError."""
+    @takes(s=NUMBER)
+    def at(self, s: float) -> Array:
+        """The polynomial at s. Raises ArgumentError where the rest is not zero."""
         if np.any(self.parts[-1]):
             raise ArgumentError("some paths crossed more often: give a larger max_crossings to evaluate the polynomial")
-        return np.asarray(sum(part * z**n for n, part in enumerate(self.parts)))
+        return np.asarray(sum(part * s**n for n, part in enumerate(self.parts)))
 
-    def _projected(self, part: Array) -> float:
+    def _project(self, part: Array) -> float:
         size = float(np.abs(self.total).max(initial=0))
         if not size:
             return float("nan")
-        with np.errstate(all="ignore"):  # scaled first, so that no square underflows; of what is not finite it is NaN
+        with np.errstate(all="ignore"):  # scaled first, so that no square underflows; NaN if not finite
             part, total = part / size, self.total / size
             return float((np.vdot(part, total) / np.vdot(total, total)).real)
 
@@ -116,26 +127,26 @@ def routes(
     loss: Tensor, wrt: Sequence[Tensor], *, max_crossings: int = 3, crossing: Predicate | EdgeClass | None = None,
     gate: str | None = None,
 ) -> list[Routes]: ...  # fmt: skip
-@takes(loss=LOSS, wrt=TENSORS, max_crossings=integer(0), gate=TEXT.or_none())
+@takes(loss=LOSS, wrt=TENSORS, max_crossings=integer(0), crossing=WHICH.or_none(), gate=TEXT.or_none())
 def routes(
     loss: Tensor, wrt: Tensor | Sequence[Tensor], *, max_crossings: int = 3,
     crossing: Predicate | EdgeClass | None = None, gate: str | None = None,
 ) -> Routes | list[Routes]:  # fmt: skip
     """Split dL/d(wrt) by how often its paths crossed: 0, 1, ..., N = ``max_crossings`` times, and more.
 
-    What counts as a crossing: by default every read of an earlier state that is no carry, so into the gates, also
-    through a peephole. ``crossing="depth"`` counts another class of edges, here the layers; ``gate="f"`` the passages
-    through the gate of that label; a predicate what you like, the crossings of one layer for example:
-    ``lambda edge: edge_class(edge) == "crossing" and "layers.0" in edge.reader.scope.path``.
+    By default every read of an earlier state that is no carry counts as a crossing (``is_crossing``), a peephole and
+    an edge of a registered tag included. ``crossing="depth"`` counts another class of edges, here those between layers;
+    ``gate="f"`` counts the edges into the gate of that label; a function of an edge counts what you choose, for example
+    one layer: ``lambda edge: edge_class(edge) == "crossing" and "layers.0" in edge.reader.scope.path``.
 
-    ``wrt`` is any tensor of the graph, or a list of them: states, parameters, inputs; where nothing arrives the parts
-    are zero. Each part has the shape and dtype of its tensor. The graph is kept, no ``grad`` changes.
+    ``wrt`` is any tensor of the graph, or a list of them: states, parameters, inputs. Where no gradient arrives the
+    parts are zero. Each part has the shape and dtype of its tensor. The graph is kept, and no ``grad`` changes.
 
     Cost: N + 2 backward passes, whatever the number of tensors; memory: that of one, and an array for each crossing.
 
-    Raises GradError for a tensor that requires no gradient and for a freed graph; ArgumentError for a number of
-    crossings, a class or a gate there is not; UnsupportedError for a fused layer, and for a graph without time steps,
-    unless you say yourself what counts.
+    Raises GradError for a tensor that requires no gradient and for a freed graph; ArgumentError for a negative number
+    of crossings, an unknown class or an unknown gate; UnsupportedError for a fused layer, and for a graph without time
+    steps unless ``crossing`` or ``gate`` says what counts.
 
     >>> import tinygrad_lstm as tg
     >>> tg.manual_seed(0)
@@ -154,8 +165,8 @@ def routes(
     for k, tensor in enumerate(tensors):
         if not tensor.requires_grad:
             raise GradError(f"tensor {k} does not require a gradient, so none travels to it")
-    crosses = which(crossing, gate)
-    order = composed(loss, steps=crossing is None and gate is None)
+    crosses = crossing_predicate(crossing, gate)
+    order = composed_nodes(loss, steps=crossing is None and gate is None)
     if gate is not None and not any(node.label == gate for node in order):
         raise ArgumentError(f"no gate {gate!r}: nothing in the graph bears that label")
     targets = {tensor.source.node for tensor in tensors}
@@ -164,13 +175,13 @@ def routes(
     stopped = start
     for looked_for in [crosses] * (max_crossings + 1) + [None]:
         found, stopped = one_pass(stopped, targets, looked_for)
-        parts.append([arrived(found, tensor) for tensor in tensors])
+        parts.append([gradient_at(found, tensor) for tensor in tensors])
 
-    context = copy_context()  # with the hooks in force now, whenever the mean is asked for
+    context = copy_context()  # the mean is computed later, with the hooks of now
 
     @cache
-    def weighted() -> dict[Node, Any]:
-        """Σ n λₙ: whatever crosses, anywhere, is sent on once more."""
+    def sum_crossings() -> dict[Node, Any]:
+        """Σ n λₙ: every contribution that crosses is sent on once more from there."""
         _, crossed = context.run(one_pass, start, targets, crosses, stop=False)
         return context.run(one_pass, crossed, targets, None)[0]
 
@@ -178,20 +189,20 @@ def routes(
         Routes(
             name_of(tensor.source.node, tensor.source.index),
             column,
-            partial(lambda one: arrived(weighted(), one), tensor),
+            partial(lambda one: gradient_at(sum_crossings(), one), tensor),
         )
         for tensor, column in zip(tensors, zip(*parts, strict=True), strict=True)
     ]
     return results[0] if isinstance(wrt, Tensor) else results
 
 
-def which(crossing: Predicate | EdgeClass | None, gate: str | None) -> Predicate:
-    """The predicate meant by the two arguments, which asks about an edge once for all passes."""
+def crossing_predicate(crossing: Predicate | EdgeClass | None, gate: str | None) -> Predicate:
+    """The predicate of the two arguments, with a memory: all passes ask about the same edges."""
     if crossing is not None and gate is not None:
         raise ArgumentError("crossing or gate, not both: each says which edges count")
     if gate is not None:
         crossing = lambda edge: edge.reader.label == gate  # noqa: E731  # as a caller would write it
-    asked = in_class("crossing", "peephole") if crossing is None else in_class(crossing)
+    asked = is_crossing if crossing is None else in_class(crossing)
     known: dict[tuple[Any, ...], bool] = {}
 
     def crosses(edge: Edge) -> bool:
@@ -207,9 +218,9 @@ def which(crossing: Predicate | EdgeClass | None, gate: str | None) -> Predicate
 def one_pass(
     seeds: Seeds, targets: set[Node], crosses: Predicate | None, *, stop: bool = True
 ) -> tuple[dict[Node, Any], Seeds]:
-    """One backward pass from the seeds: what arrived at the targets, and what went along the crossings.
+    """One backward pass from the seeds: the gradients at the targets, and what went along the crossings.
 
-    ``stop``: what crosses goes no further. With None for the crossings nothing is looked for, and nothing stopped.
+    ``stop``: what crosses goes no further. With ``crosses=None`` there are no crossings.
     """
     crossed: Seeds = {}
 
@@ -220,7 +231,7 @@ def one_pass(
         crossed[place] = crossed[place] + g if place in crossed else g
         return None if stop else g
 
-    roots, hook = [make_source(node, index) for node, index in seeds], after_others(watch) if crosses else None
+    roots, hook = [make_source(node, index) for node, index in seeds], join_outer_hook(watch) if crosses else None
     found = {
         node: g
         for node, g in backpropagate(roots, list(seeds.values()), targets=targets, retain_graph=True, hook=hook)
@@ -229,8 +240,8 @@ def one_pass(
     return found, crossed
 
 
-def arrived(found: dict[Node, Any], tensor: Tensor) -> Array:
-    """What arrived at a tensor, zeros if nothing did."""
+def gradient_at(found: dict[Node, Any], tensor: Tensor) -> Array:
+    """The gradient of a tensor in what a pass found, zeros if there is none."""
     g = found.get(tensor.source.node)
     if g is not None and len(tensor.source.node.shapes) > 1:
         g = g[tensor.source.index]

@@ -1,4 +1,4 @@
-"""The strongest single path from a loss to a tensor: of all ways through the graph, the one that carries most.
+"""The strongest single path from a loss to a tensor: of all paths through the graph, the one that carries most.
 
 Each edge has a gain, ‖what it hands on‖ / ‖what its reader received‖; a path's strength is the product of its gains.
 The largest is found edge by edge, newest first, as backward itself walks: (max, ×) in place of (+, ×).
@@ -16,7 +16,7 @@ from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.errors import GradError
-from tinygrad_lstm.paths.edges import EdgeClass, after_others, composed, edge_class, with_step
+from tinygrad_lstm.paths.edges import EdgeClass, composed_nodes, edge_class, join_outer_hook, name_at_step
 from tinygrad_lstm.tables import Column, Table, as_html
 
 
@@ -36,10 +36,10 @@ class StrongestPath(NamedTuple):
     log_strength: float
 
     def __str__(self) -> str:
-        """A line for each edge, from the loss down: who reads whom, under which name, and the gain."""
+        """A line for each edge, from the loss down: reader, source, name of the input, and gain."""
         lines = [self._title()]
         for step in self.edges:
-            reader, source = with_step(step.edge.reader), with_step(step.edge.source, step.edge.index)
+            reader, source = name_at_step(step.edge.reader), name_at_step(step.edge.source, step.edge.index)
             lines.append(f"{reader:>16} -> {source:<16} by {step.edge.name:<10} {step.kind:<9} × {step.gain:.4g}")
         return "\n".join(lines)
 
@@ -49,7 +49,7 @@ class StrongestPath(NamedTuple):
     def _repr_html_(self) -> str:
         columns = [*(Column(head, words=True) for head in ("reader", "source", "by", "class")), Column("gain")]
         rows = [
-            (with_step(edge.reader), with_step(edge.source, edge.index), edge.name, kind, f"× {gain:.4g}")
+            (name_at_step(edge.reader), name_at_step(edge.source, edge.index), edge.name, kind, f"× {gain:.4g}")
             for edge, kind, gain in self.edges
         ]
         return as_html(iter([Table(self._title(), columns, rows)]))
@@ -76,7 +76,7 @@ def strongest_path(loss: Tensor, tensor: Tensor) -> StrongestPath:
     >>> [(step.edge.name, step.gain) for step in strongest_path(y, x).edges]
     [('a', 1.0), ('a', 3.0)]
     """
-    composed(loss)
+    composed_nodes(loss)
     start = seed(loss, None, False)
     goal = tensor.source.node
     best: dict[Node, float] = {loss.source.node: 0.0}  # the logarithm of the strongest path so far
@@ -88,7 +88,7 @@ def strongest_path(loss: Tensor, tensor: Tensor) -> StrongestPath:
         waiting.append((edge, float(np.linalg.norm(g))))
         return g
 
-    hook = after_others(watch)
+    hook = join_outer_hook(watch)
     for node, g in backpropagate([loss.source], [start], targets={goal}, retain_graph=True, hook=hook):
         parts = g if isinstance(g, list) else [g]
         received[node] = math.sqrt(sum(float(np.vdot(part, part).real) for part in parts))

@@ -17,7 +17,7 @@ import numpy as np
 import tinygrad_lstm as tg
 from tinygrad_lstm.explain.formulas import law
 from tinygrad_lstm.explain.trace import Amount
-from tinygrad_lstm.explain.values import kept, norm
+from tinygrad_lstm.explain.values import kept_values, norm
 from tinygrad_lstm.graph import GraphEdge
 
 Array: TypeAlias = Any
@@ -151,7 +151,7 @@ def _look_up(events: list[Any], graph: tg.Graph, values: dict[int, Array]) -> No
     A sum's value is kept by nobody: its operation is run again on what it read.
     """
     for event in events:
-        for one in kept(event.node):
+        for one in kept_values(event.node):
             if one.vertex is not None and one.vertex in graph and len(one.vertex.shapes) == 1:
                 values.setdefault(graph.id_of(one.vertex), one.array)
     reads = _reads(graph)

@@ -81,6 +81,7 @@ power.defvjp(
     a=lambda g, a, b: g * b * a ** _less_one(b),
     b=lambda g, a, y: g * y * np.log(np.where(a == 0, 1, a)),
 )
+power.defslope(a="b aᵇ⁻¹", b="y log a")
 
 
 @primitive(numpy=(np.absolute, np.fabs))

@@ -34,6 +34,7 @@ def _matmul_vjp_b(g: Array, a: Array, b_shape: tuple[int, ...]) -> Array:
 
 
 matmul.defvjp(a=_matmul_vjp_a, b=_matmul_vjp_b)
+matmul.defslope(a="G Bᵀ", b="Aᵀ G")
 
 
 @primitive
@@ -59,3 +60,4 @@ linear.defvjp(
     x=lambda g, W: _product(g, W),
     W=lambda g, x: _product(_rows(g).T, _rows(x)),
 )
+linear.defslope(x="G W", W="Gᵀ X")

@@ -84,6 +84,7 @@ def sigmoid(x: Array) -> Array:
 
 
 sigmoid.defvjp(x=lambda g, y: g * (y * (_SATURATED.get(y.dtype, (40.0, 1.0))[1] - y)))
+sigmoid.defslope(x="y (1 - y)")
 
 
 _erf = np.frompyfunc(math.erf, 1, 1)
@@ -170,6 +171,7 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 logsumexp.defvjp(x=lambda g, x, axis, keepdims: restore(g, x.shape, axis, keepdims) * _shares(x, axis))
+logsumexp.defslope(x="softmax(x)")
 
 
 @primitive(wide=True)
@@ -190,3 +192,4 @@ def _softmax_cross_entropy_vjp(g: Array, x: Array, targets: Array) -> Array:
 
 
 softmax_cross_entropy.defvjp(x=_softmax_cross_entropy_vjp)
+softmax_cross_entropy.defslope(x="softmax(x) - onehot(target)")

@@ -45,7 +45,7 @@ norm.defvjp(x=_norm_vjp)
 
 
 @composite(np.linalg.norm)
-def _of_vectors_or_frobenius(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def _linalg_norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """``np.linalg.norm``, which means something else where it is given a matrix and an ord."""
     if ord in (None, "fro"):
         return norm(x, 2, axis, keepdims)

@@ -63,14 +63,14 @@ class Primitive(Generic[P, R]):
 
     def __init__(
         self, forward: Callable[P, Any], *, several: bool, numpy: Any = None, saves: bool = False, view: bool = False,
-        wide: bool = False,
+        wide: bool = False, hides_steps: bool = False,
     ) -> None:  # fmt: skip
         self.forward: Callable[..., Any] = in_float32(forward) if wide else forward
         self.name = self.__name__ = forward.__name__
         self.__doc__, self.__module__ = forward.__doc__, forward.__module__
         self.__qualname__ = forward.__qualname__
         self.signature = self.__signature__ = inspect.signature(forward)
-        self.several, self.saves, self.view, self.wide = several, saves, view, wide
+        self.several, self.saves, self.view, self.wide, self.hides_steps = several, saves, view, wide, hides_steps
         self.real = (self.__module__ or "").startswith(__package__)  # others may give complex numbers
         self.names = tuple(self.signature.parameters)
         self.defaults = {
@@ -80,6 +80,7 @@ class Primitive(Generic[P, R]):
         self._close()
         self._rules: dict[str, tuple[Rule, tuple[str, ...]]] = {}  # with the names each asks for, less g, gs and k
         self._joint: tuple[Rule, tuple[str, ...]] | None = None
+        self.slopes: dict[str, str] = {}
         self.plans: dict[tuple[bool, ...], Plan] = {}
         functions = numpy if isinstance(numpy, tuple) else (numpy,) if numpy is not None else ()
         Primitive.by_numpy.update(dict.fromkeys(functions, self))
@@ -136,6 +137,12 @@ class Primitive(Generic[P, R]):
         if sequence:
             self.sequence, self.plain, self.short = True, 0, 0
         self._joint = self._checked(rule, "gs" if self.several else "g")
+
+    def defslope(self, **slopes: str) -> None:
+        """How ∂y/∂(input) reads where the text of the rule does not show it: ``sigmoid.defslope(x="y (1 - y)")``."""
+        if unknown := ", ".join(sorted(set(slopes) - set(self.inputs))):
+            raise TypeError(f"{self.name} has no derivative by {unknown}; it has one by {', '.join(self.inputs)}")
+        self.slopes |= slopes
 
     def _close(self) -> None:
         self.inputs: tuple[str, ...] = ()  # the differentiable parameters; a door sets them
@@ -221,23 +228,13 @@ class Primitive(Generic[P, R]):
             calls.append((k, partial(rule, k) if self.sequence else rule, needs))
         places = {name: k for k, name in enumerate(self.inputs)} | {self.words.y: len(self.inputs)}
         at_hand = not self.sequence and keep.keys() <= places.keys()
-        return Plan(
-            tuple(keep),
-            picker([places[name] for name in keep]) if at_hand else None,
-            tuple(calls),
-            joint,
-            self.several,
-        )
+        pick = picker([places[name] for name in keep]) if at_hand else None
+        return Plan(tuple(keep), pick, tuple(calls), joint, self.several)
 
     def meaning(
-        self,
-        name: str,
-        arrays: Sequence[Array],
-        y: Any,
-        params: Mapping[str, Any],
-        saved: Any,
+        self, name: str, arrays: Sequence[Array], y: Any, params: Mapping[str, Any], saved: Any,
         wanted: tuple[bool, ...],
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """The value that a rule means by this name."""
         words = self.words
         if name == words.wanted:
@@ -258,7 +255,7 @@ class Primitive(Generic[P, R]):
 def primitive(forward: Callable[P, Any], /) -> Primitive[P, Tensor]: ...
 @overload
 def primitive(
-    *, numpy: Any = None, saves: bool = False, view: bool = False, wide: bool = False
+    *, numpy: Any = None, saves: bool = False, view: bool = False, wide: bool = False, hides_steps: bool = False
 ) -> Callable[[Callable[P, Any]], Primitive[P, Tensor]]: ...
 def primitive(forward: Any = None, /, **options: Any) -> Any:
     """Make a differentiable op of a NumPy function with one output.
@@ -267,6 +264,7 @@ def primitive(forward: Any = None, /, **options: Any) -> Any:
     forward returns ``(output, saved)`` and a rule may ask for ``saved``; such an op has no second derivative. ``view``:
     the output may look into the array of the first input, so that who changes that changes the output too. ``wide``:
     the op adds up many numbers of one array, so float16 is computed in float32, in forward and rules, and rounded once.
+    ``hides_steps``: the op runs a whole loop over time inside, so the routes through its steps are not in the graph.
 
     >>> import numpy as np, tinygrad_lstm as tg
     >>> @tg.primitive
@@ -285,7 +283,7 @@ def primitive(forward: Any = None, /, **options: Any) -> Any:
 def primitive_multi(forward: Callable[P, Any], /) -> Primitive[P, tuple[Tensor, ...]]: ...
 @overload
 def primitive_multi(
-    *, numpy: Any = None, saves: bool = False, view: bool = False
+    *, numpy: Any = None, saves: bool = False, view: bool = False, hides_steps: bool = False
 ) -> Callable[[Callable[P, Any]], Primitive[P, tuple[Tensor, ...]]]: ...
 def primitive_multi(forward: Any = None, /, **options: Any) -> Any:
     """Make a differentiable op of a NumPy function that returns several outputs; its rules get the list ``gs``."""

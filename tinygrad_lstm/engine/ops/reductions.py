@@ -105,6 +105,7 @@ var.defvjp(
         restore(g, x.shape, axis, keepdims) * _deviation(x, axis) * 2 / (_count(x.shape, axis) - ddof)
     )
 )
+var.defslope(x="2 (x - mean) / (n - ddof)")
 
 
 def off_zero(y: Array) -> Array:

@@ -42,6 +42,7 @@ positive = derive(np.positive, "+x.", x=lambda g: g)
 square = derive(np.square, "x², with slope 2x.", x=lambda g, x: 2 * g * x)
 reciprocal = derive(np.reciprocal, "y = 1/x, with slope -y².", x=lambda g, y: -g * y * y)
 cbrt = derive(np.cbrt, "y = ∛x, also for x < 0: ∂y/∂x = 1/(3y²), infinite at 0.", x=lambda g, y: g / y / y / 3)
+cbrt.defslope(x="1/(3y²)")
 exp2 = derive(np.exp2, "y = 2ˣ, with slope y log 2.", x=lambda g, y: g * y * log(2))
 log2 = derive(np.log2, "The logarithm to base 2, with slope 1/(x log 2).", x=lambda g, x: g / x / log(2))
 log10 = derive(np.log10, "The logarithm to base 10, with slope 1/(x log 10).", x=lambda g, x: g / x / log(10))
@@ -58,11 +59,13 @@ logaddexp = derive(
     a=lambda g, a, b, y: np.where(y == -np.inf, 0, g * np.exp(-np.logaddexp(0, _less(b, a)))),
     b=lambda g, a, b, y: np.where(y == -np.inf, 0, g * np.exp(-np.logaddexp(0, _less(a, b)))),
 )  # fmt: skip
+logaddexp.defslope(a="σ(a - b)", b="σ(b - a)")
 logaddexp2 = derive(
     np.logaddexp2, "y = log₂(2ᵃ + 2ᵇ) without overflow: ∂y/∂a = 1/(1 + 2ᵇ⁻ᵃ), ∂y/∂b = 1/(1 + 2ᵃ⁻ᵇ), 0 where y is -inf.",
     a=lambda g, a, b, y: np.where(y == -np.inf, 0, g * np.exp2(-np.logaddexp2(0, _less(b, a)))),
     b=lambda g, a, b, y: np.where(y == -np.inf, 0, g * np.exp2(-np.logaddexp2(0, _less(a, b)))),
 )  # fmt: skip
+logaddexp2.defslope(a="1/(1 + 2ᵇ⁻ᵃ)", b="1/(1 + 2ᵃ⁻ᵇ)")
 
 # Angles and hyperbolas -----------------------------------------------------------------------------------------------
 
@@ -76,6 +79,7 @@ arccos = derive(
 arctan = derive(
     np.arctan, "The angle whose tangent is x: ∂y/∂x = 1/(1 + x²).", x=lambda g, x: g / np.hypot(x, 1) / np.hypot(x, 1)
 )
+arctan.defslope(x="1/(1 + x²)")
 
 
 def _distance(a: Array, b: Array) -> Array:
@@ -88,11 +92,13 @@ arctan2 = derive(
     a=lambda g, a, b: g * (b / _distance(a, b)) / _distance(a, b),
     b=lambda g, a, b: -g * (a / _distance(a, b)) / _distance(a, b),
 )  # fmt: skip
+arctan2.defslope(a="b/(a² + b²)", b="-a/(a² + b²)")
 hypot = derive(
     np.hypot, "The distance y = √(a² + b²): ∂y/∂a = a/y and ∂y/∂b = b/y, 0 at the kink a = b = 0.",
     a=lambda g, a, y: g * (a / off_zero(y)),
     b=lambda g, b, y: g * (b / off_zero(y)),
 )  # fmt: skip
+hypot.defslope(a="a/y", b="b/y")
 sinh = derive(np.sinh, "The hyperbolic sine, with slope cosh x.", x=lambda g, x: g * np.cosh(x))
 cosh = derive(np.cosh, "The hyperbolic cosine, with slope sinh x.", x=lambda g, x: g * np.sinh(x))
 arcsinh = derive(np.arcsinh, "The inverse of sinh; slope 1/√(x²+1).", x=lambda g, x: g / np.hypot(x, 1))

@@ -1,4 +1,4 @@
-"""The recurrent nodes of an ``.onnx`` file as our layers, whoever wrote it."""
+"""The recurrent nodes of an ``.onnx`` file as layers of this package, from any writer."""
 
 from __future__ import annotations
 
