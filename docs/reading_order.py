@@ -22,7 +22,7 @@ CHAPTERS = {
     ],
     "The engine": [
         "tinygrad_lstm/engine/{blocks,scope,node,changes,absent,numpy_calls,numpy_protocol}.py",
-        "tinygrad_lstm/engine/{contributions,autodiff,hooks,methods,operators,arrays}.py",
+        "tinygrad_lstm/engine/{methods,operators,arrays,contributions,autodiff,hooks}.py",
         "tinygrad_lstm/engine/{copying,tensor,calls,literals,record}.py",
         "tinygrad_lstm/engine/{gradients,creation,naming}.py",
     ],

@@ -29,7 +29,7 @@ plain results  all, any, argmax, argmin, argsort, count_nonzero
 gradients      grad, backward_events, through, gradcheck, gradgradcheck
 own ops        primitive, primitive_multi, Primitive, IndexedCotangent
 modes          no_grad, enable_grad, detect_anomaly
-the graph      graph_of, Graph, scope, label, tag, trace, program, explain_grad
+the graph      graph_of, Graph, scope, label, tag, register_tag, trace, program, explain_grad
 files          save, load
 packages       nn, optim, losses, func, paths, interop, errors
 

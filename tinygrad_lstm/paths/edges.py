@@ -181,8 +181,8 @@ def refuse_hidden_steps(node: Node) -> None:
     """UnsupportedError for an op that runs all time steps inside: it hides the edges between them."""
     if node.op is not None and node.op.hides_steps:
         raise UnsupportedError(
-            f"{node} runs all steps as one op, which hides the routes through them: make the layer with fused=False, "
-            "or the op of smaller ones"
+            f"{node} runs all steps as one op, which hides the routes through them: layer.unroll(x), or a layer made "
+            "with fused=False, runs them one by one (an op of your own: compute it in smaller ops)"
         )
 
 
