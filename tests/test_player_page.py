@@ -88,6 +88,16 @@ def test_after_n_steps_the_nth_event_is_told(visit: Callable[..., Any]) -> None:
     assert press(page, "ArrowRight").startswith(f"Step {len(events)} of")  # there is no further one
 
 
+def test_a_step_names_its_module_and_its_time_step_once(visit: Callable[..., Any]) -> None:
+    loss, _ = unrolled()
+    page, graph = visit("lstm"), tg.graph_of(loss)
+    for event in tg.backward_events(loss, retain_graph=True, accumulate=False):
+        vertex = graph.vertices[graph.id_of(event.node)]
+        press(page, "ArrowRight")
+        where = ["/".join(vertex.module), *([f"t = {vertex.step}"] if vertex.step is not None else [])]
+        assert page.locator("#play-panel .op .soft").text_content() == " ".join(filter(None, where))
+
+
 def test_the_lines_of_an_event_light_up_and_those_before_stay(visit: Callable[..., Any]) -> None:
     loss, trajectory = unrolled()
     figure = cell_figure(loss, trajectory)

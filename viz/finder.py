@@ -97,8 +97,8 @@ class _Finder:
                 vertex = self.graph.id_of(step.named[name])
                 reads = self.into.get(vertex, [])
                 old = [edge for edge in reads if (edge.source, edge.index) == self._value(before.named[name])]
-                scope = self.graph.vertices[vertex].scope
-                if len(reads) == 2 and old and scope and scope[-1] == f"t={step.t}":  # not made inside the cell
+                inner = self.graph.vertices[vertex].steps[-1:]
+                if len(reads) == 2 and old and inner == (step.t,):  # made by the loop over time, not inside the cell
                     (self.held[name, step.t],) = (edge.source for edge in reads if edge not in old)
 
     def _carried(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import linecache
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.escaping import printable
@@ -18,6 +19,24 @@ SYMBOLS = {
     "add": "+", "subtract": "−", "multiply": "⊙", "divide": "÷", "negative": "−", "matmul": "@", "power": "xⁿ",
     "sigmoid": "σ", "sum": "Σ", "sqrt": "√",
 }  # fmt: skip
+
+
+ScopePath: TypeAlias = tuple[tuple[str, int | None], ...]  # each name with the time step that it stands for, if any
+
+
+def path_of(vertex: Vertex) -> ScopePath:
+    """The scopes of a vertex: those of two time steps differ, though they may be called the same."""
+    return tuple(zip(vertex.scope, vertex.steps, strict=True))
+
+
+def step_depth(path: ScopePath) -> int:
+    """How many scopes lead to the innermost time step of a path, its own included; 0 where there is none."""
+    return next((k for k in range(len(path), 0, -1) if path[k - 1][1] is not None), 0)
+
+
+def slashed(path: ScopePath) -> str:
+    """A path as text."""
+    return "/".join([name for name, _ in path])
 
 
 class Names:
@@ -98,9 +117,7 @@ def _modules(graph: tg.Graph) -> dict[int, str]:
     same: dict[str, dict[int, tuple[str, ...]]] = {}
     for vertex in graph.vertices:
         if vertex.kind == "parameter" and vertex.label and vertex.id in first:
-            reader = first[vertex.id]
-            path = tuple(part for part in reader.scope if part != f"t={reader.step}")
-            same.setdefault(vertex.label, {})[vertex.id] = path
+            same.setdefault(vertex.label, {})[vertex.id] = first[vertex.id].module
     found: dict[int, str] = {}
     for paths in same.values():
         words = [

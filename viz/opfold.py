@@ -10,8 +10,8 @@ from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.graph import GraphEdge, Vertex
 from viz.fold import Fold, runs, told
 from viz.header import Entry, header
-from viz.names import Names, brief
-from viz.opview import ScopePath, Weigh, Weighed
+from viz.names import Names, ScopePath, brief, path_of, step_depth
+from viz.opview import Weigh, Weighed
 from viz.paint import WIDE, scale
 from viz.roles import EdgeKey
 from viz.scene import Scene
@@ -26,28 +26,30 @@ def closed_scopes(
 ) -> dict[int, ScopePath | None]:
     """For each vertex the outermost closed scope it is in: those deeper than ``depth``, and the modules named.
 
-    A module is named as its scope is, ``"lstm"``, or by the end of its path, ``"encoder/layers.0"``.
+    A scope is named as it is called, ``"lstm"``, or by the end of its path, ``"encoder/layers.0"``.
     """
     if depth is not None and depth < 0:
         raise ArgumentError(f"depth counts the scopes to open, 0 or more, not {depth}")
-    found: dict[ScopePath, ScopePath | None] = {}
     ends = [tuple(name.split("/")) for name in collapse]
-    known = {scope[:k] for scope in {vertex.scope for vertex in graph.vertices} for k in range(1, len(scope) + 1)}
+    paths = {vertex.id: path_of(vertex) for vertex in graph.vertices}
+    known = {path[:k] for path in set(paths.values()) for k in range(1, len(path) + 1)}
+
+    def ends_in(path: ScopePath, end: tuple[str, ...]) -> bool:
+        return tuple([name for name, _ in path[-len(end) :]]) == end
+
     for name, end in zip(collapse, ends, strict=True):
-        if not any(scope[-len(end) :] == end for scope in known):
-            there = ", ".join(sorted({scope[-1] for scope in known if not scope[-1].startswith("t=")})) or "none"
+        if not any(ends_in(path, end) for path in known):
+            there = ", ".join(sorted({path[-1][0] for path in known if path[-1][1] is None})) or "none"
             raise ArgumentError(f"no module {name!r} to collapse in this graph; there are {there}")
 
-    def closed(scope: ScopePath) -> ScopePath | None:
-        for k in range(1, len(scope) + 1):
-            if (depth is not None and k > depth) or any(scope[max(0, k - len(end)) : k] == end for end in ends):
-                return scope[:k]
+    def closed(path: ScopePath) -> ScopePath | None:
+        for k in range(1, len(path) + 1):
+            if (depth is not None and k > depth) or any(ends_in(path[:k], end) for end in ends):
+                return path[:k]
         return None
 
-    for vertex in graph.vertices:
-        if vertex.scope not in found:
-            found[vertex.scope] = closed(vertex.scope)
-    return {vertex.id: found[vertex.scope] for vertex in graph.vertices}
+    found = {path: closed(path) for path in set(paths.values())}
+    return {vertex: found[path] for vertex, path in paths.items()}
 
 
 def close_runs(
@@ -59,8 +61,9 @@ def close_runs(
     """
     chains: dict[ScopePath, dict[int, list[Vertex]]] = {}
     for vertex in graph.vertices:
-        if vertex.step is not None and f"t={vertex.step}" in vertex.scope:
-            prefix = vertex.scope[: vertex.scope.index(f"t={vertex.step}")]
+        if vertex.step is not None:
+            path = path_of(vertex)
+            prefix = path[: step_depth(path) - 1]
             chains.setdefault(prefix, {}).setdefault(vertex.step, []).append(vertex)
     steps = {t for inside in chains.values() for t in inside}
     if not steps or fold is None:
@@ -82,7 +85,7 @@ def close_runs(
                 for vertex in inside.get(t, ()):
                     outer = boxes[vertex.id]
                     if outer is None or len(outer) > len(prefix):
-                        closed[vertex.id] = (*prefix, name)
+                        closed[vertex.id] = (*prefix, (name, None))
     return closed, told(hidden)
 
 

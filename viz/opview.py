@@ -13,13 +13,12 @@ from typing import TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.names import SYMBOLS, Names, brief, classes, is_leaf
+from viz.names import SYMBOLS, Names, ScopePath, brief, classes, is_leaf, path_of, slashed, step_depth
 from viz.places import BAR, HEIGHT, Places, Spot, places
 from viz.scene import Box, Edge, Frame, Node, Row, Scene, Span, rows, width_of_text
 from viz.style import Theme, counted
 from viz.ways import Ways
 
-ScopePath: TypeAlias = tuple[str, ...]
 Weighed: TypeAlias = tuple[float, str, bool, dict[str, str]]  # width, colour, dashed, and the numbers of a line
 Weigh: TypeAlias = Callable[[list[GraphEdge]], Weighed | None]  # what a gradient says of the edges behind a line
 Boxes: TypeAlias = Mapping[int, ScopePath | None]  # vertex -> the closed scope that it is in, or None
@@ -46,7 +45,7 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
     for name, node in drawn.items():
         scene.add(_placed(name, node, pinned, frames[node.scope]))
     detours = _detours(scene, pinned) if pinned and len(drawn) <= MOST_WITH_DETOURS else {}
-    far, lanes = 0, dict[ScopePath, int]()  # one above the other, for the belts of several layers
+    far, lanes = 0, dict[tuple[str, ...], int]()  # one above the other, for the belts of several layers
     told: set[tuple[str, int]] = set()  # values whose shape stands at one of their lines
     for source, target, edges in lines:
         corners: tuple[tuple[float, float], ...] = ()
@@ -54,8 +53,7 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
             corners = pinned.riser(source, target)
         elif pinned and any(edge.tag == "carry" for edge in edges):
             vertex = drawn[target].vertex
-            chain = tuple(part for part in vertex.scope if part != f"t={vertex.step}")
-            corners = pinned.lane(source, target, lanes.setdefault(chain, len(lanes)))
+            corners = pinned.lane(source, target, lanes.setdefault(vertex.module, len(lanes)))
         elif pinned and pinned.is_far(source, target):
             corners, far = pinned.tunnel(source, target, far), far + 1
         elif pinned:
@@ -107,13 +105,13 @@ def _nodes(graph: tg.Graph, names: Names, boxes: Boxes, theme: Theme) -> dict[st
     for vertex in graph.vertices:
         box = boxes[vertex.id]
         if box is None:
-            drawn[f"v{vertex.id}"] = Drawn(frames_of(vertex.scope), _look(vertex, names, theme), vertex)
+            drawn[f"v{vertex.id}"] = Drawn(frames_of(path_of(vertex)), _look(vertex, names, theme), vertex)
         else:
             closed.setdefault(box, []).append(vertex.id)
     for box, inside in closed.items():
         name = f"scope_of_v{inside[0]}"
-        words = rows(brief(box[-1]), counted(len(inside), "vertex", "vertices"))
-        look = Node(name, None, (30, 30), words, "block", theme.weights, theme.panel, told=("/".join(box),))
+        words = rows(brief(box[-1][0]), counted(len(inside), "vertex", "vertices"))
+        look = Node(name, None, (30, 30), words, "block", theme.weights, theme.panel, told=(slashed(box),))
         drawn[name] = Drawn(frames_of(box[:-1]), look, graph.vertices[inside[0]])
     return drawn
 
@@ -133,8 +131,9 @@ def _spots(names: Names, drawn: Mapping[str, Drawn]) -> dict[str, Spot]:
         if is_leaf(vertex) and not vertex.scope and not names.is_start(vertex):
             spots[name] = Spot(width, None)
             continue
-        step = next((k + 1 for k, part in enumerate(vertex.scope) if part == f"t={vertex.step}"), None)
-        scope = vertex.scope[:step]
+        path = path_of(vertex)
+        step = step_depth(path)
+        scope = path[: step or None]
         if not is_leaf(vertex):
             run += scope != last
             last = scope
@@ -171,25 +170,19 @@ def _add_frames(scene: Scene, drawn: Mapping[str, Drawn], pinned: Places | None)
         ids[scope] = f"scope_{number}"
         inner = max(len(drawn[name].scope) for name in members[scope]) - len(scope)
         box = pinned.around(members[scope], inner) if pinned else None
-        caption: Row = (Span(brief(scope[-1]), 11, theme.quiet),)
+        caption: Row = (Span(brief(scope[-1][0]), 11, theme.quiet),)
         fill = theme.panel if len(scope) % 2 else theme.paper
-        scene.add(Frame(ids[scope], box, fill, theme.frame, caption, ("/".join(scope),), ids[scope[:-1]]))
+        scene.add(Frame(ids[scope], box, fill, theme.frame, caption, (slashed(scope),), ids[scope[:-1]]))
     return ids
 
 
 def _merged(graph: tg.Graph) -> set[ScopePath]:
     """The scopes that get no frame of their own: the only one in a time step has nothing to tell apart."""
-    steps = {
-        vertex.scope[:k]
-        for vertex in graph.vertices
-        for k in range(1, len(vertex.scope))
-        if vertex.scope[k - 1] == f"t={vertex.step}"
-    }
     inner: dict[ScopePath, set[ScopePath]] = {}
-    for vertex in graph.vertices:
-        for k in range(1, len(vertex.scope)):
-            if vertex.scope[:k] in steps:
-                inner.setdefault(vertex.scope[:k], set()).add(vertex.scope[: k + 1])
+    for path in {path_of(vertex) for vertex in graph.vertices}:
+        for k in range(1, len(path)):
+            if path[k - 1][1] is not None:
+                inner.setdefault(path[:k], set()).add(path[: k + 1])
     return {scope for scopes in inner.values() if len(scopes) == 1 for scope in scopes}
 
 

@@ -90,7 +90,7 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
         ]  # fmt: skip
 
     vertices = [
-        [text(names[v.id]), text(v.op), text(one_line("/".join(v.scope))), v.step or 0, len(v.shapes),
+        [text(names[v.id]), text(v.op), text(one_line("/".join(v.module))), v.step or 0, len(v.shapes),
          *(text(element_id(name)) for name in figure.nodes.get(v.id, []))]
         for v in tape.graph.vertices
     ]  # fmt: skip

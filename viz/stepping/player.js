@@ -4,8 +4,8 @@
   const $ = (name) => document.getElementById("play-" + name);
   const tape = JSON.parse($("tape").textContent);
   const text = (k) => tape.texts[k];
-  const vertices = tape.vertices.map(([name, op, scope, t, outputs, ...elements]) => (
-    { name: text(name), op: text(op), scope: text(scope), t, outputs, elements: elements.map(text) }));
+  const vertices = tape.vertices.map(([name, op, module, t, outputs, ...elements]) => (
+    { name: text(name), op: text(op), module: text(module), t, outputs, elements: elements.map(text) }));
   const passes = { forward: forwardSteps(), backward: backwardSteps() };
   const elements = new Map(); // id -> the element of the figure, of all that is ever lit
   for (const step of [...passes.forward, ...passes.backward])
@@ -160,8 +160,8 @@
   }
 
   function told(step) {
-    const { name, op, scope, t } = vertices[step.vertex], forward = state.pass === "forward";
-    const where = [scope, t && !scope.includes(`t=${t}`) ? `t = ${t}` : ""].filter(Boolean).join(" ");
+    const { name, op, module, t } = vertices[step.vertex], forward = state.pass === "forward";
+    const where = [module, t ? `t = ${t}` : ""].filter(Boolean).join(" ");
     const inputs = passes.forward[step.vertex].parts.map((part) => `${part.name} = ${vertices[part.source].name}`);
     const reads = inputs.slice(0, 8).join(", ") + (inputs.length > 8 ? `, ... ${inputs.length} in all` : "");
     const head = make("header", "", make("h2", "", name),
