@@ -66,7 +66,7 @@ class Drawn:
         """What is delivered along a line, for each value that it reads."""
         sums: dict[Value, Any] = {}
         for edge in line.edges:
-            part = self.contributions.get((edge.target, edge.position))
+            part = self.contributions.get((edge.reader, edge.position))
             if part is not None:
                 sums[edge.source, edge.index] = sums.get((edge.source, edge.index), 0.0) + part
         return sums
@@ -81,7 +81,7 @@ class Drawn:
     def norm(self, line: Line, chain: Unrolled) -> float | None:
         """The norm of what is delivered along a line; None where nothing is."""
         if not line.edges:  # from what makes a state to its pill: all that comes to the state
-            totals = [self.gradient(chain.state(*part)) for part in chain.every(line.target)]
+            totals = [self.gradient(chain.state(*part)) for part in chain.every(line.reader)]
             parts = [total for total in totals if total is not None]
         else:
             parts = list(self.along(line).values())
@@ -90,20 +90,20 @@ class Drawn:
     def lines(self, view: str) -> Iterator[tuple[Line, Unrolled, tuple[str, str]]]:
         """Every line that a view has to draw, its chain and the ids of its ends."""
         chains = self.parts(view)
-        there = {end for edge in self.view(view).edges for end in (edge.source, edge.target)}
+        there = {end for edge in self.view(view).edges for end in (edge.source, edge.reader)}
         for k, chain in enumerate(chains):
             for line in chain.lines:
-                (source, t), (target, u) = line.source, line.target
+                (source, t), (reader, u) = line.source, line.reader
                 prefix = self.prefix(k)
-                start = f"{prefix}{source}_{t}" if source != WEIGHTS else f"{prefix}weights_{target}_{u}"
-                stop = f"{prefix}{target}_{u}"
-                if target == OUTSIDE:
+                start = f"{prefix}{source}_{t}" if source != WEIGHTS else f"{prefix}weights_{reader}_{u}"
+                stop = f"{prefix}{reader}_{u}"
+                if reader == OUTSIDE:
                     stop = (
                         f"{prefix}loss_{t}"
                         if f"{prefix}loss_{source}_{t}" not in there
                         else f"{prefix}loss_{source}_{t}"
                     )
-                if target == ABOVE:
+                if reader == ABOVE:
                     yield from ((line, chain, (start, end)) for end in self.above(chains, k, u, there))
                 else:
                     yield line, chain, (start, stop)
@@ -120,7 +120,7 @@ class Drawn:
 
 def check_lines(case: Drawn, view: str) -> None:
     """Assert that a view draws every line once, as wide as the engine says."""
-    found = {(edge.source, edge.target): edge for edge in case.view(view).edges}
+    found = {(edge.source, edge.reader): edge for edge in case.view(view).edges}
     assert len(found) == len(case.view(view).edges)
     expected = set()
     for line, chain, ends in case.lines(view):

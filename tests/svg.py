@@ -46,7 +46,7 @@ class Edge:
 
     id: str
     source: str
-    target: str
+    reader: str
     width: float
     colour: str
     dashed: bool
@@ -87,12 +87,12 @@ class Svg:
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]
 
-    def edge(self, source: str, target: str) -> Edge:
-        (found,) = [edge for edge in self.edges if (edge.source, edge.target) == (source, target)]
+    def edge(self, source: str, reader: str) -> Edge:
+        (found,) = [edge for edge in self.edges if (edge.source, edge.reader) == (source, reader)]
         return found
 
-    def into(self, target: str) -> list[Edge]:
-        return [edge for edge in self.edges if edge.target == target]
+    def into(self, reader: str) -> list[Edge]:
+        return [edge for edge in self.edges if edge.reader == reader]
 
     def out_of(self, source: str) -> list[Edge]:
         return [edge for edge in self.edges if edge.source == source]
@@ -153,7 +153,7 @@ def read_group(svg: Svg, group: Element) -> None:
             return
         assert kind == "edge", kind
         tip = next(part for part in group if part.tag in (f"{NAMESPACE}polygon", f"{NAMESPACE}polyline"))
-        ends = data.get("source", ""), data.get("target", "")
+        ends = data.get("source", ""), data.get("reader", "")
         svg.edges.append(
             Edge(name, *ends, width, colour, dashed in path.attrib, tip.tag == f"{NAMESPACE}polyline", points,
                  points_of(tip.get("points", ""))[1], data, told)

@@ -47,7 +47,7 @@ def test_every_run_has_the_numbers_and_the_widths_that_it_has_alone(view: Any) -
         for name, node in numbers.items():
             assert (together[f"{kind}-{name}"].data, together[f"{kind}-{name}"].text) == (node.data, node.text)
         for edge in alone.edges:
-            same = together.edge(f"{kind}-{edge.source}", f"{kind}-{edge.target}")
+            same = together.edge(f"{kind}-{edge.source}", f"{kind}-{edge.reader}")
             assert (same.width, same.colour, same.dashed) == (edge.width, edge.colour, edge.dashed)
             assert (same.told, same.data.get("norm")) == (edge.told, edge.data.get("norm"))
             if "norm" in same.data:

@@ -48,7 +48,7 @@ def test_a_line_is_as_wide_as_the_ratio_of_what_went_along_it(kind: str, view: A
     one, other = (svg.read(viz.gradient_paths(*run, view=view).svg) for run in (before, after))
     ratios = []
     for edge in one.edges:
-        drawn, last = picture.edge(edge.source, edge.target), other.edge(edge.source, edge.target)
+        drawn, last = picture.edge(edge.source, edge.reader), other.edge(edge.source, edge.reader)
         assert (drawn.data.get("before"), drawn.data.get("after")) == (edge.data.get("norm"), last.data.get("norm"))
         if "ratio" not in drawn.data:
             continue

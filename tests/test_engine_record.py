@@ -303,7 +303,7 @@ def test_an_event_tells_what_came_in_went_out_and_was_freed() -> None:
     x = leaf(3.0)
     multiply, end = tg.backward_events(x * x)
     assert (multiply.node.op.name if multiply.node.op else "", multiply.cotangent) == ("multiply", 1.0)
-    assert [(c.name, c.target, float(c.array)) for c in multiply.contributions] == [
+    assert [(c.name, c.source, float(c.array)) for c in multiply.contributions] == [
         ("a", node(x), 3.0),
         ("b", node(x), 3.0),
     ]
@@ -320,7 +320,7 @@ def test_contributions_to_a_node_add_up_to_its_cotangent() -> None:
         if event.node in inbox:
             np.testing.assert_allclose(inbox[event.node], event.cotangent, rtol=1e-14)
         for c in event.contributions:
-            inbox[c.target] = inbox.get(c.target, 0) + c.array
+            inbox[c.source] = inbox.get(c.source, 0) + c.array
 
 
 def test_events_left_half_way_leave_grad_alone() -> None:

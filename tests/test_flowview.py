@@ -70,7 +70,7 @@ def test_the_lines_between_any_two_steps_sum_to_the_total(case: str, view: Any) 
     _, begin, source = source_of(trajectory)
     total, last, reverse = squared(loss, source), len(trajectory), trajectory.chains[0].reverse
     flows = [(edge, float(edge.data["flow"])) for edge in picture.edges if "flow" in edge.data]
-    ends = [(moment(edge.source, last, reverse), moment(edge.target, last, reverse), flow) for edge, flow in flows]
+    ends = [(moment(edge.source, last, reverse), moment(edge.reader, last, reverse), flow) for edge, flow in flows]
     first = last + 1 - begin if reverse else begin
     cuts = [t for t in range(first, last + 1) if case != "long" or t in (0, 1, 2, 18, 19, 20)]  # the others are folded
     assert cuts

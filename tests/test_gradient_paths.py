@@ -98,7 +98,7 @@ def test_each_step_says_what_it_adds_to_the_gradient_of_the_weights(case: Drawn)
                 edge
                 for line in chain.lines
                 for edge in line.edges
-                if line.source[0] == "weights" and line.target[1] == t
+                if line.source[0] == "weights" and line.reader[1] == t
                 and chain.parameters.get(edge.source, "").startswith("W")
             ]  # fmt: skip
             parts = case.along(Line(("weights", t), ("weights", t), tuple(reads))).values()

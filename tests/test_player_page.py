@@ -73,8 +73,8 @@ def test_after_n_steps_the_nth_event_is_told(visit: Callable[..., Any]) -> None:
         assert close(list(came["rows"].values())[-1], g if len(g) <= FEW else np.linalg.norm(g))
         for card, part in zip(handed, event.contributions, strict=True):
             array = part.array
-            place = part.target, part.edge.index
-            come[part.target] = come.get(part.target, 0) + 1
+            place = part.source, part.edge.index
+            come[part.source] = come.get(part.source, 0) + 1
             sums[place] = sums.get(place, 0) + array
             few = array.size <= FEW and len(g) <= FEW
             told = card["rows"].get("handed on" if few else "handed on: ‖·‖")
@@ -82,9 +82,9 @@ def test_after_n_steps_the_nth_event_is_told(visit: Callable[..., Any]) -> None:
             has = [row for label, row in card["rows"].items() if label.endswith((" has", " has: ‖·‖"))]
             assert all(close(row, sums[place].ravel() if few else np.linalg.norm(sums[place])) for row in has)
             assert bool(has) == (not np.array_equal(sums[place], array))
-            all_of = sum(1 for each in events for other in each.contributions if other.target is part.target)
-            assert (f"This is number {come[part.target]}" in card["text"]) == (all_of > 1)
-            assert ("complete" in card["text"]) == (come[part.target] == all_of)
+            all_of = sum(1 for each in events for other in each.contributions if other.source is part.source)
+            assert (f"This is number {come[part.source]}" in card["text"]) == (all_of > 1)
+            assert ("complete" in card["text"]) == (come[part.source] == all_of)
     assert press(page, "ArrowRight").startswith(f"Step {len(events)} of")  # there is no further one
 
 

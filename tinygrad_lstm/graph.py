@@ -49,11 +49,11 @@ class Vertex:
 
 @dataclass(frozen=True, slots=True)
 class GraphEdge:
-    """One read: vertex ``target`` reads output ``index`` of vertex ``source`` under the name ``name``."""
+    """One read: vertex ``reader`` reads output ``index`` of vertex ``source`` under the name ``name``."""
 
     source: int
-    target: int
-    position: int  # which input of the target
+    reader: int
+    position: int  # which input of the reader
     name: str
     index: int
     tag: str | None
@@ -103,7 +103,7 @@ def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
     >>> graph = graph_of(x * x + 1)
     >>> [vertex.op for vertex in graph.vertices]
     ['parameter', 'multiply', 'add']
-    >>> [(edge.source, edge.target, edge.name) for edge in graph.edges]
+    >>> [(edge.source, edge.reader, edge.name) for edge in graph.edges]
     [(0, 1, 'a'), (0, 1, 'b'), (1, 2, 'a')]
     """
     from tinygrad_lstm.arguments import TENSORS, taken  # here: the engine alone is imported without it
@@ -126,7 +126,7 @@ def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
     handed_on = {
         edge.source
         for edge in edges
-        if None not in (pair := {steps[edge.source], steps[edge.target]}) and len(pair) > 1
+        if None not in (pair := {steps[edge.source], steps[edge.reader]}) and len(pair) > 1
     }
     located = {scope: _located(scope) for scope in dict.fromkeys(node.scope for node in order)}
     vertices = (_vertex(node, k, k in handed_on, *located[node.scope]) for k, node in enumerate(order))

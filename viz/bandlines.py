@@ -61,10 +61,10 @@ def draw_loops(band: Band) -> None:
 
 def draw_line(band: Band, line: Line) -> None:
     """One line, as its paint has it."""
-    (source, t), (target, u) = line.source, line.target
-    if target == ABOVE or (target == OUTSIDE and not _loss(band, line)):
+    (source, t), (reader, u) = line.source, line.reader
+    if reader == ABOVE or (reader == OUTSIDE and not _loss(band, line)):
         return
-    start, stop = band.anchor(source, t, target), band.anchor(target, u, source)
+    start, stop = band.anchor(source, t, reader), band.anchor(reader, u, source)
     corners = band.corners(line)
     if source == WEIGHTS:
         x, _ = corners[0] if corners else band.scene.nodes[stop].middle or (0.0, 0.0)
@@ -85,7 +85,7 @@ def draw(band: Band, line: Line, start: str, stop: str, corners: tuple[tuple[flo
         band.scene.add(mark)
     band.scene.add(
         Edge(f"{start}-{stop}", start, stop, way, stroke.colour, stroke.width, stroke.dashed, stroke.head, stroke.open,
-             stroke.halo, "", stroke.told, {**data, "source": element_id(start), "target": element_id(stop)})
+             stroke.halo, "", stroke.told, {**data, "source": element_id(start), "reader": element_id(stop)})
     )  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def draw_link(band: Band, above: Band, line: Line, end: int = 0) -> None:
 
     Where two directions read the state, the line has two ends, 0 and 1, each with a way of its own beside the other's.
     """
-    (name, t), step, aside = line.source, line.target[1], APART * end
+    (name, t), step, aside = line.source, line.reader[1], APART * end
     gutter = above.base + above.template.bottom - (8 if not band.mirrored else 15)
     if name == "fold_out":
         box = band.fold_box(t)

@@ -64,7 +64,7 @@ def draw_layers(
         following = min((other.layer for other in bands if other.layer > band.layer), default=None)
         for end, above in enumerate(other for other in bands if other.layer == following):
             for line in band.unrolled.lines:  # of two directions both read what this layer puts out
-                if line.target[0] == ABOVE:
+                if line.reader[0] == ABOVE:
                     draw_link(band, above, line, end)
     return bands
 

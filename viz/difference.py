@@ -130,11 +130,11 @@ class Difference(Paint):
     scale = "logarithmic"
 
     def __init__(self, theme: Theme, one: Flow, other: Flow, names: tuple[str, str]) -> None:
-        ends = {(line.source, line.target) for line in one.unrolled.lines}
-        self.added = tuple(line for line in other.unrolled.lines if (line.source, line.target) not in ends)
+        ends = {(line.source, line.reader) for line in one.unrolled.lines}
+        self.added = tuple(line for line in other.unrolled.lines if (line.source, line.reader) not in ends)
         super().__init__(replace(one.unrolled, lines=(*one.unrolled.lines, *self.added)), theme)
         self.one, self.other, self.names = one, other, names
-        self.norms = [{(line.source, line.target): size for line, size in flow.norms.items()} for flow in (one, other)]
+        self.norms = [{(line.source, line.reader): size for line, size in flow.norms.items()} for flow in (one, other)]
 
     @property
     def runs(self) -> tuple[Unrolled, ...]:
@@ -155,7 +155,7 @@ class Difference(Paint):
 
     def sizes(self, line: Line) -> tuple[float | None, float | None]:
         """The norms along a line; none where no gradient went along it."""
-        ends = line.source, line.target
+        ends = line.source, line.reader
         return self.norms[0].get(ends), self.norms[1].get(ends)
 
     def stroke(self, line: Line) -> Stroke:
@@ -282,8 +282,8 @@ def _described(paint: Difference) -> str:
     for k, name in enumerate(paint.names):
         only = [line for line, sizes in lines if sizes[k] and not sizes[1 - k] and math.isfinite(sizes[k] or 0.0)]
         if only:
-            ends = [(in_words(paint.unrolled, part) for part in (line.target, line.source)) for line in only[:3]]
-            ways = ", ".join(f"from {target} to {source}" for target, source in ends)
+            ends = [(in_words(paint.unrolled, part) for part in (line.reader, line.source)) for line in only[:3]]
+            ways = ", ".join(f"from {reader} to {source}" for reader, source in ends)
             said.append(f"Only “{name}” has a gradient on {counted(len(only), 'line')}, as {ways}.")
     if lost := sum(not all(math.isfinite(size or 0.0) for size in sizes) for _, sizes in lines):
         said.append(f"On {counted(lost, 'line')} it is not finite.")

@@ -51,7 +51,7 @@ def dot_of(scene: Scene) -> str:
     for frame in reversed(scene.frames):  # inner ones first: what is put in is put in as it is
         clusters[frame.parent].subgraph(clusters[frame.id])
     for edge in scene.edges:
-        dot.edge(element_id(edge.source), element_id(edge.target), **_edge(edge, theme.quiet))
+        dot.edge(element_id(edge.source), element_id(edge.reader), **_edge(edge, theme.quiet))
     curves = scene.curves + [curve for frame in scene.frames for curve in _hatch(frame)]
     for k, curve in enumerate(curves):
         _curve(dot, f"curve_{k}", curve)

@@ -57,7 +57,7 @@ class _Finder:
         self.held: dict[Part, int] = {}  # a state that a mask chose -> the vertex of its new value
         self.into: dict[int, list[GraphEdge]] = {}
         for edge in graph.edges:
-            self.into.setdefault(edge.target, []).append(edge)
+            self.into.setdefault(edge.reader, []).append(edge)
         self.ordered = chain.steps[::-1] if chain.reverse else chain.steps
         start = len(chain.steps) + 1 if chain.reverse else 0
         earlier = [(chain.initial, start), *((step, step.t) for step in self.ordered)]
@@ -109,7 +109,7 @@ class _Finder:
         for before, _ in self.before.values():
             for name in states:
                 which.setdefault(self._value(before.named[name]), []).append(name)
-        reads = [edge for edge in self.graph.edges if edge.tag == "carry" and edge.target not in masks]
+        reads = [edge for edge in self.graph.edges if edge.tag == "carry" and edge.reader not in masks]
         named = [names for edge in reads if (names := which.get((edge.source, edge.index)))]
         sure = {names[0] for names in named if len({*names}) == 1}
         found = sure or {name for names in named for name in names}  # of states that started as one tensor

@@ -99,15 +99,15 @@ def folded(unrolled: Unrolled, hidden: Sequence[Run]) -> Unrolled:
     inside = {t: run for run in hidden for t in range(run[0], run[1] + 1)}
 
     def ends(line: Line) -> tuple[Part, Part] | None:
-        (source, t), (target, u) = line.source, line.target
+        (source, t), (reader, u) = line.source, line.reader
         one, other = inside.get(t), inside.get(u)
         if other is None:
-            return line.source, line.target
+            return line.source, line.reader
         if one != other:
             return line.source, (f"fold_{source}", other[0])
         if source == WEIGHTS:
             return (WEIGHTS, other[0]), ("fold_weights", other[0])
-        return (("fold_out", other[0]), (target, other[0])) if target in (OUTSIDE, ABOVE) else None
+        return (("fold_out", other[0]), (reader, other[0])) if reader in (OUTSIDE, ABOVE) else None
 
     return coarser(unrolled, ends, unrolled.template)
 
@@ -122,8 +122,8 @@ def strip(unrolled: Unrolled) -> Unrolled:
     output = unrolled.chain.cell.states[0]
     within: dict[str, list[str]] = {}
     for line in unrolled.lines:
-        if line.source[1] == line.target[1] and line.target[0] not in within.get(line.source[0], ()):
-            within.setdefault(line.source[0], []).append(line.target[0])
+        if line.source[1] == line.reader[1] and line.reader[0] not in within.get(line.source[0], ()):
+            within.setdefault(line.source[0], []).append(line.reader[0])
     leading = [maker for name, maker in template.made_in.items() if name != output]
     before: set[str] = set()  # the boxes that lead to other states than the output
     while leading:
@@ -153,7 +153,7 @@ def strip(unrolled: Unrolled) -> Unrolled:
         return (output, t) if role in after else ("cell", t)
 
     def ends(line: Line) -> tuple[Part, Part] | None:
-        return None if line.source[0] == "x" or not line.edges else (part(*line.source), part(*line.target))
+        return None if line.source[0] == "x" or not line.edges else (part(*line.source), part(*line.reader))
 
     found = coarser(unrolled, ends, strip_template(template))
     return replace(found, cuts=tuple(dict.fromkeys(part(*cut) for cut in unrolled.cuts)))
@@ -196,7 +196,7 @@ def rolled(unrolled: Unrolled) -> Unrolled:
         return role, 0 if earlier or t == start else 1
 
     def ends(line: Line) -> tuple[Part, Part]:
-        return at(line.source, line.target), at(line.target, line.source)
+        return at(line.source, line.reader), at(line.reader, line.source)
 
     template = unrolled.template
     ways = dict(template.ways)

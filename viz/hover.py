@@ -45,10 +45,10 @@ def told_part(unrolled: Unrolled, role: str, t: int) -> tuple[str, ...]:
 
 def told_line(unrolled: Unrolled, line: Line, size: str, most: int = 8) -> tuple[str, ...]:
     """A line: between which parts, what went along it, and the inputs in the graph that it stands for."""
-    source, target = in_words(unrolled, line.source), in_words(unrolled, line.target)
-    way = f"from {target} to {source}: {size}" if size else f"{source} to {target}"
+    source, reader = in_words(unrolled, line.source), in_words(unrolled, line.reader)
+    way = f"from {reader} to {source}: {size}" if size else f"{source} to {reader}"
     vertices = unrolled.graph.vertices
-    reads = list(dict.fromkeys(f"{vertices[edge.target].op}.{edge.name} {edge.shape}" for edge in line.edges))
+    reads = list(dict.fromkeys(f"{vertices[edge.reader].op}.{edge.name} {edge.shape}" for edge in line.edges))
     return (way, *reads[:most], *(["..."] if len(reads) > most else []))
 
 

@@ -49,7 +49,7 @@ class Names:
         made = {vertex.label for vertex in graph.vertices if vertex.step is not None and not is_leaf(vertex)}
         self._starts: dict[int, int] = {}  # a state before the first step -> its t
         for edge in graph.edges:
-            vertex, t = graph.vertices[edge.source], graph.vertices[edge.target].step
+            vertex, t = graph.vertices[edge.source], graph.vertices[edge.reader].step
             if vertex.step is None and t is not None and vertex.label in made:
                 self._starts.setdefault(vertex.id, t - 1)
         states = [vertex for vertex in graph.vertices if vertex.kind == "state" or vertex.id in self._starts]
@@ -103,17 +103,17 @@ class Names:
         return (*lines[:most], *(["..."] if len(lines) > most else []))
 
     def _told_edge(self, edge: GraphEdge) -> str:
-        source, target = self.vertices[edge.source], self.vertices[edge.target]
+        source, reader = self.vertices[edge.source], self.vertices[edge.reader]
         output = f"[{edge.index}]" if len(source.shapes) > 1 else ""
         tag = f", tagged {edge.tag}" if edge.tag else ""
-        return f"{source.op}{output} as {edge.name} of {target.op} {edge.shape}{tag}"
+        return f"{source.op}{output} as {edge.name} of {reader.op} {edge.shape}{tag}"
 
 
 def _modules(graph: tg.Graph) -> dict[int, str]:
     """For parameters that share a name, the module that reads each first: the shortest word that tells them apart."""
     first: dict[int, Vertex] = {}
     for edge in graph.edges:
-        first.setdefault(edge.source, graph.vertices[edge.target])
+        first.setdefault(edge.source, graph.vertices[edge.reader])
     same: dict[str, dict[int, tuple[str, ...]]] = {}
     for vertex in graph.vertices:
         if vertex.kind == "parameter" and vertex.label and vertex.id in first:

@@ -70,7 +70,7 @@ def close_runs(
         return boxes, ""
     into: dict[int, list[GraphEdge]] = {}
     for edge in graph.edges:
-        into.setdefault(edge.target, []).append(edge)
+        into.setdefault(edge.reader, []).append(edge)
     position = {v.id: k for inside in chains.values() for members in inside.values() for k, v in enumerate(members)}
     structure = {
         t: tuple(_alike(inside.get(t, []), graph, into, position) for inside in chains.values())
@@ -111,7 +111,7 @@ def weighing(
     """What a backward pass says of each line: as wide as the norm along it, in the colour of its route."""
 
     def weigh(drawn: list[GraphEdge]) -> Weighed | None:
-        parts = [edges[edge.target, edge.position] for edge in drawn if (edge.target, edge.position) in edges]
+        parts = [edges[edge.reader, edge.position] for edge in drawn if (edge.reader, edge.position) in edges]
         if not parts:
             return None
         size = math.hypot(*map(norm, parts))
@@ -124,7 +124,7 @@ def weighing(
         elif classes & {"crossing", "peephole"}:
             route, colour = "crossing", theme.gated
         data = {"norm": f"{size:.9g}", "route": route}
-        if any((edge.target, edge.position) in strongest for edge in drawn):
+        if any((edge.reader, edge.position) in strongest for edge in drawn):
             data["strongest"] = "yes"
         return width_of(size), colour, route == "crossing", data
 

@@ -47,24 +47,24 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
     detours = _detours(scene, pinned) if pinned and len(drawn) <= MOST_WITH_DETOURS else {}
     far, lanes = 0, dict[tuple[str, ...], int]()  # one above the other, for the belts of several layers
     told: set[tuple[str, int]] = set()  # values whose shape stands at one of their lines
-    for source, target, edges in lines:
+    for source, reader, edges in lines:
         corners: tuple[tuple[float, float], ...] = ()
         if pinned and source in pinned.bars:
-            corners = pinned.riser(source, target)
+            corners = pinned.riser(source, reader)
         elif pinned and any(edge.tag == "carry" for edge in edges):
-            vertex = drawn[target].vertex
-            corners = pinned.lane(source, target, lanes.setdefault(vertex.module, len(lanes)))
-        elif pinned and pinned.is_far(source, target):
-            corners, far = pinned.tunnel(source, target, far), far + 1
+            vertex = drawn[reader].vertex
+            corners = pinned.lane(source, reader, lanes.setdefault(vertex.module, len(lanes)))
+        elif pinned and pinned.is_far(source, reader):
+            corners, far = pinned.tunnel(source, reader, far), far + 1
         elif pinned:
             block = pinned.blocks[source]
-            if block == pinned.blocks[target] and block in detours:
-                detours[block].between(source, target)
-                corners = scene.between(source, target, *detours[block].found.get((source, target), ()))
+            if block == pinned.blocks[reader] and block in detours:
+                detours[block].between(source, reader)
+                corners = scene.between(source, reader, *detours[block].found.get((source, reader), ()))
             else:
-                corners = scene.between(source, target)
+                corners = scene.between(source, reader)
         number = f"-{edges[0].position}" if len(edges) == 1 else ""  # an operation may read one value twice
-        edge = _edge(f"{source}-{target}{number}", source, target, edges, corners, names, theme, weigh)
+        edge = _edge(f"{source}-{reader}{number}", source, reader, edges, corners, names, theme, weigh)
         value = source, edges[0].index
         if len({edge.shape for edge in edges}) == 1 and not (pinned and value in told):
             edge = replace(edge, label="×".join(map(str, edges[0].shape)))
@@ -234,21 +234,21 @@ def _lines(graph: tg.Graph, boxes: Boxes) -> Iterator[tuple[str, str, list[Graph
 
     folded: dict[tuple[str, str], list[GraphEdge]] = {}
     for edge in graph.edges:
-        source, target = end(edge.source), end(edge.target)
-        if boxes[edge.source] is None and boxes[edge.target] is None:
-            yield source, target, [edge]
-        elif source != target:
-            folded.setdefault((source, target), []).append(edge)
-    for (source, target), edges in folded.items():
-        yield source, target, edges
+        source, reader = end(edge.source), end(edge.reader)
+        if boxes[edge.source] is None and boxes[edge.reader] is None:
+            yield source, reader, [edge]
+        elif source != reader:
+            folded.setdefault((source, reader), []).append(edge)
+    for (source, reader), edges in folded.items():
+        yield source, reader, edges
 
 
 def _edge(
-    name: str, source: str, target: str, edges: list[GraphEdge], corners: tuple[tuple[float, float], ...],
+    name: str, source: str, reader: str, edges: list[GraphEdge], corners: tuple[tuple[float, float], ...],
     names: Names, theme: Theme, weigh: Weigh | None,
 ) -> Edge:  # fmt: skip
     """A line in its colour, dash and width, with what makes a layout of it in which time runs to the right."""
-    ends = [(names.vertices[edge.source], names.vertices[edge.target]) for edge in edges]
+    ends = [(names.vertices[edge.source], names.vertices[edge.reader]) for edge in edges]
     layout, colour, width, dashed = {"weight": "2"}, theme.weights, 1.1, False
     if all(names.is_shared(vertex) for vertex, _ in ends):
         layout, width = {"weight": "0"}, 0.8  # the weights must not pull every step to where they are
@@ -264,5 +264,5 @@ def _edge(
         width, colour, dashed, numbers = weighed
         told, halo = (f"‖∇‖ {float(numbers['norm']):.3g}", *told), theme.bright if "strongest" in numbers else ""
         data |= numbers
-        return Edge(name, source, target, corners, colour, width, dashed, "source", False, halo, "", told, data, layout)
-    return Edge(name, source, target, corners, colour, width, dashed, open=True, told=told, data=data, layout=layout)
+        return Edge(name, source, reader, corners, colour, width, dashed, "source", False, halo, "", told, data, layout)
+    return Edge(name, source, reader, corners, colour, width, dashed, open=True, told=told, data=data, layout=layout)

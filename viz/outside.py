@@ -28,12 +28,12 @@ def outside(
     elsewhere: dict[Part, None] = {}  # in the order in which they are found
     feeding = _feeding(graph, above, where)
     for edge in graph.edges:
-        if edge.source in where and edge.target not in where:
+        if edge.source in where and edge.reader not in where:
             part = states.get((edge.source, edge.index))
             if part is None:
                 elsewhere[where[edge.source]] = None
             else:
-                lines.setdefault((part, (ABOVE if edge.target in feeding else OUTSIDE, part[1])), []).append(edge)
+                lines.setdefault((part, (ABOVE if edge.reader in feeding else OUTSIDE, part[1])), []).append(edge)
     return lines, tuple(elsewhere)
 
 
@@ -44,7 +44,7 @@ def _feeding(graph: tg.Graph, above: Iterable[nn.Chain], where: Mapping[int, Par
         return set()
     sources: dict[int, list[int]] = {}
     for edge in graph.edges:
-        sources.setdefault(edge.target, []).append(edge.source)
+        sources.setdefault(edge.reader, []).append(edge.source)
     feeding: set[int] = set()
     while waiting:
         vertex = waiting.pop()

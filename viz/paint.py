@@ -29,7 +29,7 @@ class Stroke:
     colour: Colour
     width: float
     dashed: bool = False
-    head: Literal["source", "target"] = "target"
+    head: Literal["source", "reader"] = "reader"
     open: bool = False
     halo: Colour = ""
     told: tuple[str, ...] = ()
@@ -46,10 +46,10 @@ class Strongest:
     def along(self, line: Line, unrolled: Unrolled) -> bool:
         """Whether the path goes along a line; to a state's pill it goes if it goes on from the state's maker."""
         if line.edges:
-            return any((edge.target, edge.position) in self.edges for edge in line.edges)
-        states = [unrolled.state(*part) for part in unrolled.every(line.target)]
+            return any((edge.reader, edge.position) in self.edges for edge in line.edges)
+        states = [unrolled.state(*part) for part in unrolled.every(line.reader)]
         made = {unrolled.graph.id_of(state) for state in states}
-        return any(target in made for target, _ in self.edges)
+        return any(reader in made for reader, _ in self.edges)
 
 
 class Paint:
@@ -77,10 +77,10 @@ class Paint:
         """How a line is drawn."""
         told = told_line(self.unrolled, line, "")
         belt = self.unrolled.template.belt
-        on_belt = {line.source[0], line.target[0]} <= {*belt, f"fold_{self.unrolled.template.belt_state}"}
+        on_belt = {line.source[0], line.reader[0]} <= {*belt, f"fold_{self.unrolled.template.belt_state}"}
         if on_belt or line.only_carries:
             return Stroke(self.theme.carried, 2.6, open=True, told=told)
-        if line.crosses or not line.edges or line.target[0] == ABOVE:
+        if line.crosses or not line.edges or line.reader[0] == ABOVE:
             return Stroke(self.theme.gated, 2.0, dashed=True, open=True, told=told)
         return Stroke(self.theme.forward, 1.1, open=True, told=told)
 

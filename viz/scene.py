@@ -86,12 +86,12 @@ class Edge:
 
     id: str
     source: str
-    target: str
+    reader: str
     corners: tuple[Place, ...]
     colour: Colour
     width: float
     dashed: bool = False
-    head: Literal["source", "target"] = "target"
+    head: Literal["source", "reader"] = "reader"
     open: bool = False  # the arrowhead of a value; a gradient's is filled
     halo: Colour = ""  # of a bright ground under the line
     label: str = ""  # small, where the line begins
@@ -156,9 +156,9 @@ class Scene:
         """Whether everything has its place, so that nobody needs to lay it out."""
         return all(node.middle is not None for node in self.nodes.values())
 
-    def between(self, source: str, target: str, *corners: Place) -> tuple[Place, ...]:
+    def between(self, source: str, reader: str, *corners: Place) -> tuple[Place, ...]:
         """The way of a straight line between two nodes, or of one by these corners, from outline to outline."""
-        a, b = self.nodes[source], self.nodes[target]
+        a, b = self.nodes[source], self.nodes[reader]
         assert a.middle is not None
         assert b.middle is not None
         way = [a.middle, *corners, b.middle]

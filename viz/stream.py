@@ -52,10 +52,10 @@ class Stream:
     def along(self, unrolled: Unrolled, line: Line) -> float | None:
         """What flows along a line; into a state's pill flows what flows into the operation that makes it."""
         if line.edges:
-            keys = [(edge.target, edge.position) for edge in line.edges]
+            keys = [(edge.reader, edge.position) for edge in line.edges]
             parts = [self.amounts[key] for key in keys if key in self.amounts]
         else:
-            states = [unrolled.graph.id_of(unrolled.state(*part)) for part in unrolled.every(line.target)]
+            states = [unrolled.graph.id_of(unrolled.state(*part)) for part in unrolled.every(line.reader)]
             parts = [self.into[vertex] for vertex in states if vertex in self.into]
         return math.fsum(parts) if parts else None
 
@@ -102,13 +102,13 @@ def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, dir
             raise tg.errors.GradError(said) from None
         raise
     ids = flowing.graph.ids_in(graph)
-    amounts = {(ids[edge.target], edge.position): edge.flow for edge in flowing.edges}
+    amounts = {(ids[edge.reader], edge.position): edge.flow for edge in flowing.edges}
     out: dict[Value, float] = defaultdict(float)
     into: dict[int, float] = defaultdict(float)
     for edge in graph.edges:
-        if (edge.target, edge.position) in amounts:
-            out[edge.source, edge.index] += amounts[edge.target, edge.position]
-            into[edge.target] += amounts[edge.target, edge.position]
+        if (edge.reader, edge.position) in amounts:
+            out[edge.source, edge.index] += amounts[edge.reader, edge.position]
+            into[edge.reader] += amounts[edge.reader, edge.position]
     value = graph.id_of(source), source.source.index
     name, begin, end = brief(Names(graph).of(graph.vertices[value[0]]), 24) or "the source", 0, found[0].last + 1
     for one in found:
@@ -129,8 +129,8 @@ def _cuts(stream: Stream, found: Sequence[Unrolled], one: Unrolled, moments: ran
     cuts: dict[int, Cut] = {_time(found, t): {} for t in one.order if _time(found, t) in moments}
     for line in one.lines:
         amount = stream.along(one, line)
-        way = "loss" if line.target[0] == OUTSIDE else "carried" if line.carries else "gated"
-        first, last = _moment(found, line.source), _moment(found, line.target)
+        way = "loss" if line.reader[0] == OUTSIDE else "carried" if line.carries else "gated"
+        first, last = _moment(found, line.source), _moment(found, line.reader)
         for moment in range(min(first, last), max(first, last)) if amount else ():
             if moment in cuts:
                 cuts[moment][way] = cuts[moment].get(way, 0.0) + math.copysign(1, last - first) * (amount or 0.0)

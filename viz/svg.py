@@ -89,10 +89,10 @@ class _Writer:
 
     def edge(self, edge: Edge) -> Iterator[str]:
         """A line with its arrowhead, whose tip is where the line ends."""
-        points = edge.corners if edge.head == "target" else edge.corners[::-1]
+        points = edge.corners if edge.head == "reader" else edge.corners[::-1]
         length, half = head_size(edge.width)
         base = shortened(points, length if not edge.open else 1)
-        way = base if edge.head == "target" else base[::-1]
+        way = base if edge.head == "reader" else base[::-1]
         yield f'<g class="edge" id="{element_id(edge.id)}"{_data(edge.data)}>{_title(edge.told)}'
         look = f'stroke="{edge.colour}" stroke-width="{edge.width:.2f}"' + (f' stroke-dasharray="{DASH}"' * edge.dashed)
         yield f'<path fill="none" d="{self.path(way)}" {look}/>'

@@ -65,7 +65,7 @@ class Sweep:
         """What came along a line, for each value that it reads."""
         sums: dict[Value, Array] = {}
         for edge in line.edges:
-            part = self.edges.get((edge.target, edge.position))
+            part = self.edges.get((edge.reader, edge.position))
             if part is not None:
                 value = (edge.source, edge.index)
                 sums[value] = sums[value] + part if value in sums else part
@@ -170,15 +170,15 @@ class Flow:
                 parts = [norm(part) for part in self.whole.along(line).values()]
                 if parts:
                     sizes[line] = math.hypot(*parts)
-            elif line.target in self.states:
-                sizes[line] = self.states[line.target]
+            elif line.reader in self.states:
+                sizes[line] = self.states[line.reader]
         return sizes
 
     def cut(self, line: Line) -> bool:
         """Whether a gradient came as far as this line and was not let through, as under ``tg.paths.cut``."""
         vertices = self.unrolled.graph.vertices
         return line not in self.norms and any(
-            edge.target in self.whole.visited and vertices[edge.source].requires_grad for edge in line.edges
+            edge.reader in self.whole.visited and vertices[edge.source].requires_grad for edge in line.edges
         )
 
     @cached_property
@@ -186,7 +186,7 @@ class Flow:
         """The parameters that each step's addition is told of: those called W, or all that get a gradient."""
         names = self.unrolled.parameters
         lines = [line for line in self.unrolled.lines if line.source[0] == WEIGHTS]
-        got = {edge.source for line in lines for edge in line.edges if (edge.target, edge.position) in self.whole.edges}
+        got = {edge.source for line in lines for edge in line.edges if (edge.reader, edge.position) in self.whole.edges}
         found = [name for vertex, name in names.items() if vertex in got]
         return [name for name in found if name.split("_")[0] == "W"] or found
 
@@ -204,7 +204,7 @@ class Flow:
         for line in self.unrolled.lines:
             if line.source[0] == WEIGHTS:
                 of_chosen = tuple(edge for edge in line.edges if edge.source in chosen)
-                read[line.target[1]] = read.get(line.target[1], ()) + of_chosen
+                read[line.reader[1]] = read.get(line.reader[1], ()) + of_chosen
         parts = {t: self.whole.along(Line((WEIGHTS, t), (WEIGHTS, t), edges)) for t, edges in read.items()}
         return {t: math.hypot(*map(norm, part.values())) for t, part in parts.items() if part}
 
@@ -245,18 +245,18 @@ class Flow:
             return "forward"
         if line.source[0] == WEIGHTS:
             return "weights"
-        if line.target[0] == ABOVE:
+        if line.reader[0] == ABOVE:
             return "depth"
         if line.only_carries:
             return "carried"
         if not belt or line.crosses or line.source not in leads:
             return "gated"
-        if {line.source[0], line.target[0]} <= belt:
+        if {line.source[0], line.reader[0]} <= belt:
             return "carried"
         if line.edges:
             total, part = self.whole.along(line), self.uncrossed.along(line)
         else:
-            total = {value: self.whole.values[value] for value in self._values(line.target)}
+            total = {value: self.whole.values[value] for value in self._values(line.reader)}
             part = self.uncrossed.values
         parts = [share(part[value], total[value]) for value in total if value in part]
         return "carried" if parts and min(parts) >= 0.5 else "gated"
@@ -283,7 +283,7 @@ def _leading_to_belt(unrolled: Unrolled) -> set[Part]:
     readers: dict[Part, list[Part]] = {}
     for line in unrolled.lines:
         if not line.crosses:
-            readers.setdefault(line.source, []).append(line.target)
+            readers.setdefault(line.source, []).append(line.reader)
     waiting = [part for part in unrolled.states() if part[0] == unrolled.template.belt_state]
     leading: set[Part] = set()
     while waiting:

@@ -15,7 +15,7 @@ from viz.scene import Place
 
 Look: TypeAlias = Literal["state", "gate", "candidate", "op", "product", "input", "cell"]
 Reads: TypeAlias = frozenset[str]
-Ways: TypeAlias = Mapping[tuple[str, str], tuple[Place, ...]]  # (source, target) -> corners; "c-" is the previous c
+Ways: TypeAlias = Mapping[tuple[str, str], tuple[Place, ...]]  # (source, reader) -> corners; "c-" is the previous c
 
 SIZES: dict[Look, tuple[float, float]] = {
     "state": (68, 42), "gate": (78, 30), "candidate": (78, 30), "product": (108, 48), "op": (28, 28), "input": (32, 23),

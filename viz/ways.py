@@ -49,42 +49,42 @@ class Ways:
             self._columns[(left + right) / 2] = min(left, one), max(right, other)
         self._users: dict[tuple[float, str], int] = {}
 
-    def between(self, source: str, target: str) -> None:
+    def between(self, source: str, reader: str) -> None:
         """The way of a line inside a step."""
-        (x, y), (u, v) = self._middle(source), self._middle(target)
-        if self._clear(((x, y), (u, v)), source, target):
+        (x, y), (u, v) = self._middle(source), self._middle(reader)
+        if self._clear(((x, y), (u, v)), source, reader):
             return
-        out, into = self._gap(source, "right"), self._gap(target, "left")
+        out, into = self._gap(source, "right"), self._gap(reader, "left")
         way: tuple[Place, ...] = (out, y), (into, v)
-        if not out < into or not self._clear(((x, y), *way, (u, v)), source, target):
+        if not out < into or not self._clear(((x, y), *way, (u, v)), source, reader):
             way = (out, y), (out, self.lowest), (into, self.lowest), (into, v)
             self.lowest -= LANE
-        self.found[source, target] = way
+        self.found[source, reader] = way
 
-    def rising(self, source: str, target: str) -> None:
+    def rising(self, source: str, reader: str) -> None:
         """The way of a line from a box to the belt above all of them."""
-        (x, y), (u, v) = self._middle(source), self._middle(target)
-        if not self._clear(((x, y), (u, v)), source, target):
+        (x, y), (u, v) = self._middle(source), self._middle(reader)
+        if not self._clear(((x, y), (u, v)), source, reader):
             out, lane = self._gap(source, "right"), self._above()
-            self.found[source, target] = (out, y), (out, lane), (u, lane)
+            self.found[source, reader] = (out, y), (out, lane), (u, lane)
 
-    def from_before(self, state: str, target: str, on_belt: bool) -> None:
+    def from_before(self, state: str, reader: str, on_belt: bool) -> None:
         """The way of a line from a state of the step before, most often at the right end of that step."""
-        (_, y), (_, v) = self._middle(state), self._middle(target)
-        into, lane = self._gap(target, "left"), self._above()
+        (_, y), (_, v) = self._middle(state), self._middle(reader)
+        into, lane = self._gap(reader, "left"), self._above()
         way: tuple[Place, ...] = (into, lane), (into, v)
         if on_belt:
-            self.found[f"{state}-", target] = (EXIT, lane), *way
+            self.found[f"{state}-", reader] = (EXIT, lane), *way
         else:
             number = self._count(EXIT, "left")
             x = EXIT + SIDE * (number % 3 - 1)
-            self.found[f"{state}-", target] = (x, y + 5 * number), (x, lane), *way
+            self.found[f"{state}-", reader] = (x, y + 5 * number), (x, lane), *way
 
-    def from_below(self, target: str) -> None:
+    def from_below(self, reader: str) -> None:
         """The way of a line from the weights: straight up, or beside what is in between."""
-        x, y = self._middle(target)
-        if not self._clear(((x, self.lowest - 1000), (x, y)), target):
-            self.found["weights", target] = ((self._gap(target, "left"), y),)
+        x, y = self._middle(reader)
+        if not self._clear(((x, self.lowest - 1000), (x, y)), reader):
+            self.found["weights", reader] = ((self._gap(reader, "left"), y),)
 
     def _middle(self, name: str) -> Place:
         left, bottom, right, top = self.boxes[name]

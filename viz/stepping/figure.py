@@ -53,7 +53,7 @@ def op_figure(loss: tg.Tensor) -> Figure:
         picture=untold(picture),
         graph=graph,
         nodes={vertex.id: [f"v{vertex.id}"] for vertex in graph.vertices},
-        edges={(e.target, e.position): [f"v{e.source}-v{e.target}-{e.position}"] for e in graph.edges},
+        edges={(e.reader, e.position): [f"v{e.source}-v{e.reader}-{e.position}"] for e in graph.edges},
     )
 
 
@@ -93,7 +93,7 @@ class _Places:
     def __init__(self, chains: Sequence[Unrolled], scene: Scene) -> None:
         self.graph = chains[0].graph
         self.chains = list(zip([*(f"chain{k}_" for k in range(len(chains) - 1)), ""], chains, strict=True))
-        self.drawn = {edge.id: edge.target for edge in scene.edges}
+        self.drawn = {edge.id: edge.reader for edge in scene.edges}
         self.said = {*scene.nodes, *(frame.id for frame in scene.frames)}
 
     def edges(self) -> dict[EdgeKey, list[str]]:
@@ -102,17 +102,17 @@ class _Places:
         for prefix, chain in self.chains:
             for line in chain.lines:
                 if names := self.lines(prefix, line):
-                    found |= {(edge.target, edge.position): names for edge in line.edges}
+                    found |= {(edge.reader, edge.position): names for edge in line.edges}
         return found
 
     def lines(self, prefix: str, line: Line) -> list[str]:
         """The ids of a line; none for one that is not drawn."""
-        (source, t), (target, u) = line.source, line.target
-        start = f"{prefix}weights_{target}_{u}" if source == WEIGHTS else f"{prefix}{source}_{t}"
-        ends = [f"{prefix}{target}_{u}"]
-        if target == OUTSIDE:
+        (source, t), (reader, u) = line.source, line.reader
+        start = f"{prefix}weights_{reader}_{u}" if source == WEIGHTS else f"{prefix}{source}_{t}"
+        ends = [f"{prefix}{reader}_{u}"]
+        if reader == OUTSIDE:
             ends = [f"{prefix}loss_{t}", f"{prefix}loss_{source}_{t}"]
-        elif target == ABOVE:
+        elif reader == ABOVE:
             ends = [f"{other}x_{u}" for other, _ in self.chains]
         return [name for end in ends if (name := f"{start}-{end}") in self.drawn]
 
@@ -130,7 +130,7 @@ class _Places:
                 nodes.setdefault(self.graph.id_of(chain.state(name, t)), []).append(f"{prefix}{name}_{t}")
             for line in chain.lines:
                 if not line.edges:
-                    vertex = self.graph.id_of(chain.state(*line.target))
+                    vertex = self.graph.id_of(chain.state(*line.reader))
                     nodes.setdefault(vertex, []).extend(self.lines(prefix, line))
             for vertex in chain.parameters:
                 nodes.setdefault(vertex, []).append(f"{prefix}weights")
@@ -154,7 +154,7 @@ class _Places:
         for line in chain.lines:
             if line.source[0] == WEIGHTS:
                 for edge in line.edges:
-                    last[line.target[1]] = min(edge.target, last.get(line.target[1], edge.target))
+                    last[line.reader[1]] = min(edge.reader, last.get(line.reader[1], edge.reader))
         yield from ((vertex, f"{prefix}step_{t}") for t, vertex in last.items())
 
     def _losses(self, members: Iterable[int]) -> dict[int, list[str]]:
@@ -162,12 +162,12 @@ class _Places:
         readers: dict[int, list[str]] = {}
         for prefix, chain in self.chains:
             for line in chain.lines:
-                if line.target[0] == OUTSIDE and (names := self.lines(prefix, line)):
+                if line.reader[0] == OUTSIDE and (names := self.lines(prefix, line)):
                     for edge in line.edges:
-                        readers.setdefault(edge.target, []).append(self.drawn[names[0]])
+                        readers.setdefault(edge.reader, []).append(self.drawn[names[0]])
         known = set(members)
-        for edge in self.graph.edges:  # in the order of their targets
-            if edge.source in readers and edge.target not in known:
-                pills = readers.setdefault(edge.target, [])
+        for edge in self.graph.edges:  # in the order of their readers
+            if edge.source in readers and edge.reader not in known:
+                pills = readers.setdefault(edge.reader, [])
                 pills += [pill for pill in readers[edge.source] if pill not in pills]
         return {vertex: pills[::-1] for vertex, pills in readers.items() if vertex not in known}

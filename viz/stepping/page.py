@@ -78,14 +78,14 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
         values = given.values if isinstance(given.values, list) else [] if given.values is None else [given.values]
         return [text(shape), *map(_number, [given.norm, *(values if len(values) <= most else [])])]
 
-    def element(target: int, position: int) -> int:
-        return text(" ".join(map(element_id, figure.edges.get((target, position), ()))))
+    def element(reader: int, position: int) -> int:
+        return text(" ".join(map(element_id, figure.edges.get((reader, position), ()))))
 
     def handed(vertex: int, part: Handed) -> list[Any]:
         sums = (part.before, part.after) if part.before is not None else (None, None)  # the first is its own sum
         slope = part.slope if math.prod(part.contribution.shape) <= most else None
         return [
-            text(part.name), part.target, part.index, element(vertex, part.position), text(part.law),
+            text(part.name), part.source, part.index, element(vertex, part.position), text(part.law),
             part.nth, part.of, *map(amount, (part.contribution, slope, *sums)),
         ]  # fmt: skip
 
@@ -95,7 +95,7 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
         for v in tape.graph.vertices
     ]  # fmt: skip
     forward = [
-        [made.vertex, amount(made.value), [[text(e.name), e.source, element(e.target, e.position)] for e in made.reads]]
+        [made.vertex, amount(made.value), [[text(e.name), e.source, element(e.reader, e.position)] for e in made.reads]]
         for made in tape.forward
     ]
     backward = [

@@ -28,14 +28,14 @@
   function backwardSteps() {
     const steps = tape.backward.map(([vertex, cotangent, handed]) => ({
       vertex, value: amount(cotangent), came: [],
-      parts: handed.map(([name, target, output, edge, law, nth, of, ...amounts]) => {
+      parts: handed.map(([name, source, output, edge, law, nth, of, ...amounts]) => {
         const [given, slope, before, after] = amounts.map(amount);
-        return { name: text(name), target, output, edge: text(edge), law: text(law), nth, of, given, slope, before, after };
+        return { name: text(name), source, output, edge: text(edge), law: text(law), nth, of, given, slope, before, after };
       }),
     }));
     const turn = new Map(steps.map((step) => [step.vertex, step]));
     for (const step of steps)
-      for (const part of step.parts) turn.get(part.target).came.push({ from: step.vertex, part });
+      for (const part of step.parts) turn.get(part.source).came.push({ from: step.vertex, part });
     return steps;
   }
 
@@ -181,17 +181,17 @@
   }
 
   function card(step, part) {
-    const target = vertices[part.target], place = target.outputs > 1 ? `${target.name}, output ${part.output}` : target.name;
+    const source = vertices[part.source], place = source.outputs > 1 ? `${source.name}, output ${part.output}` : source.name;
     const route = { C: `${tape.routes[0]} route`, h: `${tape.routes[1]} route`, W: "weights" }[tape.routes.length && routeOf(part)];
     const rows = [["", "g came in", step.value]];
     if (part.slope) rows.push(["×", "local", part.slope]);
     rows.push([part.slope ? "=" : "→", "handed on", part.given]);
     if (part.before) rows.push(["+", `${place} had`, part.before], ["=", `${place} has`, part.after]);
-    const complete = part.nth === part.of, reads = passes.backward.find((each) => each.vertex === part.target).came;
-    const sum = part.of === 1 ? `${target.name} gets this one only: its gradient is complete.`
-      : `${target.name} gets ${part.of} contributions. This is number ${part.nth}${complete ? ": now it is complete." : "."}`;
+    const complete = part.nth === part.of, reads = passes.backward.find((each) => each.vertex === part.source).came;
+    const sum = part.of === 1 ? `${source.name} gets this one only: its gradient is complete.`
+      : `${source.name} gets ${part.of} contributions. This is number ${part.nth}${complete ? ": now it is complete." : "."}`;
     const from = part.of > 1 && part.of <= 6 ? make("p", "terms", ...reads.map(({ from }, k) =>
-      make("span", k < part.nth ? "in" : "", (k ? (target.outputs > 1 ? ", " : " + ") : "") + vertices[from].name))) : null;
+      make("span", k < part.nth ? "in" : "", (k ? (source.outputs > 1 ? ", " : " + ") : "") + vertices[from].name))) : null;
     const badge = route ? make("span", `badge ${routeOf(part)}`, route) : null;
     return make("div", "card", make("h3", "", `to ${place}`, badge), part.law && make("p", "local", make("code", "", part.law)),
       table(rows), make("p", complete ? "done" : "soft", sum), from);

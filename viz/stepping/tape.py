@@ -48,14 +48,14 @@ class Handed:
 
     name: str  # of the input, in the op
     position: int
-    target: int  # the vertex that it went to,
+    source: int  # the vertex that it went to,
     index: int  # and which of its outputs
     local: str  # the derivative of the op by this input, in the op's own letters
     slope: Amount | None  # the same in numbers, where incoming × local = outgoing holds number by number
     contribution: Amount
     before: Amount | None  # the sum so far; None for the first to come
     after: Amount
-    nth: int  # of the contributions to the target
+    nth: int  # of the contributions to the source
     of: int
 
     @property
@@ -66,7 +66,7 @@ class Handed:
 
     @property
     def completes(self) -> bool:
-        """Whether all of the target's gradient has now come."""
+        """Whether all of the gradient of the source has now come."""
         return self.nth == self.of
 
 
@@ -119,7 +119,7 @@ def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None 
 def _reads(graph: tg.Graph) -> list[tuple[GraphEdge, ...]]:
     reads: list[list[GraphEdge]] = [[] for _ in graph.vertices]
     for edge in graph.edges:
-        reads[edge.target].append(edge)
+        reads[edge.reader].append(edge)
     return [tuple(edges) for edges in reads]
 
 
@@ -179,23 +179,23 @@ def _output(value: Array, index: int) -> Array:
 
 
 def _turns(events: list[Any], at_ones: dict[tuple[Any, int], Array], graph: tg.Graph) -> tuple[Turn, ...]:
-    readers = Counter(part.target for event in events for part in event.contributions)
+    readers = Counter(part.source for event in events for part in event.contributions)
     come: Counter[Any] = Counter()
     sums: dict[tuple[Any, int], Array] = {}
     turns = []
     for event in events:
         handed = []
         for part in event.contributions:
-            come[part.target] += 1
-            place, array = (part.target, part.edge.index), part.array
+            come[part.source] += 1
+            place, array = (part.source, part.edge.index), part.array
             before = sums.get(place)
             sums[place] = array if before is None else before + array
             handed.append(
                 Handed(
-                    part.name, part.edge.position, graph.id_of(part.target), part.edge.index,
+                    part.name, part.edge.position, graph.id_of(part.source), part.edge.index,
                     local_derivative(event.node, part.edge.position), _slope(event, part, at_ones), _amount(array),
                     None if before is None else _amount(before), _amount(sums[place]),
-                    come[part.target], readers[part.target],
+                    come[part.source], readers[part.source],
                 )
             )  # fmt: skip
         turns.append(Turn(graph.id_of(event.node), _amount(event.cotangent), tuple(handed)))

@@ -26,7 +26,7 @@ def names_of(graph: tg.Graph) -> list[str]:
     given = [names.of(vertex) for vertex in graph.vertices]
     reads: list[list[str]] = [[] for _ in graph.vertices]
     for edge in graph.edges:
-        reads[edge.target].append(given[edge.source])
+        reads[edge.reader].append(given[edge.source])
     said = []
     for vertex, name, inputs in zip(graph.vertices, given, reads, strict=True):
         if not name and len(inputs) == 2 and all(inputs) and vertex.op in BINARY:
@@ -91,7 +91,7 @@ def _turn(turn: Turn, tape: Tape, names: list[str]) -> str:
     said = f"{_subject(turn.vertex, tape, names)}: {told(turn.cotangent, 'g')} came in"
     parts = []
     for part in turn.handed:
-        way = f"{names[part.target]} gets {size(part.contribution)}"
+        way = f"{names[part.source]} gets {size(part.contribution)}"
         if part.of > 1:
             way += f", contribution {part.nth} of {part.of}{' and now complete' if part.completes else ''}"
         parts.append(way)
