@@ -102,7 +102,7 @@ SIZE, ROW = (176, 58), 255  # points: a box, and from one walk to the next
 def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
     """A row for each walk: gradients go from right to left. What is wrong is orange, what comes too late is dashed."""
     theme = theme_named("auto")
-    right, wrong = theme.gated, theme.carried
+    right, wrong = theme.crossing, theme.carry
     scene = Scene(theme)
     for key, (title, turns) in enumerate(walks.items()):
         below = -ROW * key

@@ -135,7 +135,7 @@ def check_lines(case: Drawn, view: str) -> None:
         assert float(edge.data["norm"]) == pytest.approx(norm, rel=1e-6, abs=1e-12)
         assert edge.width == pytest.approx(width_of(norm), abs=0.006), ends
         assert f"‖∇‖ {number(norm)}" in edge.told or abs(norm) < 1e-12
-        assert edge.dashed == (edge.data["route"] == "gated" or norm == 0)
+        assert edge.dashed == (edge.data["route"] == "crossing" or norm == 0)
     assert expected == set(found)
 
 

@@ -59,8 +59,8 @@ def test_a_line_is_as_wide_as_the_ratio_of_what_went_along_it(kind: str, view: A
         assert drawn.width == pytest.approx(as_printed(ratio), abs=0.006)
         assert drawn.dashed == (ratio <= 1 / 1.1)
         theme = THEMES["light"]
-        more, less = ({hue, theme.halved(hue)} for hue in (theme.carried, theme.gated))
-        assert drawn.colour in (more if ratio >= 1.1 else less if ratio <= 1 / 1.1 else {theme.weights})
+        more, less = ({hue, theme.halved(hue)} for hue in (theme.carry, theme.crossing))
+        assert drawn.colour in (more if ratio >= 1.1 else less if ratio <= 1 / 1.1 else {theme.weight})
     assert min(ratios) < 1 / 1.1
     assert "width 3 + 1.5·log₁₀(after / before) points, within 0.8 to 6.5" in picture.text
     assert len(picture.edges) == len(one.edges)
@@ -86,7 +86,7 @@ def test_nothing_has_changed_between_a_run_and_itself() -> None:
     picture = svg.read(viz.difference(run, run).svg)
     edges = [edge for edge in picture.edges if "before" in edge.data]
     assert {(edge.data["ratio"], edge.width, edge.dashed, edge.colour) for edge in edges} == {
-        ("1", 3.0, False, THEMES["light"].weights)
+        ("1", 3.0, False, THEMES["light"].weight)
     }
 
 

@@ -129,7 +129,7 @@ def test_a_line_is_as_wide_as_its_flow_and_its_sign_is_hue_and_dash(case: str, t
             assert edge.width == pytest.approx(max(0.8, WIDEST * abs(flow) / unit), abs=0.006)
             assert edge.width <= 1.26 * WIDEST
             assert edge.dashed == (flow < 0)
-            hue = THEMES[theme].carried if flow > 0 else THEMES[theme].gated if flow < 0 else THEMES[theme].weights
+            hue = THEMES[theme].carry if flow > 0 else THEMES[theme].crossing if flow < 0 else THEMES[theme].weight
             assert (edge.colour, edge.backward, edge.open) == (hue, False, False)
             signs.add(flow < 0)
         else:

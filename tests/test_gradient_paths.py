@@ -81,7 +81,7 @@ def test_the_share_bars_are_those_of_routes(case: Drawn) -> None:
             if total is None or not np.linalg.norm(total):
                 continue
             share = float(tg.paths.routes(case.loss, tensor).shares[0])
-            for name, part in (("carried", share), ("gated", 1 - share)):
+            for name, part in (("carry", share), ("crossing", 1 - share)):
                 if part > 1e-9:
                     bar = picture[f"{case.prefix(k)}share_{name}_{t}"]
                     assert float(bar.data["share"]) == pytest.approx(part, abs=1e-6)

@@ -199,7 +199,7 @@ def test_what_carries_is_drawn_as_carried(run: tuple[nn.Trajectory, Tensor], vie
     assert len(carried) >= (1 if view == "rolled" else T - 1)
     for edge in carried:
         if "norm" in edge.data:
-            assert edge.data["route"] == "carried"
+            assert edge.data["route"] == "carry"
             assert not edge.dashed or float(edge.data["norm"]) == 0
     player = viz.player(loss, trajectory).html
     assert player.count('data-class="carry"') >= T - 1

@@ -166,7 +166,7 @@ def test_shares_belong_to_the_turn_of_their_state() -> None:
     loss, trajectory = unrolled(steps=3)
     figure = cell_figure(loss, trajectory)
     for t, step in enumerate(trajectory.steps[:-1], start=1):
-        assert {f"share_carried_{t}", f"mean_{t}"} <= {*figure.nodes[figure.graph.id_of(step.c)]}
+        assert {f"share_carry_{t}", f"mean_{t}"} <= {*figure.nodes[figure.graph.id_of(step.c)]}
 
 
 def test_every_vertex_and_edge_is_an_element_of_the_op_view() -> None:

@@ -160,9 +160,9 @@ def test_space_plays_and_pauses(visit: Callable[..., Any]) -> None:
 
 
 def test_links_lead_to_a_state(visit: Callable[..., Any]) -> None:
-    page = visit("lstm", "#k=7&route=C&pass=forward")
+    page = visit("lstm", "#k=7&route=carry&pass=forward")
     assert status(page).startswith("Step 7 of 37, forward")
-    assert page.locator("button[data-route=C]").get_attribute("aria-pressed") == "true"
+    assert page.locator("button[data-route=carry]").get_attribute("aria-pressed") == "true"
     page.evaluate("location.hash = '#k=5'")
     page.wait_for_function("document.querySelector('[aria-live]').textContent.startsWith('Step 5 of 33, backward')")
     assert page.locator("button[data-route='']").get_attribute("aria-pressed") == "true"
@@ -180,14 +180,14 @@ def test_routes_are_filtered_and_escape_resets(visit: Callable[..., Any]) -> Non
     press(page, "c")
     assert belt.evaluate(opacity) > 0.5
     assert gate.evaluate(opacity) < 0.1
-    assert page.url.endswith("#k=33&route=C")
+    assert page.url.endswith("#k=33&route=carry")
     press(page, "h")
     assert belt.evaluate(opacity) < 0.1
     assert gate.evaluate(opacity) > 0.5
     press(page, "h")
     assert belt.evaluate(opacity) > 0.5
     press(page, "c", "Control+c")
-    assert page.url.endswith("&route=C")
+    assert page.url.endswith("&route=carry")
     assert press(page, "Escape") == "Step 0 of 33, backward: the whole figure."
     assert page.url.endswith("#k=0")
     press(page, "c")
@@ -253,7 +253,7 @@ def test_a_gradient_is_told_once_it_has_come(visit: Callable[..., Any]) -> None:
     page = visit("lstm")
     known = {
         "[id='c_1'] text + text": turns.index(graph.id_of(trajectory.steps[0].c)) + 1,
-        "[id='share_carried_1']": turns.index(graph.id_of(trajectory.steps[0].c)) + 1,
+        "[id='share_carry_1']": turns.index(graph.id_of(trajectory.steps[0].c)) + 1,
         "[id='h_2'] text + text": turns.index(graph.id_of(trajectory.steps[1].h)) + 1,
     }
     for selector, k in known.items():
@@ -286,7 +286,7 @@ def test_without_a_script_the_figure_and_every_step_are_there(visit: Callable[..
 
 
 def test_print_shows_the_whole_figure(visit: Callable[..., Any]) -> None:
-    page = visit("lstm", "#k=3&route=h", color_scheme="dark")
+    page = visit("lstm", "#k=3&route=crossing", color_scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     faint = "[...document.querySelectorAll('.figure .played')].filter((e) => getComputedStyle(e).opacity < 1).length"
     assert page.evaluate(faint) == 0
@@ -332,7 +332,7 @@ def test_a_hostile_label_is_text(visit: Callable[..., Any]) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize(("name", "state", "scheme"), [("lstm", "#k=8&route=C", "dark"), ("op", "#k=3", "light")])
+@pytest.mark.parametrize(("name", "state", "scheme"), [("lstm", "#k=8&route=carry", "dark"), ("op", "#k=3", "light")])
 def test_axe_finds_nothing_serious(visit: Callable[..., Any], name: str, state: str, scheme: str) -> None:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe is not installed (pip install axe-playwright-python)"

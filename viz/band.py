@@ -126,8 +126,8 @@ class Band:
         (source, t), (reader, u) = line.source, line.reader
         if reader == OUTSIDE or reader.startswith("fold"):
             return ()
-        way = self.template.ways.get((source if t == u else f"{source}-", reader), ())
-        corners = [self.at(corner, u) for corner in way]
+        routed = self.template.routing.get((source if t == u else f"{source}-", reader), ())
+        corners = [self.at(corner, u) for corner in routed]
         if t != u and t in self.runs:  # it comes out of a fold, not from the middle of it
             left = self.columns.lefts[u]
             corners = [

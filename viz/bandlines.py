@@ -28,7 +28,7 @@ def draw_weights(band: Band) -> None:
     middle = ((left + right) / 2, band.base + band.template.bottom + BAR_Y)
     bar = Node(
         f"{band.prefix}weights", middle, (right - left, BAR_HEIGHT), (row if fits else (names,),), "round",
-        theme.weights, theme.filled(theme.weights), left=right - left > 2000, told=(named, said),
+        theme.weight, theme.filled(theme.weight), left=right - left > 2000, told=(named, said),
     )  # fmt: skip
     band.scene.add(bar)
 
@@ -38,7 +38,7 @@ def draw_scissors(band: Band, role: str, t: int) -> None:
     x, y = band.place(role, t)
     width, height = band.template.boxes[role].size
     name, theme = f"{band.prefix}cut_{role}_{t}", band.theme
-    words: Row = (Span("✂", 14, theme.carried), Span(" detached", 10, theme.quiet))
+    words: Row = (Span("✂", 14, theme.carry), Span(" detached", 10, theme.quiet))
     told, wide = ("cut by detach(): no gradient goes on from here",), 64.0
     if role == "cell":  # of a strip, where there is little room beside the line from above
         words, x, wide = words[:1], x - width / 2 + 8, 16.0
@@ -53,7 +53,7 @@ def draw_loops(band: Band) -> None:
         lane = band.top + 18 if above else band.base + band.template.bottom - 14
         edge = 21 if above else -21
         way = ((x, y + edge), (x, lane), (u, lane), (u, v + edge))
-        hue = band.theme.carried if name == "c" else band.theme.gated
+        hue = band.theme.carry if name == "c" else band.theme.crossing
         told = ("the next step begins with it",)
         band.scene.add(Curve(way, hue, 1.6, dashed=name != "c", told=told))
         band.scene.add(Curve(head(way, 9, 4), hue, 1, closed=True))

@@ -133,7 +133,7 @@ def _panel(band: Band, t: int) -> None:
 def _pill(band: Band, name: str, t: int) -> None:
     """A state, with what the paint notes of it."""
     theme, template = band.theme, band.template
-    hue = theme.carried if name == template.belt_state == "c" else theme.gated
+    hue = theme.carry if name == template.belt_state == "c" else theme.crossing
     rows = (
         (Span(band.sign(name, t), 15, bold=True),),
         (Span(band.paint.note(name, t), 11, theme.quiet),),
@@ -149,15 +149,15 @@ def _box(band: Band, role: str, box: Box, t: int) -> None:
         return
     text = band.words(role, t)
     if box.look == "op":
-        hue = theme.carried if role in template.belt or role == f"hold_{template.belt_state}" else theme.ink
+        hue = theme.carry if role in template.belt or role == f"hold_{template.belt_state}" else theme.ink
         size = 15.0 if len(text) == 1 else 8.5
         shape: Shape = "disc" if len(text) < 6 else "round"
         band.node(role, t, box.size, ((Span(text, size),),), shape, hue, theme.paper, 1.8)
     elif box.look in ("product", "cell"):
         rows = tuple((Span(line, 11.5 if box.look == "product" else 11),) for line in text.split("\n"))
-        band.node(role, t, box.size, rows, "round", theme.weights, theme.paper, 1.3)
+        band.node(role, t, box.size, rows, "round", theme.weight, theme.paper, 1.3)
     elif box.look == "input":
-        band.node(role, t, box.size, ((Span(text),),), "round", theme.weights, theme.filled(theme.weights), 1.3)
+        band.node(role, t, box.size, ((Span(text),),), "round", theme.weight, theme.filled(theme.weight), 1.3)
     else:
         hue = theme.gate if box.look == "gate" else theme.candidate
         name = letter(role, template.is_lstm)  # C̃ upright: slanted, the tilde slips
@@ -168,7 +168,7 @@ def _box(band: Band, role: str, box: Box, t: int) -> None:
 
 def _derivative(band: Band, t: int) -> None:
     """What the belt is multiplied by at this step, in letters and in numbers."""
-    template, colour = band.template, band.theme.spoken(band.theme.carried)
+    template, colour = band.template, band.theme.spoken(band.theme.carry)
     if not template.derivative:
         return
     means = []
@@ -193,7 +193,7 @@ def _split(band: Band, t: int) -> None:
     wide, high = 64.0, y + 28
     if split.finite:
         left = x - wide / 2
-        for name, hue, part in (("carried", theme.carried, split.carried), ("gated", theme.gated, split.gated)):
+        for name, hue, part in (("carry", theme.carry, split.carry), ("crossing", theme.crossing, split.crossing)):
             width = round(wide * min(max(part, 0), 1), 1)  # to what is written, so that the two just meet
             if width:
                 told = (f"{percent(part)} of ∂L/∂{band.sign(split.state, t)}", SPLIT_TOLD)
@@ -204,11 +204,11 @@ def _split(band: Band, t: int) -> None:
     if not first or band.template.pitch < 300:
         return
     state = band.sign(split.state, t)
-    ways = ("along C", "along h") if band.template.is_lstm else ("carried", "through the gates")
+    routes = "along the belt", "by crossings"
     if split.finite:
         row = [Span(f"∂L/∂{state}:\u00a0", 12, theme.quiet)]
-        for k, (hue, part) in enumerate(((theme.carried, split.carried), (theme.gated, split.gated))):
-            row += [Span(percent(part), 12, theme.spoken(hue), bold=True), Span(f"\u00a0{ways[k]}", 12, theme.quiet)]
+        for k, (hue, part) in enumerate(((theme.carry, split.carry), (theme.crossing, split.crossing))):
+            row += [Span(percent(part), 12, theme.spoken(hue), bold=True), Span(f"\u00a0{routes[k]}", 12, theme.quiet)]
             row += [Span(",\u00a0", 12, theme.quiet)] if not k else []
         row += [Span(", against it", 12, theme.quiet)] if split.opposed else []
     else:

@@ -126,11 +126,11 @@ def _captions(found: Sequence[Unrolled], trajectory: nn.Trajectory, chain: int |
     if len(numbers) == 1:
         return [""]
     both = len(numbers) > len(set(numbers))
-    ways = ["reverse" if one.chain.reverse else "forward" for one in found]
+    directions = ["reverse" if one.chain.reverse else "forward" for one in found]
     layers = [f"layer {number + 1}" for number in numbers]
     if len(set(numbers)) == 1:
-        return ways
-    return [f"{layer}, {way}" if both else layer for layer, way in zip(layers, ways, strict=True)]
+        return directions
+    return [f"{layer}, {direction}" if both else layer for layer, direction in zip(layers, directions, strict=True)]
 
 
 def title_of(top: Unrolled, trajectory: nn.Trajectory, chain: int | None) -> str:

@@ -176,7 +176,7 @@ def stretched(unrolled: Unrolled, pitch: float) -> Unrolled:
         boxes={role: replace(box, x=by * box.x) for role, box in template.boxes.items()},
         caption=(by * template.caption[0], template.caption[1]),
         asides={role: (by * x, y) for role, (x, y) in template.asides.items()},
-        ways={ends: tuple((by * x, y) for x, y in way) for ends, way in template.ways.items()},
+        routing={ends: tuple((by * x, y) for x, y in corners) for ends, corners in template.routing.items()},
     )
     return replace(unrolled, template=wider)
 
@@ -250,14 +250,14 @@ def _series(run: Trial, k: int) -> list[Series]:
 def _legend(runs: Sequence[Trial], theme: Theme) -> list[Sequence[Entry]]:
     """One legend for all cells."""
     belts = [run for run in runs if run.top.unrolled.template.belt]
-    ways = [Entry("carried along the belt: only × its gate", theme.carried, 4)] if belts else []
-    ways += [
-        Entry("through gates and hidden state: × σ′, tanh′, Uᵀ", theme.gated, 3, dashed=True),
-        Entry("into the shared weights", theme.weights, 3),
+    routes = [Entry("belt, the path along C (of a GRU along h): only × its gate", theme.carry, 4)] if belts else []
+    routes += [
+        Entry("crossing, through h into a gate: × σ′, tanh′, Uᵀ", theme.crossing, 3, dashed=True),
+        Entry("into the shared weights", theme.weight, 3),
         *([Entry("to the layer below", theme.ink, 3)] if any(len(run.flows) > 1 for run in runs) else []),
         Entry("no gradient", theme.forward, 1.1, forward=True),
     ]
-    return [ways, [*scale(theme), Entry(WIDE, theme.ink, 0)]]
+    return [routes, [*scale(theme), Entry(WIDE, theme.ink, 0)]]
 
 
 def _described(runs: Sequence[Trial]) -> str:

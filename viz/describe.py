@@ -25,8 +25,9 @@ def in_words_of(flow: Flow, where: str = "") -> str:
             said.append(f"The norm of ∂L/∂{letter(name, template.is_lstm)} is {_told(norms)}.")
     if template.gate:
         means = {t: unrolled.mean_gate(t) for t in order}
-        carried = f"∂L/∂{letter(template.belt_state, template.is_lstm)}"
-        said.append(f"Each step of the belt multiplies {carried} by {template.gate}, on average {_told(means)}.")
+        gradient = f"∂L/∂{letter(template.belt_state, template.is_lstm)}"
+        belt = f"Each step of the belt, {template.belt_path}, multiplies {gradient} by {template.gate}"
+        said.append(f"{belt}, on average {_told(means)}.")
     if flow.split is not None:
         said.append(_split(flow))
     if flow.weights:
@@ -46,9 +47,8 @@ def values_in_words(unrolled: Unrolled, where: str = "") -> str:
     steps = f"{in_words(len(order))} time step{'s' * (len(order) > 1)}"
     said = [f"One {unrolled.name}{where} over {steps}, from {way}: each {reads}makes {' and '.join(made)}."]
     if template.gate:
-        carried = letter(template.belt_state, template.is_lstm)
-        means = {t: unrolled.mean_gate(t) for t in order}
-        said.append(f"{carried} is carried on, multiplied by {template.gate}, on average {_told(means)}.")
+        means = _told({t: unrolled.mean_gate(t) for t in order})
+        said.append(f"Each step of the belt, {template.belt_path}, multiplies by {template.gate}, on average {means}.")
     if unrolled.masked:
         said.append(f"A mask keeps rows as they are at t = {ranges(sorted(unrolled.masked))}.")
     if not unrolled.has_gradient:
@@ -72,8 +72,7 @@ def _split(flow: Flow) -> str:
     state = f"∂L/∂{sign(flow.unrolled, split.state, split.t)}"
     if not split.finite:
         return f"{state} is not finite, so no shares of it can be told."
-    along, across = percent(split.carried), percent(split.gated)
-    way = "along C, from step to step only times f" if template.is_lstm else "from h to h, only scaled"
-    way = f"from h to h, only times {template.gate}" if template.gate and not template.is_lstm else way
-    against = ", against it" if split.opposed else ""
-    return f"Of {state}, {along} came {way}; {across} came through the gates, by way of h{against}."
+    belt = f"belt: only times {template.gate}" if template.gate else f"belt, {template.belt_path}: only scaled"
+    along, against = f"{percent(split.carry)} came along the {belt}", ", against it" if split.opposed else ""
+    across = f"{percent(split.crossing)} by crossings, {template.crossing_path}{against}"
+    return f"Of {state}, {along}; {across}."

@@ -175,8 +175,8 @@ class Difference(Paint):
     def look(self, ratio: float) -> Stroke:
         """A line of this ratio."""
         theme, size = self.theme, max(ratio, 1 / ratio)
-        hue = theme.carried if ratio > 1 else theme.gated
-        hue = theme.weights if size < SAME else theme.halved(hue) if size < MUCH else hue
+        hue = theme.carry if ratio > 1 else theme.crossing
+        hue = theme.weight if size < SAME else theme.halved(hue) if size < MUCH else hue
         return Stroke(hue, width_of_ratio(ratio), dashed=ratio <= 1 / SAME, head="source")
 
     def belt(self, name: str, size: float) -> Stroke:
@@ -283,8 +283,8 @@ def _described(paint: Difference) -> str:
         only = [line for line, sizes in lines if sizes[k] and not sizes[1 - k] and math.isfinite(sizes[k] or 0.0)]
         if only:
             ends = [(in_words(paint.unrolled, part) for part in (line.reader, line.source)) for line in only[:3]]
-            ways = ", ".join(f"from {reader} to {source}" for reader, source in ends)
-            said.append(f"Only “{name}” has a gradient on {counted(len(only), 'line')}, as {ways}.")
+            examples = ", ".join(f"from {reader} to {source}" for reader, source in ends)
+            said.append(f"Only “{name}” has a gradient on {counted(len(only), 'line')}, as {examples}.")
     if lost := sum(not all(math.isfinite(size or 0.0) for size in sizes) for _, sizes in lines):
         said.append(f"On {counted(lost, 'line')} it is not finite.")
     return " ".join(said)

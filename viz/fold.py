@@ -165,22 +165,22 @@ def strip_template(template: Template) -> Template:
     heights = {name: 250.0 if not k else 132.0 - 72 * k for k, name in enumerate(names)}
     boxes = {"cell": Box(49, 155 if len(names) > 1 else 130, "cell", "gates" if template.belt else "U", wide=52)}
     boxes |= {name: Box(49, y, "state", wide=62) for name, y in heights.items()}
-    ways: dict[tuple[str, str], tuple[Place, ...]] = {
+    routing: dict[tuple[str, str], tuple[Place, ...]] = {
         (one, other): ((90, heights[one] - 10), (90, heights[other] + 10))
         for one in names for other in names if one != other
     }  # fmt: skip
     gates = boxes["cell"].y
     for k, (name, y) in enumerate(heights.items()):  # beside the line that comes the other way
         side = 1 if y > gates else -1
-        ways[name, "cell"] = (65, y - 26 * side), (65, gates + 26 * side)
+        routing[name, "cell"] = (65, y - 26 * side), (65, gates + 26 * side)
         if k > 1:
-            ways["cell", name] = (96, gates - 14), (96, y)
-    ways |= {("weights", "cell"): ((11, gates),), ("weights", names[0]): ((96, heights[names[0]] - 16),)}
+            routing["cell", name] = (96, gates - 14), (96, y)
+    routing |= {("weights", "cell"): ((11, gates),), ("weights", names[0]): ((96, heights[names[0]] - 16),)}
     return replace(
         template, pitch=118, top=312, bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 96, boxes=boxes,
         made_in={name: name for name in names},
         belt=(template.belt_state,) if template.belt else (), derivative="",
-        ways=ways, asides={name: (73 if y < gates else 27, y - 36) for name, y in heights.items()},
+        routing=routing, asides={name: (73 if y < gates else 27, y - 36) for name, y in heights.items()},
     )  # fmt: skip
 
 
@@ -199,9 +199,9 @@ def rolled(unrolled: Unrolled) -> Unrolled:
         return at(line.source, line.reader), at(line.reader, line.source)
 
     template = unrolled.template
-    ways = dict(template.ways)
+    routing = dict(template.routing)
     for name in {name for name, _ in unrolled.states() if f"hold_{name}" in template.boxes}:
         maker, box = template.boxes[template.made_in[name]], template.boxes[name]  # the steps that no mask holds
         lane = box.y - 25
-        ways[template.made_in[name], name] = ((maker.x + 20, lane), (box.x - 22, lane))
-    return replace(coarser(unrolled, ends, replace(template, ways=ways)), rolled=True)
+        routing[template.made_in[name], name] = ((maker.x + 20, lane), (box.x - 22, lane))
+    return replace(coarser(unrolled, ends, replace(template, routing=routing)), rolled=True)

@@ -103,7 +103,7 @@ def _product(band: Band, run: Run, box: Box) -> None:
     for one in band.paint.runs:
         products.append(number(math.prod(one.mean_gate(t) for t in range(run[0], run[1] + 1))))
     text = f"product of mean {gate}: {' → '.join(products)}"
-    colour = band.theme.spoken(band.theme.carried)
+    colour = band.theme.spoken(band.theme.carry)
     place = box[0] + 16, band.height(band.template.belt_state) + 20
     _word(band, f"product_{run[0]}", place, Span(text, 12, colour))
 

@@ -176,7 +176,7 @@ def _middle(group: Sequence[float], apart: float) -> tuple[float, float]:
 
 def hue_of(theme: Theme, run: int) -> Colour:
     """The hue of a run; of more than six the first come again, with other points."""
-    hues = theme.gated, theme.gate, theme.carried, theme.candidate, theme.ink, theme.weights
+    hues = theme.crossing, theme.gate, theme.carry, theme.candidate, theme.ink, theme.weight
     return hues[run % len(hues)]
 
 

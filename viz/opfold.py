@@ -116,13 +116,13 @@ def weighing(
             return None
         size = math.hypot(*map(norm, parts))
         classes = {tg.paths.edge_class(edge, graph) for edge in drawn}
-        route, colour = "gated", theme.ink
+        route, colour = "read", theme.ink
         if "carry" in classes:
-            route, colour = "carried", theme.carried
+            route, colour = "carry", theme.carry
         elif all(graph.vertices[edge.source].kind == "parameter" for edge in drawn):
-            route, colour = "weights", theme.weights
+            route, colour = "weight", theme.weight
         elif classes & {"crossing", "peephole"}:
-            route, colour = "crossing", theme.gated
+            route, colour = "crossing", theme.crossing
         data = {"norm": f"{size:.9g}", "route": route}
         if any((edge.reader, edge.position) in strongest for edge in drawn):
             data["strongest"] = "yes"
@@ -143,8 +143,9 @@ def add_header(scene: Scene, title: str, guide: str, legend: Sequence[Sequence[E
 def routes_in_graph(theme: Theme) -> list[Sequence[Entry]]:
     """What the lines of a weighed graph are, and the scale of their widths."""
     routes = [
-        Entry("carried on from step to step", theme.carried, 4), Entry("crossing", theme.gated, 3, dashed=True),
-        Entry("within a step", theme.ink, 3), Entry("into the weights", theme.weights, 3),
+        Entry("belt, where a state is only scaled from step to step", theme.carry, 4),
+        Entry("crossing, through h into a gate of the next step", theme.crossing, 3, dashed=True),
+        Entry("read within a step", theme.ink, 3), Entry("into the weights", theme.weight, 3),
         Entry("no gradient", theme.forward, 1.1, dashed=True, forward=True),
     ]  # fmt: skip
     return [routes, [*scale(theme), Entry(WIDE, theme.ink, 0)]]

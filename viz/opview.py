@@ -15,9 +15,9 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
 from viz.names import SYMBOLS, Names, ScopePath, brief, classes, is_leaf, path_of, slashed, step_depth
 from viz.places import BAR, HEIGHT, Places, Spot, places
+from viz.routing import Routing
 from viz.scene import Box, Edge, Frame, Node, Row, Scene, Span, rows, width_of_text
 from viz.style import Theme, counted
-from viz.ways import Ways
 
 Weighed: TypeAlias = tuple[float, str, bool, dict[str, str]]  # width, colour, dashed, and the numbers of a line
 Weigh: TypeAlias = Callable[[list[GraphEdge]], Weighed | None]  # what a gradient says of the edges behind a line
@@ -59,8 +59,8 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
         elif pinned:
             block = pinned.blocks[source]
             if block == pinned.blocks[reader] and block in detours:
-                detours[block].between(source, reader)
-                corners = scene.between(source, reader, *detours[block].found.get((source, reader), ()))
+                detours[block].connect(source, reader)
+                corners = scene.between(source, reader, *detours[block].corners.get((source, reader), ()))
             else:
                 corners = scene.between(source, reader)
         number = f"-{edges[0].position}" if len(edges) == 1 else ""  # an operation may read one value twice
@@ -73,12 +73,12 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
     return scene
 
 
-def _detours(scene: Scene, pinned: Places) -> dict[int, Ways]:
-    """For each block the ways of lines around what is in it."""
+def _detours(scene: Scene, pinned: Places) -> dict[int, Routing]:
+    """For each block the routing of lines around what is in it."""
     boxes: dict[int, dict[str, Box]] = {}
     for name, block in pinned.blocks.items():
         boxes.setdefault(block, {})[name] = scene.nodes[name].box
-    return {block: Ways(inside, pinned.top + HEIGHT) for block, inside in boxes.items()}
+    return {block: Routing(inside, pinned.top + HEIGHT) for block, inside in boxes.items()}
 
 
 # Nodes, and the frames around them
@@ -111,7 +111,7 @@ def _nodes(graph: tg.Graph, names: Names, boxes: Boxes, theme: Theme) -> dict[st
     for box, inside in closed.items():
         name = f"scope_of_v{inside[0]}"
         words = rows(brief(box[-1][0]), counted(len(inside), "vertex", "vertices"))
-        look = Node(name, None, (30, 30), words, "block", theme.weights, theme.panel, told=(slashed(box),))
+        look = Node(name, None, (30, 30), words, "block", theme.weight, theme.panel, told=(slashed(box),))
         drawn[name] = Drawn(frames_of(box[:-1]), look, graph.vertices[inside[0]])
     return drawn
 
@@ -195,19 +195,19 @@ def _look(vertex: Vertex, names: Names, theme: Theme) -> Node:
         return Node("", None, (27, 22), words, shape, line, fill, told=told, **more)  # type: ignore[arg-type]  # a Shape
 
     if names.is_state(vertex):
-        hue = theme.carried if vertex.label == "c" else theme.gated
+        hue = theme.carry if vertex.label == "c" else theme.crossing
         words = rows(name or vertex.kind) if is_leaf(vertex) else rows(*filter(None, [name, symbol]))
         return node(words, "round", hue, theme.filled(hue), width=2.0)
     if vertex.kind == "parameter":
-        return node(rows(name or "leaf"), "hexagon", theme.weights, theme.filled(theme.weights))
+        return node(rows(name or "leaf"), "hexagon", theme.weight, theme.filled(theme.weight))
     if vertex.kind == "input":
-        return node(rows(name), "flag", theme.weights, theme.panel)
+        return node(rows(name), "flag", theme.weight, theme.panel)
     if vertex.kind == "constant":
         cut = "detached" in vertex.params
         words = rows(
             *(["✂ detached", name] if cut and name else ["✂ detached"] if cut else ["constant"]), colour=theme.quiet
         )
-        return node(words, "round", theme.weights, theme.paper, dashed=True)
+        return node(words, "round", theme.weight, theme.paper, dashed=True)
     words = rows(*filter(None, [name, symbol]))
     if names.is_result(vertex):
         words = rows(*filter(None, [name, symbol]), colour=theme.on_loss)
@@ -249,11 +249,11 @@ def _edge(
 ) -> Edge:  # fmt: skip
     """A line in its colour, dash and width, with what makes a layout of it in which time runs to the right."""
     ends = [(names.vertices[edge.source], names.vertices[edge.reader]) for edge in edges]
-    layout, colour, width, dashed = {"weight": "2"}, theme.weights, 1.1, False
+    layout, colour, width, dashed = {"weight": "2"}, theme.weight, 1.1, False
     if all(names.is_shared(vertex) for vertex, _ in ends):
         layout, width = {"weight": "0"}, 0.8  # the weights must not pull every step to where they are
     if any(edge.tag == "carry" for edge in edges):
-        layout, colour, width = {"weight": "8"}, theme.carried, 2.4
+        layout, colour, width = {"weight": "8"}, theme.carry, 2.4
     if any(None not in (pair := {one.step, other.step}) and len(pair) > 1 for one, other in ends):
         layout["minlen"] = "2"  # room for the next step's input, so that the steps stand side by side
     if not any(vertex.requires_grad for vertex, _ in ends):

@@ -79,9 +79,9 @@ class Paint:
         belt = self.unrolled.template.belt
         on_belt = {line.source[0], line.reader[0]} <= {*belt, f"fold_{self.unrolled.template.belt_state}"}
         if on_belt or line.only_carries:
-            return Stroke(self.theme.carried, 2.6, open=True, told=told)
+            return Stroke(self.theme.carry, 2.6, open=True, told=told)
         if line.crosses or not line.edges or line.reader[0] == ABOVE:
-            return Stroke(self.theme.gated, 2.0, dashed=True, open=True, told=told)
+            return Stroke(self.theme.crossing, 2.0, dashed=True, open=True, told=told)
         return Stroke(self.theme.forward, 1.1, open=True, told=told)
 
     def note(self, name: str, t: int) -> str:
@@ -127,7 +127,7 @@ class Paint:
         if size == 0:
             return Stroke(self.theme.forward, width_of(0), dashed=True)
         on_belt = bool(self.unrolled.template.belt) and name == self.unrolled.template.belt_state
-        return Stroke(self.theme.carried if on_belt else self.theme.gated, width_of(size), dashed=not on_belt)
+        return Stroke(self.theme.carry if on_belt else self.theme.crossing, width_of(size), dashed=not on_belt)
 
     def summed(self) -> str:
         """What is said of the weights' gradient on their bar."""
@@ -141,20 +141,20 @@ class Paint:
         """What the last pill says; nothing where no loss is drawn."""
         return ""
 
-    def carried_ways(self) -> list[str]:
-        """The legend's words for what carries a state on: the belt, and other states that are read to carry them."""
+    def carry_words(self) -> list[str]:
+        """The legend's words for what carries a state on: the belt, and other states that are only scaled."""
         template = self.unrolled.template
         others = any(line.only_carries and line.source[0] != template.belt_state for line in self.unrolled.lines)
         return [
-            *([template.carried] if template.belt else []),
-            *(["a state carried on, only scaled"] if others else []),
+            *([f"belt, {template.belt_path}: {template.carry}"] if template.belt else []),
+            *(["carry of another state: only scaled"] if others else []),
         ]
 
     def legend(self, deep: bool = False) -> list[Sequence[Entry]]:
         """The rows of the legend; deep is a picture of several layers."""
         theme = self.theme
-        ways = [Entry(word.split(":")[0], theme.carried, 2.6, forward=True) for word in self.carried_ways()]
-        return [[*ways, Entry("the hidden state", theme.gated, 2.0, dashed=True, forward=True)]]
+        carries = [Entry(words.split(":")[0], theme.carry, 2.6, forward=True) for words in self.carry_words()]
+        return [[*carries, Entry("the hidden state", theme.crossing, 2.0, dashed=True, forward=True)]]
 
 
 class Gradients(Paint):
@@ -188,10 +188,10 @@ class Gradients(Paint):
         data = {"route": route, "norm": f"{size:.9g}"}
         if size == 0:  # a gradient that came, and is nothing
             return Stroke(theme.forward, width_of(0), True, "source", told=told, data=data)
-        hues = {"carried": theme.carried, "gated": theme.gated, "weights": theme.weights, "depth": theme.ink}
+        hues = {"carry": theme.carry, "crossing": theme.crossing, "weight": theme.weight, "depth": theme.ink}
         colour = hues[route]
         halo = self.theme.bright if self.strongest and self.strongest.along(line, self.unrolled) else ""
-        return Stroke(colour, width_of(size), route == "gated", "source", halo=halo, told=told, data=data)
+        return Stroke(colour, width_of(size), route == "crossing", "source", halo=halo, told=told, data=data)
 
     def note(self, name: str, t: int) -> str:
         """The norm of the state's gradient."""
@@ -231,22 +231,22 @@ class Gradients(Paint):
     def legend(self, deep: bool = False) -> list[Sequence[Entry]]:
         """The routes, and the scale of widths."""
         depth = [Entry("to the layer below", self.theme.ink, 3)] if deep else []
-        return [[*self.ways(), *depth], [*scale(self.theme), Entry(WIDE, self.theme.ink, 0)]]
+        return [[*self.routes(), *depth], [*scale(self.theme), Entry(WIDE, self.theme.ink, 0)]]
 
-    def ways(self) -> list[Entry]:
+    def routes(self) -> list[Entry]:
         """The routes that the gradient took."""
         template, theme = self.unrolled.template, self.theme
-        ways = [Entry(word, theme.carried, 4) for word in self.carried_ways()]
-        gated = template.gated
+        carries = [Entry(words, theme.carry, 4) for words in self.carry_words()]
+        crossing = f": {template.crossing}" if template.crossing else ""
         if "squash" in template.boxes:  # a cell may squash with another function
-            gated = gated.replace("tanh", words_of(self.unrolled, "squash", self.unrolled.order[0]))
+            crossing = crossing.replace("tanh", words_of(self.unrolled, "squash", self.unrolled.order[0]))
         bright = [Entry(self.strongest.told, theme.bright, 6)] if self.strongest else []
         zeros = [Entry("exactly 0", theme.forward, 0.8, dashed=True)] if 0 in self.flow.norms.values() else []
         return [
             *bright,
-            *ways,
-            Entry(gated, theme.gated, 3, dashed=True),
-            Entry("into the shared weights", theme.weights, 3),
+            *carries,
+            Entry(f"crossing, {template.crossing_path}{crossing}", theme.crossing, 3, dashed=True),
+            Entry("into the shared weights", theme.weight, 3),
             *zeros,
             Entry("no gradient", theme.forward, 1.1, forward=True),
         ]

@@ -54,7 +54,8 @@ def flow(
     >>> tg.manual_seed(0)
     >>> trajectory = nn.LSTM(2, 3).unroll(tg.randn(3, 1, 2))
     >>> print(flow((trajectory.steps[-1].h ** 2).sum(), trajectory))
-    The flow from C₁ to L = ... in one LSTM, three time steps: in all ... = ‖∂L/∂C₁‖². From t = 1 to 2: ...
+    The flow from C₁ to L = ... in one LSTM, three time steps: in all ... = ‖∂L/∂C₁‖². The belt is the path
+    along the cell state C. A crossing leads through h into a gate. From t = 1 to 2: ...
     """
     colours, found = theme_named(theme), find(trajectory, None, loss)
     start = _start(found[0]) if source is None else source
@@ -99,7 +100,8 @@ class Sankey(Paint):
         """How to read the picture."""
         way = "along its gradient" if self.stream.squared else "in the direction asked for"
         said = f"{self.stream.source}{self.stream.where} moves a little {way}: a line is as wide as the part of L's"
-        return f"{said} change that comes along it, in all {self.stream.in_all}."
+        said += f" change that comes along it, in all {self.stream.in_all}."
+        return f"{said} {self.unrolled.template.definitions}"
 
     def stroke(self, line: Line) -> Stroke:
         """Towards the reader, as values and changes go."""
@@ -111,7 +113,7 @@ class Sankey(Paint):
 
     def look(self, amount: float, told: tuple[str, ...] = ()) -> Stroke:
         """A line that carries so much."""
-        hue = self.theme.carried if amount > 0 else self.theme.gated if amount < 0 else self.theme.weights
+        hue = self.theme.carry if amount > 0 else self.theme.crossing if amount < 0 else self.theme.weight
         hue = hue if math.isfinite(amount) else self.theme.candidate
         width = max(FINEST, WIDEST * abs(amount) / self.stream.unit) if math.isfinite(amount) else 3.0
         return Stroke(hue, width, dashed=amount < 0, told=told, data={"flow": f"{amount:.15g}"})
@@ -158,7 +160,7 @@ class Sankey(Paint):
         cut = next((cuts for cuts in self.stream.cuts if cuts), {}).get(t)
         if not cut or len(self.stream.cuts) > 1:
             return ""
-        parts = passing(self.stream, self.unrolled, cut)
+        parts = passing(self.stream, cut)
         total = f"{self.stream.told(math.fsum(cut.values()))}: " if len(parts) > 1 else ""
         return f"passes on {total}{', '.join(parts)}"
 
@@ -170,8 +172,8 @@ class Sankey(Paint):
         """The two signs, and the scale of widths."""
         theme, unit = self.theme, self.stream.unit
         signs = [
-            Entry("raises L, as the source moves", theme.carried, 6, forward=True, filled=True),
-            Entry("lowers it", theme.gated, 6, dashed=True, forward=True, filled=True),
+            Entry("raises L, as the source moves", theme.carry, 6, forward=True, filled=True),
+            Entry("lowers it", theme.crossing, 6, dashed=True, forward=True, filled=True),
             Entry("no flow", theme.forward, 1.1, forward=True),
         ]
         parts = [unit / 8, unit / 4, unit / 2, unit]
@@ -201,8 +203,8 @@ def _described(stream: Stream, found: Sequence[Unrolled], what: str) -> str:
     cuts = stream.passed()
     pairs = list(pairwise(cuts))
     pairs = pairs if len(pairs) <= LONGEST else [*pairs[:2], *pairs[2:-2:5], *pairs[-2:]]
-    told = [f"from t = {t} to {after}: {', '.join(passing(stream, found[-1], cuts[t]))}" for t, after in pairs]
-    said += [f"F{'; '.join(told)[1:]}."] if told else []
+    told = [f"from t = {t} to {after}: {', '.join(passing(stream, cuts[t]))}" for t, after in pairs]
+    said += [found[-1].template.definitions, f"F{'; '.join(told)[1:]}."] if told else []
     amounts = [amount for one in found for line in one.lines if (amount := stream.along(one, line)) is not None]
     against = sum(amount < 0 for amount in amounts)
     said.append(f"Of {counted(len(amounts), 'line')} {against} carry a negative flow, which works against the others.")

@@ -15,9 +15,9 @@ import tinygrad_lstm as tg
 from viz.hover import sign
 from viz.names import Names, brief
 from viz.roles import OUTSIDE, WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
-from viz.style import letter, number, percent
+from viz.style import number, percent
 
-Cut: TypeAlias = dict[str, float]  # what passes from one step to the next: "carried", "gated", "loss"
+Cut: TypeAlias = dict[str, float]  # what passes from one step to the next: "carry", "crossing", "loss"
 
 
 @dataclass
@@ -71,8 +71,8 @@ class Stream:
         for cuts in self.cuts:
             for t, cut in cuts.items():
                 here = sums.setdefault(t, {})
-                for way, amount in cut.items():
-                    here[way] = here.get(way, 0.0) + amount
+                for route, amount in cut.items():
+                    here[route] = here.get(route, 0.0) + amount
         return sums
 
     def closing(self) -> str:
@@ -129,11 +129,11 @@ def _cuts(stream: Stream, found: Sequence[Unrolled], one: Unrolled, moments: ran
     cuts: dict[int, Cut] = {_time(found, t): {} for t in one.order if _time(found, t) in moments}
     for line in one.lines:
         amount = stream.along(one, line)
-        way = "loss" if line.reader[0] == OUTSIDE else "carried" if line.carries else "gated"
+        route = "loss" if line.reader[0] == OUTSIDE else "carry" if line.carries else "crossing"
         first, last = _moment(found, line.source), _moment(found, line.reader)
         for moment in range(min(first, last), max(first, last)) if amount else ():
             if moment in cuts:
-                cuts[moment][way] = cuts[moment].get(way, 0.0) + math.copysign(1, last - first) * (amount or 0.0)
+                cuts[moment][route] = cuts[moment].get(route, 0.0) + math.copysign(1, last - first) * (amount or 0.0)
     return {_time(found, moment): cut for moment, cut in cuts.items()}
 
 
@@ -149,12 +149,7 @@ def _moment(found: Sequence[Unrolled], part: Part) -> int:
     return found[0].last + 1 if part[0] == OUTSIDE else _time(found, part[1])
 
 
-def passing(stream: Stream, unrolled: Unrolled, cut: Cut) -> list[str]:
-    """What passes on from a step, by each way."""
-    belt = letter(unrolled.template.belt_state, unrolled.template.is_lstm)
-    ways = {
-        "carried": f"along {belt}",
-        "gated": "through gates" if unrolled.template.belt else "through h",
-        "loss": "to L",
-    }
-    return [f"{stream.told(cut[way])} {words}" for way, words in ways.items() if cut.get(way)] or ["nothing"]
+def passing(stream: Stream, cut: Cut) -> list[str]:
+    """What passes on from a step, by each route."""
+    routes = {"carry": "on the belt", "crossing": "crossing", "loss": "to L"}
+    return [f"{stream.told(cut[route])} {words}" for route, words in routes.items() if cut.get(route)] or ["nothing"]

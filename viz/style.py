@@ -20,7 +20,7 @@ Colour: TypeAlias = str  # "#RRGGBB"
 FONT = "Helvetica,Arial,sans-serif"
 POINTS_PER_INCH = 72
 
-CARRIED, GATED, WEIGHTS = "#D55E00", "#0072B2", "#6B7785"
+CARRY, CROSSING, WEIGHT = "#D55E00", "#0072B2", "#6B7785"
 GATE, CANDIDATE = "#009E73", "#AA4499"
 
 
@@ -34,9 +34,9 @@ class Theme:
     forward: Colour  # what no gradient goes along
     panel: Colour
     frame: Colour
-    carried: Colour
-    gated: Colour
-    weights: Colour
+    carry: Colour
+    crossing: Colour
+    weight: Colour
     gate: Colour
     candidate: Colour
     bright: Colour  # the ground of what is pointed out
@@ -51,7 +51,7 @@ class Theme:
 
     def halved(self, hue: Colour) -> Colour:
         """The hue half way to grey: the middle of a diverging scale."""
-        return mixed(hue, self.weights, 0.5)
+        return mixed(hue, self.weight, 0.5)
 
     def spoken(self, hue: Colour) -> Colour:
         """The hue as small text, which needs more contrast than a line."""
@@ -61,12 +61,12 @@ class Theme:
 THEMES: dict[str, Theme] = {
     "light": Theme(
         paper="#FFFFFF", ink="#1F2933", quiet="#5F6C7B", forward="#A9B4C0", panel="#F6F8FA", frame="#D5DCE4",
-        carried=CARRIED, gated=GATED, weights=WEIGHTS, gate=GATE, candidate=CANDIDATE,
+        carry=CARRY, crossing=CROSSING, weight=WEIGHT, gate=GATE, candidate=CANDIDATE,
         bright="#F6E58A", loss="#1F2933", on_loss="#FFFFFF", opacity=0.10,
     ),
     "dark": Theme(
         paper="#111827", ink="#E5EAF0", quiet="#9AA7B5", forward="#5B6877", panel="#172033", frame="#2F3B4E",
-        carried="#F07F23", gated="#4BA3DC", weights="#93A0AE", gate="#26BF95", candidate="#CC79BC",
+        carry="#F07F23", crossing="#4BA3DC", weight="#93A0AE", gate="#26BF95", candidate="#CC79BC",
         bright="#6B5E1C", loss="#E5EAF0", on_loss="#111827", opacity=0.18,
     ),
 }  # fmt: skip
@@ -123,9 +123,9 @@ def stylesheet() -> str:
 def shades(theme: Theme) -> dict[str, Colour]:
     """Every colour a picture of this theme may use, by a name for it."""
     plain = {f.name: str(getattr(theme, f.name)) for f in fields(theme) if f.name not in ("opacity", "adapts")}
-    hues = {name: plain[name] for name in ("carried", "gated", "weights", "gate", "candidate")}
+    hues = {name: plain[name] for name in ("carry", "crossing", "weight", "gate", "candidate")}
     fills = {f"{name}-fill": theme.filled(hue) for name, hue in hues.items()}
-    halves = {f"{name}-half": theme.halved(hues[name]) for name in ("carried", "gated")}
+    halves = {f"{name}-half": theme.halved(hues[name]) for name in ("carry", "crossing")}
     return plain | fills | halves | {f"{name}-text": theme.spoken(hue) for name, hue in hues.items()}
 
 

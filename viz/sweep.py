@@ -20,7 +20,7 @@ from tinygrad_lstm.graph import GraphEdge
 from viz.roles import ABOVE, WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
 
 Array: TypeAlias = Any
-Route: TypeAlias = Literal["carried", "gated", "weights", "depth", "forward"]
+Route: TypeAlias = Literal["carry", "crossing", "weight", "depth", "forward"]
 
 
 def norm(array: Array) -> float:
@@ -117,22 +117,22 @@ class Split:
 
     state: str
     t: int
-    carried: float
+    carry: float
 
     @property
-    def gated(self) -> float:
+    def crossing(self) -> float:
         """What is left for the gates."""
-        return 1 - self.carried
+        return 1 - self.carry
 
     @property
     def finite(self) -> bool:
         """Whether there are shares to tell: of a gradient that is not finite there are none."""
-        return math.isfinite(self.carried)
+        return math.isfinite(self.carry)
 
     @property
     def opposed(self) -> bool:
         """Whether one way works against the other by more than a rounded percentage hides."""
-        return min(self.carried, self.gated) < -0.005
+        return min(self.carry, self.crossing) < -0.005
 
 
 class Flow:
@@ -218,8 +218,8 @@ class Flow:
             value = unrolled.graph.id_of(tensor), tensor.source.index
             if value in self.whole.values and norm(self.whole.values[value]):
                 part = self.uncrossed.values.get(value)
-                carried = 0.0 if part is None else share(part, self.whole.values[value])
-                found[t] = Split(name, t, carried)
+                carry = 0.0 if part is None else share(part, self.whole.values[value])
+                found[t] = Split(name, t, carry)
         return found
 
     @property
@@ -231,7 +231,7 @@ class Flow:
     def routes(self) -> dict[Line, Route]:
         """Which way each line is part of.
 
-        Carried: the belt itself, what else carries a state on, and the lines that lead to the belt without a crossing
+        Carry: the belt itself, what else carries a state on, and the lines that lead to the belt without a crossing
         and bring mostly gradient that has not crossed before. A line into the weights is one of theirs, one from the
         layer above is of depth; whatever else delivers gradient goes through the gates.
         """
@@ -244,22 +244,22 @@ class Flow:
         if line not in self.norms:
             return "forward"
         if line.source[0] == WEIGHTS:
-            return "weights"
+            return "weight"
         if line.reader[0] == ABOVE:
             return "depth"
         if line.only_carries:
-            return "carried"
+            return "carry"
         if not belt or line.crosses or line.source not in leads:
-            return "gated"
+            return "crossing"
         if {line.source[0], line.reader[0]} <= belt:
-            return "carried"
+            return "carry"
         if line.edges:
             total, part = self.whole.along(line), self.uncrossed.along(line)
         else:
             total = {value: self.whole.values[value] for value in self._values(line.reader)}
             part = self.uncrossed.values
         parts = [share(part[value], total[value]) for value in total if value in part]
-        return "carried" if parts and min(parts) >= 0.5 else "gated"
+        return "carry" if parts and min(parts) >= 0.5 else "crossing"
 
 
 def flows_of(loss: tg.Tensor, chains: Sequence[Unrolled]) -> list[Flow]:

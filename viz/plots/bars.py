@@ -133,8 +133,8 @@ def reasons(t: Sequence[int], routes: Sequence[Routes]) -> dict[str, list[int]]:
 def routed(count: int, theme: ThemeName) -> Iterable[Look]:
     """The looks of so many crossings: orange for the belt, a blue that fades for the gates, grey for the rest."""
     of = theme_named(theme)
-    blues = [mixed(of.gated, of.paper, 1 - 0.65 * k / max(count - 2, 1)) for k in range(count - 2)]
-    return [Look(hue, "solid", "o", HATCHES[k % 5]) for k, hue in enumerate([of.carried, *blues, of.weights])]
+    blues = [mixed(of.crossing, of.paper, 1 - 0.65 * k / max(count - 2, 1)) for k in range(count - 2)]
+    return [Look(hue, "solid", "o", HATCHES[k % 5]) for k, hue in enumerate([of.carry, *blues, of.weight])]
 
 
 def stacked(ax: Axes, t: Iterable[int], parts: Mapping[str, Array], looks: Iterable[Look], theme: ThemeName) -> None:

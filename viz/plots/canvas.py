@@ -60,7 +60,7 @@ class Look(NamedTuple):
 def looks(theme: ThemeName) -> Iterator[Look]:
     """One look after the other, without end; the first thirty are all different."""
     of = theme_named(theme)
-    hues = (of.carried, of.gated, of.gate, of.candidate, of.ink, of.weights)
+    hues = (of.carry, of.crossing, of.gate, of.candidate, of.ink, of.weight)
     for k in count():
         yield Look(hues[k % 6], DASHES[k % 5], MARKERS[k % 7], HATCHES[k % 5])
 
@@ -145,8 +145,8 @@ def sequential(theme: ThemeName) -> Colormap:
 def diverging(theme: ThemeName) -> Colormap:
     """From negative to positive: blue, the paper at zero, orange."""
     of = theme_named(theme)
-    blue, orange = mixed(of.gated, of.ink, 0.7), mixed(of.carried, of.ink, 0.7)
-    return ramp([blue, of.gated, mixed(of.ink, of.paper, 0.03), of.carried, orange])
+    blue, orange = mixed(of.crossing, of.ink, 0.7), mixed(of.carry, of.ink, 0.7)
+    return ramp([blue, of.crossing, mixed(of.ink, of.paper, 0.03), of.carry, orange])
 
 
 def ramp(colours: list[Colour]) -> Colormap:

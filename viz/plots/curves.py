@@ -37,11 +37,11 @@ def training_curve(
     ax = on(ax, theme)
     colours = theme_named(theme)
     numbers, bits = [update.number for update in history], [update.bits for update in history]
-    ax.plot(numbers, bits, color=colours.gated, alpha=0.6, linewidth=1, label="training text")
+    ax.plot(numbers, bits, color=colours.crossing, alpha=0.6, linewidth=1, label="training text")
     measured = [(update.number, update.validation) for update in history if update.validation is not None]
     ax.plot(
         [number for number, _ in measured], [validation for _, validation in measured],
-        color=colours.carried, linewidth=2, marker="o", markersize=5, label="validation text",
+        color=colours.carry, linewidth=2, marker="o", markersize=5, label="validation text",
     )  # fmt: skip
     if test is not None:
         kept = min(measured, key=lambda point: point[1], default=(numbers[-1], test))[0]

@@ -23,7 +23,7 @@ TITLE = "Where the gradient of L flows, through every operation"
 class Figure:
     """A picture of a graph, in the light theme's colours, and the ids of its elements.
 
-    An element of an edge may tell its route as ``data-route``: carried, gated or weights. What the picture says of the
+    An element of an edge may tell its route as ``data-route``: carry, crossing or weight. What the picture says of the
     gradient of a vertex is an element of that vertex, so that it need not be seen before its turn.
     """
 
@@ -31,7 +31,7 @@ class Figure:
     graph: tg.Graph
     nodes: Mapping[int, Sequence[str]]  # vertex -> the elements that stand for it; a vertex may be in none
     edges: Mapping[EdgeKey, Sequence[str]]  # reading vertex and which of its inputs -> the elements of its line
-    routes: tuple[str, ...] = ()  # what the carried route and the gated one are called, where there are two
+    routes: tuple[str, ...] = ()  # what carry and crossing are called, where there are two
     known: Mapping[int, Any] = field(default_factory=dict)  # values of vertices that are at hand
 
     @property
@@ -70,7 +70,7 @@ def cell_figure(loss: tg.Tensor, trajectory: nn.Trajectory, chain: int | None = 
     places = _Places(chains, picture.scene)
     return Figure(
         untold(picture), graph, places.nodes(), places.edges(),
-        routes=(("C", "h") if template.is_lstm else ("carried", "gates")) if template.belt else (),
+        routes=(("C", "h") if template.is_lstm else ("carry", "crossing")) if template.belt else (),
         known={vertex: t.data for t in tensors if len(graph.vertices[vertex := graph.id_of(t)].shapes) == 1},
     )  # fmt: skip
 
@@ -143,7 +143,7 @@ class _Places:
         belt = chain.template.belt_state
         for name, t in chain.states():
             if name == belt:
-                said = [f"{part}_{t}" for part in ("share_carried", "share_gated", "law", "mean")]
+                said = [f"{part}_{t}" for part in ("share_carry", "share_crossing", "law", "mean")]
                 said += ["split_text"] if t == chain.order[0] else []
                 yield from (
                     (self.graph.id_of(chain.state(name, t)), prefix + each)

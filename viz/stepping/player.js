@@ -51,8 +51,7 @@
   }
 
   function routeOf(part) {
-    const route = elements.get(part.edge.split(" ")[0])?.dataset.route; // a line to two directions has two elements
-    return { carried: "C", gated: "h", weights: "W" }[route] ?? "";
+    return elements.get(part.edge.split(" ")[0])?.dataset.route ?? ""; // a line to two directions has two elements
   }
 
   // From one state to another
@@ -91,7 +90,7 @@
   function recall(hash) {
     const asked = new URLSearchParams(hash.slice(1)), route = asked.get("route");
     const pass = asked.get("pass") === "forward" ? "forward" : "backward";
-    go(Math.trunc(Number(asked.get("k"))) || 0, { pass, route: tape.routes.length && ["C", "h"].includes(route) ? route : "" });
+    go(Math.trunc(Number(asked.get("k"))) || 0, { pass, route: tape.routes.length && ["carry", "crossing"].includes(route) ? route : "" });
   }
 
   // The picture of a state
@@ -182,7 +181,7 @@
 
   function card(step, part) {
     const source = vertices[part.source], place = source.outputs > 1 ? `${source.name}, output ${part.output}` : source.name;
-    const route = { C: `${tape.routes[0]} route`, h: `${tape.routes[1]} route`, W: "weights" }[tape.routes.length && routeOf(part)];
+    const route = { carry: `${tape.routes[0]} route`, crossing: `${tape.routes[1]} route`, weight: "weights" }[tape.routes.length && routeOf(part)];
     const rows = [["", "g came in", step.value]];
     if (part.slope) rows.push(["×", "local", part.slope]);
     rows.push([part.slope ? "=" : "→", "handed on", part.given]);
@@ -219,7 +218,7 @@
   const only = (route) => go(state.k, { route: tape.routes.length && state.route !== route ? route : "" }); // or both again
   const keys = {
     ArrowRight: () => move(1), ArrowLeft: () => move(-1), " ": () => play(!timer),
-    c: () => only("C"), h: () => only("h"),
+    c: () => only("carry"), h: () => only("crossing"),
     Escape: () => { play(false); go(0, { route: "" }); },
   };
   document.addEventListener("keydown", (event) => {
