@@ -15,9 +15,10 @@ import viz
 from tests import svg
 from tests.runs import RUNS
 from viz.chains import find
-from viz.fold import folded, rolled, strip
+from viz.fold import fold_steps, roll_up, strip
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Unrolled
-from viz.style import number, width_of
+from viz.scale import width_of
+from viz.style import number
 
 Value = tuple[int, int]
 
@@ -45,8 +46,8 @@ class Drawn:
     @cache  # noqa: B019
     def parts(self, view: str) -> list[Unrolled]:
         """The chains as that view has them."""
-        coarser = {"strip": strip, "rolled": rolled}.get(view, lambda one: one)
-        return [folded(coarser(one), self.hidden) for one in self.chains]
+        coarser = {"strip": strip, "rolled": roll_up}.get(view, lambda one: one)
+        return [fold_steps(coarser(one), self.hidden) for one in self.chains]
 
     def prefix(self, k: int) -> str:
         """What the ids of a chain begin with."""
@@ -134,7 +135,7 @@ def check_lines(case: Drawn, view: str) -> None:
             continue
         assert float(edge.data["norm"]) == pytest.approx(norm, rel=1e-6, abs=1e-12)
         assert edge.width == pytest.approx(width_of(norm), abs=0.006), ends
-        assert f"‖∇‖ {number(norm)}" in edge.told or abs(norm) < 1e-12
+        assert f"‖∇‖ {number(norm)}" in edge.tooltip or abs(norm) < 1e-12
         assert edge.dashed == (edge.data["route"] == "crossing" or norm == 0)
     assert expected == set(found)
 

@@ -228,7 +228,7 @@ def test_folded_steps_keep_their_flow() -> None:
     plots = [node.text for node in picture.nodes.values() if node.text.startswith("flow through hₜ")]
     assert len(plots) == 1
     assert "%" in plots[0]
-    assert len([curve for curve in picture.curves if curve.told.startswith("flow through h₁")]) == 9  # 10 to 18
+    assert len([curve for curve in picture.curves if curve.tooltip.startswith("flow through h₁")]) == 9  # 10 to 18
 
 
 def test_the_picture_leaves_no_gradient_and_is_the_same_every_time() -> None:

@@ -185,4 +185,4 @@ def test_no_batch_and_other_widths() -> None:
         picture = svg.read(viz.draw(trajectory).svg)
         assert picture["h_1"].texts[1] == str(step.h.shape)
         assert picture["c_1"].texts[1] == str(step.c.shape)
-        assert str(step.c.dtype) in picture["c_1"].told
+        assert str(step.c.dtype) in picture["c_1"].tooltip

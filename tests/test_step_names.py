@@ -55,8 +55,8 @@ def loop(name: Name) -> tuple[tg.Tensor, list[tg.Tensor]]:
 
 def without_names(scene: Scene, closed: bool) -> object:
     """A scene but for what scopes are called; a closed step is as wide as its name, so without places."""
-    frames = [replace(frame, caption=(), told=()) for frame in scene.frames]
-    nodes = [replace(node, told=()) for node in scene.nodes.values()]
+    frames = [replace(frame, caption=(), tooltip=()) for frame in scene.frames]
+    nodes = [replace(node, tooltip=()) for node in scene.nodes.values()]
     if not closed:
         return frames, nodes, scene.edges
     words = [(node.id, node.frame, node.rows[1:] if node.shape == "block" else node.rows) for node in nodes]

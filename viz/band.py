@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from viz.fold import Run
-from viz.hover import index, sign, told_part, words_of
 from viz.paint import Paint
 from viz.roles import OUTSIDE, WEIGHTS, Line
 from viz.scene import Box, Node, Place, Row, Scene, Shape
 from viz.style import Colour
+from viz.tooltip import describe_part, index, sign, words_of
 
 START = 62  # points before the first panel is the middle of the first state
 FOLD = 250  # points that a run of folded steps is wide
@@ -88,10 +88,10 @@ class Band:
         fill: Colour, width: float, data: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         """Put a box of the step into the picture."""
-        told = tuple(dict.fromkeys(line for run in self.paint.runs for line in told_part(run, role, t)))
+        tooltip = tuple(dict.fromkeys(line for run in self.paint.runs for line in describe_part(run, role, t)))
         name = f"{self.prefix}{role}_{t}"
         self.scene.add(
-            Node(name, self.place(role, t), size, rows, shape, line, fill, width, told=told, data=data or {})
+            Node(name, self.place(role, t), size, rows, shape, line, fill, width, tooltip=tooltip, data=data or {})
         )
 
     def point(self, name: str, place: Place) -> None:
@@ -142,8 +142,8 @@ class Band:
             return False
         return boxes[reader].look in ("gate", "candidate")
 
-    def fanned(self, line: Line, start: str, stop: str) -> tuple[Place, Place]:
-        """The way from a product to a gate: side to side, each from a foot of its own, so that no two meet."""
+    def fan_out(self, line: Line, start: str, stop: str) -> tuple[Place, Place]:
+        """The ends of a line from a product to a gate: side to side, each with its own foot, so that no two meet."""
         boxes, source = self.template.boxes, line.source[0]
         gates = sorted((box.y, name) for name, box in boxes.items() if box.look in ("gate", "candidate"))
         level = boxes[source].y

@@ -1,4 +1,4 @@
-"""Long runs, told shortly: which steps are drawn, and which are folded into one "... 46 steps".
+"""Folding of long runs: which steps are drawn, and which become one box, "... 46 steps".
 
 Only steps that compute the same are folded together; what differs is drawn. Coarser pictures, the strip of states and
 the rolled cell, are made the same way: several parts become one, and the lines between them are merged.
@@ -36,7 +36,7 @@ def runs(structure: Mapping[int, object], fold: Fold, norms: Sequence[Mapping[in
     T = len(structure)
     if fold is None or (fold == "auto" and T <= LONGEST):
         return []
-    asked = set() if fold == "auto" else _asked(fold, T)
+    asked = set() if fold == "auto" else _steps_to_draw(fold, T)
     shown = asked | {*range(1, ENDS + 1), *range(T - ENDS + 1, T + 1)}
     for sizes in norms if fold == "auto" else ():
         falls = [t for t in range(2, T + 1) if _falls(sizes.get(t - 1), sizes.get(t))]
@@ -52,10 +52,10 @@ def runs(structure: Mapping[int, object], fold: Fold, norms: Sequence[Mapping[in
     return [run for run in found if run[0] < run[1]]
 
 
-def told(hidden: Sequence[Run]) -> str:
+def describe_runs(hidden: Sequence[Run]) -> str:
     """What was folded, and why; nothing of nothing.
 
-    >>> told([(3, 48)])
+    >>> describe_runs([(3, 48)])
     'Folded, since they compute the same: t = 3 to 48.'
     """
     steps = ", ".join(f"t = {first} to {last}" for first, last in hidden)
@@ -63,7 +63,7 @@ def told(hidden: Sequence[Run]) -> str:
     return f"Folded, since {why} the same: {steps}." if hidden else ""
 
 
-def _asked(fold: object, T: int) -> set[int]:
+def _steps_to_draw(fold: object, T: int) -> set[int]:
     """The steps that a caller wants to see."""
     if isinstance(fold, str) or not isinstance(fold, Collection):
         raise ArgumentError(f'fold is "auto", None, or the steps to draw, not {fold!r}')
@@ -77,7 +77,7 @@ def _falls(one: float | None, other: float | None) -> bool:
     return bool(one and other) and not 1 / FALL <= (one or 0) / (other or 1) <= FALL
 
 
-def coarser(unrolled: Unrolled, of: Callable[[Line], tuple[Part, Part] | None], template: Template) -> Unrolled:
+def merge_lines(unrolled: Unrolled, of: Callable[[Line], tuple[Part, Part] | None], template: Template) -> Unrolled:
     """The chain with its lines between other parts: those with the same ends become one, None leaves a line out."""
     merged: dict[tuple[Part, Part], list[Line]] = {}
     for line in unrolled.lines:
@@ -91,7 +91,7 @@ def coarser(unrolled: Unrolled, of: Callable[[Line], tuple[Part, Part] | None], 
     return replace(unrolled, lines=tuple(found), template=template)
 
 
-def folded(unrolled: Unrolled, hidden: Sequence[Run]) -> Unrolled:
+def fold_steps(unrolled: Unrolled, hidden: Sequence[Run]) -> Unrolled:
     """The chain with each run of steps as one part, "fold": only lines that lead into it or out of it are left.
 
     What leaves a run is one of its last states, as time runs in the chain, or goes to the loss.
@@ -109,7 +109,7 @@ def folded(unrolled: Unrolled, hidden: Sequence[Run]) -> Unrolled:
             return (WEIGHTS, other[0]), ("fold_weights", other[0])
         return (("fold_out", other[0]), (reader, other[0])) if reader in (OUTSIDE, ABOVE) else None
 
-    return coarser(unrolled, ends, unrolled.template)
+    return merge_lines(unrolled, ends, unrolled.template)
 
 
 def strip(unrolled: Unrolled) -> Unrolled:
@@ -155,7 +155,7 @@ def strip(unrolled: Unrolled) -> Unrolled:
     def ends(line: Line) -> tuple[Part, Part] | None:
         return None if line.source[0] == "x" or not line.edges else (part(*line.source), part(*line.reader))
 
-    found = coarser(unrolled, ends, strip_template(template))
+    found = merge_lines(unrolled, ends, strip_template(template))
     return replace(found, cuts=tuple(dict.fromkeys(part(*cut) for cut in unrolled.cuts)))
 
 
@@ -184,7 +184,7 @@ def strip_template(template: Template) -> Template:
     )  # fmt: skip
 
 
-def rolled(unrolled: Unrolled) -> Unrolled:
+def roll_up(unrolled: Unrolled) -> Unrolled:
     """The chain as it is written: one step whose states come back to it, each line for its like at all steps."""
     start = unrolled.start
 
@@ -204,4 +204,4 @@ def rolled(unrolled: Unrolled) -> Unrolled:
         maker, box = template.boxes[template.made_in[name]], template.boxes[name]  # the steps that no mask holds
         lane = box.y - 25
         routing[template.made_in[name], name] = ((maker.x + 20, lane), (box.x - 22, lane))
-    return replace(coarser(unrolled, ends, replace(template, routing=routing)), rolled=True)
+    return replace(merge_lines(unrolled, ends, replace(template, routing=routing)), rolled=True)

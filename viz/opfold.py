@@ -8,14 +8,15 @@ from collections.abc import Collection, Mapping, Sequence
 import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.fold import Fold, runs, told
-from viz.header import Entry, header
+from viz.fold import Fold, describe_runs, runs
+from viz.legend import Entry, draw_header
 from viz.names import Names, ScopePath, brief, path_of, step_depth
 from viz.opview import Weigh, Weighed
 from viz.paint import WIDE, scale
 from viz.roles import EdgeKey
+from viz.scale import width_of
 from viz.scene import Scene
-from viz.style import Theme, number, width_of
+from viz.style import Theme, number
 from viz.sweep import Sweep, norm
 
 GUIDE = "Values run left to right, gradients right to left. A line is as wide as the log of the gradient along it."
@@ -86,7 +87,7 @@ def close_runs(
                     outer = boxes[vertex.id]
                     if outer is None or len(outer) > len(prefix):
                         closed[vertex.id] = (*prefix, (name, None))
-    return closed, told(hidden)
+    return closed, describe_runs(hidden)
 
 
 def _alike(
@@ -105,7 +106,7 @@ def _alike(
     return tuple(said)
 
 
-def weighing(
+def weigh_by_gradient(
     graph: tg.Graph, edges: Mapping[EdgeKey, object], theme: Theme, strongest: Collection[EdgeKey] = ()
 ) -> Weigh:
     """What a backward pass says of each line: as wide as the norm along it, in the colour of its route."""
@@ -135,7 +136,7 @@ def add_header(scene: Scene, title: str, guide: str, legend: Sequence[Sequence[E
     """Say above a picture how to read it; or below, and in short, where ``dot`` lays it out."""
     if scene.pinned:
         left, _, right, top = scene.extent()
-        header(scene, left, max(right, left + 640), top, title, guide, legend)
+        draw_header(scene, left, max(right, left + 640), top, title, guide, legend)
     elif guide:
         scene.caption = (guide, *([WIDE] if legend else []))
 

@@ -1,7 +1,7 @@
 """The op view: every vertex and every edge of a graph, once, in the boxes of the modules and time steps it was made in.
 
 Nodes are named ``v<id>`` with the ids of ``tg.graph_of``, so the text is the same in every process. A small graph is
-laid out by ``dot``; a large one, and one of several time steps, by ``viz.places``. What is closed, a module or a run of
+laid out by ``dot``; a large one, and one of several time steps, by ``viz.layout``. What is closed, a module or a run of
 equal steps, is one box for all that is in it.
 """
 
@@ -13,11 +13,11 @@ from typing import TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
+from viz.layout import BAR, HEIGHT, Places, Spot, places
 from viz.names import SYMBOLS, Names, ScopePath, brief, classes, is_leaf, path_of, slashed, step_depth
-from viz.places import BAR, HEIGHT, Places, Spot, places
 from viz.routing import Routing
 from viz.scene import Box, Edge, Frame, Node, Row, Scene, Span, rows, width_of_text
-from viz.style import Theme, counted
+from viz.style import Theme, quantity
 
 Weighed: TypeAlias = tuple[float, str, bool, dict[str, str]]  # width, colour, dashed, and the numbers of a line
 Weigh: TypeAlias = Callable[[list[GraphEdge]], Weighed | None]  # what a gradient says of the edges behind a line
@@ -43,10 +43,10 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
     pinned = places(_spots(names, drawn), [line[:2] for line in lines]) if by_hand else None
     frames = _add_frames(scene, drawn, pinned)
     for name, node in drawn.items():
-        scene.add(_placed(name, node, pinned, frames[node.scope]))
+        scene.add(_place(name, node, pinned, frames[node.scope]))
     detours = _detours(scene, pinned) if pinned and len(drawn) <= MOST_WITH_DETOURS else {}
     far, lanes = 0, dict[tuple[str, ...], int]()  # one above the other, for the belts of several layers
-    told: set[tuple[str, int]] = set()  # values whose shape stands at one of their lines
+    labelled: set[tuple[str, int]] = set()  # values whose shape stands at one of their lines
     for source, reader, edges in lines:
         corners: tuple[tuple[float, float], ...] = ()
         if pinned and source in pinned.bars:
@@ -66,9 +66,9 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
         number = f"-{edges[0].position}" if len(edges) == 1 else ""  # an operation may read one value twice
         edge = _edge(f"{source}-{reader}{number}", source, reader, edges, corners, names, theme, weigh)
         value = source, edges[0].index
-        if len({edge.shape for edge in edges}) == 1 and not (pinned and value in told):
+        if len({edge.shape for edge in edges}) == 1 and not (pinned and value in labelled):
             edge = replace(edge, label="×".join(map(str, edges[0].shape)))
-            told.add(value)
+            labelled.add(value)
         scene.add(edge)
     return scene
 
@@ -97,7 +97,7 @@ def _nodes(graph: tg.Graph, names: Names, boxes: Boxes, theme: Theme) -> dict[st
     """Every node to draw, by its name: the vertices, then the closed scopes."""
     drawn: dict[str, Drawn] = {}
     closed: dict[ScopePath, list[int]] = {}
-    merged = _merged(graph)
+    merged = _scopes_to_merge(graph)
 
     def frames_of(scope: ScopePath) -> ScopePath:
         return tuple(name for k, name in enumerate(scope) if scope[: k + 1] not in merged)
@@ -110,8 +110,8 @@ def _nodes(graph: tg.Graph, names: Names, boxes: Boxes, theme: Theme) -> dict[st
             closed.setdefault(box, []).append(vertex.id)
     for box, inside in closed.items():
         name = f"scope_of_v{inside[0]}"
-        words = rows(brief(box[-1][0]), counted(len(inside), "vertex", "vertices"))
-        look = Node(name, None, (30, 30), words, "block", theme.weight, theme.panel, told=(slashed(box),))
+        words = rows(brief(box[-1][0]), quantity(len(inside), "vertex", "vertices"))
+        look = Node(name, None, (30, 30), words, "block", theme.weight, theme.panel, tooltip=(slashed(box),))
         drawn[name] = Drawn(frames_of(box[:-1]), look, graph.vertices[inside[0]])
     return drawn
 
@@ -142,7 +142,7 @@ def _spots(names: Names, drawn: Mapping[str, Drawn]) -> dict[str, Spot]:
     return spots
 
 
-def _placed(name: str, node: Drawn, pinned: Places | None, frame: str) -> Node:
+def _place(name: str, node: Drawn, pinned: Places | None, frame: str) -> Node:
     """A node in its place, if it has one; a leaf below all its readers is a bar."""
     look = node.look
     if pinned is None:
@@ -176,8 +176,8 @@ def _add_frames(scene: Scene, drawn: Mapping[str, Drawn], pinned: Places | None)
     return ids
 
 
-def _merged(graph: tg.Graph) -> set[ScopePath]:
-    """The scopes that get no frame of their own: the only one in a time step has nothing to tell apart."""
+def _scopes_to_merge(graph: tg.Graph) -> set[ScopePath]:
+    """The scopes that get no frame of their own: the only one in a time step has no other to be distinguished from."""
     inner: dict[ScopePath, set[ScopePath]] = {}
     for path in {path_of(vertex) for vertex in graph.vertices}:
         for k in range(1, len(path)):
@@ -189,17 +189,17 @@ def _merged(graph: tg.Graph) -> set[ScopePath]:
 def _look(vertex: Vertex, names: Names, theme: Theme) -> Node:
     """What a vertex looks like: its kind by shape and colour, its name and its operation as the label."""
     name, symbol = brief(names.of(vertex)), SYMBOLS.get(vertex.op, vertex.op)
-    told = names.told(vertex)
+    tooltip = names.describe(vertex)
 
     def node(words: tuple[Row, ...], shape: str, line: str, fill: str, **more: object) -> Node:
-        return Node("", None, (27, 22), words, shape, line, fill, told=told, **more)  # type: ignore[arg-type]  # a Shape
+        return Node("", None, (27, 22), words, shape, line, fill, tooltip=tooltip, **more)  # type: ignore[arg-type]  # a Shape
 
     if names.is_state(vertex):
         hue = theme.carry if vertex.label == "c" else theme.crossing
         words = rows(name or vertex.kind) if is_leaf(vertex) else rows(*filter(None, [name, symbol]))
-        return node(words, "round", hue, theme.filled(hue), width=2.0)
+        return node(words, "round", hue, theme.fill_of(hue), width=2.0)
     if vertex.kind == "parameter":
-        return node(rows(name or "leaf"), "hexagon", theme.weight, theme.filled(theme.weight))
+        return node(rows(name or "leaf"), "hexagon", theme.weight, theme.fill_of(theme.weight))
     if vertex.kind == "input":
         return node(rows(name), "flag", theme.weight, theme.panel)
     if vertex.kind == "constant":
@@ -214,7 +214,7 @@ def _look(vertex: Vertex, names: Names, theme: Theme) -> Node:
         return node(words, "round", theme.loss, theme.loss)
     if name:
         hue = {"sigmoid": theme.gate, "tanh": theme.candidate}.get(vertex.op, theme.ink)
-        return node(words, "box", hue, theme.paper if hue == theme.ink else theme.filled(hue))
+        return node(words, "box", hue, theme.paper if hue == theme.ink else theme.fill_of(hue))
     return node(words, "disc" if len(symbol) == 1 else "round", theme.ink, theme.paper)
 
 
@@ -222,7 +222,7 @@ def _look(vertex: Vertex, names: Names, theme: Theme) -> Node:
 
 
 def _lines(graph: tg.Graph, boxes: Boxes) -> Iterator[tuple[str, str, list[GraphEdge]]]:
-    """The lines to draw: one for each edge, but one for all that lead from or to a closed scope the same way."""
+    """The lines to draw: one for each edge, but one for all those between the same two closed scopes."""
     first: dict[ScopePath, int] = {}
     for vertex, box in boxes.items():
         if box is not None:
@@ -258,11 +258,15 @@ def _edge(
         layout["minlen"] = "2"  # room for the next step's input, so that the steps stand side by side
     if not any(vertex.requires_grad for vertex, _ in ends):
         colour, dashed = theme.forward, True
-    told, data = names.told_edges(edges), {"class": " ".join(classes(names.graph, edges))}
+    tooltip, data = names.describe_edges(edges), {"class": " ".join(classes(names.graph, edges))}
     weighed = weigh(edges) if weigh else None
     if weighed:
         width, colour, dashed, numbers = weighed
-        told, halo = (f"‖∇‖ {float(numbers['norm']):.3g}", *told), theme.bright if "strongest" in numbers else ""
+        tooltip, halo = (f"‖∇‖ {float(numbers['norm']):.3g}", *tooltip), theme.bright if "strongest" in numbers else ""
         data |= numbers
-        return Edge(name, source, reader, corners, colour, width, dashed, "source", False, halo, "", told, data, layout)
-    return Edge(name, source, reader, corners, colour, width, dashed, open=True, told=told, data=data, layout=layout)
+        return Edge(
+            name, source, reader, corners, colour, width, dashed, "source", False, halo, "", tooltip, data, layout
+        )
+    return Edge(
+        name, source, reader, corners, colour, width, dashed, open=True, tooltip=tooltip, data=data, layout=layout
+    )

@@ -1,4 +1,4 @@
-"""What is around the steps of a chain: the weights that they share, and whatever reads their states."""
+"""What is around the steps of a chain: the weights that they share, and what reads their states."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def outside(
 
 
 def _feeding(graph: tg.Graph, above: Iterable[nn.Chain], where: Mapping[int, Part]) -> set[int]:
-    """The vertices on the way from this chain to the inputs of those above."""
+    """The vertices between this chain and the inputs of those above."""
     waiting = [graph.id_of(step.named["x"]) for chain in above for step in chain.steps if "x" in step.named]
     if not waiting:
         return set()

@@ -103,7 +103,7 @@ class Unrolled:
         """The t of the state before the first step: 0, or T + 1 where time runs from T to 1."""
         return self.last + 1 if self.chain.reverse else 0
 
-    def before(self, t: int) -> int:
+    def previous(self, t: int) -> int:
         """The step before this one, as time runs here."""
         return t + 1 if self.chain.reverse else t - 1
 

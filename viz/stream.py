@@ -1,4 +1,4 @@
-"""What flows from a tensor to a loss, told of the graph that a picture is drawn of: lines, states, and each cut."""
+"""What flows from a tensor to a loss, in terms of the graph that a picture is drawn of: lines, states, and each cut."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 import tinygrad_lstm as tg
-from viz.hover import sign
 from viz.names import Names, brief
 from viz.roles import OUTSIDE, WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
 from viz.style import number, percent
+from viz.tooltip import sign
 
 Cut: TypeAlias = dict[str, float]  # what passes from one step to the next: "carry", "crossing", "loss"
 
 
 @dataclass
 class Stream:
-    """A flow, told of the graph that the picture is drawn of."""
+    """A flow, in terms of the graph that the picture is drawn of."""
 
     amounts: Mapping[EdgeKey, float]
     out: Mapping[Value, float]  # what flows out of each value, and into each vertex
@@ -38,11 +38,11 @@ class Stream:
 
     @cached_property
     def relative(self) -> bool:
-        """Whether flows are told as parts of the whole; not of a whole that is what two large flows leave over."""
+        """Whether flows are written as parts of the whole: not where two large flows of opposite sign leave it over."""
         largest = max(map(abs, self.amounts.values()), default=0.0)
         return math.isfinite(largest) and self.total > 0.1 * largest
 
-    def told(self, amount: float) -> str:
+    def format_amount(self, amount: float) -> str:
         """A flow in figures."""
         if not self.relative:
             return number(amount)
@@ -65,7 +65,7 @@ class Stream:
         vertex = unrolled.graph.id_of(tensor)
         return self.out.get((vertex, tensor.source.index), self.into.get(vertex))
 
-    def passed(self) -> dict[int, Cut]:
+    def sums_by_step(self) -> dict[int, Cut]:
         """What passes from each step to those after it, in all chains together."""
         sums: dict[int, Cut] = {}
         for cuts in self.cuts:
@@ -75,15 +75,17 @@ class Stream:
                     here[route] = here.get(route, 0.0) + amount
         return sums
 
-    def closing(self) -> str:
+    def check_sentence(self) -> str:
         """Whether the lines between two steps sum to the total."""
-        sums = [math.fsum(cut.values()) for cut in self.passed().values()]
+        sums = [math.fsum(cut.values()) for cut in self.sums_by_step().values()]
         if not sums or not math.isfinite(self.total):
             return ""
-        rough = 1e-4 * max([abs(self.total), *(abs(part) for cut in self.passed().values() for part in cut.values())])
+        rough = 1e-4 * max(
+            [abs(self.total), *(abs(part) for cut in self.sums_by_step().values() for part in cut.values())]
+        )
         if all(abs(each - self.total) <= rough for each in sums):
-            return f"Between any two steps the lines sum to {self.told(self.total)}."
-        return f"What the lines between two steps lack of {self.told(self.total)} passes by what is not drawn."
+            return f"Between any two steps the lines sum to {self.format_amount(self.total)}."
+        return f"What the lines between two steps lack of {self.format_amount(self.total)} passes by what is not drawn."
 
     @property
     def in_all(self) -> str:
@@ -94,7 +96,7 @@ class Stream:
 def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, direction: Any) -> Stream:
     """The flow from a source to a loss through these chains of one graph; GradError where it leads to none of it."""
     try:
-        with np.errstate(all="ignore"):  # a gradient that exploded is told as it is
+        with np.errstate(all="ignore"):  # a gradient that exploded is shown as it is
             flowing, graph = tg.paths.flow(loss, source, direction), found[0].graph
     except tg.errors.GradError:
         if source.requires_grad and source not in tg.graph_of(loss):
@@ -149,7 +151,9 @@ def _moment(found: Sequence[Unrolled], part: Part) -> int:
     return found[0].last + 1 if part[0] == OUTSIDE else _time(found, part[1])
 
 
-def passing(stream: Stream, cut: Cut) -> list[str]:
+def passed_parts(stream: Stream, cut: Cut) -> list[str]:
     """What passes on from a step, by each route."""
     routes = {"carry": "on the belt", "crossing": "crossing", "loss": "to L"}
-    return [f"{stream.told(cut[route])} {words}" for route, words in routes.items() if cut.get(route)] or ["nothing"]
+    return [f"{stream.format_amount(cut[route])} {words}" for route, words in routes.items() if cut.get(route)] or [
+        "nothing"
+    ]

@@ -83,11 +83,11 @@ def sweep(loss: tg.Tensor, graph: tg.Graph, crossing: bool = True) -> Sweep:
         raise tg.errors.GradError("nothing that the loss depends on requires a gradient, so none flows")
     found = Sweep({}, {}, set())
 
-    def uncrossed(edge: Any, cotangent: Any) -> Any:
+    def stop_crossings(edge: Any, cotangent: Any) -> Any:
         return None if tg.paths.edge_class(edge) in ("crossing", "peephole") else cotangent
 
     try:
-        with nullcontext() if crossing else tg.through(uncrossed, indexed=True):
+        with nullcontext() if crossing else tg.through(stop_crossings, indexed=True):
             for event in tg.backward_events(loss, retain_graph=True, accumulate=False):
                 vertex = graph.id_of(event.node)
                 found.visited.add(vertex)
@@ -102,17 +102,17 @@ def sweep(loss: tg.Tensor, graph: tg.Graph, crossing: bool = True) -> Sweep:
 
 def _too_late(error: Exception) -> tg.errors.GradError:
     return tg.errors.GradError(
-        "the gradient's way can be drawn only while the graph still has what its derivatives need: draw it before "
+        "the path of the gradient can be drawn only while the graph still has what derivatives need: draw it before "
         f"backward(), or call backward(retain_graph=True). The engine says: {error}"
     )
 
 
 @dataclass(frozen=True)
 class Split:
-    """How one state's gradient came: the parts of the whole along the belt and through the gates, which sum to 1.
+    """How one state's gradient came: the parts of the whole along the belt and by crossings, which sum to 1.
 
-    A part is the projection of what came that way on the whole, so it is exact (``tg.paths.routes`` gives the same);
-    it is negative where one way works against the other, and NaN where the gradient is not finite.
+    A part is the projection on the whole of what came by that route, so it is exact (as in ``tg.paths.routes``); it is
+    negative where one route works against the other, and NaN where the gradient is not finite.
     """
 
     state: str
@@ -121,28 +121,28 @@ class Split:
 
     @property
     def crossing(self) -> float:
-        """What is left for the gates."""
+        """What came by crossings: the rest."""
         return 1 - self.carry
 
     @property
     def finite(self) -> bool:
-        """Whether there are shares to tell: of a gradient that is not finite there are none."""
+        """Whether there are shares: of a gradient that is not finite there are none."""
         return math.isfinite(self.carry)
 
     @property
     def opposed(self) -> bool:
-        """Whether one way works against the other by more than a rounded percentage hides."""
+        """Whether one route works against the other by more than a rounded percentage hides."""
         return min(self.carry, self.crossing) < -0.005
 
 
 class Flow:
-    """The gradient's way back through one chain, in numbers: what the two sweeps say of its lines and states."""
+    """The gradient of one chain in numbers: what the two sweeps say of its lines and states."""
 
     def __init__(self, loss: float | None, unrolled: Unrolled, whole: Sweep, uncrossed: Sweep) -> None:
         self.loss, self.unrolled, self.whole, self.uncrossed = loss, unrolled, whole, uncrossed
 
     def of(self, unrolled: Unrolled) -> Flow:
-        """The same gradient, told of coarser parts, or of another chain of the same graph."""
+        """The same gradient, in terms of coarser parts, or of another chain of the same graph."""
         return Flow(self.loss, unrolled, self.whole, self.uncrossed)
 
     def _values(self, part: Part) -> list[Value]:
@@ -183,7 +183,7 @@ class Flow:
 
     @cached_property
     def learning(self) -> list[str]:
-        """The parameters that each step's addition is told of: those called W, or all that get a gradient."""
+        """The parameters whose gradient the steps add to in words: those called W, or all that get a gradient."""
         names = self.unrolled.parameters
         lines = [line for line in self.unrolled.lines if line.source[0] == WEIGHTS]
         got = {edge.source for line in lines for edge in line.edges if (edge.reader, edge.position) in self.whole.edges}
@@ -229,11 +229,11 @@ class Flow:
 
     @cached_property
     def routes(self) -> dict[Line, Route]:
-        """Which way each line is part of.
+        """Which route each line is part of.
 
         Carry: the belt itself, what else carries a state on, and the lines that lead to the belt without a crossing
         and bring mostly gradient that has not crossed before. A line into the weights is one of theirs, one from the
-        layer above is of depth; whatever else delivers gradient goes through the gates.
+        layer above is of depth; all else that delivers gradient is part of a crossing.
         """
         leads = _leading_to_belt(self.unrolled)
         return {line: self._route(line, leads) for line in self.unrolled.lines}
@@ -263,7 +263,7 @@ class Flow:
 
 
 def flows_of(loss: tg.Tensor, chains: Sequence[Unrolled]) -> list[Flow]:
-    """The gradient of a loss on its way through each of these chains of one graph.
+    """The gradient of a loss in each of these chains of one graph.
 
     Raises GradError where the loss does not depend on them, or its graph is gone.
     """

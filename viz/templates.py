@@ -61,7 +61,7 @@ class Template:
     crossing: str = ""  # and by a crossing
     crossing_path: str = "through h into a gate"  # what a crossing is, in plain words
     caption: Place = (0, 0)  # where the derivative is written: x, and y of the line above
-    asides: Mapping[str, Place] = field(default_factory=dict)  # where a loss that reads a state on the way is drawn
+    asides: Mapping[str, Place] = field(default_factory=dict)  # where a loss that reads an inner state is drawn
     routing: Corners = field(default_factory=dict)  # of the lines that are not straight
 
     @property

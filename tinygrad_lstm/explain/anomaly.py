@@ -22,7 +22,7 @@ from tinygrad_lstm.engine.scope import Scope, at_start, caller, current_scope, t
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import AnomalyError
 from tinygrad_lstm.explain.source import assigned_name, caller_of, underlined
-from tinygrad_lstm.explain.values import first_not_finite, is_finite, kept, plain, told
+from tinygrad_lstm.explain.values import describe_value, first_not_finite, is_finite, kept, plain
 
 # The blocks that are open in this thread, each with what to undo when it ends
 watching: ContextVar[tuple[tuple[Block, ExitStack], ...]] = ContextVar("watching", default=())
@@ -35,7 +35,7 @@ class detect_anomaly(Block):  # noqa: N801  # PyTorch's name
     """A block, or a function (``@detect_anomaly()``), in which the first NaN or inf is an error where it is made.
 
     Forward: an op whose output has a NaN, or an inf that none of its inputs has. So a mask of -inf may be used, but
-    log(0) is told, and so is the first op that reckons with a given NaN. Backward: a loss that is not finite, and
+    log(0) is reported, and so is the first op that computes with a given NaN. Backward: a loss that is not finite, and
     the first derivative that is not. The AnomalyError names op, label, step, scope, shapes, least and largest numbers,
     and the line, with the part of it that ran. NumPy's own warnings are silent inside. Everything costs more in the
     block, and nothing outside.
@@ -114,7 +114,7 @@ def _refuse_new(op: Primitive[Any, Any], inputs: Sequence[Any], y: Tensor) -> No
     spoilt = [value for value in inputs if not is_finite(value)]
     nans = [k for k, value in enumerate(inputs) if plain(value).dtype.kind in "fc" and np.isnan(plain(value)).any()]
     if spoilt and (not has_nan or (nans and op.view)):
-        return  # it hands on what it was given, or shows it in another shape: the first to reckon with it is told
+        return  # it hands on what it was given, or shows it in another shape: the first to compute with it is reported
     frame = caller(0)
     place, scope = (frame.f_code, frame.f_lasti), current_scope.get()
     if nans:
@@ -122,8 +122,8 @@ def _refuse_new(op: Primitive[Any, Any], inputs: Sequence[Any], y: Tensor) -> No
     else:
         what = f"{op.name} gave {'NaN' if has_nan else 'inf'} of {'inf' if spoilt else 'finite numbers'}"
     lines = [what + _where(assigned_name(place), scope)]
-    lines += [f"{_named(op, k, value)}: {told(value)}" for k, value in enumerate(inputs[:8])]
-    raise AnomalyError(_report([*lines, f"gave: {told(y._data)}", underlined(place)], scope))
+    lines += [f"{_named(op, k, value)}: {describe_value(value)}" for k, value in enumerate(inputs[:8])]
+    raise AnomalyError(_report([*lines, f"gave: {describe_value(y._data)}", underlined(place)], scope))
 
 
 def _where(name: str, scope: Scope | None) -> str:
@@ -151,11 +151,11 @@ def _report(lines: list[str], scope: Scope | None) -> str:
 def _check_start(tensor: Tensor, cotangent: Any) -> None:
     """Refuse to start from a NaN or an inf to which a gradient is asked for."""
     if not is_finite(cotangent):
-        raise AnomalyError(f"backward was given a cotangent that is not finite: {told(cotangent)}")
+        raise AnomalyError(f"backward was given a cotangent that is not finite: {describe_value(cotangent)}")
     spoilt = ~np.isfinite(tensor._data) & (cotangent != 0)
     if spoilt.any():
         node = tensor.source.node
-        lines = [f"backward starts from a value that is not finite: {node}", told(tensor._data)]
+        lines = [f"backward starts from a value that is not finite: {node}", describe_value(tensor._data)]
         raise AnomalyError(_report([*lines, *_origin(node)], node.scope))
 
 
@@ -180,11 +180,12 @@ def _check_contribution(edge: Edge, c: Any) -> Any:
         lines[0] += ", though all that it was made of is finite"
     lines[0] += _where(node.label or assigned_name(node.place), node.scope)
     lines += [f"backward of {node}"]
-    lines += [f"g: {told(part)}" for part in cotangents[:4]]
+    lines += [f"g: {describe_value(part)}" for part in cotangents[:4]]
     lines += [
-        f"{name}{f' ({vertex.label})' if vertex and vertex.label else ''}: {told(a)}" for name, vertex, a in values[:8]
+        f"{name}{f' ({vertex.label})' if vertex and vertex.label else ''}: {describe_value(a)}"
+        for name, vertex, a in values[:8]
     ]
-    raise AnomalyError(_report([*lines, f"gave: {told(c)}", underlined(node.place), *origin], node.scope))
+    raise AnomalyError(_report([*lines, f"gave: {describe_value(c)}", underlined(node.place), *origin], node.scope))
 
 
 def _origin(node: Node) -> list[str]:
@@ -193,4 +194,4 @@ def _origin(node: Node) -> list[str]:
     if found is None:
         return ["no value that the graph kept shows where it was made: run the forward pass in detect_anomaly() too"]
     first, array = found
-    return [f"the first that the graph shows is {first}", told(array), underlined(first.place)]
+    return [f"the first that the graph shows is {first}", describe_value(array), underlined(first.place)]

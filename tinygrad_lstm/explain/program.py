@@ -148,7 +148,7 @@ class _Writer:
                 self.forward(node)
         loss, gradients = self.output(self.loss.source.node, self.loss.source.index), self.backward()
         self.inputs |= {name: f"{np.shape(value)}, a literal of the graph" for name, value in self.given.items()}
-        head = [f"    {name},  # {told}" for name, told in self.inputs.items()]
+        head = [f"    {name},  # {meaning}" for name, meaning in self.inputs.items()]
         returned = f"{{{', '.join(f'{name!r}: {d}' for name, d in gradients.items())}}}"
         body = ["def program(", *head, "):", *self.lines, f"    return {loss}, {returned}"]
         return Program(f"{self.prelude}\n\n" + "\n".join(body) + "\n", self.inputs, self.given)

@@ -1,7 +1,7 @@
 """One backward pass as a table that a class can follow: what came to each node, and what it handed on.
 
 Read a row so: g came in, each input gets g · (the local derivative), and the node that the input came from adds it to
-what it got from others. A number stands for a scalar; an array is told by its shape and its norm ‖·‖, and its local
+what it got from others. A number stands for a scalar; an array is shown by its shape and its norm ‖·‖, and its local
 derivative by how much longer or shorter it made the cotangent.
 """
 

@@ -70,10 +70,10 @@ def handed_on(edge: Edge, c: Any) -> float:
     return norm(c.values if type(c) is IndexedCotangent and once(c.where) else edge.whole(c))
 
 
-def told(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """An array in a few words.
 
-    >>> print(told(np.array([0.5, np.nan, 2.0])))
+    >>> print(describe_value(np.array([0.5, np.nan, 2.0])))
     (3,): 0.5 to 2, 1 NaN
     """
     array = plain(value)

@@ -14,7 +14,7 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.evidence import FLAT, Evidence, Loss, Use
 from tinygrad_lstm.explain.source import underlined
-from tinygrad_lstm.explain.values import first_not_finite, is_finite, norm, told
+from tinygrad_lstm.explain.values import describe_value, first_not_finite, is_finite, norm
 
 
 @dataclass(frozen=True)
@@ -173,10 +173,10 @@ def _share(found: Sequence[Loss]) -> str:
 def _first_not_finite(loss: Tensor, seen: Evidence) -> list[str]:
     """The first NaN or inf, as far as the graph shows it: forward, else backward."""
     forward, edge = first_not_finite(loss.source.node), seen.not_finite
-    lines = [] if is_finite(loss) else [f"the loss itself is not finite: {told(loss)}"]
+    lines = [] if is_finite(loss) else [f"the loss itself is not finite: {describe_value(loss)}"]
     if forward is not None:
         node, array = forward
-        what = f"forward: the first value that is not finite is {printable(str(node))}: {told(array)}"
+        what = f"forward: the first value that is not finite is {printable(str(node))}: {describe_value(array)}"
         lines.append(f"{what}\n{underlined(node.place)}")
     if edge is not None and edge.reader.op is not None:
         what = f"backward: the derivative of {edge.reader.op.name} for its input {edge.name} is the first that is not"

@@ -23,7 +23,7 @@ TITLE = "Where the gradient of L flows, through every operation"
 class Figure:
     """A picture of a graph, in the light theme's colours, and the ids of its elements.
 
-    An element of an edge may tell its route as ``data-route``: carry, crossing or weight. What the picture says of the
+    An element of an edge may have its route as ``data-route``: carry, crossing or weight. What the picture says of the
     gradient of a vertex is an element of that vertex, so that it need not be seen before its turn.
     """
 
@@ -50,7 +50,7 @@ def op_figure(loss: tg.Tensor) -> Figure:
     graph, theme = tg.graph_of(loss), THEMES["light"]
     picture = replace(paths_in_graph(loss, graph, theme), title=TITLE)
     return Figure(
-        picture=untold(picture),
+        picture=hide_norms(picture),
         graph=graph,
         nodes={vertex.id: [f"v{vertex.id}"] for vertex in graph.vertices},
         edges={(e.reader, e.position): [f"v{e.source}-v{e.reader}-{e.position}"] for e in graph.edges},
@@ -69,21 +69,21 @@ def cell_figure(loss: tg.Tensor, trajectory: nn.Trajectory, chain: int | None = 
     tensors += [parameter for one in chains for parameter in one.chain.cell.parameters()]
     places = _Places(chains, picture.scene)
     return Figure(
-        untold(picture), graph, places.nodes(), places.edges(),
+        hide_norms(picture), graph, places.nodes(), places.edges(),
         routes=(("C", "h") if template.is_lstm else ("carry", "crossing")) if template.belt else (),
         known={vertex: t.data for t in tensors if len(graph.vertices[vertex := graph.id_of(t)].shapes) == 1},
     )  # fmt: skip
 
 
-def untold(picture: Picture) -> Picture:
-    """The picture without the norms that its lines tell to whoever hovers: the tape has them, each in its turn."""
+def hide_norms(picture: Picture) -> Picture:
+    """The picture without the norms in the tooltips of its lines: the tape shows each at its step."""
     scene = picture.scene
     edges = [
-        replace(edge, told=tuple(line for line in edge.told if "‖∇‖" not in line),
-                data={name: told for name, told in edge.data.items() if name in ("route", "class")})
+        replace(edge, tooltip=tuple(line for line in edge.tooltip if "‖∇‖" not in line),
+                data={name: value for name, value in edge.data.items() if name in ("route", "class")})
         for edge in scene.edges
     ]  # fmt: skip
-    frames = [replace(frame, told=()) for frame in scene.frames]
+    frames = [replace(frame, tooltip=()) for frame in scene.frames]
     return replace(picture, scene=replace(scene, edges=edges, frames=frames))
 
 
@@ -150,7 +150,7 @@ class _Places:
                     for each in said
                     if prefix + each in self.said
                 )
-        last: dict[int, int] = {}  # the way back comes to the first vertex last
+        last: dict[int, int] = {}  # backward comes to the first vertex last
         for line in chain.lines:
             if line.source[0] == WEIGHTS:
                 for edge in line.edges:

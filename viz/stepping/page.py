@@ -21,7 +21,7 @@ from viz.stepping.tape import FEW, Handed, Tape
 from viz.stepping.words import BINARY, names_of, one_line, sentences
 from viz.style import THEMES, shades
 
-MANY = 1000  # vertices; of more of them arrays are told by their norms alone, else the page would grow too large
+MANY = 1000  # vertices; of more of them the page has only the norms of arrays, so that it stays small
 
 
 def page(figure: Figure, tape: Tape) -> str:
@@ -33,7 +33,7 @@ def page(figure: Figure, tape: Tape) -> str:
         wide=figure.size[0], high=figure.size[1], title=markup(one_line(figure.picture.title)),
         style=colours() + source.joinpath("player.css").read_text("utf-8"),
         script=source.joinpath("player.js").read_text("utf-8"),
-        svg=figure.picture.svg, tape=encoded(figure, tape, names),
+        svg=figure.picture.svg, tape=encode(figure, tape, names),
         forward=_list(forward, "&amp;pass=forward"), backward=_list(backward),
         forward_steps=len(forward), backward_steps=len(backward),
     )  # fmt: skip
@@ -63,7 +63,7 @@ def colours() -> str:
     return "\n".join([f":root {{ {'; '.join(f'--{name}: {pair}' for name, pair in pairs.items())} }}", *rules, ""])
 
 
-def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
+def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
     """The tape as JSON that may stand between script tags: texts once each, in a table, and numbers to four digits."""
     texts: dict[str, int] = {}
     most = FEW if len(tape.graph.vertices) <= MANY else 1
@@ -81,7 +81,7 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
     def element(reader: int, position: int) -> int:
         return text(" ".join(map(element_id, figure.edges.get((reader, position), ()))))
 
-    def handed(vertex: int, part: Handed) -> list[Any]:
+    def encode_part(vertex: int, part: Handed) -> list[Any]:
         sums = (part.before, part.after) if part.before is not None else (None, None)  # the first is its own sum
         slope = part.slope if math.prod(part.contribution.shape) <= most else None
         return [
@@ -99,7 +99,7 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
         for made in tape.forward
     ]
     backward = [
-        [turn.vertex, amount(turn.cotangent), [handed(turn.vertex, part) for part in turn.handed]]
+        [turn.vertex, amount(turn.cotangent), [encode_part(turn.vertex, part) for part in turn.handed]]
         for turn in tape.backward
     ]
     ops = sorted({vertex.op for vertex in tape.graph.vertices})

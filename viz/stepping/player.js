@@ -11,7 +11,7 @@
   for (const step of [...passes.forward, ...passes.backward])
     for (const id of lit(step)) if (document.getElementById(id)) elements.set(id, document.getElementById(id));
   const state = { pass: "backward", k: 0, route: "" };
-  const ways = [...document.querySelectorAll(".figure .edge")].map(bothWays).filter(Boolean);
+  const lines = [...document.querySelectorAll(".figure .edge")].map(bothDirections).filter(Boolean);
   let timer = 0;
 
   // The tape, unpacked
@@ -43,7 +43,7 @@
     return [...vertices[step.vertex].elements, ...step.parts.flatMap((part) => part.edge.split(" "))].filter(Boolean);
   }
 
-  function bothWays(edge) { // of a gradient's line, whose arrowhead is at its beginning: its way back, and that ahead from the tip
+  function bothDirections(edge) { // the path of a gradient's line as drawn, from its arrowhead at the beginning, and the same for values
     const tip = (edge.dataset.route ?? edge.classList[1]) && edge.querySelector("polygon")?.getAttribute("points").split(" ")[1];
     const path = edge.querySelector("path"), back = path?.getAttribute("d");
     edge.classList.toggle("ahead", Boolean(tip));
@@ -75,7 +75,7 @@
     const steps = passes[state.pass].length;
     if (on && state.k === steps) go(0);
     timer = on ? setInterval(() => (state.k < steps ? move(1) : play(false)), Math.min(900, Math.max(80, 90000 / steps))) : 0;
-    $("status").setAttribute("aria-live", on ? "off" : "polite"); // nobody can listen to ten steps a second
+    $("status").setAttribute("aria-live", on ? "off" : "polite"); // a screen reader cannot read ten steps a second
     $("play").textContent = on ? "Pause" : "Play";
     if (!on) go(state.k);
   }
@@ -105,7 +105,7 @@
     }
     $("figure").classList.toggle("stepping", state.k > 0);
     $("figure").dataset.only = state.route;
-    if ($("figure").dataset.pass !== state.pass) for (const way of ways) way.path.setAttribute("d", state.pass === "forward" ? way.ahead : way.back);
+    if ($("figure").dataset.pass !== state.pass) for (const line of lines) line.path.setAttribute("d", state.pass === "forward" ? line.ahead : line.back);
     $("figure").dataset.pass = state.pass;
     $("step").max = steps.length;
     $("step").value = state.k;
@@ -122,7 +122,7 @@
     item?.firstChild.setAttribute("aria-current", "step");
     $("lede").hidden = Boolean(step);
     $("status").textContent = `Step ${state.k} of ${steps.length}, ${state.pass}: ${item ? item.textContent : "the whole figure."}`;
-    $("panel").replaceChildren(...(step ? told(step) : []));
+    $("panel").replaceChildren(...(step ? cardsOf(step) : []));
     const tight = () => [...$("panel").querySelectorAll(".numbers")].filter((box) => box.scrollWidth > box.clientWidth);
     tight().forEach((box) => box.parentElement.classList.add("wide"));
     tight().forEach((box) => Object.assign(box, { tabIndex: 0, role: "group", ariaLabel: "numbers, which scroll sideways" }));
@@ -158,7 +158,7 @@
     return digits.replaceAll("-", "−").replace("+", "");
   }
 
-  function told(step) {
+  function cardsOf(step) {
     const { name, op, module, t } = vertices[step.vertex], forward = state.pass === "forward";
     const where = [module, t ? `t = ${t}` : ""].filter(Boolean).join(" ");
     const inputs = passes.forward[step.vertex].parts.map((part) => `${part.name} = ${vertices[part.source].name}`);

@@ -1,4 +1,4 @@
-"""What happened, step by step: the values as they were made, and the engine's own events of the way back.
+"""What happened, step by step: the values as they were made, and the engine's own events of the backward pass.
 
 The backward steps are the events of ``tg.backward_events``, in its order and with its numbers. What is added here is
 the running sum at every value that is read more than once: the ``+=`` of reverse mode, before and after.
@@ -23,7 +23,7 @@ from tinygrad_lstm.graph import GraphEdge
 
 Array: TypeAlias = Any
 
-FEW = 8  # so many numbers are told one by one; of more, their norm
+FEW = 8  # so many numbers are listed; of more, only their norm
 ELEMENTWISE = {"sigmoid", "relu", "softplus", "erf", "where", "clip"} | {
     op.name
     for function, op in tg.Primitive.by_numpy.items()
@@ -60,7 +60,7 @@ class Handed:
 
     @property
     def law(self) -> str:
-        """The derivative as an equation: of the op's own y, or, where its rule is told as it is, of the loss."""
+        """The derivative as an equation: of the op's own y, or, where the rule itself is shown, of the loss."""
         of = "L" if re.search(r"\b([gG]ᵀ?|gs)\b", self.local) else "y"
         return f"∂{of}/∂{self.name} = {self.local}" if self.local else ""
 
@@ -105,7 +105,7 @@ def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None 
     0 7 []
     """
     values: dict[int, Array] = {graph.id_of(loss): loss.data, **(known or {})}
-    with np.errstate(all="ignore"):  # a gradient that exploded is told as it is
+    with np.errstate(all="ignore"):  # a gradient that exploded is shown as it is
         events = list(tg.backward_events(loss, retain_graph=True, accumulate=False))
         _look_up(events, graph, values)
         backward = _turns(events, _at_ones(loss), graph)
@@ -126,7 +126,7 @@ def _reads(graph: tg.Graph) -> list[tuple[GraphEdge, ...]]:
 def _at_ones(loss: tg.Tensor) -> dict[tuple[Any, int], Array]:
     """What every rule gives for each 1 that comes in: the local derivative, also where the real gradient is 0.
 
-    A second pass, in which every vertex gets ones, whatever was handed to it.
+    A second pass, in which every vertex gets ones in place of what was handed to it.
     """
     slopes: dict[tuple[Any, int], Array] = {}
     reached: set[tuple[Any, int]] = set()
@@ -155,7 +155,7 @@ def _ratio(contribution: Array, g: Array) -> Array | None:
 def _look_up(events: list[Any], graph: tg.Graph, values: dict[int, Array]) -> None:
     """Add the values that the rules have kept, and, of the others, those that follow from what is known.
 
-    A sum's value is kept by nobody: its operation is run again on what it read.
+    No rule keeps a sum's value: its operation is run again on what it read.
     """
     for event in events:
         for one in kept(event.node):
@@ -217,6 +217,6 @@ def _amount(array: Array) -> Amount:
     """An array, or the arrays of a vertex with several outputs, in a few words."""
     parts = [np.asarray(part) for part in (array if isinstance(array, list) else [array])]
     shape = parts[0].shape if len(parts) == 1 else (len(parts), *parts[0].shape)
-    told = sum(part.size for part in parts) <= FEW and parts[0].dtype.kind != "c"
-    values = [number for part in parts for number in part.ravel().tolist()] if told else None
-    return Amount(shape, math.hypot(*map(norm, parts)), values if shape or not told else values[0])  # type: ignore[index]  # told
+    few = sum(part.size for part in parts) <= FEW and parts[0].dtype.kind != "c"
+    values = [number for part in parts for number in part.ravel().tolist()] if few else None
+    return Amount(shape, math.hypot(*map(norm, parts)), values if shape or not few else values[0])  # type: ignore[index]  # few
