@@ -56,15 +56,15 @@ CHAPTERS = {
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
     "Pictures": [
-        "viz/{style,scene,svg,dot,render,notebook,picture}.py",
-        "viz/{names,places,ways,opview}.py",
+        "viz/{style,scale,scene,svg,dot,render,notebook,picture}.py",
+        "viz/{names,layout,routing,opview}.py",
         "viz/{templates,own,roles,outside,finder,sweep,fold}.py",
-        "viz/{hover,header,paint,band,foldview,bandlines,cellview}.py",
+        "viz/{tooltip,legend,paint,band,foldview,bandlines,cellview}.py",
         "viz/{describe,chains,opfold,views}.py",
     ],
     "Pictures of several runs, and of other numbers": ["viz/{normplot,compare,difference,stream,sankey}.py"],
     "The page that steps through backpropagation": ["viz/stepping/{tape,words,figure,page,player}.py"],
-    "Plots": ["viz/plots/{shown,canvas,steps,heat,lags,bars,memory,curves}.py"],
+    "Plots": ["viz/plots/{display,canvas,steps,heat,lags,bars,memory,curves}.py"],
     "The command line": ["tinygrad_lstm/cli/{output,demo_results,demo_pictures,demo_page,demo,app,__init__}.py"],
 }
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import viz
 from tinygrad_lstm.micro import Value
 from viz.scene import Edge, Frame, Node, Scene, Span
-from viz.style import theme_named
+from viz.style import theme_of
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--out", type=Path, default=Path("out"), help="where the picture goes (default: out/)")
@@ -101,8 +101,8 @@ SIZE, ROW = (176, 58), 255  # points: a box, and from one walk to the next
 
 def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
     """A row for each walk: gradients go from right to left. What is wrong is orange, what comes too late is dashed."""
-    theme = theme_named("auto")
-    right, wrong = theme.gated, theme.carried
+    theme = theme_of("auto")
+    right, wrong = theme.crossing, theme.carry
     scene = Scene(theme)
     for key, (title, turns) in enumerate(walks.items()):
         below = -ROW * key
@@ -113,7 +113,7 @@ def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
             x, y = PLACES[name(value)]
             words = (
                 (Span(f"{formulas[value]} = {value.data:g}", 13),),
-                (Span(f"∂L/∂{name(value)} = {gradient:g}{said}", 13, theme.spoken(hue), bold=True),),
+                (Span(f"∂L/∂{name(value)} = {gradient:g}{said}", 13, theme.text_of(hue), bold=True),),
                 (Span(f"turn {number}", 11, theme.quiet),),
             )
             scene.add(Node(f"{name(value)}{key}", (x, y + below), SIZE, words, "round", hue, theme.paper, 2))
@@ -127,7 +127,7 @@ def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
                 way = scene.between(taker, giver, middle)
                 edge = f"{taker}-{giver}-{number}"
                 scene.add(Edge(edge, taker, giver, way, hue, 2, dashed=part.late, head="source"))
-                row = (Span(f"{part.amount:g}{', too late' * part.late}", 13, theme.spoken(hue)),)
+                row = (Span(f"{part.amount:g}{', too late' * part.late}", 13, theme.text_of(hue)),)
                 over = middle[1] + (13 if aside >= 0 else -13)
                 scene.add(Node(f"{edge} amount", (middle[0], over), (60, 16), (row,), "text"))
     description = "\n\n".join(f"{title}\n\n{describe(turns)}" for title, turns in walks.items())

@@ -20,8 +20,8 @@ class Dot:
     def __getitem__(self, name: str) -> dict[str, str]:
         return dict(self.nodes)[name]
 
-    def edge(self, source: str, target: str) -> dict[str, str]:
-        (found,) = [look for a, b, look in self.edges if (a, b) == (source, target)]
+    def edge(self, source: str, reader: str) -> dict[str, str]:
+        (found,) = [look for a, b, look in self.edges if (a, b) == (source, reader)]
         return found
 
     def box(self, name: str) -> tuple[float, float, float, float]:

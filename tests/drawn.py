@@ -15,9 +15,10 @@ import viz
 from tests import svg
 from tests.runs import RUNS
 from viz.chains import find
-from viz.fold import folded, rolled, strip
+from viz.fold import fold_steps, roll_up, strip
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Unrolled
-from viz.style import number, width_of
+from viz.scale import width_of
+from viz.style import number
 
 Value = tuple[int, int]
 
@@ -45,8 +46,8 @@ class Drawn:
     @cache  # noqa: B019
     def parts(self, view: str) -> list[Unrolled]:
         """The chains as that view has them."""
-        coarser = {"strip": strip, "rolled": rolled}.get(view, lambda one: one)
-        return [folded(coarser(one), self.hidden) for one in self.chains]
+        coarser = {"strip": strip, "rolled": roll_up}.get(view, lambda one: one)
+        return [fold_steps(coarser(one), self.hidden) for one in self.chains]
 
     def prefix(self, k: int) -> str:
         """What the ids of a chain begin with."""
@@ -66,7 +67,7 @@ class Drawn:
         """What is delivered along a line, for each value that it reads."""
         sums: dict[Value, Any] = {}
         for edge in line.edges:
-            part = self.contributions.get((edge.target, edge.position))
+            part = self.contributions.get((edge.reader, edge.position))
             if part is not None:
                 sums[edge.source, edge.index] = sums.get((edge.source, edge.index), 0.0) + part
         return sums
@@ -81,7 +82,7 @@ class Drawn:
     def norm(self, line: Line, chain: Unrolled) -> float | None:
         """The norm of what is delivered along a line; None where nothing is."""
         if not line.edges:  # from what makes a state to its pill: all that comes to the state
-            totals = [self.gradient(chain.state(*part)) for part in chain.every(line.target)]
+            totals = [self.gradient(chain.state(*part)) for part in chain.every(line.reader)]
             parts = [total for total in totals if total is not None]
         else:
             parts = list(self.along(line).values())
@@ -90,20 +91,20 @@ class Drawn:
     def lines(self, view: str) -> Iterator[tuple[Line, Unrolled, tuple[str, str]]]:
         """Every line that a view has to draw, its chain and the ids of its ends."""
         chains = self.parts(view)
-        there = {end for edge in self.view(view).edges for end in (edge.source, edge.target)}
+        there = {end for edge in self.view(view).edges for end in (edge.source, edge.reader)}
         for k, chain in enumerate(chains):
             for line in chain.lines:
-                (source, t), (target, u) = line.source, line.target
+                (source, t), (reader, u) = line.source, line.reader
                 prefix = self.prefix(k)
-                start = f"{prefix}{source}_{t}" if source != WEIGHTS else f"{prefix}weights_{target}_{u}"
-                stop = f"{prefix}{target}_{u}"
-                if target == OUTSIDE:
+                start = f"{prefix}{source}_{t}" if source != WEIGHTS else f"{prefix}weights_{reader}_{u}"
+                stop = f"{prefix}{reader}_{u}"
+                if reader == OUTSIDE:
                     stop = (
                         f"{prefix}loss_{t}"
                         if f"{prefix}loss_{source}_{t}" not in there
                         else f"{prefix}loss_{source}_{t}"
                     )
-                if target == ABOVE:
+                if reader == ABOVE:
                     yield from ((line, chain, (start, end)) for end in self.above(chains, k, u, there))
                 else:
                     yield line, chain, (start, stop)
@@ -120,7 +121,7 @@ class Drawn:
 
 def check_lines(case: Drawn, view: str) -> None:
     """Assert that a view draws every line once, as wide as the engine says."""
-    found = {(edge.source, edge.target): edge for edge in case.view(view).edges}
+    found = {(edge.source, edge.reader): edge for edge in case.view(view).edges}
     assert len(found) == len(case.view(view).edges)
     expected = set()
     for line, chain, ends in case.lines(view):
@@ -134,8 +135,8 @@ def check_lines(case: Drawn, view: str) -> None:
             continue
         assert float(edge.data["norm"]) == pytest.approx(norm, rel=1e-6, abs=1e-12)
         assert edge.width == pytest.approx(width_of(norm), abs=0.006), ends
-        assert f"‖∇‖ {number(norm)}" in edge.told or abs(norm) < 1e-12
-        assert edge.dashed == (edge.data["route"] == "gated" or norm == 0)
+        assert f"‖∇‖ {number(norm)}" in edge.tooltip or abs(norm) < 1e-12
+        assert edge.dashed == (edge.data["route"] == "crossing" or norm == 0)
     assert expected == set(found)
 
 

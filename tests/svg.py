@@ -26,7 +26,7 @@ class Node:
     box: Box
     texts: list[str]
     data: dict[str, str]
-    told: str
+    tooltip: str
     outlined: bool
     line: str = ""
 
@@ -46,7 +46,7 @@ class Edge:
 
     id: str
     source: str
-    target: str
+    reader: str
     width: float
     colour: str
     dashed: bool
@@ -54,7 +54,7 @@ class Edge:
     way: list[Point]
     tip: Point
     data: dict[str, str]
-    told: str
+    tooltip: str
 
     @property
     def backward(self) -> bool:
@@ -69,7 +69,7 @@ class Curve:
     width: float
     colour: str
     points: list[Point]
-    told: str
+    tooltip: str
 
 
 @dataclass
@@ -87,12 +87,12 @@ class Svg:
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]
 
-    def edge(self, source: str, target: str) -> Edge:
-        (found,) = [edge for edge in self.edges if (edge.source, edge.target) == (source, target)]
+    def edge(self, source: str, reader: str) -> Edge:
+        (found,) = [edge for edge in self.edges if (edge.source, edge.reader) == (source, reader)]
         return found
 
-    def into(self, target: str) -> list[Edge]:
-        return [edge for edge in self.edges if edge.target == target]
+    def into(self, reader: str) -> list[Edge]:
+        return [edge for edge in self.edges if edge.reader == reader]
 
     def out_of(self, source: str) -> list[Edge]:
         return [edge for edge in self.edges if edge.source == source]
@@ -135,11 +135,11 @@ def read(source: str) -> Svg:
 def read_group(svg: Svg, group: Element) -> None:
     kind, name = group.get("class", ""), group.get("id", "")
     data = {key.removeprefix("data-"): value for key, value in group.items() if key.startswith("data-")}
-    told = group.findtext(f"{NAMESPACE}title") or ""
+    tooltip = group.findtext(f"{NAMESPACE}title") or ""
     if name:
         svg.ids.append(name)
     if kind == "node":
-        svg.nodes[name] = Node(name, *outline(group), data, told, *line_of(group))
+        svg.nodes[name] = Node(name, *outline(group), data, tooltip, *line_of(group))
     elif kind == "frame":
         (rect, *_) = group.iter(f"{NAMESPACE}rect")
         svg.frames[name] = box_of(rect), "".join("".join(text.itertext()) for text in group.iter(f"{NAMESPACE}text"))
@@ -149,14 +149,14 @@ def read_group(svg: Svg, group: Element) -> None:
         points, width, dashed = points_of(path.get("d", "")), float(path.get("stroke-width", 0)), "stroke-dasharray"
         colour = path.get("stroke", path.get("fill", ""))
         if kind == "curve":
-            svg.curves.append(Curve(width, colour, points, told))
+            svg.curves.append(Curve(width, colour, points, tooltip))
             return
         assert kind == "edge", kind
         tip = next(part for part in group if part.tag in (f"{NAMESPACE}polygon", f"{NAMESPACE}polyline"))
-        ends = data.get("source", ""), data.get("target", "")
+        ends = data.get("source", ""), data.get("reader", "")
         svg.edges.append(
             Edge(name, *ends, width, colour, dashed in path.attrib, tip.tag == f"{NAMESPACE}polyline", points,
-                 points_of(tip.get("points", ""))[1], data, told)
+                 points_of(tip.get("points", ""))[1], data, tooltip)
         )  # fmt: skip
 
 

@@ -80,12 +80,12 @@ def test_arrows_point_with_the_time_and_gradients_against_it(case: Drawn) -> Non
         picture = case.view("cell", gradients)
         for k, chain in enumerate(case.chains):
             for line in chain.lines:
-                (source, t), (target, u) = line.source, line.target
-                if t == u or target in ("loss", "above") or source == "weights":
+                (source, t), (reader, u) = line.source, line.reader
+                if t == u or reader in ("loss", "above") or source == "weights":
                     continue
                 assert u == t + (-1 if chain.chain.reverse else 1)
                 ends = [
-                    picture[f"{case.prefix(k)}{role}_{step}"].middle[0] for role, step in (line.source, line.target)
+                    picture[f"{case.prefix(k)}{role}_{step}"].middle[0] for role, step in (line.source, line.reader)
                 ]
                 assert (ends[0] < ends[1]) == (not chain.chain.reverse)
         assert gradients or not any(edge.backward for edge in picture.edges)
@@ -97,7 +97,7 @@ def test_no_line_goes_through_a_box(case: Drawn, view: str) -> None:
     boxes = [node for node in picture.nodes.values() if node.outlined and not node.id.endswith("weights")]
     for edge in picture.edges:  # a way up to the next layer goes behind that layer's weights
         for node in boxes:
-            assert node.id in (edge.source, edge.target) or not svg.crosses(edge.way, node.box), (edge.id, node.id)
+            assert node.id in (edge.source, edge.reader) or not svg.crosses(edge.way, node.box), (edge.id, node.id)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -105,7 +105,7 @@ def test_no_two_lines_lie_on_each_other(case: Drawn, view: str) -> None:
     picture = case.view(view)
     for k in (0, 1):  # upright pieces, then level ones
         pieces = sorted(
-            (a[k], min(a[1 - k], b[1 - k]), max(a[1 - k], b[1 - k]), edge.id, edge.target)
+            (a[k], min(a[1 - k], b[1 - k]), max(a[1 - k], b[1 - k]), edge.id, edge.reader)
             for edge in picture.edges
             for a, b in pairwise(edge.way)
             if a[k] == b[k]
@@ -125,5 +125,5 @@ def test_ids_are_there_once(case: Drawn, view: str, gradients: bool) -> None:
     assert picture.title
     assert picture.description
     for edge in picture.edges:  # a line from the weights or into a fold begins at a place that is not seen
-        for end in (edge.source, edge.target):
+        for end in (edge.source, edge.reader):
             assert end in picture.nodes or "weights_" in end or "fold_" in end, end

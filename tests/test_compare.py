@@ -14,7 +14,8 @@ import tinygrad_lstm as tg
 import viz
 from tests import runs, svg
 from viz.names import MOST
-from viz.style import percent, width_of
+from viz.scale import width_of
+from viz.style import percent
 
 Pair: TypeAlias = tuple[tg.Tensor, tg.nn.Trajectory]
 KINDS = ("RNN", "GRU", "LSTM")
@@ -47,9 +48,9 @@ def test_every_run_has_the_numbers_and_the_widths_that_it_has_alone(view: Any) -
         for name, node in numbers.items():
             assert (together[f"{kind}-{name}"].data, together[f"{kind}-{name}"].text) == (node.data, node.text)
         for edge in alone.edges:
-            same = together.edge(f"{kind}-{edge.source}", f"{kind}-{edge.target}")
+            same = together.edge(f"{kind}-{edge.source}", f"{kind}-{edge.reader}")
             assert (same.width, same.colour, same.dashed) == (edge.width, edge.colour, edge.dashed)
-            assert (same.told, same.data.get("norm")) == (edge.told, edge.data.get("norm"))
+            assert (same.tooltip, same.data.get("norm")) == (edge.tooltip, edge.data.get("norm"))
             if "norm" in same.data:
                 assert same.width == pytest.approx(width_of(float(same.data["norm"])), abs=0.006)
     assert len(together.ids) == len(set(together.ids))

@@ -48,7 +48,7 @@ def test_a_line_is_as_wide_as_the_ratio_of_what_went_along_it(kind: str, view: A
     one, other = (svg.read(viz.gradient_paths(*run, view=view).svg) for run in (before, after))
     ratios = []
     for edge in one.edges:
-        drawn, last = picture.edge(edge.source, edge.target), other.edge(edge.source, edge.target)
+        drawn, last = picture.edge(edge.source, edge.reader), other.edge(edge.source, edge.reader)
         assert (drawn.data.get("before"), drawn.data.get("after")) == (edge.data.get("norm"), last.data.get("norm"))
         if "ratio" not in drawn.data:
             continue
@@ -59,8 +59,8 @@ def test_a_line_is_as_wide_as_the_ratio_of_what_went_along_it(kind: str, view: A
         assert drawn.width == pytest.approx(as_printed(ratio), abs=0.006)
         assert drawn.dashed == (ratio <= 1 / 1.1)
         theme = THEMES["light"]
-        more, less = ({hue, theme.halved(hue)} for hue in (theme.carried, theme.gated))
-        assert drawn.colour in (more if ratio >= 1.1 else less if ratio <= 1 / 1.1 else {theme.weights})
+        more, less = ({hue, theme.half_of(hue)} for hue in (theme.carry, theme.crossing))
+        assert drawn.colour in (more if ratio >= 1.1 else less if ratio <= 1 / 1.1 else {theme.weight})
     assert min(ratios) < 1 / 1.1
     assert "width 3 + 1.5·log₁₀(after / before) points, within 0.8 to 6.5" in picture.text
     assert len(picture.edges) == len(one.edges)
@@ -75,7 +75,7 @@ def test_a_pill_has_both_norms_and_the_description_all_of_them() -> None:
             words = " → ".join(map(number, pairs))
             assert shown[f"{name}_{t}"].texts[1] == words
             assert f"{words} at t = {t}" in picture.description
-            assert shown[f"{name}_{t}"].told.count(f"{sign}{'₀₁₂₃'[t]} (2, 4)") == 2  # hovering tells both runs' values
+            assert shown[f"{name}_{t}"].tooltip.count(f"{sign}{'₀₁₂₃'[t]} (2, 4)") == 2  # of both runs
     assert "at first → later" in picture.title
     assert "log₁₀(later / at first)" in shown.text
     assert " → ".join(number(float(run[0].data)) for run in (before, after)) in shown["loss_3"].text
@@ -86,7 +86,7 @@ def test_nothing_has_changed_between_a_run_and_itself() -> None:
     picture = svg.read(viz.difference(run, run).svg)
     edges = [edge for edge in picture.edges if "before" in edge.data]
     assert {(edge.data["ratio"], edge.width, edge.dashed, edge.colour) for edge in edges} == {
-        ("1", 3.0, False, THEMES["light"].weights)
+        ("1", 3.0, False, THEMES["light"].weight)
     }
 
 
@@ -101,7 +101,7 @@ def test_what_has_a_gradient_in_one_run_only_is_told_and_not_divided() -> None:
         line = shown.edge(f"h_{t}", f"loss_h_{t}")
         assert "ratio" not in line.data
         assert (line.colour, line.dashed, "before" in line.data) == (THEMES["light"].candidate, False, False)
-        assert "none → " in line.told
+        assert "none → " in line.tooltip
     assert "Only “all” has a gradient on 2 lines, as from the loss to h₁, from the loss to h₂." in picture.description
     back = svg.read(viz.difference(other, one, names=("all", "last")).svg)
     assert back.edge("h_1", "loss_h_1").dashed
@@ -114,7 +114,7 @@ def test_a_run_of_folded_steps_is_painted_by_its_ratios() -> None:
     (words,) = [node.text for node in picture.nodes.values() if node.text.startswith("‖∂L/∂hₜ‖ ×")]
     ratios = [b / a for a, b in zip(norms_of(*before, "h"), norms_of(*after, "h"), strict=True)]
     assert words == f"‖∂L/∂hₜ‖ × {number(ratios[2])} at t = 3, {number(ratios[17])} at 18"
-    pieces = [curve for curve in picture.curves if curve.told.startswith("‖∂L/∂h") and "at t" not in curve.told]
+    pieces = [curve for curve in picture.curves if curve.tooltip.startswith("‖∂L/∂h") and "at t" not in curve.tooltip]
     assert [piece.width for piece in pieces] == pytest.approx([as_printed(r) for r in ratios[2:18]], abs=0.006)
 
 

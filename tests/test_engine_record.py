@@ -303,7 +303,7 @@ def test_an_event_tells_what_came_in_went_out_and_was_freed() -> None:
     x = leaf(3.0)
     multiply, end = tg.backward_events(x * x)
     assert (multiply.node.op.name if multiply.node.op else "", multiply.cotangent) == ("multiply", 1.0)
-    assert [(c.name, c.target, float(c.array)) for c in multiply.contributions] == [
+    assert [(c.name, c.source, float(c.array)) for c in multiply.contributions] == [
         ("a", node(x), 3.0),
         ("b", node(x), 3.0),
     ]
@@ -320,7 +320,7 @@ def test_contributions_to_a_node_add_up_to_its_cotangent() -> None:
         if event.node in inbox:
             np.testing.assert_allclose(inbox[event.node], event.cotangent, rtol=1e-14)
         for c in event.contributions:
-            inbox[c.target] = inbox.get(c.target, 0) + c.array
+            inbox[c.source] = inbox.get(c.source, 0) + c.array
 
 
 def test_events_left_half_way_leave_grad_alone() -> None:
@@ -353,3 +353,15 @@ def test_grad_takes_a_generator_of_inputs_as_parameters_gives() -> None:
     xs = [leaf(2.0), leaf(3.0)]
     y = xs[0] * xs[1]
     assert [g.item() for g in tg.grad(y, (x for x in xs))] == [3.0, 2.0]
+
+
+def test_a_vertex_knows_which_of_its_scopes_are_time_steps() -> None:
+    x = tg.tensor(1.0, requires_grad=True)
+    with tg.scope("net"), tg.scope("document", step=2), tg.scope("lstm"), tg.scope("t=2", step=2), tg.scope("t=9"):
+        y = x * x
+    vertex = tg.graph_of(y).vertices[-1]
+    assert vertex.scope == ("net", "document", "lstm", "t=2", "t=9")
+    assert (vertex.steps, vertex.step) == ((None, 2, None, 2, None), 2)
+    assert vertex.module == node(y).scope.module == ("net", "lstm", "t=9")
+    (leaf,) = (vertex for vertex in tg.graph_of(y).vertices if vertex.kind == "parameter")
+    assert (leaf.scope, leaf.steps, leaf.step, leaf.module) == ((), (), None, ())

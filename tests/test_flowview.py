@@ -70,7 +70,7 @@ def test_the_lines_between_any_two_steps_sum_to_the_total(case: str, view: Any) 
     _, begin, source = source_of(trajectory)
     total, last, reverse = squared(loss, source), len(trajectory), trajectory.chains[0].reverse
     flows = [(edge, float(edge.data["flow"])) for edge in picture.edges if "flow" in edge.data]
-    ends = [(moment(edge.source, last, reverse), moment(edge.target, last, reverse), flow) for edge, flow in flows]
+    ends = [(moment(edge.source, last, reverse), moment(edge.reader, last, reverse), flow) for edge, flow in flows]
     first = last + 1 - begin if reverse else begin
     cuts = [t for t in range(first, last + 1) if case != "long" or t in (0, 1, 2, 18, 19, 20)]  # the others are folded
     assert cuts
@@ -129,7 +129,7 @@ def test_a_line_is_as_wide_as_its_flow_and_its_sign_is_hue_and_dash(case: str, t
             assert edge.width == pytest.approx(max(0.8, WIDEST * abs(flow) / unit), abs=0.006)
             assert edge.width <= 1.26 * WIDEST
             assert edge.dashed == (flow < 0)
-            hue = THEMES[theme].carried if flow > 0 else THEMES[theme].gated if flow < 0 else THEMES[theme].weights
+            hue = THEMES[theme].carry if flow > 0 else THEMES[theme].crossing if flow < 0 else THEMES[theme].weight
             assert (edge.colour, edge.backward, edge.open) == (hue, False, False)
             signs.add(flow < 0)
         else:
@@ -228,7 +228,7 @@ def test_folded_steps_keep_their_flow() -> None:
     plots = [node.text for node in picture.nodes.values() if node.text.startswith("flow through hₜ")]
     assert len(plots) == 1
     assert "%" in plots[0]
-    assert len([curve for curve in picture.curves if curve.told.startswith("flow through h₁")]) == 9  # 10 to 18
+    assert len([curve for curve in picture.curves if curve.tooltip.startswith("flow through h₁")]) == 9  # 10 to 18
 
 
 def test_the_picture_leaves_no_gradient_and_is_the_same_every_time() -> None:

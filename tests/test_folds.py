@@ -15,7 +15,8 @@ import viz
 from tests import svg
 from tests.drawn import Drawn, check_lines
 from tests.runs import H, Run, of_every, of_last, run
-from viz.style import number, width_of
+from viz.scale import width_of
+from viz.style import number
 
 FOLDS: dict[str, tuple[int, Any, list[tuple[int, int]]]] = {
     "12": (12, "auto", []),
@@ -100,7 +101,7 @@ def test_the_small_plots_and_belts_have_the_norms_of_every_step(name: str, view:
         sign = "C" if state == "c" else "h"
         norms = norms_of(case, state, first, last)
         told = f"‖∂L/∂{sign}ₜ‖ at t = {first} to {last}, logarithmic"
-        (plot,) = [curve for curve in picture.curves if curve.told == told]
+        (plot,) = [curve for curve in picture.curves if curve.tooltip == told]
         assert len(plot.points) == last - first + 1
         left, top, right, bottom = picture.frames[f"fold_{first}_{last}"][0]
         assert all(left < x < right and top < y < bottom for x, y in plot.points)
@@ -114,9 +115,9 @@ def test_the_small_plots_and_belts_have_the_norms_of_every_step(name: str, view:
         for t, norm in norms.items():
             said = f"‖∂L/∂{sign}{t}‖ {number(norm)}".replace(str(t) + "‖", f"{t}‖".translate(SUBSCRIPTS))
             (piece,) = [
-                c for c in picture.curves if c.told.startswith(said.split("‖ ")[0] + "‖ ") and "log" not in c.told
+                c for c in picture.curves if c.tooltip.startswith(said.split("‖ ")[0] + "‖ ") and "log" not in c.tooltip
             ]
-            assert piece.told == said
+            assert piece.tooltip == said
             assert piece.width == pytest.approx(width_of(norm), abs=0.006)
 
 

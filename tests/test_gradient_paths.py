@@ -81,7 +81,7 @@ def test_the_share_bars_are_those_of_routes(case: Drawn) -> None:
             if total is None or not np.linalg.norm(total):
                 continue
             share = float(tg.paths.routes(case.loss, tensor).shares[0])
-            for name, part in (("carried", share), ("gated", 1 - share)):
+            for name, part in (("carry", share), ("crossing", 1 - share)):
                 if part > 1e-9:
                     bar = picture[f"{case.prefix(k)}share_{name}_{t}"]
                     assert float(bar.data["share"]) == pytest.approx(part, abs=1e-6)
@@ -98,7 +98,7 @@ def test_each_step_says_what_it_adds_to_the_gradient_of_the_weights(case: Drawn)
                 edge
                 for line in chain.lines
                 for edge in line.edges
-                if line.source[0] == "weights" and line.target[1] == t
+                if line.source[0] == "weights" and line.reader[1] == t
                 and chain.parameters.get(edge.source, "").startswith("W")
             ]  # fmt: skip
             parts = case.along(Line(("weights", t), ("weights", t), tuple(reads))).values()

@@ -36,7 +36,8 @@ def test_the_split_of_the_first_state_is_the_product_of_forget_gates() -> None:
     carried = float((belt * total.data).sum() / (total.data**2).sum())
     said = read((trajectory, loss))["split_text"].text
     assert re.findall(r"[−\d]+%", said) == [percent(carried), percent(1 - carried)]
-    assert "along C" in said
+    assert "along the belt" in said
+    assert "by crossings" in said
     assert percent(carried) in viz.describe(loss, trajectory)
 
 
@@ -48,7 +49,7 @@ def test_a_part_that_works_against_the_other_is_said_to() -> None:
         assert abs(sum(shown) - 100) <= 1
         if min(shown) < 0:
             assert "against it" in said
-            assert "by way of h, against it" in viz.describe(loss, trajectory)
+            assert "by crossings, through h into a gate, against it" in viz.describe(loss, trajectory)
             return
     pytest.fail("no case found in which one way works against the other")
 
@@ -73,23 +74,23 @@ def test_a_loss_on_the_last_h_enters_the_belt_at_the_end() -> None:
     route = routes(picture)
     into_belt = ["h_3-loss_3", "show_3-h_3", "squash_3-show_3", "c_3-squash_3"]
     belt = [line for t in (1, 2, 3) for line in (f"c_{t - 1}-keep_{t}", f"keep_{t}-sum_{t}", f"sum_{t}-c_{t}")]
-    assert {route[line] for line in into_belt + belt} == {"carried"}
-    gated = [f"h_{t - 1}-z_{t}" for t in (1, 2, 3)] + ["c_2-squash_2", "show_2-h_2", "f_3-keep_3", "write_3-sum_3"]
-    assert {route[line] for line in gated} == {"gated"}
-    assert {route[f"weights_z_{t}-z_{t}"] for t in (1, 2, 3)} == {"weights"}
+    assert {route[line] for line in into_belt + belt} == {"carry"}
+    crossing = [f"h_{t - 1}-z_{t}" for t in (1, 2, 3)] + ["c_2-squash_2", "show_2-h_2", "f_3-keep_3", "write_3-sum_3"]
+    assert {route[line] for line in crossing} == {"crossing"}
+    assert {route[f"weights_z_{t}-z_{t}"] for t in (1, 2, 3)} == {"weight"}
     assert {route[f"x_{t}-z_{t}"] for t in (1, 2, 3)} == {"forward"}
     colours = {edge.data["route"]: edge.colour for edge in picture.edges if edge.data.get("norm") != "0"}
     assert len(set(colours.values())) == len(colours) == 4
 
 
 def test_an_input_that_requires_a_gradient_gets_one() -> None:
-    assert routes(read(run(inputs=True)))["x_2-z_2"] == "gated"
+    assert routes(read(run(inputs=True)))["x_2-z_2"] == "crossing"
 
 
 @pytest.mark.parametrize("kind", ["RNN", "RNN relu", "plain own"])
 def test_a_cell_without_a_belt_has_one_way_only(kind: str) -> None:
     picture = read(run(kind))
-    assert "carried" not in routes(picture).values()
+    assert "carry" not in routes(picture).values()
     assert not any("share" in name for name in picture.nodes)
 
 
@@ -134,7 +135,7 @@ def test_a_lower_layer_is_drawn_when_asked_for() -> None:
     total = tg.grad(loss, trajectory.chains[0].steps[1].c, retain_graph=True)[0]
     assert float(svg.read(picture.svg)["c_2"].data["norm"]) == pytest.approx(float(np.linalg.norm(total.data)))
     share = tg.paths.routes(loss, trajectory.chains[0].steps[0].c).shares[0]
-    assert float(svg.read(picture.svg)["share_carried_1"].data["share"]) == pytest.approx(share)  # as in the whole
+    assert float(svg.read(picture.svg)["share_carry_1"].data["share"]) == pytest.approx(share)  # as in the whole
     with pytest.raises(ValueError, match="no chain 4: this trajectory has 2"):
         viz.gradient_paths(loss, trajectory, chain=4)
 
@@ -276,3 +277,37 @@ def test_the_loss_with_its_value_stands_behind_the_last_step(options: dict[str, 
     assert pill.middle[1] == picture[f"h_{t}"].middle[1]
     others = [node for name, node in picture.nodes.items() if name.startswith("loss_") and node is not pill]
     assert {node.text for node in others} <= {"L"}
+
+
+PATHS = {
+    "LSTM": ("the path along the cell state C", "through h into a gate"),
+    "Peephole": ("the path along the cell state C", "through h into a gate, or through a peephole, C into a gate"),
+    "GRU": ("the path along h", "through h into a gate"),
+    "RNN": ("", "through h into the next step"),
+    "own": ("the path along m", "through all else of a step"),
+}
+
+
+@pytest.mark.parametrize("kind", PATHS)
+@pytest.mark.parametrize("view", ["cell", "strip", "rolled"])
+def test_belt_and_crossing_are_defined_where_a_reader_first_meets_them(kind: str, view: Any) -> None:
+    trajectory, loss = run(kind)
+    belt, crossing = PATHS[kind]
+    legends = [viz.gradient_paths(loss, trajectory, view=view), viz.compare({"one": (loss, trajectory)}, view=view)]
+    for picture in legends:
+        text, said = " ".join(svg.read(picture.svg).text.split()), picture.description
+        assert ("belt, the path along" in text) == bool(belt)
+        assert "crossing, through" in text
+        assert said.find("belt") == said.find(f"belt, {belt}") if belt else "belt" not in said
+        assert said.find("crossing") == said.find("crossings, through") if belt else "crossing" not in said
+    (legend, _) = (" ".join(svg.read(picture.svg).text.split()) for picture in legends)
+    assert f"belt, {belt}:" in legend or not belt
+    assert f"crossing, {crossing}" in legend
+    sentence = f"A crossing leads {crossing}."
+    flow = viz.flow(loss, trajectory)
+    for text in (" ".join(svg.read(flow.svg).text.split()), flow.description):
+        assert (f"The belt is {belt}." in text) == bool(belt)
+        assert text.find("crossing") == text.find(sentence) + len("A ")
+    op = " ".join(svg.read(viz.gradient_paths(loss, trajectory, view="op").svg).text.split())
+    assert "belt, where a state is only scaled from step to step" in op
+    assert "crossing, through h into a gate of the next step" in op

@@ -151,7 +151,7 @@ def check_states(name: str) -> None:
     pictures += [viz.flow(loss, trajectory), viz.compare({name: (loss, trajectory)})]
     for picture in pictures:
         read(picture)
-        for found in re.findall(r'(?:\bid|data-source|data-target)="([^"]*)"', picture.svg):
+        for found in re.findall(r'(?:\bid|data-source|data-reader)="([^"]*)"', picture.svg):
             assert re.fullmatch(r"[\w.-]+", found, re.ASCII), found
         picture.source.encode()
         for ends in re.findall(r"^\t+(\S+) -> (\S+) \[", picture.source, re.MULTILINE):

@@ -76,12 +76,12 @@ def test_every_layer_is_joined_to_the_next_at_every_step(case: Drawn) -> None:
     state = "h"
     for k in range(len(chains) - both):
         for t in (1, 2, 3):
-            up = [edge for edge in picture.out_of(f"{case.prefix(k)}{state}_{t}") if edge.target.endswith(f"x_{t}")]
-            assert {edge.target for edge in up} == {
+            up = [edge for edge in picture.out_of(f"{case.prefix(k)}{state}_{t}") if edge.reader.endswith(f"x_{t}")]
+            assert {edge.reader for edge in up} == {
                 f"{case.prefix(j)}x_{t}" for j in range(len(chains)) if j // both == k // both + 1
             }
             for edge in up:
-                assert picture[edge.target].middle[1] < picture[edge.source].middle[1]  # y runs downwards
+                assert picture[edge.reader].middle[1] < picture[edge.source].middle[1]  # y runs downwards
                 assert edge.backward
 
 
@@ -96,10 +96,10 @@ def test_a_reverse_chain_begins_at_the_right(case: Drawn) -> None:
             assert xs == sorted(xs)
         for t in (2, 3) if chain.reverse else (1, 2):
             reads = [
-                edge for edge in picture.out_of(f"{case.prefix(k)}h_{t}") if edge.target.startswith(case.prefix(k))
+                edge for edge in picture.out_of(f"{case.prefix(k)}h_{t}") if edge.reader.startswith(case.prefix(k))
             ]
             later = f"_{t - 1}" if chain.reverse else f"_{t + 1}"
-            assert any(edge.target.endswith(later) for edge in reads)
+            assert any(edge.reader.endswith(later) for edge in reads)
 
 
 # Masks
@@ -160,7 +160,7 @@ def test_scissors_stand_where_a_cell_detaches_its_state(view: str, gradients: bo
         assert not [
             edge
             for edge in picture.edges
-            if edge.source == f"h_{t - 1}" and edge.target == f"{role}_{t}" and edge.backward
+            if edge.source == f"h_{t - 1}" and edge.reader == f"{role}_{t}" and edge.backward
         ]
     assert not any(name.startswith("cut") for name in drawn("LSTM").view(view, gradients).nodes)
 
@@ -185,4 +185,4 @@ def test_no_batch_and_other_widths() -> None:
         picture = svg.read(viz.draw(trajectory).svg)
         assert picture["h_1"].texts[1] == str(step.h.shape)
         assert picture["c_1"].texts[1] == str(step.c.shape)
-        assert str(step.c.dtype) in picture["c_1"].told
+        assert str(step.c.dtype) in picture["c_1"].tooltip

@@ -18,7 +18,7 @@ import viz
 from tests import dot, svg
 from tests.runs import CELLS, run
 from tinygrad_lstm.nn.unroll import parts_of
-from viz.style import width_of
+from viz.scale import width_of
 
 ROOT = Path(__file__).parent.parent
 VERTEX = re.compile(r"v\d+")  # of a graph, not of a legend
@@ -49,12 +49,12 @@ GRAPHS: dict[str, Callable[[], tg.Tensor]] = {
 def drawn_once(picture: viz.Picture, graph: tg.Graph) -> None:
     """Assert that every vertex and every edge is in the DOT text and in the SVG once, and nothing else is."""
     vertices = Counter(f"v{vertex.id}" for vertex in graph.vertices)
-    edges = Counter(f"v{e.source}-v{e.target}-{e.position}" for e in graph.edges)
+    edges = Counter(f"v{e.source}-v{e.reader}-{e.position}" for e in graph.edges)
     read = dot.read(picture.source)
     assert Counter(name for name, _ in read.nodes if VERTEX.match(name)) == vertices
-    named = [(source, target, look["id"]) for source, target, look in read.edges if VERTEX.match(source)]
+    named = [(source, reader, look["id"]) for source, reader, look in read.edges if VERTEX.match(source)]
     assert Counter(name for *_, name in named) == edges
-    assert all(name.startswith(f"{source}-{target}-") for source, target, name in named)
+    assert all(name.startswith(f"{source}-{reader}-") for source, reader, name in named)
     groups = list(ElementTree.fromstring(picture.svg).iter(f"{svg.NAMESPACE}g"))
     found = Counter(g.get("id", "") for g in groups if g.get("class", "").split()[:1] in (["node"], ["edge"]))
     assert Counter({name: count for name, count in found.items() if VERTEX.match(name)}) == vertices + edges
@@ -74,7 +74,7 @@ def test_with_gradients_every_line_is_as_wide_as_what_was_delivered_along_it(kin
     graph = tg.graph_of([loss, *(part for chain in trajectory.chains for part in parts_of(chain.state))])
     drawn_once(picture, graph)
     parts = {
-        f"v{graph.id_of(one.target)}-v{graph.id_of(event.node)}-{one.edge.position}": float(np.linalg.norm(one.array))
+        f"v{graph.id_of(one.source)}-v{graph.id_of(event.node)}-{one.edge.position}": float(np.linalg.norm(one.array))
         for event in tg.backward_events(loss, retain_graph=True, accumulate=False)
         for one in event.contributions
     }
@@ -139,9 +139,9 @@ def test_steps_stand_side_by_side_and_nothing_lies_on_anything(layers: int) -> N
         t, u = steps[int(one[1:])], steps[int(other[1:])]
         if t is not None and u is not None and t < u:
             assert a[2] < b[0]
-    for source, target, look in (edge for edge in picture.edges if VERTEX.match(edge[0])):
+    for source, reader, look in (edge for edge in picture.edges if VERTEX.match(edge[0])):
         leaf = not picture.clusters[source]
-        assert not leaf or "pos" in look or source == f"v{len(steps) - 2}", (source, target)
+        assert not leaf or "pos" in look or source == f"v{len(steps) - 2}", (source, reader)
         assert "carry" not in look["edgetooltip"] or "pos" in look
 
 
@@ -200,7 +200,7 @@ def test_depth_makes_one_box_of_what_is_deeper() -> None:
     assert len(labels) == 3
     whole = dot.read(viz.draw(loss, depth=0).source)
     assert sum(name.startswith("scope_of_v") for name, _ in whole.nodes) == 1
-    assert not any(source == target for source, target, _ in steps.edges + whole.edges)
+    assert not any(source == reader for source, reader, _ in steps.edges + whole.edges)
     assert viz.draw(loss, depth=9).source == viz.draw(loss).source
     with pytest.raises(ValueError, match="depth"):
         viz.draw(loss, depth=-1)

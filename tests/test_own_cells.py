@@ -199,7 +199,7 @@ def test_what_carries_is_drawn_as_carried(run: tuple[nn.Trajectory, Tensor], vie
     assert len(carried) >= (1 if view == "rolled" else T - 1)
     for edge in carried:
         if "norm" in edge.data:
-            assert edge.data["route"] == "carried"
+            assert edge.data["route"] == "carry"
             assert not edge.dashed or float(edge.data["norm"]) == 0
     player = viz.player(loss, trajectory).html
     assert player.count('data-class="carry"') >= T - 1
@@ -208,10 +208,10 @@ def test_what_carries_is_drawn_as_carried(run: tuple[nn.Trajectory, Tensor], vie
 def test_every_edge_between_steps_has_a_line(run: tuple[nn.Trajectory, Tensor]) -> None:
     trajectory, loss = run
     (chain,) = find(trajectory, None, loss)
-    drawn = {(edge.target, edge.position) for line in chain.lines for edge in line.edges}
+    drawn = {(edge.reader, edge.position) for line in chain.lines for edge in line.edges}
     for edge in chain.graph.edges:
         if paths.edge_class(edge, chain.graph) in ("carry", "crossing", "peephole"):
-            assert (edge.target, edge.position) in drawn
+            assert (edge.reader, edge.position) in drawn
 
 
 @pytest.mark.parametrize("kind", ["long belt", "LSTM"])
@@ -253,7 +253,7 @@ def test_whatever_feeds_a_chain_is_drawn(merge: Any, view: Any, layers: int) -> 
     loss = (trajectory.output**2).sum()
     chains, steps = trajectory.chains, [1] if view == "rolled" else [1, 2, 3]
     prefixes = [*(f"chain{k}_" for k in range(len(chains) - 1)), ""]
-    drawn = {(edge.source, edge.target) for edge in pictured(trajectory, loss, view, True).edges}
+    drawn = {(edge.source, edge.reader) for edge in pictured(trajectory, loss, view, True).edges}
     reader = "cell" if view == "strip" else "x"
     wanted = {
         (f"{prefixes[a]}h_{t}", f"{prefixes[b]}{reader}_{t}")

@@ -47,7 +47,7 @@ def test_each_picture_of_a_page_looks_as_it_does_alone(form: str, scheme: Any, b
         return [page.evaluate(LOOKS % name) for name in names]
 
     alone = [looks("", [part])[0] for part in parts]
-    together = looks("<style>:root { --ink: red; --paper: red; --carried: red }</style>", parts)
+    together = looks("<style>:root { --ink: red; --paper: red; --carry: red }</style>", parts)
     page.context.close()
     assert together == alone
     assert (alone[0] != alone[1]) == (scheme == "dark")  # the one that adapts does so

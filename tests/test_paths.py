@@ -302,14 +302,14 @@ def all_paths(loss: tg.Tensor, goal: tg.Tensor) -> Iterator[float]:
     for event in tg.backward_events(loss, retain_graph=True):
         parts = event.cotangent if isinstance(event.cotangent, list) else [event.cotangent]
         received = math.sqrt(sum(np.vdot(part, part) for part in parts))
-        handed = [(c.target, float(np.linalg.norm(c.array))) for c in event.contributions]
-        gains[event.node] = [(target, size / received if received else 0.0) for target, size in handed]
+        handed = [(c.source, float(np.linalg.norm(c.array))) for c in event.contributions]
+        gains[event.node] = [(source, size / received if received else 0.0) for source, size in handed]
 
     def walk(node: Any, strength: float) -> Iterator[float]:
         if node is goal.source.node:
             yield strength
-        for target, gain in gains.get(node, ()):
-            yield from walk(target, strength * gain)
+        for source, gain in gains.get(node, ()):
+            yield from walk(source, strength * gain)
 
     yield from walk(loss.source.node, 1.0)
 

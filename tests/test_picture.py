@@ -20,7 +20,7 @@ import viz.render
 from tests import svg
 from tests.runs import Run, run
 from tinygrad_lstm.errors import ArgumentError, DtypeError
-from viz import plots, style
+from viz import plots, scale, style
 from viz.render import NoGraphvizError, render
 
 
@@ -91,11 +91,11 @@ def pictures(theme: Any, scene: str, view: Any) -> list[viz.Picture]:
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_colour_is_one_of_the_themes(theme: str, scene: str, view: str) -> None:
     """So that the style sheet of "auto", which has a rule for each shade of the theme, reaches all of them."""
-    shades = {colour.lower() for colour in style.shades(style.theme_named(theme)).values()}
+    shades = {colour.lower() for colour in style.shades(style.theme_of(theme)).values()}
     for picture in pictures(theme, scene, view):
         used = {colour.lower() for colour in svg.read(picture.svg).colours}
         assert used <= shades | {"transparent"}, used - shades
-        assert style.theme_named(theme).paper.lower() in used
+        assert style.theme_of(theme).paper.lower() in used
         assert ("<style>" in picture.svg) == (theme == "auto")
         attributes = set(re.findall(r'="(#[0-9A-Fa-f]{6})"', picture.source))
         assert {colour.lower() for colour in attributes} <= shades
@@ -113,7 +113,7 @@ def test_dark_is_light_in_other_colours(view: Any) -> None:
 
 def test_auto_has_a_rule_for_every_colour_and_the_dark_counterpart() -> None:
     sheet = style.stylesheet()
-    light, dark = (style.shades(style.theme_named(name)) for name in ("light", "dark"))
+    light, dark = (style.shades(style.theme_of(name)) for name in ("light", "dark"))
     for name, colour in light.items():
         for attribute in ("fill", "stroke"):
             assert f'.viz-auto.viz [{attribute}="{colour}" i]' in sheet
@@ -126,7 +126,7 @@ def test_the_widths_of_all_pictures_are_on_the_printed_scale() -> None:
     for scene in ("LSTM", "both"):
         words = svg.read(pictures("light", scene, "cell")[1].svg).text
         assert "1.1 + 2.5·log₁₀(‖∇‖ / 0.03)" in words
-    assert style.width_of(0.3) - style.width_of(0.03) == pytest.approx(2.5)
+    assert scale.width_of(0.3) - scale.width_of(0.03) == pytest.approx(2.5)
 
 
 def displays() -> dict[str, Any]:

@@ -38,7 +38,7 @@ def test_the_backward_steps_are_the_engines_events() -> None:
         parts = event.cotangent if isinstance(event.cotangent, list) else [event.cotangent]
         assert turn.cotangent.norm == pytest.approx(np.linalg.norm(np.concatenate([p.ravel() for p in parts])))
         for handed, part in zip(turn.handed, event.contributions, strict=True):
-            assert (handed.name, handed.target) == (part.name, figure.graph.id_of(part.target))
+            assert (handed.name, handed.source) == (part.name, figure.graph.id_of(part.source))
             assert handed.contribution.norm == pytest.approx(np.linalg.norm(part.array))
             assert handed.contribution.shape == part.array.shape
             assert (handed.contribution.values is None) == (part.array.size > FEW)
@@ -69,7 +69,7 @@ def test_the_running_sum_where_a_value_is_read_more_than_once() -> None:
     x = tg.tensor(3.0, requires_grad=True)
     z = x * x + x
     tape = tape_of(z, tg.graph_of(z))
-    into_x = [part for turn in tape.backward for part in turn.handed if part.target == 0]
+    into_x = [part for turn in tape.backward for part in turn.handed if part.source == 0]
     assert [str(part.contribution) for part in into_x] == ["1", "3", "3"]
     assert [str(part.before) for part in into_x] == ["None", "1", "4"]
     assert [str(part.after) for part in into_x] == ["1", "4", "7"]
@@ -83,7 +83,7 @@ def test_four_contributions_reach_a_hidden_state_that_four_gates_read() -> None:
     loss = trajectory.steps[-1].h.sum()
     graph = tg.graph_of(loss)
     h = graph.id_of(trajectory.steps[0].h)
-    into_h = [part for turn in tape_of(loss, graph).backward for part in turn.handed if part.target == h]
+    into_h = [part for turn in tape_of(loss, graph).backward for part in turn.handed if part.source == h]
     assert len(into_h) == 4
     (total,) = tg.grad(loss, trajectory.steps[0].h, retain_graph=True)
     assert np.allclose(into_h[-1].after.values, total.data.ravel())
@@ -114,7 +114,7 @@ def test_every_value_of_the_forward_pass_is_told() -> None:
     assert list(made) == [vertex.id for vertex in figure.graph.vertices]
     f, c, before = trajectory.steps[1].f, trajectory.steps[1].c, trajectory.steps[0].c
     assert np.allclose(made[figure.graph.id_of(c)].value.values, c.data.ravel())  # type: ignore[union-attr]  # told
-    (keep,) = [e.target for e in figure.graph.edges if e.source == figure.graph.id_of(f)]
+    (keep,) = [e.reader for e in figure.graph.edges if e.source == figure.graph.id_of(f)]
     assert np.allclose(made[keep].value.values, (f.data * before.data).ravel())  # type: ignore[union-attr]  # told
     assert all(step.value is not None for step in tape.forward)
 
@@ -153,8 +153,8 @@ def test_what_a_step_adds_belongs_to_the_turn_that_adds_the_last_of_it(kind: str
     adding: dict[str, list[int]] = {}  # by step of a chain, the vertices that add to its weights, in their turns
     for turn in taped(figure, loss).backward:
         for part in turn.handed:
-            if vertices[part.target].kind == "parameter":
-                prefix = figure.nodes[part.target][0].removesuffix("weights")
+            if vertices[part.source].kind == "parameter":
+                prefix = figure.nodes[part.source][0].removesuffix("weights")
                 adding.setdefault(f"{prefix}step_{vertices[turn.vertex].step}", []).append(turn.vertex)
     assert len(adding) == 3 * len(trajectory.chains)
     for frame, turns in adding.items():
@@ -166,7 +166,7 @@ def test_shares_belong_to_the_turn_of_their_state() -> None:
     loss, trajectory = unrolled(steps=3)
     figure = cell_figure(loss, trajectory)
     for t, step in enumerate(trajectory.steps[:-1], start=1):
-        assert {f"share_carried_{t}", f"mean_{t}"} <= {*figure.nodes[figure.graph.id_of(step.c)]}
+        assert {f"share_carry_{t}", f"mean_{t}"} <= {*figure.nodes[figure.graph.id_of(step.c)]}
 
 
 def test_every_vertex_and_edge_is_an_element_of_the_op_view() -> None:

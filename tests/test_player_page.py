@@ -73,8 +73,8 @@ def test_after_n_steps_the_nth_event_is_told(visit: Callable[..., Any]) -> None:
         assert close(list(came["rows"].values())[-1], g if len(g) <= FEW else np.linalg.norm(g))
         for card, part in zip(handed, event.contributions, strict=True):
             array = part.array
-            place = part.target, part.edge.index
-            come[part.target] = come.get(part.target, 0) + 1
+            place = part.source, part.edge.index
+            come[part.source] = come.get(part.source, 0) + 1
             sums[place] = sums.get(place, 0) + array
             few = array.size <= FEW and len(g) <= FEW
             told = card["rows"].get("handed on" if few else "handed on: ‖·‖")
@@ -82,10 +82,20 @@ def test_after_n_steps_the_nth_event_is_told(visit: Callable[..., Any]) -> None:
             has = [row for label, row in card["rows"].items() if label.endswith((" has", " has: ‖·‖"))]
             assert all(close(row, sums[place].ravel() if few else np.linalg.norm(sums[place])) for row in has)
             assert bool(has) == (not np.array_equal(sums[place], array))
-            all_of = sum(1 for each in events for other in each.contributions if other.target is part.target)
-            assert (f"This is number {come[part.target]}" in card["text"]) == (all_of > 1)
-            assert ("complete" in card["text"]) == (come[part.target] == all_of)
+            all_of = sum(1 for each in events for other in each.contributions if other.source is part.source)
+            assert (f"This is number {come[part.source]}" in card["text"]) == (all_of > 1)
+            assert ("complete" in card["text"]) == (come[part.source] == all_of)
     assert press(page, "ArrowRight").startswith(f"Step {len(events)} of")  # there is no further one
+
+
+def test_a_step_names_its_module_and_its_time_step_once(visit: Callable[..., Any]) -> None:
+    loss, _ = unrolled()
+    page, graph = visit("lstm"), tg.graph_of(loss)
+    for event in tg.backward_events(loss, retain_graph=True, accumulate=False):
+        vertex = graph.vertices[graph.id_of(event.node)]
+        press(page, "ArrowRight")
+        where = ["/".join(vertex.module), *([f"t = {vertex.step}"] if vertex.step is not None else [])]
+        assert page.locator("#play-panel .op .soft").text_content() == " ".join(filter(None, where))
 
 
 def test_the_lines_of_an_event_light_up_and_those_before_stay(visit: Callable[..., Any]) -> None:
@@ -150,9 +160,9 @@ def test_space_plays_and_pauses(visit: Callable[..., Any]) -> None:
 
 
 def test_links_lead_to_a_state(visit: Callable[..., Any]) -> None:
-    page = visit("lstm", "#k=7&route=C&pass=forward")
+    page = visit("lstm", "#k=7&route=carry&pass=forward")
     assert status(page).startswith("Step 7 of 37, forward")
-    assert page.locator("button[data-route=C]").get_attribute("aria-pressed") == "true"
+    assert page.locator("button[data-route=carry]").get_attribute("aria-pressed") == "true"
     page.evaluate("location.hash = '#k=5'")
     page.wait_for_function("document.querySelector('[aria-live]').textContent.startsWith('Step 5 of 33, backward')")
     assert page.locator("button[data-route='']").get_attribute("aria-pressed") == "true"
@@ -170,14 +180,14 @@ def test_routes_are_filtered_and_escape_resets(visit: Callable[..., Any]) -> Non
     press(page, "c")
     assert belt.evaluate(opacity) > 0.5
     assert gate.evaluate(opacity) < 0.1
-    assert page.url.endswith("#k=33&route=C")
+    assert page.url.endswith("#k=33&route=carry")
     press(page, "h")
     assert belt.evaluate(opacity) < 0.1
     assert gate.evaluate(opacity) > 0.5
     press(page, "h")
     assert belt.evaluate(opacity) > 0.5
     press(page, "c", "Control+c")
-    assert page.url.endswith("&route=C")
+    assert page.url.endswith("&route=carry")
     assert press(page, "Escape") == "Step 0 of 33, backward: the whole figure."
     assert page.url.endswith("#k=0")
     press(page, "c")
@@ -243,7 +253,7 @@ def test_a_gradient_is_told_once_it_has_come(visit: Callable[..., Any]) -> None:
     page = visit("lstm")
     known = {
         "[id='c_1'] text + text": turns.index(graph.id_of(trajectory.steps[0].c)) + 1,
-        "[id='share_carried_1']": turns.index(graph.id_of(trajectory.steps[0].c)) + 1,
+        "[id='share_carry_1']": turns.index(graph.id_of(trajectory.steps[0].c)) + 1,
         "[id='h_2'] text + text": turns.index(graph.id_of(trajectory.steps[1].h)) + 1,
     }
     for selector, k in known.items():
@@ -276,7 +286,7 @@ def test_without_a_script_the_figure_and_every_step_are_there(visit: Callable[..
 
 
 def test_print_shows_the_whole_figure(visit: Callable[..., Any]) -> None:
-    page = visit("lstm", "#k=3&route=h", color_scheme="dark")
+    page = visit("lstm", "#k=3&route=crossing", color_scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     faint = "[...document.querySelectorAll('.figure .played')].filter((e) => getComputedStyle(e).opacity < 1).length"
     assert page.evaluate(faint) == 0
@@ -322,7 +332,7 @@ def test_a_hostile_label_is_text(visit: Callable[..., Any]) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize(("name", "state", "scheme"), [("lstm", "#k=8&route=C", "dark"), ("op", "#k=3", "light")])
+@pytest.mark.parametrize(("name", "state", "scheme"), [("lstm", "#k=8&route=carry", "dark"), ("op", "#k=3", "light")])
 def test_axe_finds_nothing_serious(visit: Callable[..., Any], name: str, state: str, scheme: str) -> None:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe is not installed (pip install axe-playwright-python)"

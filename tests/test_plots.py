@@ -17,7 +17,7 @@ from tinygrad_lstm.errors import ArgumentError, MissingExtraError
 from tinygrad_lstm.training import BeltShare, Update
 from viz import plots
 from viz.plots.canvas import looks
-from viz.style import theme_named
+from viz.style import theme_of
 
 pytest.importorskip("matplotlib")
 from matplotlib.figure import Figure  # it was just asked for
@@ -101,7 +101,7 @@ def test_every_word_can_be_read_on_the_paper(name: str, theme: Literal["light", 
     ax = PLOTS[name](theme=theme)
     figure = ax.get_figure()
     ElementTree.fromstring(saved(ax).decode())  # well-formed, whatever the names
-    paper = theme_named(theme).paper
+    paper = theme_of(theme).paper
     assert contrast(figure.get_facecolor(), paper) == pytest.approx(1)
     texts = [text for text in figure.findobj(Text) if text.get_text().strip()]
     assert texts

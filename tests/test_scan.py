@@ -36,9 +36,9 @@ def depth(y: tg.Tensor) -> int:
     longest = [0] * len(graph.vertices)
     reads: dict[int, list[int]] = {}
     for edge in graph.edges:
-        reads.setdefault(edge.target, []).append(edge.source)
-    for target in sorted(reads):  # ids are in topological order
-        longest[target] = 1 + max(longest[source] for source in reads[target])
+        reads.setdefault(edge.reader, []).append(edge.source)
+    for reader in sorted(reads):  # ids are in topological order
+        longest[reader] = 1 + max(longest[source] for source in reads[reader])
     return max(longest)
 
 

@@ -15,13 +15,15 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
-from tinygrad_lstm.engine.scope import SourceLine, source_line
+from tinygrad_lstm.engine.scope import Scope, SourceLine, source_line
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError
 
 _PICKLED = ": a graph that was pickled or copied is the record alone"
 _PLAIN = (bool, int, float, complex, str, bytes, np.generic, np.dtype, type, slice, types.EllipsisType, types.NoneType)
 Kind: TypeAlias = Literal["input", "parameter", "constant", "op", "state"]
+Names: TypeAlias = tuple[str, ...]
+Located: TypeAlias = tuple[Names, tuple[int | None, ...], Names]  # scope, steps and module of a vertex
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,10 @@ class Vertex:
     shape: tuple[int, ...]  # of the first output
     shapes: tuple[tuple[int, ...], ...]
     dtype: str
-    scope: tuple[str, ...]
-    step: int | None
+    scope: tuple[str, ...]  # the names of the scopes it was made in, from the outermost
+    steps: tuple[int | None, ...]  # for each of these names the time step that it stands for, if it stands for one
+    step: int | None  # the innermost of them
+    module: tuple[str, ...]  # the scope without the names of time steps
     kind: Kind
     params: dict[str, object]  # options, and literals by the names of their inputs; a large array by its shape
     requires_grad: bool
@@ -45,11 +49,11 @@ class Vertex:
 
 @dataclass(frozen=True, slots=True)
 class GraphEdge:
-    """One read: vertex ``target`` reads output ``index`` of vertex ``source`` under the name ``name``."""
+    """One read: vertex ``reader`` reads output ``index`` of vertex ``source`` under the name ``name``."""
 
     source: int
-    target: int
-    position: int  # which input of the target
+    reader: int
+    position: int  # which input of the reader
     name: str
     index: int
     tag: str | None
@@ -99,7 +103,7 @@ def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
     >>> graph = graph_of(x * x + 1)
     >>> [vertex.op for vertex in graph.vertices]
     ['parameter', 'multiply', 'add']
-    >>> [(edge.source, edge.target, edge.name) for edge in graph.edges]
+    >>> [(edge.source, edge.reader, edge.name) for edge in graph.edges]
     [(0, 1, 'a'), (0, 1, 'b'), (1, 2, 'a')]
     """
     from tinygrad_lstm.arguments import TENSORS, taken  # here: the engine alone is imported without it
@@ -122,12 +126,24 @@ def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
     handed_on = {
         edge.source
         for edge in edges
-        if None not in (pair := {steps[edge.source], steps[edge.target]}) and len(pair) > 1
+        if None not in (pair := {steps[edge.source], steps[edge.reader]}) and len(pair) > 1
     }
-    return Graph(tuple(_vertex(node, k, k in handed_on) for k, node in enumerate(order)), edges, ids)
+    located = {scope: _located(scope) for scope in dict.fromkeys(node.scope for node in order)}
+    vertices = (_vertex(node, k, k in handed_on, *located[node.scope]) for k, node in enumerate(order))
+    return Graph(tuple(vertices), edges, ids)
 
 
-def _vertex(node: Node, number: int, handed_on: bool) -> Vertex:
+def _located(scope: Scope | None) -> Located:
+    """The names of a scope, and what time step each of them stands for."""
+    scopes = scope.chain if scope is not None else ()
+    names = tuple([each.name for each in scopes])
+    steps = tuple([each.step if each.is_step else None for each in scopes])
+    return names, steps, scope.module if scope is not None else ()
+
+
+def _vertex(
+    node: Node, number: int, handed_on: bool, scope: Names, steps: tuple[int | None, ...], module: Names
+) -> Vertex:
     labels = node.labels or {}
     names = tuple(labels.get(index, "") for index in range(len(node.shapes)))
     kind = _kind(node, handed_on)
@@ -139,8 +155,10 @@ def _vertex(node: Node, number: int, handed_on: bool) -> Vertex:
         shape=node.shapes[0],
         shapes=node.shapes,
         dtype=_name(node.dtypes[0]),
-        scope=node.scope.path if node.scope is not None else (),
+        scope=scope,
+        steps=steps,
         step=node.step,
+        module=module,
         kind=kind,
         params={name: _brief(value) for name, value in node.params.items()},
         requires_grad=node.requires_grad,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from viz.fold import Run
-from viz.hover import index, sign, told_part, words_of
 from viz.paint import Paint
 from viz.roles import OUTSIDE, WEIGHTS, Line
 from viz.scene import Box, Node, Place, Row, Scene, Shape
 from viz.style import Colour
+from viz.tooltip import describe_part, index, sign, words_of
 
 START = 62  # points before the first panel is the middle of the first state
 FOLD = 250  # points that a run of folded steps is wide
@@ -88,10 +88,10 @@ class Band:
         fill: Colour, width: float, data: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         """Put a box of the step into the picture."""
-        told = tuple(dict.fromkeys(line for run in self.paint.runs for line in told_part(run, role, t)))
+        tooltip = tuple(dict.fromkeys(line for run in self.paint.runs for line in describe_part(run, role, t)))
         name = f"{self.prefix}{role}_{t}"
         self.scene.add(
-            Node(name, self.place(role, t), size, rows, shape, line, fill, width, told=told, data=data or {})
+            Node(name, self.place(role, t), size, rows, shape, line, fill, width, tooltip=tooltip, data=data or {})
         )
 
     def point(self, name: str, place: Place) -> None:
@@ -123,11 +123,11 @@ class Band:
 
     def corners(self, line: Line) -> tuple[Place, ...]:
         """The corners of a line that is not straight."""
-        (source, t), (target, u) = line.source, line.target
-        if target == OUTSIDE or target.startswith("fold"):
+        (source, t), (reader, u) = line.source, line.reader
+        if reader == OUTSIDE or reader.startswith("fold"):
             return ()
-        way = self.template.ways.get((source if t == u else f"{source}-", target), ())
-        corners = [self.at(corner, u) for corner in way]
+        routed = self.template.routing.get((source if t == u else f"{source}-", reader), ())
+        corners = [self.at(corner, u) for corner in routed]
         if t != u and t in self.runs:  # it comes out of a fold, not from the middle of it
             left = self.columns.lefts[u]
             corners = [
@@ -137,17 +137,17 @@ class Band:
 
     def is_fan(self, line: Line) -> bool:
         """Whether a line is one of those from a product to its gates."""
-        boxes, (source, target) = self.template.boxes, (line.source[0], line.target[0])
-        if source not in boxes or target not in boxes or boxes[source].look != "product":
+        boxes, (source, reader) = self.template.boxes, (line.source[0], line.reader[0])
+        if source not in boxes or reader not in boxes or boxes[source].look != "product":
             return False
-        return boxes[target].look in ("gate", "candidate")
+        return boxes[reader].look in ("gate", "candidate")
 
-    def fanned(self, line: Line, start: str, stop: str) -> tuple[Place, Place]:
-        """The way from a product to a gate: side to side, each from a foot of its own, so that no two meet."""
+    def fan_out(self, line: Line, start: str, stop: str) -> tuple[Place, Place]:
+        """The ends of a line from a product to a gate: side to side, each with its own foot, so that no two meet."""
         boxes, source = self.template.boxes, line.source[0]
         gates = sorted((box.y, name) for name, box in boxes.items() if box.look in ("gate", "candidate"))
         level = boxes[source].y
-        rank = [name for _, name in gates].index(line.target[0]) - sum(y < level for y, _ in gates)
+        rank = [name for _, name in gates].index(line.reader[0]) - sum(y < level for y, _ in gates)
         if not any(y == level for y, _ in gates) and rank >= 0:
             rank += 1
         (x, y), (u, v) = (self.scene.nodes[name].middle or (0.0, 0.0) for name in (start, stop))

@@ -28,7 +28,7 @@ def draw_weights(band: Band) -> None:
     middle = ((left + right) / 2, band.base + band.template.bottom + BAR_Y)
     bar = Node(
         f"{band.prefix}weights", middle, (right - left, BAR_HEIGHT), (row if fits else (names,),), "round",
-        theme.weights, theme.filled(theme.weights), left=right - left > 2000, told=(named, said),
+        theme.weight, theme.fill_of(theme.weight), left=right - left > 2000, tooltip=(named, said),
     )  # fmt: skip
     band.scene.add(bar)
 
@@ -38,11 +38,11 @@ def draw_scissors(band: Band, role: str, t: int) -> None:
     x, y = band.place(role, t)
     width, height = band.template.boxes[role].size
     name, theme = f"{band.prefix}cut_{role}_{t}", band.theme
-    words: Row = (Span("✂", 14, theme.carried), Span(" detached", 10, theme.quiet))
-    told, wide = ("cut by detach(): no gradient goes on from here",), 64.0
+    words: Row = (Span("✂", 14, theme.carry), Span(" detached", 10, theme.quiet))
+    tooltip, wide = ("cut by detach(): no gradient goes on from here",), 64.0
     if role == "cell":  # of a strip, where there is little room beside the line from above
         words, x, wide = words[:1], x - width / 2 + 8, 16.0
-    band.scene.add(Node(name, (x, y + height / 2 + 9), (wide, 14), (words,), shape="text", told=told))
+    band.scene.add(Node(name, (x, y + height / 2 + 9), (wide, 14), (words,), shape="text", tooltip=tooltip))
 
 
 def draw_loops(band: Band) -> None:
@@ -52,19 +52,19 @@ def draw_loops(band: Band) -> None:
         above = name == band.template.belt_state
         lane = band.top + 18 if above else band.base + band.template.bottom - 14
         edge = 21 if above else -21
-        way = ((x, y + edge), (x, lane), (u, lane), (u, v + edge))
-        hue = band.theme.carried if name == "c" else band.theme.gated
-        told = ("the next step begins with it",)
-        band.scene.add(Curve(way, hue, 1.6, dashed=name != "c", told=told))
-        band.scene.add(Curve(head(way, 9, 4), hue, 1, closed=True))
+        loop = ((x, y + edge), (x, lane), (u, lane), (u, v + edge))
+        hue = band.theme.carry if name == "c" else band.theme.crossing
+        tooltip = ("the next step begins with it",)
+        band.scene.add(Curve(loop, hue, 1.6, dashed=name != "c", tooltip=tooltip))
+        band.scene.add(Curve(head(loop, 9, 4), hue, 1, closed=True))
 
 
 def draw_line(band: Band, line: Line) -> None:
     """One line, as its paint has it."""
-    (source, t), (target, u) = line.source, line.target
-    if target == ABOVE or (target == OUTSIDE and not _loss(band, line)):
+    (source, t), (reader, u) = line.source, line.reader
+    if reader == ABOVE or (reader == OUTSIDE and not _loss(band, line)):
         return
-    start, stop = band.anchor(source, t, target), band.anchor(target, u, source)
+    start, stop = band.anchor(source, t, reader), band.anchor(reader, u, source)
     corners = band.corners(line)
     if source == WEIGHTS:
         x, _ = corners[0] if corners else band.scene.nodes[stop].middle or (0.0, 0.0)
@@ -76,21 +76,21 @@ def draw(band: Band, line: Line, start: str, stop: str, corners: tuple[tuple[flo
     """Draw a line between two nodes."""
     stroke = band.paint.stroke(line)
     data = stroke.data | ({"class": " ".join(line.classes)} if line.classes else {})
-    way = band.scene.between(start, stop, *corners)
+    ends = band.scene.between(start, stop, *corners)
     if band.is_fan(line):
-        way = band.fanned(line, start, stop)
+        ends = band.fan_out(line, start, stop)
     if stroke.data.get("route") == "cut":
-        (x, y), (u, v) = way[:2]
+        (x, y), (u, v) = ends[:2]
         mark = Node(f"{start}-{stop}-cut", ((x + u) / 2, (y + v) / 2), (16, 16), ((Span("✂", 14),),), shape="text")
         band.scene.add(mark)
     band.scene.add(
-        Edge(f"{start}-{stop}", start, stop, way, stroke.colour, stroke.width, stroke.dashed, stroke.head, stroke.open,
-             stroke.halo, "", stroke.told, {**data, "source": element_id(start), "target": element_id(stop)})
+        Edge(f"{start}-{stop}", start, stop, ends, stroke.colour, stroke.width, stroke.dashed, stroke.head, stroke.open,
+             stroke.halo, "", stroke.tooltip, {**data, "source": element_id(start), "reader": element_id(stop)})
     )  # fmt: skip
 
 
 def _loss(band: Band, line: Line) -> bool:
-    """The loss that a line leads to: a pill at the end, a small one at a state on the way; False if none is drawn."""
+    """The loss that a line leads to: a pill at the end, a small one at an inner state; False if none is drawn."""
     name, t = line.source
     end = band.anchor(OUTSIDE, t, name)
     if name == "fold_out":
@@ -125,11 +125,11 @@ def _pill(band: Band, name: str, middle: Place, words: str, size: tuple[float, f
 
 
 def draw_link(band: Band, above: Band, line: Line, end: int = 0) -> None:
-    """A state's way into the layer above: up between the panels, and to that step's input.
+    """A line from a state into the layer above: up between the panels, and to that step's input.
 
-    Where two directions read the state, the line has two ends, 0 and 1, each with a way of its own beside the other's.
+    Where two directions read the state, the line has two ends, 0 and 1, each routed beside the other.
     """
-    (name, t), step, aside = line.source, line.target[1], APART * end
+    (name, t), step, aside = line.source, line.reader[1], APART * end
     gutter = above.base + above.template.bottom - (8 if not band.mirrored else 15)
     if name == "fold_out":
         box = band.fold_box(t)

@@ -1,7 +1,7 @@
 """The cell view: every part of every step pinned in its place, a band for each layer and direction.
 
 Time runs to the right in every band; in that of a layer which runs from T to 1 the step is mirrored, so that its
-states are still carried away from where they started.
+states still move away from where they start.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from viz.band import BAR_HEIGHT, BAR_Y, Band, Columns
 from viz.bandlines import draw_line, draw_link, draw_loops, draw_scissors, draw_weights
 from viz.fold import Run
 from viz.foldview import fold_column
-from viz.header import header
+from viz.legend import draw_header
 from viz.paint import Paint
 from viz.roles import ABOVE
 from viz.scene import Frame, Node, Scene, Shape, Span
@@ -23,7 +23,7 @@ from viz.style import Theme, letter, number, percent
 from viz.templates import Box
 
 BETWEEN = 44  # points between two bands
-SPLIT_TOLD = "what never crossed from h into a gate, projected on the whole, and the rest: together 100%"
+SHARES = "what never crossed from h into a gate, projected on the whole, and the rest: together 100%"
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ def cell_view(layers: Sequence[Layer], hidden: Sequence[Run], theme: Theme, titl
     scene = Scene(theme, title)
     bands = draw_layers(scene, layers, hidden)
     left, _, right, top = scene.extent()
-    guide = reading(bands, note)
+    guide = how_to_read(bands, note)
     deep = len({layer.number for layer in layers}) > 1
-    header(scene, left, max(right, left + 800), top, title, guide, layers[-1].paint.legend(deep))
+    draw_header(scene, left, max(right, left + 800), top, title, guide, layers[-1].paint.legend(deep))
     return scene
 
 
@@ -64,18 +64,18 @@ def draw_layers(
         following = min((other.layer for other in bands if other.layer > band.layer), default=None)
         for end, above in enumerate(other for other in bands if other.layer == following):
             for line in band.unrolled.lines:  # of two directions both read what this layer puts out
-                if line.target[0] == ABOVE:
+                if line.reader[0] == ABOVE:
                     draw_link(band, above, line, end)
     return bands
 
 
-def reading(bands: Sequence[Band], note: str = "") -> str:
+def how_to_read(bands: Sequence[Band], note: str = "") -> str:
     """How to read the picture of these bands."""
     mirrored = "In the reverse layer all runs the other way." if any(band.mirrored for band in bands) else ""
-    return " ".join(filter(None, [bands[-1].paint.guide, mirrored, unseen(bands), note]))
+    return " ".join(filter(None, [bands[-1].paint.guide, mirrored, list_undrawn(bands), note]))
 
 
-def unseen(bands: Sequence[Band]) -> str:
+def list_undrawn(bands: Sequence[Band]) -> str:
     """What is read from outside and has no line, in a sentence."""
     parts = [band.sign(*part) for band in bands for part in band.unrolled.elsewhere]
     return f"Read from outside as well, which is not drawn: {', '.join(parts)}." if parts else ""
@@ -125,20 +125,20 @@ def _panel(band: Band, t: int) -> None:
         caption.append(Span("\u00a0\u00a0masked", 12, theme.quiet, italic=True))
     if adds and band.template.pitch > 250:
         caption.append(Span(f"\u00a0\u00a0\u00a0{adds}", 12, theme.quiet))
-    told = (f"t = {t}", *filter(None, [adds, "some row keeps its old state here" if masked else ""]))
+    tooltip = (f"t = {t}", *filter(None, [adds, "some row keeps its old state here" if masked else ""]))
     name = f"{band.prefix}step_{t}"
-    band.scene.add(Frame(name, box, theme.panel, theme.frame, tuple(caption), told, hatched=masked))
+    band.scene.add(Frame(name, box, theme.panel, theme.frame, tuple(caption), tooltip, hatched=masked))
 
 
 def _pill(band: Band, name: str, t: int) -> None:
     """A state, with what the paint notes of it."""
     theme, template = band.theme, band.template
-    hue = theme.carried if name == template.belt_state == "c" else theme.gated
+    hue = theme.carry if name == template.belt_state == "c" else theme.crossing
     rows = (
         (Span(band.sign(name, t), 15, bold=True),),
         (Span(band.paint.note(name, t), 11, theme.quiet),),
     )
-    band.node(name, t, template.boxes[name].size, rows, "round", hue, theme.filled(hue), 2.2, band.paint.data(name, t))
+    band.node(name, t, template.boxes[name].size, rows, "round", hue, theme.fill_of(hue), 2.2, band.paint.data(name, t))
 
 
 def _box(band: Band, role: str, box: Box, t: int) -> None:
@@ -149,32 +149,32 @@ def _box(band: Band, role: str, box: Box, t: int) -> None:
         return
     text = band.words(role, t)
     if box.look == "op":
-        hue = theme.carried if role in template.belt or role == f"hold_{template.belt_state}" else theme.ink
+        hue = theme.carry if role in template.belt or role == f"hold_{template.belt_state}" else theme.ink
         size = 15.0 if len(text) == 1 else 8.5
         shape: Shape = "disc" if len(text) < 6 else "round"
         band.node(role, t, box.size, ((Span(text, size),),), shape, hue, theme.paper, 1.8)
     elif box.look in ("product", "cell"):
         rows = tuple((Span(line, 11.5 if box.look == "product" else 11),) for line in text.split("\n"))
-        band.node(role, t, box.size, rows, "round", theme.weights, theme.paper, 1.3)
+        band.node(role, t, box.size, rows, "round", theme.weight, theme.paper, 1.3)
     elif box.look == "input":
-        band.node(role, t, box.size, ((Span(text),),), "round", theme.weights, theme.filled(theme.weights), 1.3)
+        band.node(role, t, box.size, ((Span(text),),), "round", theme.weight, theme.fill_of(theme.weight), 1.3)
     else:
         hue = theme.gate if box.look == "gate" else theme.candidate
         name = letter(role, template.is_lstm)  # C̃ upright: slanted, the tilde slips
-        note = Span(f"\u00a0{box.note}", 11, theme.spoken(hue))
+        note = Span(f"\u00a0{box.note}", 11, theme.text_of(hue))
         words = Span(name, 12, bold=True, italic=name == role), Span(band.index(t)), note
-        band.node(role, t, box.size, (words,), "box", hue, theme.filled(hue), 1.6)
+        band.node(role, t, box.size, (words,), "box", hue, theme.fill_of(hue), 1.6)
 
 
 def _derivative(band: Band, t: int) -> None:
     """What the belt is multiplied by at this step, in letters and in numbers."""
-    template, colour = band.template, band.theme.spoken(band.theme.carried)
+    template, colour = band.template, band.theme.text_of(band.theme.carry)
     if not template.derivative:
         return
     means = []
     for run in band.paint.runs:
         means.append(number(float(np.mean([run.mean_gate(u) for _, u in run.every(("", t))]))))
-    before = band.index(band.unrolled.before(t))
+    before = band.index(band.unrolled.previous(t))
     law = template.derivative.replace("{t}", band.index(t)).replace("{p}", before)
     words = {"law": (law, 0), "mean": (f"mean × {' → '.join(means)}", -32)}
     for name, (text, below) in words.items():
@@ -193,22 +193,22 @@ def _split(band: Band, t: int) -> None:
     wide, high = 64.0, y + 28
     if split.finite:
         left = x - wide / 2
-        for name, hue, part in (("carried", theme.carried, split.carried), ("gated", theme.gated, split.gated)):
+        for name, hue, part in (("carry", theme.carry, split.carry), ("crossing", theme.crossing, split.crossing)):
             width = round(wide * min(max(part, 0), 1), 1)  # to what is written, so that the two just meet
             if width:
-                told = (f"{percent(part)} of ∂L/∂{band.sign(split.state, t)}", SPLIT_TOLD)
-                bar = Node(f"{band.prefix}share_{name}_{t}", (left + width / 2, high), (width, 5), fill=hue, told=told,
-                           data={"share": f"{part:.9g}"})  # fmt: skip
+                shares = (f"{percent(part)} of ∂L/∂{band.sign(split.state, t)}", SHARES)
+                bar = Node(f"{band.prefix}share_{name}_{t}", (left + width / 2, high), (width, 5), fill=hue,
+                           tooltip=shares, data={"share": f"{part:.9g}"})  # fmt: skip
                 band.scene.add(bar)
                 left += width
     if not first or band.template.pitch < 300:
         return
     state = band.sign(split.state, t)
-    ways = ("along C", "along h") if band.template.is_lstm else ("carried", "through the gates")
+    routes = "along the belt", "by crossings"
     if split.finite:
         row = [Span(f"∂L/∂{state}:\u00a0", 12, theme.quiet)]
-        for k, (hue, part) in enumerate(((theme.carried, split.carried), (theme.gated, split.gated))):
-            row += [Span(percent(part), 12, theme.spoken(hue), bold=True), Span(f"\u00a0{ways[k]}", 12, theme.quiet)]
+        for k, (hue, part) in enumerate(((theme.carry, split.carry), (theme.crossing, split.crossing))):
+            row += [Span(percent(part), 12, theme.text_of(hue), bold=True), Span(f"\u00a0{routes[k]}", 12, theme.quiet)]
             row += [Span(",\u00a0", 12, theme.quiet)] if not k else []
         row += [Span(", against it", 12, theme.quiet)] if split.opposed else []
     else:
@@ -217,4 +217,4 @@ def _split(band: Band, t: int) -> None:
     right = band.columns.lefts[t] + band.template.pitch - 30
     middle = right - width / 2 if not band.mirrored else band.columns.lefts[t] + 22 + width / 2
     where = (middle, band.top - 32), (width, 15)
-    band.scene.add(Node(f"{band.prefix}split_text", *where, (tuple(row),), shape="text", told=(SPLIT_TOLD,)))
+    band.scene.add(Node(f"{band.prefix}split_text", *where, (tuple(row),), shape="text", tooltip=(SHARES,)))

@@ -11,8 +11,8 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError
 from viz.cellview import Layer, cell_view
 from viz.describe import in_words_of, values_in_words
-from viz.finder import unrolled
-from viz.fold import LONGEST, Fold, Run, folded, rolled, runs, strip, told
+from viz.finder import find_parts
+from viz.fold import LONGEST, Fold, Run, describe_runs, fold_steps, roll_up, runs, strip
 from viz.paint import Paint
 from viz.picture import Picture
 from viz.roles import ABOVE, OUTSIDE, WEIGHTS, NoCellViewError, Unrolled
@@ -44,16 +44,18 @@ def find(trajectory: nn.Trajectory, chain: int | None = None, *also: tg.Tensor) 
     graph = tg.graph_of([*also, *named, *(p for one in chains for p in one.cell.parameters())])
     layers = layer_numbers(trajectory)
     number = {id(one): layers[k] for k, one in enumerate(trajectory.chains)}
-    return [unrolled(graph, one, [other for other in chains if number[id(other)] > number[id(one)]]) for one in chains]
+    return [
+        find_parts(graph, one, [other for other in chains if number[id(other)] > number[id(one)]]) for one in chains
+    ]
 
 
-def chains_drawn(
+def draw_chains(
     paints: Sequence[Paint], trajectory: nn.Trajectory, view: View, fold: Fold, theme: Theme, chain: int | None = None,
     flows: Sequence[Flow] = (),
 ) -> Picture:  # fmt: skip
     """The picture of some chains, in the view asked for or, for "auto", the one that can be read."""
     norms = [series for paint in paints for name in paint.unrolled.template.made_in if (series := paint.series(name))]
-    how = arranged([paint.unrolled for paint in paints], norms, view, fold)
+    how = arrange([paint.unrolled for paint in paints], norms, view, fold)
     what = title_of(paints[-1].unrolled, trajectory, chain)
     title = f"Where the gradient of L flows: {what}" if flows else what[0].upper() + what[1:]
     scene = cell_view(layers_of(paints, trajectory, how, chain), how.hidden, theme, title, how.note)
@@ -62,7 +64,7 @@ def chains_drawn(
 
 
 def story(found: Sequence[Unrolled], flows: Sequence[Flow], trajectory: nn.Trajectory, chain: int | None = None) -> str:
-    """The chains in words, from the top down: the gradient's way, or the values' where there are no flows."""
+    """The chains in words, from the top down: the gradient, or the values where there are no flows."""
     captions = [f" ({caption})" if caption else "" for caption in _captions(found, trajectory, chain)]
     if flows:
         return " ".join(map(in_words_of, reversed(flows), reversed(captions)))
@@ -80,11 +82,11 @@ class Arrangement:
     def coarser(self, unrolled: Unrolled) -> Unrolled:
         """A chain as it is drawn."""
         if self.view == "rolled":
-            return rolled(unrolled)
-        return folded(strip(unrolled) if self.view == "strip" else unrolled, self.hidden)
+            return roll_up(unrolled)
+        return fold_steps(strip(unrolled) if self.view == "strip" else unrolled, self.hidden)
 
 
-def arranged(
+def arrange(
     found: Sequence[Unrolled], norms: Sequence[Mapping[int, float]], view: View, fold: Fold, most: int = LONGEST
 ) -> Arrangement:
     """For chains of as many steps: what all of them compute again is folded; "auto" is a strip of more than so many."""
@@ -95,7 +97,7 @@ def arranged(
         view, note = "strip", f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
     if view == "rolled":
         hidden = []
-    return Arrangement(view, hidden, note or told(hidden))
+    return Arrangement(view, hidden, note or describe_runs(hidden))
 
 
 def layers_of(
@@ -126,11 +128,11 @@ def _captions(found: Sequence[Unrolled], trajectory: nn.Trajectory, chain: int |
     if len(numbers) == 1:
         return [""]
     both = len(numbers) > len(set(numbers))
-    ways = ["reverse" if one.chain.reverse else "forward" for one in found]
+    directions = ["reverse" if one.chain.reverse else "forward" for one in found]
     layers = [f"layer {number + 1}" for number in numbers]
     if len(set(numbers)) == 1:
-        return ways
-    return [f"{layer}, {way}" if both else layer for layer, way in zip(layers, ways, strict=True)]
+        return directions
+    return [f"{layer}, {direction}" if both else layer for layer, direction in zip(layers, directions, strict=True)]
 
 
 def title_of(top: Unrolled, trajectory: nn.Trajectory, chain: int | None) -> str:

@@ -17,17 +17,17 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import RUNS, one_of, takes
 from tinygrad_lstm.errors import TinygradError
 from viz.band import BAR_HEIGHT, BAR_Y, Band
-from viz.cellview import Layer, draw_layers, reading
-from viz.chains import Arrangement, View, arranged, find, layer_numbers, layers_of, story
+from viz.cellview import Layer, draw_layers, how_to_read
+from viz.chains import Arrangement, View, arrange, find, layer_numbers, layers_of, story
 from viz.fold import Fold
-from viz.header import Entry, header
+from viz.legend import Entry, draw_header
 from viz.names import brief
 from viz.normplot import Series, plot_norms
 from viz.paint import WIDE, Gradients, scale
 from viz.picture import Picture
 from viz.roles import Unrolled
 from viz.scene import Node, Row, Scene, Span, width_of_text
-from viz.style import THEME, Theme, ThemeName, in_words, letter, number, percent, subscript, theme_named
+from viz.style import THEME, Theme, ThemeName, in_words, letter, number, percent, subscript, theme_of
 from viz.sweep import Flow, flows_of
 from viz.templates import Template
 
@@ -61,8 +61,8 @@ class Trial:
         """Which of several chains that is, in words."""
         numbers = layer_numbers(self.trajectory)
         layer = f"layer {numbers[-1] + 1}" if numbers[-1] else ""
-        way = "forward" if len(numbers) > len(set(numbers)) else ""
-        return ", ".join(filter(None, [layer, way]))
+        direction = "forward" if len(numbers) > len(set(numbers)) else ""
+        return ", ".join(filter(None, [layer, direction]))
 
     def norms(self, name: str) -> dict[int, float]:
         """‖∂L/∂state‖ at each step of the top layer."""
@@ -95,13 +95,13 @@ def compare(
     >>> print(compare(runs))
     Two runs on one scale: RNN and LSTM. Of the gradient's norm at t = 8 there is left at t = 1: RNN ... of ∂L/∂h; ...
     """
-    colours, named = theme_named(theme), runs_of(runs.items())
+    colours, named = theme_of(theme), runs_of(runs.items())
     hows = arrangements(named, view, fold)
     scene, base, drawn = Scene(colours), 0.0, dict[str, list[Band]]()
     pictured = {run.id: _layers(run, hows[run.id], colours) for run in named}
     pitch = max(layer.paint.unrolled.template.pitch for layers in pictured.values() for layer in layers)
     for run in reversed(named):  # upwards, the first on top
-        layers = [replace(one, paint=one.paint.on(partial(stretched, pitch=pitch))) for one in pictured[run.id]]
+        layers = [replace(one, paint=one.paint.on(partial(stretch, pitch=pitch))) for one in pictured[run.id]]
         base -= layers[0].paint.unrolled.template.bottom + BAR_Y - BAR_HEIGHT / 2
         drawn[run.id] = draw_layers(scene, layers, hows[run.id].hidden, base, f"{run.id}-")
         top = scene.extent()[3] + CAPTION / 2 + 2
@@ -113,11 +113,11 @@ def compare(
     aligned = ", each step at the same place" if len({run.top.unrolled.last for run in named}) == 1 else ""
     scaled = [f"One scale for all runs{aligned}."] if len(named) > 1 else []
     notes = dict.fromkeys(filter(None, (hows[run.id].note for run in named)))
-    guide = " ".join([reading([band for bands in drawn.values() for band in bands]), *scaled, *notes])
+    guide = " ".join([how_to_read([band for bands in drawn.values() for band in bands]), *scaled, *notes])
     left, _, right, top = scene.extent()
-    title = f"Where the gradient of L flows: {listed([run.name for run in named])}"
-    header(scene, left, max(right, left + 640), top, title, guide, _legend(named, colours))
-    return Picture(scene, title, " ".join([_described(named), *notes]))
+    title = f"Where the gradient of L flows: {list_names([run.name for run in named])}"
+    draw_header(scene, left, max(right, left + 640), top, title, guide, _legend(named, colours))
+    return Picture(scene, title, " ".join([_describe(named), *notes]))
 
 
 def runs_of(runs: Iterable[tuple[object, tuple[tg.Tensor, nn.Trajectory]]]) -> list[Trial]:
@@ -150,22 +150,22 @@ def arrangements(runs: Sequence[Trial], view: View, fold: Fold) -> dict[str, Arr
     for run in runs:
         by_length.setdefault(run.top.unrolled.last, []).append(run)
 
-    def decided(view: View) -> dict[str, Arrangement]:
+    def decide(view: View) -> dict[str, Arrangement]:
         hows: dict[str, Arrangement] = {}
         for alike in by_length.values():
-            how = arranged([one for run in alike for one in run.found], [], view, fold, MOST)
+            how = arrange([one for run in alike for one in run.found], [], view, fold, MOST)
             hows |= {run.id: how for run in alike}
         return hows
 
-    hows = decided(view)
-    return decided("strip") if any(how.view == "strip" for how in hows.values()) else hows
+    hows = decide(view)
+    return decide("strip") if any(how.view == "strip" for how in hows.values()) else hows
 
 
 def _layers(run: Trial, how: Arrangement, theme: Theme) -> list[Layer]:
     return layers_of([Gradients(flow.unrolled, theme, flow) for flow in run.flows], run.trajectory, how)
 
 
-def stretched(unrolled: Unrolled, pitch: float) -> Unrolled:
+def stretch(unrolled: Unrolled, pitch: float) -> Unrolled:
     """The chain with a step as wide as this, so that those of two cells are below one another."""
     template, by = unrolled.template, pitch / unrolled.template.pitch
     if by == 1:
@@ -176,7 +176,7 @@ def stretched(unrolled: Unrolled, pitch: float) -> Unrolled:
         boxes={role: replace(box, x=by * box.x) for role, box in template.boxes.items()},
         caption=(by * template.caption[0], template.caption[1]),
         asides={role: (by * x, y) for role, (x, y) in template.asides.items()},
-        ways={ends: tuple((by * x, y) for x, y in way) for ends, way in template.ways.items()},
+        routing={ends: tuple((by * x, y) for x, y in corners) for ends, corners in template.routing.items()},
     )
     return replace(unrolled, template=wider)
 
@@ -184,10 +184,10 @@ def stretched(unrolled: Unrolled, pitch: float) -> Unrolled:
 # Words
 
 
-def listed(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """Names in a sentence; of many or long ones only how many there are.
 
-    >>> listed(["RNN", "GRU", "LSTM"])
+    >>> list_names(["RNN", "GRU", "LSTM"])
     'RNN, GRU and LSTM'
     """
     text = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
@@ -241,28 +241,28 @@ def _series(run: Trial, k: int) -> list[Series]:
     for name in names:
         norms = run.norms(name)
         label = run.name if len(names) == 1 else f"{run.name} {_letter(run, name)}"
-        told = f"‖∂L/∂{_letter(run, name)}ₜ‖ of {run.name}"
+        tooltip = f"‖∂L/∂{_letter(run, name)}ₜ‖ of {run.name}"
         share = left_over(norms, order) if len(order) > 1 and norms.get(order[-1]) else ""
-        found.append(Series(f"{run.id}-norm_{name}", label, share, told, norms, k, dashed=name != names[0]))
+        found.append(Series(f"{run.id}-norm_{name}", label, share, tooltip, norms, k, dashed=name != names[0]))
     return found
 
 
 def _legend(runs: Sequence[Trial], theme: Theme) -> list[Sequence[Entry]]:
     """One legend for all cells."""
     belts = [run for run in runs if run.top.unrolled.template.belt]
-    ways = [Entry("carried along the belt: only × its gate", theme.carried, 4)] if belts else []
-    ways += [
-        Entry("through gates and hidden state: × σ′, tanh′, Uᵀ", theme.gated, 3, dashed=True),
-        Entry("into the shared weights", theme.weights, 3),
+    routes = [Entry("belt, the path along C (of a GRU along h): only × its gate", theme.carry, 4)] if belts else []
+    routes += [
+        Entry("crossing, through h into a gate: × σ′, tanh′, Uᵀ", theme.crossing, 3, dashed=True),
+        Entry("into the shared weights", theme.weight, 3),
         *([Entry("to the layer below", theme.ink, 3)] if any(len(run.flows) > 1 for run in runs) else []),
         Entry("no gradient", theme.forward, 1.1, forward=True),
     ]
-    return [ways, [*scale(theme), Entry(WIDE, theme.ink, 0)]]
+    return [routes, [*scale(theme), Entry(WIDE, theme.ink, 0)]]
 
 
-def _described(runs: Sequence[Trial]) -> str:
+def _describe(runs: Sequence[Trial]) -> str:
     """The story of all runs, after a sentence that compares them."""
-    names = listed([run.name for run in runs])
+    names = list_names([run.name for run in runs])
     counted = (
         f"{in_words(len(runs)).capitalize()} runs on one scale: {names}." if len(runs) > 1 else f"One run: {names}."
     )

@@ -1,18 +1,18 @@
-"""The picture's story in words, for whoever cannot see it: a screen reader, a terminal, a log."""
+"""A picture in words: for a screen reader, a terminal, a log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from viz.fold import LONGEST
-from viz.hover import sign
 from viz.roles import Unrolled
 from viz.style import in_words, letter, number, percent, ranges
 from viz.sweep import Flow
+from viz.tooltip import sign
 
 
 def in_words_of(flow: Flow, where: str = "") -> str:
-    """The way of the gradient from the last step computed to the first, in a few sentences; of a long run the gist."""
+    """The path of the gradient from the last step to the first, in a few sentences; of a long run every few steps."""
     unrolled = flow.unrolled
     template, order = unrolled.template, unrolled.order
     steps = f"{in_words(len(order))} time step{'s' * (len(order) > 1)}"
@@ -22,33 +22,35 @@ def in_words_of(flow: Flow, where: str = "") -> str:
     for name in dict.fromkeys([template.belt_state, *template.made_in]):
         norms = {t: flow.states[name, t] for t in [*order[::-1], unrolled.start] if (name, t) in flow.states}
         if norms:
-            said.append(f"The norm of ∂L/∂{letter(name, template.is_lstm)} is {_told(norms)}.")
+            said.append(f"The norm of ∂L/∂{letter(name, template.is_lstm)} is {_list_by_step(norms)}.")
     if template.gate:
         means = {t: unrolled.mean_gate(t) for t in order}
-        carried = f"∂L/∂{letter(template.belt_state, template.is_lstm)}"
-        said.append(f"Each step of the belt multiplies {carried} by {template.gate}, on average {_told(means)}.")
+        gradient = f"∂L/∂{letter(template.belt_state, template.is_lstm)}"
+        belt = f"Each step of the belt, {template.belt_path}, multiplies {gradient} by {template.gate}"
+        said.append(f"{belt}, on average {_list_by_step(means)}.")
     if flow.split is not None:
         said.append(_split(flow))
     if flow.weights:
-        said.append(f"To {flow.summed} the steps add parts of norm {_told(dict(sorted(flow.weights.items())))}.")
+        said.append(
+            f"To {flow.summed} the steps add parts of norm {_list_by_step(dict(sorted(flow.weights.items())))}."
+        )
     if unrolled.masked:
         said.append(f"A mask keeps rows as they are at t = {ranges(sorted(unrolled.masked))}.")
     return " ".join(said)
 
 
 def values_in_words(unrolled: Unrolled, where: str = "") -> str:
-    """The values' way through a chain: what is read and made at each step, and what is carried on."""
+    """The path of the values through a chain: what each step reads and makes, and what the belt carries on."""
     template, order = unrolled.template, unrolled.order
     step = unrolled.step(order[0])
     made = [f"{letter(name, template.is_lstm)} {step.named[name].shape}" for name in unrolled.chain.cell.states]
     reads = f"reads x {step.named['x'].shape} and " if "x" in step.named else ""
-    way = "the last step to the first" if unrolled.chain.reverse else "the first step to the last"
+    ends = "the last step to the first" if unrolled.chain.reverse else "the first step to the last"
     steps = f"{in_words(len(order))} time step{'s' * (len(order) > 1)}"
-    said = [f"One {unrolled.name}{where} over {steps}, from {way}: each {reads}makes {' and '.join(made)}."]
+    said = [f"One {unrolled.name}{where} over {steps}, from {ends}: each {reads}makes {' and '.join(made)}."]
     if template.gate:
-        carried = letter(template.belt_state, template.is_lstm)
-        means = {t: unrolled.mean_gate(t) for t in order}
-        said.append(f"{carried} is carried on, multiplied by {template.gate}, on average {_told(means)}.")
+        means = _list_by_step({t: unrolled.mean_gate(t) for t in order})
+        said.append(f"Each step of the belt, {template.belt_path}, multiplies by {template.gate}, on average {means}.")
     if unrolled.masked:
         said.append(f"A mask keeps rows as they are at t = {ranges(sorted(unrolled.masked))}.")
     if not unrolled.has_gradient:
@@ -56,7 +58,7 @@ def values_in_words(unrolled: Unrolled, where: str = "") -> str:
     return " ".join(said)
 
 
-def _told(numbers: Mapping[int, float]) -> str:
+def _list_by_step(numbers: Mapping[int, float]) -> str:
     """Each number with its step; of more than 12 only the ends and every few between."""
     steps: Iterable[int] = numbers
     if len(numbers) > LONGEST:
@@ -71,9 +73,8 @@ def _split(flow: Flow) -> str:
     assert split is not None
     state = f"∂L/∂{sign(flow.unrolled, split.state, split.t)}"
     if not split.finite:
-        return f"{state} is not finite, so no shares of it can be told."
-    along, across = percent(split.carried), percent(split.gated)
-    way = "along C, from step to step only times f" if template.is_lstm else "from h to h, only scaled"
-    way = f"from h to h, only times {template.gate}" if template.gate and not template.is_lstm else way
-    against = ", against it" if split.opposed else ""
-    return f"Of {state}, {along} came {way}; {across} came through the gates, by way of h{against}."
+        return f"{state} is not finite, so it has no shares."
+    belt = f"belt: only times {template.gate}" if template.gate else f"belt, {template.belt_path}: only scaled"
+    along, against = f"{percent(split.carry)} came along the {belt}", ", against it" if split.opposed else ""
+    across = f"{percent(split.crossing)} by crossings, {template.crossing_path}{against}"
+    return f"Of {state}, {along}; {across}."

@@ -14,17 +14,18 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import NAMES, RUN, takes
 from tinygrad_lstm.errors import ArgumentError
 from viz.cellview import cell_view
-from viz.chains import View, arranged, layers_of, title_of
-from viz.compare import VIEW, Trial, runs_of, stretched
+from viz.chains import View, arrange, layers_of, title_of
+from viz.compare import VIEW, Trial, runs_of, stretch
 from viz.fold import LONGEST, Fold
-from viz.header import Entry
-from viz.hover import in_words, told_line
+from viz.legend import Entry
 from viz.names import brief
 from viz.paint import Coarser, Paint, Stroke
 from viz.picture import Picture
 from viz.roles import WEIGHTS, Line, Part, Unrolled
-from viz.style import FINEST, THEME, THICKEST, Theme, ThemeName, counted, letter, number, theme_named
+from viz.scale import FINEST, THICKEST
+from viz.style import THEME, Theme, ThemeName, letter, number, quantity, theme_of
 from viz.sweep import Flow
+from viz.tooltip import describe_line, in_words
 
 SAME, MUCH = 1.1, 3.0  # up to this ratio about as much as before; from this one on the full hue
 SAMPLES = (0.1, 0.5, 1.0, 2.0, 10.0)
@@ -44,7 +45,7 @@ def difference(
 ) -> Picture:
     """What became of the gradient from one run ``(loss, trajectory)`` to another: each line by the ratio of its norms.
 
-    More is orange, wide and solid, less is blue, thin and dashed; what has a gradient in one of them only is told
+    More is orange, wide and solid, less is blue, thin and dashed; what has a gradient in one of them only is named
     apart. Views, folds and themes as in ``gradient_paths``, but for the op view. Both gradients are computed here, so
     for the run before training keep a copy of the layer: an optimizer changes the weights that the graph has kept.
 
@@ -61,25 +62,25 @@ def difference(
     >>> print(difference(run(before), run(after)))
     The gradient, “before” and “after”, in one LSTM, two time steps: L = ... The norm of ∂L/∂C: ... → ... at t = 2, ...
     """
-    colours, called = theme_named(theme), _names(names)
+    colours, called = theme_of(theme), _names(names)
     runs = runs_of(zip(called, (one, other), strict=True))
     _check_same(*runs)
     pairs = list(zip(runs[0].flows, runs[1].flows, strict=True))
     norms = [run.norms(name) for run in runs for name in run.top.unrolled.template.made_in]
-    how = arranged([flow.unrolled for pair in pairs for flow in pair], norms, view, fold)
+    how = arrange([flow.unrolled for pair in pairs for flow in pair], norms, view, fold)
     paints = [Difference(colours, *pair, called) for pair in pairs]
     layers = layers_of(paints, runs[0].trajectory, how)
     layers = [replace(layer, paint=layer.paint.on(_roomier)) for layer in layers]
     what = title_of(paints[-1].unrolled, runs[0].trajectory, None)
     title = f"Where the gradient changed, {called[0]} → {called[1]}: {what}"
     scene = cell_view(layers, how.hidden, colours, title, how.note)
-    told = [
-        f"{f'{layer.caption}: ' if layer.caption else ''}{_described(paint)}"
+    changes = [
+        f"{f'{layer.caption}: ' if layer.caption else ''}{_describe(paint)}"
         for layer, paint in zip(reversed(layers), reversed(paints), strict=True)
     ]
     losses = paints[-1].loss().replace("L ", "L = ", 1)
     said = f"The gradient, “{called[0]}” and “{called[1]}”, in {what}: {losses}."
-    return Picture(scene, title, " ".join(filter(None, [said, *told, how.note])))
+    return Picture(scene, title, " ".join(filter(None, [said, *changes, how.note])))
 
 
 def _names(names: Sequence[str]) -> tuple[str, str]:
@@ -99,7 +100,7 @@ def _check_same(one: Trial, other: Trial) -> None:
             if shapes[0] != shapes[1]:
                 said = f"{a.chain.cell.states[0]} is {shapes[0]} in {one.name!r} and {shapes[1]} in {other.name!r}"
                 break
-            differing = [t for t in a.order if _computed(a, t) != _computed(b, t)]
+            differing = [t for t in a.order if _operations(a, t) != _operations(b, t)]
             if differing or a.template != b.template:
                 t = (differing or a.order)[0]
                 said = f"step t={t} records other operations in {one.name!r} than in {other.name!r}"
@@ -109,8 +110,8 @@ def _check_same(one: Trial, other: Trial) -> None:
     raise ArgumentError(f"a difference is drawn of two runs that compute the same, step by step; {said}")
 
 
-def _computed(unrolled: Unrolled, t: int) -> object:
-    """What a step computes, whatever weights it reads: these may be frozen in one run only."""
+def _operations(unrolled: Unrolled, t: int) -> object:
+    """What a step computes, without the weights that it reads: one run may freeze some of them."""
     structure = unrolled.structure[t]
     assert isinstance(structure, tuple)
     return [(box, op, [read for read in reads if read[0] != WEIGHTS]) for box, op, reads in structure]
@@ -118,7 +119,7 @@ def _computed(unrolled: Unrolled, t: int) -> object:
 
 def _roomier(unrolled: Unrolled) -> Unrolled:
     """The chain with room for two numbers in a pill."""
-    wider = stretched(unrolled, unrolled.template.pitch * (ROOM if unrolled.template.pitch > 250 else ROOM + 0.14))
+    wider = stretch(unrolled, unrolled.template.pitch * (ROOM if unrolled.template.pitch > 250 else ROOM + 0.14))
     boxes = wider.template.boxes
     wide = {name: replace(box, wide=PILL) for name, box in boxes.items() if box.look == "state"}
     return replace(wider, template=replace(wider.template, boxes={**boxes, **wide}))
@@ -130,11 +131,11 @@ class Difference(Paint):
     scale = "logarithmic"
 
     def __init__(self, theme: Theme, one: Flow, other: Flow, names: tuple[str, str]) -> None:
-        ends = {(line.source, line.target) for line in one.unrolled.lines}
-        self.added = tuple(line for line in other.unrolled.lines if (line.source, line.target) not in ends)
+        ends = {(line.source, line.reader) for line in one.unrolled.lines}
+        self.added = tuple(line for line in other.unrolled.lines if (line.source, line.reader) not in ends)
         super().__init__(replace(one.unrolled, lines=(*one.unrolled.lines, *self.added)), theme)
         self.one, self.other, self.names = one, other, names
-        self.norms = [{(line.source, line.target): size for line, size in flow.norms.items()} for flow in (one, other)]
+        self.norms = [{(line.source, line.reader): size for line, size in flow.norms.items()} for flow in (one, other)]
 
     @property
     def runs(self) -> tuple[Unrolled, ...]:
@@ -155,7 +156,7 @@ class Difference(Paint):
 
     def sizes(self, line: Line) -> tuple[float | None, float | None]:
         """The norms along a line; none where no gradient went along it."""
-        ends = line.source, line.target
+        ends = line.source, line.reader
         return self.norms[0].get(ends), self.norms[1].get(ends)
 
     def stroke(self, line: Line) -> Stroke:
@@ -163,24 +164,24 @@ class Difference(Paint):
         one, other = self.sizes(line)
         of = self.other.unrolled if line in self.added else self.unrolled
         if (one, other) == NOTHING:
-            return Stroke(self.theme.forward, 1.1, open=True, told=told_line(of, line, ""))
+            return Stroke(self.theme.forward, 1.1, open=True, tooltip=describe_line(of, line, ""))
         data = {name: f"{size:.9g}" for name, size in (("before", one), ("after", other)) if size is not None}
         ratio = ratio_of(one, other)
         if ratio is None:
             looks = Stroke(self.theme.candidate, 3, dashed=not other, head="source")
-            return replace(looks, told=told_line(of, line, self.pair(one, other)), data=data)
-        told = told_line(of, line, f"{self.pair(one, other)}, × {number(ratio)}")
-        return replace(self.look(ratio), told=told, data={**data, "ratio": f"{ratio:.9g}"})
+            return replace(looks, tooltip=describe_line(of, line, self.pair(one, other)), data=data)
+        tooltip = describe_line(of, line, f"{self.pair(one, other)}, × {number(ratio)}")
+        return replace(self.look(ratio), tooltip=tooltip, data={**data, "ratio": f"{ratio:.9g}"})
 
     def look(self, ratio: float) -> Stroke:
         """A line of this ratio."""
         theme, size = self.theme, max(ratio, 1 / ratio)
-        hue = theme.carried if ratio > 1 else theme.gated
-        hue = theme.weights if size < SAME else theme.halved(hue) if size < MUCH else hue
+        hue = theme.carry if ratio > 1 else theme.crossing
+        hue = theme.weight if size < SAME else theme.half_of(hue) if size < MUCH else hue
         return Stroke(hue, width_of_ratio(ratio), dashed=ratio <= 1 / SAME, head="source")
 
     def belt(self, name: str, size: float) -> Stroke:
-        """How a state's way through a fold is drawn where its ratio is this."""
+        """How a state's line through a fold is drawn where its ratio is this."""
         return self.look(size)
 
     def pair(self, one: float | None, other: float | None) -> str:
@@ -263,28 +264,28 @@ def width_of_ratio(ratio: float) -> float:
     return min(max(3 + 1.5 * math.log10(ratio), FINEST), THICKEST)
 
 
-def _described(paint: Difference) -> str:
+def _describe(paint: Difference) -> str:
     """What changed in one chain: the states, the weights, and what only one run has."""
     template, order = paint.unrolled.template, paint.unrolled.order[::-1]
     said = []
     order = order if len(order) <= LONGEST else [*order[:2], *order[2:-2:5], *order[-2:]]
     for name in dict.fromkeys([template.belt_state, *template.made_in]):
         pairs = [(t, paint.states(name, t)) for t in order]
-        told = [f"{paint.pair(*pair)} at t = {t}" for t, pair in pairs if pair != (None, None)]
-        if told:
-            said.append(f"The norm of ∂L/∂{letter(name, template.is_lstm)}: {', '.join(told)}.")
+        sizes = [f"{paint.pair(*pair)} at t = {t}" for t, pair in pairs if pair != (None, None)]
+        if sizes:
+            said.append(f"The norm of ∂L/∂{letter(name, template.is_lstm)}: {', '.join(sizes)}.")
     lines = [(line, paint.sizes(line)) for line in paint.unrolled.lines if paint.sizes(line) != NOTHING]
     ratios = [ratio for _, sizes in lines if (ratio := ratio_of(*sizes)) is not None]
     more, less = sum(ratio > SAME for ratio in ratios), sum(ratio < 1 / SAME for ratio in ratios)
     alike = len(ratios) - more - less
     changes = f"“{paint.names[1]}” has more on {more}, less on {less}, about as much on {alike}"
-    said.append(f"Of {counted(len(lines), 'line')} {changes}.")
+    said.append(f"Of {quantity(len(lines), 'line')} {changes}.")
     for k, name in enumerate(paint.names):
         only = [line for line, sizes in lines if sizes[k] and not sizes[1 - k] and math.isfinite(sizes[k] or 0.0)]
         if only:
-            ends = [(in_words(paint.unrolled, part) for part in (line.target, line.source)) for line in only[:3]]
-            ways = ", ".join(f"from {target} to {source}" for target, source in ends)
-            said.append(f"Only “{name}” has a gradient on {counted(len(only), 'line')}, as {ways}.")
+            ends = [(in_words(paint.unrolled, part) for part in (line.reader, line.source)) for line in only[:3]]
+            examples = ", ".join(f"from {reader} to {source}" for reader, source in ends)
+            said.append(f"Only “{name}” has a gradient on {quantity(len(only), 'line')}, as {examples}.")
     if lost := sum(not all(math.isfinite(size or 0.0) for size in sizes) for _, sizes in lines):
-        said.append(f"On {counted(lost, 'line')} it is not finite.")
+        said.append(f"On {quantity(lost, 'line')} it is not finite.")
     return " ".join(said)

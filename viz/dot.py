@@ -1,4 +1,4 @@
-"""A scene as DOT text, for whoever wants to go on with it in Graphviz, and for PNG and PDF.
+"""A scene as DOT text: to edit it with Graphviz, and for PNG and PDF.
 
 Where nodes have their places, ``layout=nop2`` makes Graphviz keep them, lines included; where they have none, its own
 layout finds them, helped by ``newrank``. Quoting is the graphviz package's.
@@ -13,9 +13,10 @@ from itertools import pairwise
 import graphviz
 
 from tinygrad_lstm.escaping import element_id, markup, printable
+from viz.scale import THICKEST
 from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene, width_of_text
-from viz.style import FONT, POINTS_PER_INCH, THICKEST, number_of_points
-from viz.svg import LABEL, hatching, shortened
+from viz.style import FONT, POINTS_PER_INCH, number_of_points
+from viz.svg import LABEL, hatching, shorten
 
 MOST = 2000  # letters of a text; of more than 16 kB Graphviz says that its input is invalid
 SHAPES = {
@@ -51,7 +52,7 @@ def dot_of(scene: Scene) -> str:
     for frame in reversed(scene.frames):  # inner ones first: what is put in is put in as it is
         clusters[frame.parent].subgraph(clusters[frame.id])
     for edge in scene.edges:
-        dot.edge(element_id(edge.source), element_id(edge.target), **_edge(edge, theme.quiet))
+        dot.edge(element_id(edge.source), element_id(edge.reader), **_edge(edge, theme.quiet))
     curves = scene.curves + [curve for frame in scene.frames for curve in _hatch(frame)]
     for k, curve in enumerate(curves):
         _curve(dot, f"curve_{k}", curve)
@@ -59,7 +60,7 @@ def dot_of(scene: Scene) -> str:
 
 
 def text(lines: Iterable[str]) -> str:
-    r"""Lines of text that DOT takes as they are: whatever is in them, it is no markup, entity or escape.
+    r"""Lines of text that DOT takes as they are: none of their letters is read as markup, entity or escape.
 
     >>> print(text(["<a> & b", r"C:\new"]))
     <a> &amp; b\nC:\\new
@@ -73,7 +74,7 @@ def _cluster(number: int, frame: Frame, scene: Scene) -> graphviz.Digraph:
     cluster = graphviz.Digraph(f"cluster_{number}")
     cluster.attr(
         style="rounded,filled", fillcolor=frame.fill, color=frame.line, penwidth="1.2", labelloc="t",
-        labeljust="l", label=_markup([frame.caption], scene) if frame.caption else "", tooltip=text(frame.told),
+        labeljust="l", label=_markup([frame.caption], scene) if frame.caption else "", tooltip=text(frame.tooltip),
         id=element_id(frame.id),
     )  # fmt: skip
     if frame.box:
@@ -90,9 +91,9 @@ def _node(node: Node, scene: Scene) -> dict[str, str]:
     looks = [word for word, there in is_so.items() if there]
     label = {"label": _label(node, scene), "shape": SHAPES[node.shape], "id": element_id(node.id)}
     look = {"style": ",".join(looks), "penwidth": f"{node.width:g}", "color": node.line or scene.theme.ink}
-    look |= {"fillcolor": node.fill or scene.theme.paper, "tooltip": text(node.told)}
+    look |= {"fillcolor": node.fill or scene.theme.paper, "tooltip": text(node.tooltip)}
     if node.shape == "text":
-        look = {"style": "", "tooltip": text(node.told), "margin": "0"}
+        look = {"style": "", "tooltip": text(node.tooltip), "margin": "0"}
     elif not node.line:
         look["color"] = node.fill or "transparent"
     width, height = (f"{points / POINTS_PER_INCH:.3g}" for points in node.size)
@@ -139,7 +140,7 @@ def _edge(edge: Edge, quiet: str) -> dict[str, str]:
         "id": element_id(edge.id),
         "color": edge.colour,
         "penwidth": f"{edge.width:.2f}",
-        "edgetooltip": text(edge.told),
+        "edgetooltip": text(edge.tooltip),
     }
     head = 0.95 / math.sqrt(max(edge.width, 1)) * min(1, THICKEST / edge.width) ** 2  # a head's line is as wide
     look |= {"arrowsize": f"{head:.2f}", "style": "dashed" if edge.dashed else "solid"}
@@ -156,12 +157,12 @@ def _edge(edge: Edge, quiet: str) -> dict[str, str]:
 
 
 def _spline(edge: Edge) -> str:
-    """A way as DOT has it, the arrowhead's tip first: straight Bézier curves."""
+    """The path of a line as DOT has it, the arrowhead's tip first: straight Bézier curves."""
     back = edge.head == "source"
     points = edge.corners[::-1] if back else edge.corners
-    way = shortened(points, 6)
+    line = shorten(points, 6)
     tip = ",".join(map(number_of_points, points[-1]))
-    return f"{'s' if back else 'e'},{tip} " + _beziers(way[::-1] if back else way)
+    return f"{'s' if back else 'e'},{tip} " + _beziers(line[::-1] if back else line)
 
 
 def _beziers(points: tuple[Place, ...]) -> str:
@@ -180,16 +181,16 @@ def _hatch(frame: Frame) -> list[Curve]:
 
 def _curve(dot: graphviz.Digraph, name: str, curve: Curve) -> None:
     """An edge between two points that are not seen; what is closed is an arrowhead, its tip the middle one of three."""
-    way, look = _beziers(curve.points), {"dir": "none"}
+    spline, look = _beziers(curve.points), {"dir": "none"}
     if curve.closed:
         (x, y), tip, (u, v) = curve.points
         base = (x + u) / 2, (y + v) / 2
-        way = f"e,{','.join(map(number_of_points, tip))} {_beziers((base, base))}"
+        spline = f"e,{','.join(map(number_of_points, tip))} {_beziers((base, base))}"
         look = {"dir": "forward", "arrowhead": "normal", "arrowsize": f"{math.dist(base, tip) / 10:.2f}"}
     for end, (x, y) in (("a", curve.points[0]), ("b", curve.points[-1])):
         place = f"{number_of_points(x)},{number_of_points(y)}"
         dot.node(f"{name}{end}", "", pos=place, shape="point", style="invis", width="0.01", height="0.01")
     dot.edge(
-        f"{name}a", f"{name}b", color=curve.colour, penwidth=f"{curve.width:.2f}", id=name, pos=way,
-        style="dashed" if curve.dashed else "solid", edgetooltip=text(curve.told), **look, **{"class": "curve"},
+        f"{name}a", f"{name}b", color=curve.colour, penwidth=f"{curve.width:.2f}", id=name, pos=spline,
+        style="dashed" if curve.dashed else "solid", edgetooltip=text(curve.tooltip), **look, **{"class": "curve"},
     )  # fmt: skip

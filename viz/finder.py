@@ -1,7 +1,7 @@
-"""Which vertex of the graph is which part of the cell: a step's named tensors are fixed points, reads tell the rest.
+"""Which vertex of the graph is which part of the cell: a step's named tensors are fixed points, reads place the rest.
 
 A computation between the named ones is known by what it reads: the one that reads f and the previous c is f ⊙ C. So
-the parts are found by the graph's structure, whatever a cell calls its operations and however many it takes. Of a cell
+the parts are found by the graph's structure, not by the names or the number of a cell's operations. Of a cell
 that no template fits every operation is a part of its own (``viz.own``).
 """
 
@@ -24,7 +24,7 @@ LEAVES = ("constant", "input")
 NOTHING = "step t={} was made under no_grad, or of what needs no gradient: nothing was recorded to draw"
 
 
-def unrolled(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ()) -> Unrolled:
+def find_parts(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ()) -> Unrolled:
     """Find every part of every step of a chain in the graph: by its template, or each operation as its own part.
 
     ``above`` are the chains that may read this one's output. Raises NoCellViewError where the steps do not all compute
@@ -57,14 +57,14 @@ class _Finder:
         self.held: dict[Part, int] = {}  # a state that a mask chose -> the vertex of its new value
         self.into: dict[int, list[GraphEdge]] = {}
         for edge in graph.edges:
-            self.into.setdefault(edge.target, []).append(edge)
+            self.into.setdefault(edge.reader, []).append(edge)
         self.ordered = chain.steps[::-1] if chain.reverse else chain.steps
         start = len(chain.steps) + 1 if chain.reverse else 0
         earlier = [(chain.initial, start), *((step, step.t) for step in self.ordered)]
         self.before = {step.t: before for step, before in zip(self.ordered, earlier, strict=False)}
         self._find_masks()
-        self.carried = self._carried()
-        self.template = template or self._own()
+        self.carried = self._find_carried()
+        self.template = template or self._own_template()
         if self.held:
             self.template = with_masks(self.template, tuple(dict.fromkeys(name for name, _ in self.held)))
 
@@ -97,11 +97,11 @@ class _Finder:
                 vertex = self.graph.id_of(step.named[name])
                 reads = self.into.get(vertex, [])
                 old = [edge for edge in reads if (edge.source, edge.index) == self._value(before.named[name])]
-                scope = self.graph.vertices[vertex].scope
-                if len(reads) == 2 and old and scope and scope[-1] == f"t={step.t}":  # not made inside the cell
+                inner = self.graph.vertices[vertex].steps[-1:]
+                if len(reads) == 2 and old and inner == (step.t,):  # made by the loop over time, not inside the cell
                     (self.held[name, step.t],) = (edge.source for edge in reads if edge not in old)
 
-    def _carried(self) -> tuple[str, ...]:
+    def _find_carried(self) -> tuple[str, ...]:
         """The states that an operation of the cell carries on: those read under the tag "carry", masks apart."""
         states = self.chain.cell.states
         masks = {self.graph.id_of(self.chain.steps[t - 1].named[name]) for name, t in self.held}
@@ -109,20 +109,20 @@ class _Finder:
         for before, _ in self.before.values():
             for name in states:
                 which.setdefault(self._value(before.named[name]), []).append(name)
-        reads = [edge for edge in self.graph.edges if edge.tag == "carry" and edge.target not in masks]
+        reads = [edge for edge in self.graph.edges if edge.tag == "carry" and edge.reader not in masks]
         named = [names for edge in reads if (names := which.get((edge.source, edge.index)))]
         sure = {names[0] for names in named if len({*names}) == 1}
         found = sure or {name for names in named for name in names}  # of states that started as one tensor
         return tuple(name for name in states if name in found)
 
-    def _own(self) -> Template:
+    def _own_template(self) -> Template:
         """A template of this cell's own operations, as the step that records most of them has them."""
         states, carried = self.chain.cell.states, self.carried
 
         def operations(step: nn.Step) -> tuple[list[int], dict[str, int], Begins]:
-            t, names, begins = self._beginning(step, states)
+            t, names, begins = self._find_beginning(step, states)
             made = {name: self.held.get((name, t), self.graph.id_of(step.named[name])) for name in states}
-            return sorted(self._between(names, begins, t)), made, begins
+            return sorted(self._find_operations(names, begins, t)), made, begins
 
         inside, made, begins = max(map(operations, self.ordered), key=lambda found: len(found[0]))
         role = {vertex: f"op{k}" for k, vertex in enumerate(inside)}
@@ -142,7 +142,7 @@ class _Finder:
         self.operations = {name: (vertex.op, vertex.label, reads[name]) for name, vertex in vertices.items()}
         return own_template(vertices, reads, made_in, carrying, belt)
 
-    def _beginning(self, step: nn.Step, letters: Iterable[str]) -> tuple[int, dict[int, str], Begins]:
+    def _find_beginning(self, step: nn.Step, letters: Iterable[str]) -> tuple[int, dict[int, str], Begins]:
         """Of a step: its t, its named vertices, and what an edge reads of its beginning, x or a previous state."""
         t, (before, earlier) = step.t, self.before[step.t]
         names = {self.held.get((name, t), self.graph.id_of(step.named[name])): name for name in letters if name != "x"}
@@ -157,7 +157,7 @@ class _Finder:
                 return "x", t
             if value not in start:
                 return None
-            which = start[value]  # the tag tells two states apart that started as one tensor
+            which = start[value]  # the tag distinguishes two states that started as one tensor
             carried = [name for name in which if name in self.carried] if edge.tag == "carry" else []
             return (carried or which)[0], earlier
 
@@ -171,8 +171,8 @@ class _Finder:
             raise NoCellViewError(f"step t={step.t} has no {', '.join(missing)}, which its template draws")
         if any(self.graph.vertices[self.graph.id_of(step.named[name])].kind in LEAVES for name in template.made_in):
             raise NothingRecordedError(NOTHING.format(step.t))
-        t, names, begins = self._beginning(step, template.letters)
-        inside = self._between(names, begins, t)
+        t, names, begins = self._find_beginning(step, template.letters)
+        inside = self._find_operations(names, begins, t)
         box = self._own_boxes(inside, begins, t) if self.own else self._boxes(inside, names, begins, t)
         for name, maker in template.made_in.items():
             if (name, t) in self.held:
@@ -259,7 +259,7 @@ class _Finder:
             reads[vertex] = here
         return reads
 
-    def _between(self, names: Iterable[int], begins: Begins, t: int) -> set[int]:
+    def _find_operations(self, names: Iterable[int], begins: Begins, t: int) -> set[int]:
         """The vertices from the named ones back to the step's beginning and to the weights, both left out."""
         inside: set[int] = set()
         waiting = list(names)

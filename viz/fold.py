@@ -1,4 +1,4 @@
-"""Long runs, told shortly: which steps are drawn, and which are folded into one "... 46 steps".
+"""Folding of long runs: which steps are drawn, and which become one box, "... 46 steps".
 
 Only steps that compute the same are folded together; what differs is drawn. Coarser pictures, the strip of states and
 the rolled cell, are made the same way: several parts become one, and the lines between them are merged.
@@ -36,7 +36,7 @@ def runs(structure: Mapping[int, object], fold: Fold, norms: Sequence[Mapping[in
     T = len(structure)
     if fold is None or (fold == "auto" and T <= LONGEST):
         return []
-    asked = set() if fold == "auto" else _asked(fold, T)
+    asked = set() if fold == "auto" else _steps_to_draw(fold, T)
     shown = asked | {*range(1, ENDS + 1), *range(T - ENDS + 1, T + 1)}
     for sizes in norms if fold == "auto" else ():
         falls = [t for t in range(2, T + 1) if _falls(sizes.get(t - 1), sizes.get(t))]
@@ -52,10 +52,10 @@ def runs(structure: Mapping[int, object], fold: Fold, norms: Sequence[Mapping[in
     return [run for run in found if run[0] < run[1]]
 
 
-def told(hidden: Sequence[Run]) -> str:
+def describe_runs(hidden: Sequence[Run]) -> str:
     """What was folded, and why; nothing of nothing.
 
-    >>> told([(3, 48)])
+    >>> describe_runs([(3, 48)])
     'Folded, since they compute the same: t = 3 to 48.'
     """
     steps = ", ".join(f"t = {first} to {last}" for first, last in hidden)
@@ -63,7 +63,7 @@ def told(hidden: Sequence[Run]) -> str:
     return f"Folded, since {why} the same: {steps}." if hidden else ""
 
 
-def _asked(fold: object, T: int) -> set[int]:
+def _steps_to_draw(fold: object, T: int) -> set[int]:
     """The steps that a caller wants to see."""
     if isinstance(fold, str) or not isinstance(fold, Collection):
         raise ArgumentError(f'fold is "auto", None, or the steps to draw, not {fold!r}')
@@ -77,7 +77,7 @@ def _falls(one: float | None, other: float | None) -> bool:
     return bool(one and other) and not 1 / FALL <= (one or 0) / (other or 1) <= FALL
 
 
-def coarser(unrolled: Unrolled, of: Callable[[Line], tuple[Part, Part] | None], template: Template) -> Unrolled:
+def merge_lines(unrolled: Unrolled, of: Callable[[Line], tuple[Part, Part] | None], template: Template) -> Unrolled:
     """The chain with its lines between other parts: those with the same ends become one, None leaves a line out."""
     merged: dict[tuple[Part, Part], list[Line]] = {}
     for line in unrolled.lines:
@@ -91,7 +91,7 @@ def coarser(unrolled: Unrolled, of: Callable[[Line], tuple[Part, Part] | None], 
     return replace(unrolled, lines=tuple(found), template=template)
 
 
-def folded(unrolled: Unrolled, hidden: Sequence[Run]) -> Unrolled:
+def fold_steps(unrolled: Unrolled, hidden: Sequence[Run]) -> Unrolled:
     """The chain with each run of steps as one part, "fold": only lines that lead into it or out of it are left.
 
     What leaves a run is one of its last states, as time runs in the chain, or goes to the loss.
@@ -99,17 +99,17 @@ def folded(unrolled: Unrolled, hidden: Sequence[Run]) -> Unrolled:
     inside = {t: run for run in hidden for t in range(run[0], run[1] + 1)}
 
     def ends(line: Line) -> tuple[Part, Part] | None:
-        (source, t), (target, u) = line.source, line.target
+        (source, t), (reader, u) = line.source, line.reader
         one, other = inside.get(t), inside.get(u)
         if other is None:
-            return line.source, line.target
+            return line.source, line.reader
         if one != other:
             return line.source, (f"fold_{source}", other[0])
         if source == WEIGHTS:
             return (WEIGHTS, other[0]), ("fold_weights", other[0])
-        return (("fold_out", other[0]), (target, other[0])) if target in (OUTSIDE, ABOVE) else None
+        return (("fold_out", other[0]), (reader, other[0])) if reader in (OUTSIDE, ABOVE) else None
 
-    return coarser(unrolled, ends, unrolled.template)
+    return merge_lines(unrolled, ends, unrolled.template)
 
 
 def strip(unrolled: Unrolled) -> Unrolled:
@@ -122,8 +122,8 @@ def strip(unrolled: Unrolled) -> Unrolled:
     output = unrolled.chain.cell.states[0]
     within: dict[str, list[str]] = {}
     for line in unrolled.lines:
-        if line.source[1] == line.target[1] and line.target[0] not in within.get(line.source[0], ()):
-            within.setdefault(line.source[0], []).append(line.target[0])
+        if line.source[1] == line.reader[1] and line.reader[0] not in within.get(line.source[0], ()):
+            within.setdefault(line.source[0], []).append(line.reader[0])
     leading = [maker for name, maker in template.made_in.items() if name != output]
     before: set[str] = set()  # the boxes that lead to other states than the output
     while leading:
@@ -153,9 +153,9 @@ def strip(unrolled: Unrolled) -> Unrolled:
         return (output, t) if role in after else ("cell", t)
 
     def ends(line: Line) -> tuple[Part, Part] | None:
-        return None if line.source[0] == "x" or not line.edges else (part(*line.source), part(*line.target))
+        return None if line.source[0] == "x" or not line.edges else (part(*line.source), part(*line.reader))
 
-    found = coarser(unrolled, ends, strip_template(template))
+    found = merge_lines(unrolled, ends, strip_template(template))
     return replace(found, cuts=tuple(dict.fromkeys(part(*cut) for cut in unrolled.cuts)))
 
 
@@ -165,26 +165,26 @@ def strip_template(template: Template) -> Template:
     heights = {name: 250.0 if not k else 132.0 - 72 * k for k, name in enumerate(names)}
     boxes = {"cell": Box(49, 155 if len(names) > 1 else 130, "cell", "gates" if template.belt else "U", wide=52)}
     boxes |= {name: Box(49, y, "state", wide=62) for name, y in heights.items()}
-    ways: dict[tuple[str, str], tuple[Place, ...]] = {
+    routing: dict[tuple[str, str], tuple[Place, ...]] = {
         (one, other): ((90, heights[one] - 10), (90, heights[other] + 10))
         for one in names for other in names if one != other
     }  # fmt: skip
     gates = boxes["cell"].y
     for k, (name, y) in enumerate(heights.items()):  # beside the line that comes the other way
         side = 1 if y > gates else -1
-        ways[name, "cell"] = (65, y - 26 * side), (65, gates + 26 * side)
+        routing[name, "cell"] = (65, y - 26 * side), (65, gates + 26 * side)
         if k > 1:
-            ways["cell", name] = (96, gates - 14), (96, y)
-    ways |= {("weights", "cell"): ((11, gates),), ("weights", names[0]): ((96, heights[names[0]] - 16),)}
+            routing["cell", name] = (96, gates - 14), (96, y)
+    routing |= {("weights", "cell"): ((11, gates),), ("weights", names[0]): ((96, heights[names[0]] - 16),)}
     return replace(
         template, pitch=118, top=312, bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 96, boxes=boxes,
         made_in={name: name for name in names},
         belt=(template.belt_state,) if template.belt else (), derivative="",
-        ways=ways, asides={name: (73 if y < gates else 27, y - 36) for name, y in heights.items()},
+        routing=routing, asides={name: (73 if y < gates else 27, y - 36) for name, y in heights.items()},
     )  # fmt: skip
 
 
-def rolled(unrolled: Unrolled) -> Unrolled:
+def roll_up(unrolled: Unrolled) -> Unrolled:
     """The chain as it is written: one step whose states come back to it, each line for its like at all steps."""
     start = unrolled.start
 
@@ -196,12 +196,12 @@ def rolled(unrolled: Unrolled) -> Unrolled:
         return role, 0 if earlier or t == start else 1
 
     def ends(line: Line) -> tuple[Part, Part]:
-        return at(line.source, line.target), at(line.target, line.source)
+        return at(line.source, line.reader), at(line.reader, line.source)
 
     template = unrolled.template
-    ways = dict(template.ways)
+    routing = dict(template.routing)
     for name in {name for name, _ in unrolled.states() if f"hold_{name}" in template.boxes}:
         maker, box = template.boxes[template.made_in[name]], template.boxes[name]  # the steps that no mask holds
         lane = box.y - 25
-        ways[template.made_in[name], name] = ((maker.x + 20, lane), (box.x - 22, lane))
-    return replace(coarser(unrolled, ends, replace(template, ways=ways)), rolled=True)
+        routing[template.made_in[name], name] = ((maker.x + 20, lane), (box.x - 22, lane))
+    return replace(merge_lines(unrolled, ends, replace(template, routing=routing)), rolled=True)

@@ -21,8 +21,10 @@ def fold_column(band: Band, run: Run) -> None:
     masked = first in band.unrolled.masked  # all compute the same, so all are, or none
     caption = [Span(f"... {last - first + 1} steps", 14, theme.quiet, bold=True)]
     caption += [Span("\u00a0\u00a0masked", 12, theme.quiet, italic=True)] if masked else []
-    told = (f"t = {first} to {last}, which all compute the same",)
-    frame = Frame(f"{band.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, tuple(caption), told, "", masked)
+    tooltip = (f"t = {first} to {last}, which all compute the same",)
+    frame = Frame(
+        f"{band.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, tuple(caption), tooltip, "", masked
+    )
     band.scene.add(frame)
     names = [band.template.belt_state, *(n for n in band.template.made_in if n != band.template.belt_state)]
     room = PLOT + 14.0  # of each plot, between the two belts
@@ -40,7 +42,7 @@ def fold_column(band: Band, run: Run) -> None:
 
 
 def _belt(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str) -> None:
-    """A state's way through the run, piece by piece as wide as ‖∂L/∂state‖ there."""
+    """A state's line through the run, piece by piece as wide as ‖∂L/∂state‖ there."""
     y, (left, _, right, _) = band.height(name), box
     if not series:
         band.scene.add(Curve(((left, y), (right, y)), hue, 2.6, dashed=band.paint.belt(name, 1.0).dashed))
@@ -52,8 +54,8 @@ def _belt(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str
         stroke = band.paint.belt(name, series[steps[k]])
         many = min(each, len(steps) - k) * (0.6 if stroke.dashed else 1)
         piece = ((left + wide * k, y), (left + wide * (k + many) + 0.4, y))
-        told = (f"{band.paint.measured(name, band.index(steps[k]))} {band.paint.figure(series[steps[k]])}",)
-        band.scene.add(Curve(piece, stroke.colour, stroke.width, told=told))
+        tooltip = (f"{band.paint.measured(name, band.index(steps[k]))} {band.paint.figure(series[steps[k]])}",)
+        band.scene.add(Curve(piece, stroke.colour, stroke.width, tooltip=tooltip))
 
 
 def _plot(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str) -> None:
@@ -76,7 +78,7 @@ def _plot(band: Band, name: str, series: Mapping[int, float], box: Box, hue: str
         for t, level in levels.items()
     ]
     for piece in _pieces(points, (right - left) / (end - begin)):
-        scene.add(Curve(tuple(piece), hue, 1.6, told=(f"{sign} at t = {begin} to {end}, {band.paint.scale}",)))
+        scene.add(Curve(tuple(piece), hue, 1.6, tooltip=(f"{sign} at t = {begin} to {end}, {band.paint.scale}",)))
     first, last = min(levels), max(levels)
     figure = band.paint.figure
     ends = f"{sign} {figure(series[first])} at t = {first}, {figure(series[last])} at {last}"
@@ -103,7 +105,7 @@ def _product(band: Band, run: Run, box: Box) -> None:
     for one in band.paint.runs:
         products.append(number(math.prod(one.mean_gate(t) for t in range(run[0], run[1] + 1))))
     text = f"product of mean {gate}: {' → '.join(products)}"
-    colour = band.theme.spoken(band.theme.carried)
+    colour = band.theme.text_of(band.theme.carry)
     place = box[0] + 16, band.height(band.template.belt_state) + 20
     _word(band, f"product_{run[0]}", place, Span(text, 12, colour))
 

@@ -1,4 +1,4 @@
-"""What the vertices of a graph are called, and what hovering over them tells."""
+"""The names of a graph's vertices, and their tooltips in the op view."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import linecache
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.escaping import printable
@@ -13,15 +14,33 @@ from tinygrad_lstm.graph import GraphEdge, Vertex
 from tinygrad_lstm.paths import edge_class
 from viz.style import letter, subscript
 
-MOST = 40  # letters of a name that are shown; hovering tells all of it
+MOST = 40  # letters of a name that are shown; the tooltip has all of it
 SYMBOLS = {
     "add": "+", "subtract": "−", "multiply": "⊙", "divide": "÷", "negative": "−", "matmul": "@", "power": "xⁿ",
     "sigmoid": "σ", "sum": "Σ", "sqrt": "√",
 }  # fmt: skip
 
 
+ScopePath: TypeAlias = tuple[tuple[str, int | None], ...]  # each name with the time step that it stands for, if any
+
+
+def path_of(vertex: Vertex) -> ScopePath:
+    """The scopes of a vertex: those of two time steps differ, though they may be called the same."""
+    return tuple(zip(vertex.scope, vertex.steps, strict=True))
+
+
+def step_depth(path: ScopePath) -> int:
+    """How many scopes lead to the innermost time step of a path, its own included; 0 where there is none."""
+    return next((k for k in range(len(path), 0, -1) if path[k - 1][1] is not None), 0)
+
+
+def slashed(path: ScopePath) -> str:
+    """A path as text."""
+    return "/".join([name for name, _ in path])
+
+
 class Names:
-    """The names of one graph's vertices, and the few things about a vertex that only its neighbours tell."""
+    """The names of one graph's vertices, and the few things about a vertex that depend on its neighbours."""
 
     def __init__(self, graph: tg.Graph) -> None:
         self.graph, self.vertices = graph, graph.vertices
@@ -30,7 +49,7 @@ class Names:
         made = {vertex.label for vertex in graph.vertices if vertex.step is not None and not is_leaf(vertex)}
         self._starts: dict[int, int] = {}  # a state before the first step -> its t
         for edge in graph.edges:
-            vertex, t = graph.vertices[edge.source], graph.vertices[edge.target].step
+            vertex, t = graph.vertices[edge.source], graph.vertices[edge.reader].step
             if vertex.step is None and t is not None and vertex.label in made:
                 self._starts.setdefault(vertex.id, t - 1)
         states = [vertex for vertex in graph.vertices if vertex.kind == "state" or vertex.id in self._starts]
@@ -38,7 +57,7 @@ class Names:
         self._modules = _modules(graph)
 
     def of(self, vertex: Vertex) -> str:
-        """The name of a vertex as the equations write it, e.g. C₂; empty if nobody gave it one."""
+        """The name of a vertex as the equations write it, e.g. C₂; empty where it has none."""
         if not vertex.label:
             return ""
         sign = letter(vertex.label, vertex.scope in self._lstms or self.is_start(vertex))
@@ -63,8 +82,8 @@ class Names:
         """Whether it is a leaf that several operations read, as the weights are."""
         return is_leaf(vertex) and self._readers[vertex.id] > 1
 
-    def told(self, vertex: Vertex) -> tuple[str, ...]:
-        """A vertex for whoever hovers over it: operation, shape, dtype, scope and the line that made it."""
+    def describe(self, vertex: Vertex) -> tuple[str, ...]:
+        """The tooltip of a vertex: operation, shape, dtype, scope and the line that made it."""
         several = len(vertex.shapes)
         shapes = " and ".join(map(str, vertex.shapes)) if several < 4 else f"{several} x {vertex.shape}"
         params = ", ".join(f"{name}={value}" for name, value in vertex.params.items())
@@ -78,29 +97,27 @@ class Names:
             f"{Path(place.file).name}:{place.line}  {code}".rstrip(),
         )
 
-    def told_edges(self, edges: Iterable[GraphEdge], most: int = 8) -> tuple[str, ...]:
-        """Edges for whoever hovers over their line: which input of which operation, what it reads, tag and shape."""
-        lines = [self._told_edge(edge) for edge in edges]
+    def describe_edges(self, edges: Iterable[GraphEdge], most: int = 8) -> tuple[str, ...]:
+        """The tooltip of a line: of each of its edges the input and the operation, what it reads, tag and shape."""
+        lines = [self._describe_edge(edge) for edge in edges]
         return (*lines[:most], *(["..."] if len(lines) > most else []))
 
-    def _told_edge(self, edge: GraphEdge) -> str:
-        source, target = self.vertices[edge.source], self.vertices[edge.target]
+    def _describe_edge(self, edge: GraphEdge) -> str:
+        source, reader = self.vertices[edge.source], self.vertices[edge.reader]
         output = f"[{edge.index}]" if len(source.shapes) > 1 else ""
         tag = f", tagged {edge.tag}" if edge.tag else ""
-        return f"{source.op}{output} as {edge.name} of {target.op} {edge.shape}{tag}"
+        return f"{source.op}{output} as {edge.name} of {reader.op} {edge.shape}{tag}"
 
 
 def _modules(graph: tg.Graph) -> dict[int, str]:
-    """For parameters that share a name, the module that reads each first: the shortest word that tells them apart."""
+    """For parameters that share a name, the module that reads each first: the shortest word that distinguishes them."""
     first: dict[int, Vertex] = {}
     for edge in graph.edges:
-        first.setdefault(edge.source, graph.vertices[edge.target])
+        first.setdefault(edge.source, graph.vertices[edge.reader])
     same: dict[str, dict[int, tuple[str, ...]]] = {}
     for vertex in graph.vertices:
         if vertex.kind == "parameter" and vertex.label and vertex.id in first:
-            reader = first[vertex.id]
-            path = tuple(part for part in reader.scope if part != f"t={reader.step}")
-            same.setdefault(vertex.label, {})[vertex.id] = path
+            same.setdefault(vertex.label, {})[vertex.id] = first[vertex.id].module
     found: dict[int, str] = {}
     for paths in same.values():
         words = [

@@ -1,7 +1,7 @@
 """A plot below the runs that are compared: how much gradient there is at each step, on one logarithmic axis.
 
-Its steps are below those of the pictures, where these show all of them. A run is told by hue, by the shape of its
-points and by its name.
+Its steps are below those of the pictures, where these show all of them. A run has a hue, a shape of its points, and a
+name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Series:
     id: str
     label: str
     share: str
-    told: str
+    tooltip: str
     norms: Mapping[int, float]
     run: int
     dashed: bool
@@ -126,15 +126,17 @@ def _line(scene: Scene, axes: Axes, one: Series) -> None:
             piece.append(axes.at(t, levels[t]))
             continue
         if len(piece) > 1:
-            scene.add(Curve(tuple(piece), hue, 1.6 if one.dashed else 2.6, one.dashed, told=(one.told,)))
+            scene.add(Curve(tuple(piece), hue, 1.6 if one.dashed else 2.6, one.dashed, tooltip=(one.tooltip,)))
         piece = []
     for t in axes.marked:
         if t in levels:
-            told, data = (f"{one.told} at t = {t}: {number(one.norms[t])}",), {"norm": f"{one.norms[t]:.9g}"}
+            tooltip, data = (f"{one.tooltip} at t = {t}: {number(one.norms[t])}",), {"norm": f"{one.norms[t]:.9g}"}
             size = (7.0, 7.0) if one.dashed else (10.0, 10.0)
             fill = hue if one.run % 8 < len(POINTS) else scene.theme.paper
             shape = POINTS[one.run % len(POINTS)]
-            scene.add(Node(f"{one.id}_{t}", axes.at(t, levels[t]), size, (), shape, hue, fill, told=told, data=data))
+            scene.add(
+                Node(f"{one.id}_{t}", axes.at(t, levels[t]), size, (), shape, hue, fill, tooltip=tooltip, data=data)
+            )
 
 
 def _labels(scene: Scene, axes: Axes, series: Sequence[Series]) -> None:
@@ -146,7 +148,7 @@ def _labels(scene: Scene, axes: Axes, series: Sequence[Series]) -> None:
     heights = spread([y for _, y in begins], LINE)
     for k, (one, (x, y)) in enumerate(zip(series, begins, strict=True)):
         hue = hue_of(theme, one.run)
-        row = Span(one.label, 12, theme.spoken(hue), bold=True), Span(f"\u00a0{one.share}", 12, theme.quiet)
+        row = Span(one.label, 12, theme.text_of(hue), bold=True), Span(f"\u00a0{one.share}", 12, theme.quiet)
         wide = sum(width_of_text(span.text, span.size) for span in row)
         node = Node(f"norms_label_{k}", (left + wide / 2, heights[k]), (wide, 15), (row,), shape="text", left=True)
         scene.add(node, Curve(((right + 2, heights[k]), (right + 14, y), (x - 5, y)), hue, 0.8))
@@ -176,7 +178,7 @@ def _middle(group: Sequence[float], apart: float) -> tuple[float, float]:
 
 def hue_of(theme: Theme, run: int) -> Colour:
     """The hue of a run; of more than six the first come again, with other points."""
-    hues = theme.gated, theme.gate, theme.carried, theme.candidate, theme.ink, theme.weights
+    hues = theme.crossing, theme.gate, theme.carry, theme.candidate, theme.ink, theme.weight
     return hues[run % len(hues)]
 
 

@@ -8,14 +8,15 @@ from collections.abc import Collection, Mapping, Sequence
 import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.fold import Fold, runs, told
-from viz.header import Entry, header
-from viz.names import Names, brief
-from viz.opview import ScopePath, Weigh, Weighed
+from viz.fold import Fold, describe_runs, runs
+from viz.legend import Entry, draw_header
+from viz.names import Names, ScopePath, brief, path_of, step_depth
+from viz.opview import Weigh, Weighed
 from viz.paint import WIDE, scale
 from viz.roles import EdgeKey
+from viz.scale import width_of
 from viz.scene import Scene
-from viz.style import Theme, number, width_of
+from viz.style import Theme, number
 from viz.sweep import Sweep, norm
 
 GUIDE = "Values run left to right, gradients right to left. A line is as wide as the log of the gradient along it."
@@ -26,28 +27,30 @@ def closed_scopes(
 ) -> dict[int, ScopePath | None]:
     """For each vertex the outermost closed scope it is in: those deeper than ``depth``, and the modules named.
 
-    A module is named as its scope is, ``"lstm"``, or by the end of its path, ``"encoder/layers.0"``.
+    A scope is named as it is called, ``"lstm"``, or by the end of its path, ``"encoder/layers.0"``.
     """
     if depth is not None and depth < 0:
         raise ArgumentError(f"depth counts the scopes to open, 0 or more, not {depth}")
-    found: dict[ScopePath, ScopePath | None] = {}
     ends = [tuple(name.split("/")) for name in collapse]
-    known = {scope[:k] for scope in {vertex.scope for vertex in graph.vertices} for k in range(1, len(scope) + 1)}
+    paths = {vertex.id: path_of(vertex) for vertex in graph.vertices}
+    known = {path[:k] for path in set(paths.values()) for k in range(1, len(path) + 1)}
+
+    def ends_in(path: ScopePath, end: tuple[str, ...]) -> bool:
+        return tuple([name for name, _ in path[-len(end) :]]) == end
+
     for name, end in zip(collapse, ends, strict=True):
-        if not any(scope[-len(end) :] == end for scope in known):
-            there = ", ".join(sorted({scope[-1] for scope in known if not scope[-1].startswith("t=")})) or "none"
+        if not any(ends_in(path, end) for path in known):
+            there = ", ".join(sorted({path[-1][0] for path in known if path[-1][1] is None})) or "none"
             raise ArgumentError(f"no module {name!r} to collapse in this graph; there are {there}")
 
-    def closed(scope: ScopePath) -> ScopePath | None:
-        for k in range(1, len(scope) + 1):
-            if (depth is not None and k > depth) or any(scope[max(0, k - len(end)) : k] == end for end in ends):
-                return scope[:k]
+    def closed(path: ScopePath) -> ScopePath | None:
+        for k in range(1, len(path) + 1):
+            if (depth is not None and k > depth) or any(ends_in(path[:k], end) for end in ends):
+                return path[:k]
         return None
 
-    for vertex in graph.vertices:
-        if vertex.scope not in found:
-            found[vertex.scope] = closed(vertex.scope)
-    return {vertex.id: found[vertex.scope] for vertex in graph.vertices}
+    found = {path: closed(path) for path in set(paths.values())}
+    return {vertex: found[path] for vertex, path in paths.items()}
 
 
 def close_runs(
@@ -59,15 +62,16 @@ def close_runs(
     """
     chains: dict[ScopePath, dict[int, list[Vertex]]] = {}
     for vertex in graph.vertices:
-        if vertex.step is not None and f"t={vertex.step}" in vertex.scope:
-            prefix = vertex.scope[: vertex.scope.index(f"t={vertex.step}")]
+        if vertex.step is not None:
+            path = path_of(vertex)
+            prefix = path[: step_depth(path) - 1]
             chains.setdefault(prefix, {}).setdefault(vertex.step, []).append(vertex)
     steps = {t for inside in chains.values() for t in inside}
     if not steps or fold is None:
         return boxes, ""
     into: dict[int, list[GraphEdge]] = {}
     for edge in graph.edges:
-        into.setdefault(edge.target, []).append(edge)
+        into.setdefault(edge.reader, []).append(edge)
     position = {v.id: k for inside in chains.values() for members in inside.values() for k, v in enumerate(members)}
     structure = {
         t: tuple(_alike(inside.get(t, []), graph, into, position) for inside in chains.values())
@@ -82,8 +86,8 @@ def close_runs(
                 for vertex in inside.get(t, ()):
                     outer = boxes[vertex.id]
                     if outer is None or len(outer) > len(prefix):
-                        closed[vertex.id] = (*prefix, name)
-    return closed, told(hidden)
+                        closed[vertex.id] = (*prefix, (name, None))
+    return closed, describe_runs(hidden)
 
 
 def _alike(
@@ -102,26 +106,26 @@ def _alike(
     return tuple(said)
 
 
-def weighing(
+def weigh_by_gradient(
     graph: tg.Graph, edges: Mapping[EdgeKey, object], theme: Theme, strongest: Collection[EdgeKey] = ()
 ) -> Weigh:
     """What a backward pass says of each line: as wide as the norm along it, in the colour of its route."""
 
     def weigh(drawn: list[GraphEdge]) -> Weighed | None:
-        parts = [edges[edge.target, edge.position] for edge in drawn if (edge.target, edge.position) in edges]
+        parts = [edges[edge.reader, edge.position] for edge in drawn if (edge.reader, edge.position) in edges]
         if not parts:
             return None
         size = math.hypot(*map(norm, parts))
         classes = {tg.paths.edge_class(edge, graph) for edge in drawn}
-        route, colour = "gated", theme.ink
+        route, colour = "read", theme.ink
         if "carry" in classes:
-            route, colour = "carried", theme.carried
+            route, colour = "carry", theme.carry
         elif all(graph.vertices[edge.source].kind == "parameter" for edge in drawn):
-            route, colour = "weights", theme.weights
+            route, colour = "weight", theme.weight
         elif any(tg.paths.is_crossing(edge, graph) for edge in drawn):
-            route, colour = "crossing", theme.gated
+            route, colour = "crossing", theme.crossing
         data = {"norm": f"{size:.9g}", "route": route}
-        if any((edge.target, edge.position) in strongest for edge in drawn):
+        if any((edge.reader, edge.position) in strongest for edge in drawn):
             data["strongest"] = "yes"
         return width_of(size), colour, route == "crossing", data
 
@@ -132,7 +136,7 @@ def add_header(scene: Scene, title: str, guide: str, legend: Sequence[Sequence[E
     """Say above a picture how to read it; or below, and in short, where ``dot`` lays it out."""
     if scene.pinned:
         left, _, right, top = scene.extent()
-        header(scene, left, max(right, left + 640), top, title, guide, legend)
+        draw_header(scene, left, max(right, left + 640), top, title, guide, legend)
     elif guide:
         scene.caption = (guide, *([WIDE] if legend else []))
 
@@ -140,8 +144,9 @@ def add_header(scene: Scene, title: str, guide: str, legend: Sequence[Sequence[E
 def routes_in_graph(theme: Theme) -> list[Sequence[Entry]]:
     """What the lines of a weighed graph are, and the scale of their widths."""
     routes = [
-        Entry("carried on from step to step", theme.carried, 4), Entry("crossing", theme.gated, 3, dashed=True),
-        Entry("within a step", theme.ink, 3), Entry("into the weights", theme.weights, 3),
+        Entry("belt, where a state is only scaled from step to step", theme.carry, 4),
+        Entry("crossing, through h into a gate of the next step", theme.crossing, 3, dashed=True),
+        Entry("read within a step", theme.ink, 3), Entry("into the weights", theme.weight, 3),
         Entry("no gradient", theme.forward, 1.1, dashed=True, forward=True),
     ]  # fmt: skip
     return [routes, [*scale(theme), Entry(WIDE, theme.ink, 0)]]

@@ -1,7 +1,7 @@
 """The op view: every vertex and every edge of a graph, once, in the boxes of the modules and time steps it was made in.
 
 Nodes are named ``v<id>`` with the ids of ``tg.graph_of``, so the text is the same in every process. A small graph is
-laid out by ``dot``; a large one, and one of several time steps, by ``viz.places``. What is closed, a module or a run of
+laid out by ``dot``; a large one, and one of several time steps, by ``viz.layout``. What is closed, a module or a run of
 equal steps, is one box for all that is in it.
 """
 
@@ -13,13 +13,12 @@ from typing import TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.names import SYMBOLS, Names, brief, classes, is_leaf
-from viz.places import BAR, HEIGHT, Places, Spot, places
+from viz.layout import BAR, HEIGHT, Places, Spot, places
+from viz.names import SYMBOLS, Names, ScopePath, brief, classes, is_leaf, path_of, slashed, step_depth
+from viz.routing import Routing
 from viz.scene import Box, Edge, Frame, Node, Row, Scene, Span, rows, width_of_text
-from viz.style import Theme, counted
-from viz.ways import Ways
+from viz.style import Theme, quantity
 
-ScopePath: TypeAlias = tuple[str, ...]
 Weighed: TypeAlias = tuple[float, str, bool, dict[str, str]]  # width, colour, dashed, and the numbers of a line
 Weigh: TypeAlias = Callable[[list[GraphEdge]], Weighed | None]  # what a gradient says of the edges behind a line
 Boxes: TypeAlias = Mapping[int, ScopePath | None]  # vertex -> the closed scope that it is in, or None
@@ -44,43 +43,42 @@ def op_view(graph: tg.Graph, theme: Theme, boxes: Boxes, weigh: Weigh | None = N
     pinned = places(_spots(names, drawn), [line[:2] for line in lines]) if by_hand else None
     frames = _add_frames(scene, drawn, pinned)
     for name, node in drawn.items():
-        scene.add(_placed(name, node, pinned, frames[node.scope]))
+        scene.add(_place(name, node, pinned, frames[node.scope]))
     detours = _detours(scene, pinned) if pinned and len(drawn) <= MOST_WITH_DETOURS else {}
-    far, lanes = 0, dict[ScopePath, int]()  # one above the other, for the belts of several layers
-    told: set[tuple[str, int]] = set()  # values whose shape stands at one of their lines
-    for source, target, edges in lines:
+    far, lanes = 0, dict[tuple[str, ...], int]()  # one above the other, for the belts of several layers
+    labelled: set[tuple[str, int]] = set()  # values whose shape stands at one of their lines
+    for source, reader, edges in lines:
         corners: tuple[tuple[float, float], ...] = ()
         if pinned and source in pinned.bars:
-            corners = pinned.riser(source, target)
+            corners = pinned.riser(source, reader)
         elif pinned and any(edge.tag == "carry" for edge in edges):
-            vertex = drawn[target].vertex
-            chain = tuple(part for part in vertex.scope if part != f"t={vertex.step}")
-            corners = pinned.lane(source, target, lanes.setdefault(chain, len(lanes)))
-        elif pinned and pinned.is_far(source, target):
-            corners, far = pinned.tunnel(source, target, far), far + 1
+            vertex = drawn[reader].vertex
+            corners = pinned.lane(source, reader, lanes.setdefault(vertex.module, len(lanes)))
+        elif pinned and pinned.is_far(source, reader):
+            corners, far = pinned.tunnel(source, reader, far), far + 1
         elif pinned:
             block = pinned.blocks[source]
-            if block == pinned.blocks[target] and block in detours:
-                detours[block].between(source, target)
-                corners = scene.between(source, target, *detours[block].found.get((source, target), ()))
+            if block == pinned.blocks[reader] and block in detours:
+                detours[block].connect(source, reader)
+                corners = scene.between(source, reader, *detours[block].corners.get((source, reader), ()))
             else:
-                corners = scene.between(source, target)
+                corners = scene.between(source, reader)
         number = f"-{edges[0].position}" if len(edges) == 1 else ""  # an operation may read one value twice
-        edge = _edge(f"{source}-{target}{number}", source, target, edges, corners, names, theme, weigh)
+        edge = _edge(f"{source}-{reader}{number}", source, reader, edges, corners, names, theme, weigh)
         value = source, edges[0].index
-        if len({edge.shape for edge in edges}) == 1 and not (pinned and value in told):
+        if len({edge.shape for edge in edges}) == 1 and not (pinned and value in labelled):
             edge = replace(edge, label="×".join(map(str, edges[0].shape)))
-            told.add(value)
+            labelled.add(value)
         scene.add(edge)
     return scene
 
 
-def _detours(scene: Scene, pinned: Places) -> dict[int, Ways]:
-    """For each block the ways of lines around what is in it."""
+def _detours(scene: Scene, pinned: Places) -> dict[int, Routing]:
+    """For each block the routing of lines around what is in it."""
     boxes: dict[int, dict[str, Box]] = {}
     for name, block in pinned.blocks.items():
         boxes.setdefault(block, {})[name] = scene.nodes[name].box
-    return {block: Ways(inside, pinned.top + HEIGHT) for block, inside in boxes.items()}
+    return {block: Routing(inside, pinned.top + HEIGHT) for block, inside in boxes.items()}
 
 
 # Nodes, and the frames around them
@@ -99,7 +97,7 @@ def _nodes(graph: tg.Graph, names: Names, boxes: Boxes, theme: Theme) -> dict[st
     """Every node to draw, by its name: the vertices, then the closed scopes."""
     drawn: dict[str, Drawn] = {}
     closed: dict[ScopePath, list[int]] = {}
-    merged = _merged(graph)
+    merged = _scopes_to_merge(graph)
 
     def frames_of(scope: ScopePath) -> ScopePath:
         return tuple(name for k, name in enumerate(scope) if scope[: k + 1] not in merged)
@@ -107,13 +105,13 @@ def _nodes(graph: tg.Graph, names: Names, boxes: Boxes, theme: Theme) -> dict[st
     for vertex in graph.vertices:
         box = boxes[vertex.id]
         if box is None:
-            drawn[f"v{vertex.id}"] = Drawn(frames_of(vertex.scope), _look(vertex, names, theme), vertex)
+            drawn[f"v{vertex.id}"] = Drawn(frames_of(path_of(vertex)), _look(vertex, names, theme), vertex)
         else:
             closed.setdefault(box, []).append(vertex.id)
     for box, inside in closed.items():
         name = f"scope_of_v{inside[0]}"
-        words = rows(brief(box[-1]), counted(len(inside), "vertex", "vertices"))
-        look = Node(name, None, (30, 30), words, "block", theme.weights, theme.panel, told=("/".join(box),))
+        words = rows(brief(box[-1][0]), quantity(len(inside), "vertex", "vertices"))
+        look = Node(name, None, (30, 30), words, "block", theme.weight, theme.panel, tooltip=(slashed(box),))
         drawn[name] = Drawn(frames_of(box[:-1]), look, graph.vertices[inside[0]])
     return drawn
 
@@ -133,8 +131,9 @@ def _spots(names: Names, drawn: Mapping[str, Drawn]) -> dict[str, Spot]:
         if is_leaf(vertex) and not vertex.scope and not names.is_start(vertex):
             spots[name] = Spot(width, None)
             continue
-        step = next((k + 1 for k, part in enumerate(vertex.scope) if part == f"t={vertex.step}"), None)
-        scope = vertex.scope[:step]
+        path = path_of(vertex)
+        step = step_depth(path)
+        scope = path[: step or None]
         if not is_leaf(vertex):
             run += scope != last
             last = scope
@@ -143,7 +142,7 @@ def _spots(names: Names, drawn: Mapping[str, Drawn]) -> dict[str, Spot]:
     return spots
 
 
-def _placed(name: str, node: Drawn, pinned: Places | None, frame: str) -> Node:
+def _place(name: str, node: Drawn, pinned: Places | None, frame: str) -> Node:
     """A node in its place, if it has one; a leaf below all its readers is a bar."""
     look = node.look
     if pinned is None:
@@ -171,57 +170,51 @@ def _add_frames(scene: Scene, drawn: Mapping[str, Drawn], pinned: Places | None)
         ids[scope] = f"scope_{number}"
         inner = max(len(drawn[name].scope) for name in members[scope]) - len(scope)
         box = pinned.around(members[scope], inner) if pinned else None
-        caption: Row = (Span(brief(scope[-1]), 11, theme.quiet),)
+        caption: Row = (Span(brief(scope[-1][0]), 11, theme.quiet),)
         fill = theme.panel if len(scope) % 2 else theme.paper
-        scene.add(Frame(ids[scope], box, fill, theme.frame, caption, ("/".join(scope),), ids[scope[:-1]]))
+        scene.add(Frame(ids[scope], box, fill, theme.frame, caption, (slashed(scope),), ids[scope[:-1]]))
     return ids
 
 
-def _merged(graph: tg.Graph) -> set[ScopePath]:
-    """The scopes that get no frame of their own: the only one in a time step has nothing to tell apart."""
-    steps = {
-        vertex.scope[:k]
-        for vertex in graph.vertices
-        for k in range(1, len(vertex.scope))
-        if vertex.scope[k - 1] == f"t={vertex.step}"
-    }
+def _scopes_to_merge(graph: tg.Graph) -> set[ScopePath]:
+    """The scopes that get no frame of their own: the only one in a time step has no other to be distinguished from."""
     inner: dict[ScopePath, set[ScopePath]] = {}
-    for vertex in graph.vertices:
-        for k in range(1, len(vertex.scope)):
-            if vertex.scope[:k] in steps:
-                inner.setdefault(vertex.scope[:k], set()).add(vertex.scope[: k + 1])
+    for path in {path_of(vertex) for vertex in graph.vertices}:
+        for k in range(1, len(path)):
+            if path[k - 1][1] is not None:
+                inner.setdefault(path[:k], set()).add(path[: k + 1])
     return {scope for scopes in inner.values() if len(scopes) == 1 for scope in scopes}
 
 
 def _look(vertex: Vertex, names: Names, theme: Theme) -> Node:
     """What a vertex looks like: its kind by shape and colour, its name and its operation as the label."""
     name, symbol = brief(names.of(vertex)), SYMBOLS.get(vertex.op, vertex.op)
-    told = names.told(vertex)
+    tooltip = names.describe(vertex)
 
     def node(words: tuple[Row, ...], shape: str, line: str, fill: str, **more: object) -> Node:
-        return Node("", None, (27, 22), words, shape, line, fill, told=told, **more)  # type: ignore[arg-type]  # a Shape
+        return Node("", None, (27, 22), words, shape, line, fill, tooltip=tooltip, **more)  # type: ignore[arg-type]  # a Shape
 
     if names.is_state(vertex):
-        hue = theme.carried if vertex.label == "c" else theme.gated
+        hue = theme.carry if vertex.label == "c" else theme.crossing
         words = rows(name or vertex.kind) if is_leaf(vertex) else rows(*filter(None, [name, symbol]))
-        return node(words, "round", hue, theme.filled(hue), width=2.0)
+        return node(words, "round", hue, theme.fill_of(hue), width=2.0)
     if vertex.kind == "parameter":
-        return node(rows(name or "leaf"), "hexagon", theme.weights, theme.filled(theme.weights))
+        return node(rows(name or "leaf"), "hexagon", theme.weight, theme.fill_of(theme.weight))
     if vertex.kind == "input":
-        return node(rows(name), "flag", theme.weights, theme.panel)
+        return node(rows(name), "flag", theme.weight, theme.panel)
     if vertex.kind == "constant":
         cut = "detached" in vertex.params
         words = rows(
             *(["✂ detached", name] if cut and name else ["✂ detached"] if cut else ["constant"]), colour=theme.quiet
         )
-        return node(words, "round", theme.weights, theme.paper, dashed=True)
+        return node(words, "round", theme.weight, theme.paper, dashed=True)
     words = rows(*filter(None, [name, symbol]))
     if names.is_result(vertex):
         words = rows(*filter(None, [name, symbol]), colour=theme.on_loss)
         return node(words, "round", theme.loss, theme.loss)
     if name:
         hue = {"sigmoid": theme.gate, "tanh": theme.candidate}.get(vertex.op, theme.ink)
-        return node(words, "box", hue, theme.paper if hue == theme.ink else theme.filled(hue))
+        return node(words, "box", hue, theme.paper if hue == theme.ink else theme.fill_of(hue))
     return node(words, "disc" if len(symbol) == 1 else "round", theme.ink, theme.paper)
 
 
@@ -229,7 +222,7 @@ def _look(vertex: Vertex, names: Names, theme: Theme) -> Node:
 
 
 def _lines(graph: tg.Graph, boxes: Boxes) -> Iterator[tuple[str, str, list[GraphEdge]]]:
-    """The lines to draw: one for each edge, but one for all that lead from or to a closed scope the same way."""
+    """The lines to draw: one for each edge, but one for all those between the same two closed scopes."""
     first: dict[ScopePath, int] = {}
     for vertex, box in boxes.items():
         if box is not None:
@@ -241,35 +234,39 @@ def _lines(graph: tg.Graph, boxes: Boxes) -> Iterator[tuple[str, str, list[Graph
 
     folded: dict[tuple[str, str], list[GraphEdge]] = {}
     for edge in graph.edges:
-        source, target = end(edge.source), end(edge.target)
-        if boxes[edge.source] is None and boxes[edge.target] is None:
-            yield source, target, [edge]
-        elif source != target:
-            folded.setdefault((source, target), []).append(edge)
-    for (source, target), edges in folded.items():
-        yield source, target, edges
+        source, reader = end(edge.source), end(edge.reader)
+        if boxes[edge.source] is None and boxes[edge.reader] is None:
+            yield source, reader, [edge]
+        elif source != reader:
+            folded.setdefault((source, reader), []).append(edge)
+    for (source, reader), edges in folded.items():
+        yield source, reader, edges
 
 
 def _edge(
-    name: str, source: str, target: str, edges: list[GraphEdge], corners: tuple[tuple[float, float], ...],
+    name: str, source: str, reader: str, edges: list[GraphEdge], corners: tuple[tuple[float, float], ...],
     names: Names, theme: Theme, weigh: Weigh | None,
 ) -> Edge:  # fmt: skip
     """A line in its colour, dash and width, with what makes a layout of it in which time runs to the right."""
-    ends = [(names.vertices[edge.source], names.vertices[edge.target]) for edge in edges]
-    layout, colour, width, dashed = {"weight": "2"}, theme.weights, 1.1, False
+    ends = [(names.vertices[edge.source], names.vertices[edge.reader]) for edge in edges]
+    layout, colour, width, dashed = {"weight": "2"}, theme.weight, 1.1, False
     if all(names.is_shared(vertex) for vertex, _ in ends):
         layout, width = {"weight": "0"}, 0.8  # the weights must not pull every step to where they are
     if any(edge.tag == "carry" for edge in edges):
-        layout, colour, width = {"weight": "8"}, theme.carried, 2.4
+        layout, colour, width = {"weight": "8"}, theme.carry, 2.4
     if any(None not in (pair := {one.step, other.step}) and len(pair) > 1 for one, other in ends):
         layout["minlen"] = "2"  # room for the next step's input, so that the steps stand side by side
     if not any(vertex.requires_grad for vertex, _ in ends):
         colour, dashed = theme.forward, True
-    told, data = names.told_edges(edges), {"class": " ".join(classes(names.graph, edges))}
+    tooltip, data = names.describe_edges(edges), {"class": " ".join(classes(names.graph, edges))}
     weighed = weigh(edges) if weigh else None
     if weighed:
         width, colour, dashed, numbers = weighed
-        told, halo = (f"‖∇‖ {float(numbers['norm']):.3g}", *told), theme.bright if "strongest" in numbers else ""
+        tooltip, halo = (f"‖∇‖ {float(numbers['norm']):.3g}", *tooltip), theme.bright if "strongest" in numbers else ""
         data |= numbers
-        return Edge(name, source, target, corners, colour, width, dashed, "source", False, halo, "", told, data, layout)
-    return Edge(name, source, target, corners, colour, width, dashed, open=True, told=told, data=data, layout=layout)
+        return Edge(
+            name, source, reader, corners, colour, width, dashed, "source", False, halo, "", tooltip, data, layout
+        )
+    return Edge(
+        name, source, reader, corners, colour, width, dashed, open=True, tooltip=tooltip, data=data, layout=layout
+    )

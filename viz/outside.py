@@ -1,4 +1,4 @@
-"""What is around the steps of a chain: the weights that they share, and whatever reads their states."""
+"""What is around the steps of a chain: the weights that they share, and what reads their states."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def outside(
     elsewhere: dict[Part, None] = {}  # in the order in which they are found
     feeding = _feeding(graph, above, where)
     for edge in graph.edges:
-        if edge.source in where and edge.target not in where:
+        if edge.source in where and edge.reader not in where:
             part = states.get((edge.source, edge.index))
             if part is None:
                 elsewhere[where[edge.source]] = None
             else:
-                lines.setdefault((part, (ABOVE if edge.target in feeding else OUTSIDE, part[1])), []).append(edge)
+                lines.setdefault((part, (ABOVE if edge.reader in feeding else OUTSIDE, part[1])), []).append(edge)
     return lines, tuple(elsewhere)
 
 
 def _feeding(graph: tg.Graph, above: Iterable[nn.Chain], where: Mapping[int, Part]) -> set[int]:
-    """The vertices on the way from this chain to the inputs of those above."""
+    """The vertices between this chain and the inputs of those above."""
     waiting = [graph.id_of(step.named["x"]) for chain in above for step in chain.steps if "x" in step.named]
     if not waiting:
         return set()
     sources: dict[int, list[int]] = {}
     for edge in graph.edges:
-        sources.setdefault(edge.target, []).append(edge.source)
+        sources.setdefault(edge.reader, []).append(edge.source)
     feeding: set[int] = set()
     while waiting:
         vertex = waiting.pop()

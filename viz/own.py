@@ -1,4 +1,4 @@
-"""A template for a cell that has none: every operation of its step a box, columns by the longest way to it.
+"""A template for a cell that has none: every operation of its step a box, columns by the longest path to it.
 
 What carries a state on lies on a belt above the others, as in the cells that have a template of their own.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from tinygrad_lstm.graph import Vertex
+from viz.layout import Spot, places
 from viz.names import SYMBOLS, brief
-from viz.places import Spot, places
+from viz.routing import LANE, Routing
 from viz.scene import Box as Outline
 from viz.scene import Place, around, width_of_text
 from viz.templates import SIZES, Box, Look, Template
-from viz.ways import LANE, Ways
 
 HIGH, STRETCH, GAP = 34, 1.3, 36  # points: a box's height; how much higher rows are than in a graph; room beside boxes
 APART = 84  # points between two states, one above the other
@@ -50,9 +50,9 @@ def own_template(
     roof = max(y for name, (_, y) in at.items() if name not in above) + HIGH
     lanes = sum(name.endswith("-") or role in above for role, names in reads.items() for name in names)
     at |= {name: (at[name][0], roof + LANE * lanes + 54) for name in above}
-    ways = Ways({name: _outline(place, *sizes[name]) for name, place in at.items()}, roof)
-    _find_ways(ways, reads, made_in, above, belt_state)
-    shift = max(60.0, 16.0 - ways.lowest)
+    routing = Routing({name: _outline(place, *sizes[name]) for name, place in at.items()}, roof)
+    _connect_all(routing, reads, made_in, above, belt_state)
+    shift = max(60.0, 16.0 - routing.lowest)
     boxes = {}
     for name, (x, y) in at.items():
         look: Look = "input" if name == "x" else "state" if name in made_in else "op" if name in above else "cell"
@@ -60,43 +60,48 @@ def own_template(
         wide, high = sizes[name] if look == "cell" else (0.0, 0.0)
         note = vertices[name].op if name in vertices else ""
         boxes[name] = Box(x, y + shift, look, text, note, wide=wide, high=high)
-    _, _, _, top = around([*ways.boxes.values(), *((*place, *place) for way in ways.found.values() for place in way)])
+    _, _, _, top = around(
+        [*routing.boxes.values(), *((*place, *place) for corners in routing.corners.values() for place in corners)]
+    )
     return Template(
         pitch=max(x for x, _ in at.values()) + 50 + (0 if outer else 34), top=top + shift + 64, bottom=-26, boxes=boxes,
         made_in=dict(made_in), belt=(*on_belt, belt_state) if on_belt else (), belt_state=belt_state,
-        carried="carried from step to step", gated="through everything else of the step",
-        ways={ends: tuple((x, y + shift) for x, y in way) for ends, way in ways.found.items()},
+        carry="only scaled", crossing_path="through all else of a step",
+        routing={ends: tuple((x, y + shift) for x, y in corners) for ends, corners in routing.corners.items()},
         asides={name: (at[name][0], at[name][1] + shift - 42) for name in made_in},
     )  # fmt: skip
 
 
 def _between(first: str, last: str, reads: Reads) -> list[str]:
-    """The roles on the shortest way from one to another; of two that have none, both."""
-    ways, seen = [[last]], {last}
-    for way in ways:  # which grows
-        if way[0] == first:
-            return way
-        before = [name for name in reads.get(way[0], ()) if name in reads and name not in seen]
-        ways += [[name, *way] for name in dict.fromkeys(before)]
+    """The roles on the shortest path from one to another; of two that have none, both."""
+    paths, seen = [[last]], {last}
+    for path in paths:  # which grows
+        if path[0] == first:
+            return path
+        before = [name for name in reads.get(path[0], ()) if name in reads and name not in seen]
+        paths += [[name, *path] for name in dict.fromkeys(before)]
         seen.update(before)
     return [first, last]
 
 
-def _find_ways(ways: Ways, reads: Reads, made_in: Mapping[str, str], above: Collection[str], belt_state: str) -> None:
-    """Every line that there may be gets its way."""
+def _connect_all(
+    routing: Routing, reads: Reads, made_in: Mapping[str, str], above: Collection[str], belt_state: str
+) -> None:
+    """Route every line that there may be."""
     for name, role in made_in.items():
         if name not in above:
-            ways.between(role, name)
+            routing.connect(role, name)
     for role, names in reads.items():
-        ways.from_below(role)
+        routing.connect_to_weights(role)
         for name in dict.fromkeys(names):
-            if name in ways.boxes:
+            if name in routing.boxes:
                 if role not in above:
-                    ways.between(name, role)
+                    routing.connect(name, role)
                 elif name not in above:
-                    ways.rising(name, role)
+                    routing.connect_to_belt(name, role)
             elif name.endswith("-") and (role not in above or name != f"{belt_state}-"):
-                ways.from_before(name.removesuffix("-"), role, on_belt=name == f"{belt_state}-" and bool(above))
+                on_belt = bool(above) and name == f"{belt_state}-"
+                routing.connect_to_previous(name.removesuffix("-"), role, on_belt)
 
 
 def _outline(middle: Place, width: float, height: float) -> Outline:

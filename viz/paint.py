@@ -1,4 +1,4 @@
-"""What a line of the cell view looks like and what stands beside it: the values' way, or the gradient in real numbers.
+"""What a line of the cell view looks like and what stands beside it: the path of the values, or the real gradient.
 
 A paint turns numbers into looks and words; where things are is ``viz.cellview``'s business. The subclasses in
 ``viz.compare`` and ``viz.sankey`` paint other numbers on the same places.
@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from viz.header import Entry
-from viz.hover import told_line, words_of
+from viz.legend import Entry
 from viz.roles import ABOVE, EdgeKey, Line, Unrolled
-from viz.style import WIDTH_FORMULA, Colour, Theme, letter, number, width_of
+from viz.scale import WIDTH_FORMULA, width_of
+from viz.style import Colour, Theme, letter, number
 from viz.sweep import Flow, Split
+from viz.tooltip import describe_line, words_of
 
 Coarser: TypeAlias = Callable[[Unrolled], Unrolled]
 SCALE = ("0.03", "0.3", "3")  # the norms whose widths the legend shows
@@ -29,10 +30,10 @@ class Stroke:
     colour: Colour
     width: float
     dashed: bool = False
-    head: Literal["source", "target"] = "target"
+    head: Literal["source", "reader"] = "reader"
     open: bool = False
     halo: Colour = ""
-    told: tuple[str, ...] = ()
+    tooltip: tuple[str, ...] = ()
     data: dict[str, str] = field(default_factory=dict)
 
 
@@ -41,19 +42,19 @@ class Strongest:
     """The strongest single path (``tg.paths.strongest_path``), to be pointed out: its edges, and what to say of it."""
 
     edges: frozenset[EdgeKey]
-    told: str
+    words: str
 
     def along(self, line: Line, unrolled: Unrolled) -> bool:
         """Whether the path goes along a line; to a state's pill it goes if it goes on from the state's maker."""
         if line.edges:
-            return any((edge.target, edge.position) in self.edges for edge in line.edges)
-        states = [unrolled.state(*part) for part in unrolled.every(line.target)]
+            return any((edge.reader, edge.position) in self.edges for edge in line.edges)
+        states = [unrolled.state(*part) for part in unrolled.every(line.reader)]
         made = {unrolled.graph.id_of(state) for state in states}
-        return any(target in made for target, _ in self.edges)
+        return any(reader in made for reader, _ in self.edges)
 
 
 class Paint:
-    """The values' way through a chain: the belt and the hidden state in their colours, arrows with the time."""
+    """The path of the values through a chain: the belt and the hidden state in their colours, arrows with the time."""
 
     def __init__(self, unrolled: Unrolled, theme: Theme) -> None:
         self.unrolled, self.theme = unrolled, theme
@@ -66,7 +67,7 @@ class Paint:
 
     @property
     def runs(self) -> tuple[Unrolled, ...]:
-        """The runs whose numbers are told."""
+        """The runs whose numbers are shown."""
         return (self.unrolled,)
 
     def on(self, coarser: Coarser) -> Paint:
@@ -75,14 +76,14 @@ class Paint:
 
     def stroke(self, line: Line) -> Stroke:
         """How a line is drawn."""
-        told = told_line(self.unrolled, line, "")
+        tooltip = describe_line(self.unrolled, line, "")
         belt = self.unrolled.template.belt
-        on_belt = {line.source[0], line.target[0]} <= {*belt, f"fold_{self.unrolled.template.belt_state}"}
+        on_belt = {line.source[0], line.reader[0]} <= {*belt, f"fold_{self.unrolled.template.belt_state}"}
         if on_belt or line.only_carries:
-            return Stroke(self.theme.carried, 2.6, open=True, told=told)
-        if line.crosses or not line.edges or line.target[0] == ABOVE:
-            return Stroke(self.theme.gated, 2.0, dashed=True, open=True, told=told)
-        return Stroke(self.theme.forward, 1.1, open=True, told=told)
+            return Stroke(self.theme.carry, 2.6, open=True, tooltip=tooltip)
+        if line.crosses or not line.edges or line.reader[0] == ABOVE:
+            return Stroke(self.theme.crossing, 2.0, dashed=True, open=True, tooltip=tooltip)
+        return Stroke(self.theme.forward, 1.1, open=True, tooltip=tooltip)
 
     def note(self, name: str, t: int) -> str:
         """What stands under the name of a state."""
@@ -123,11 +124,11 @@ class Paint:
         return number(size)
 
     def belt(self, name: str, size: float) -> Stroke:
-        """How a state's way through a fold is drawn where it has this number."""
+        """How a state's line through a fold is drawn where it has this number."""
         if size == 0:
             return Stroke(self.theme.forward, width_of(0), dashed=True)
         on_belt = bool(self.unrolled.template.belt) and name == self.unrolled.template.belt_state
-        return Stroke(self.theme.carried if on_belt else self.theme.gated, width_of(size), dashed=not on_belt)
+        return Stroke(self.theme.carry if on_belt else self.theme.crossing, width_of(size), dashed=not on_belt)
 
     def summed(self) -> str:
         """What is said of the weights' gradient on their bar."""
@@ -141,20 +142,20 @@ class Paint:
         """What the last pill says; nothing where no loss is drawn."""
         return ""
 
-    def carried_ways(self) -> list[str]:
-        """The legend's words for what carries a state on: the belt, and other states that are read to carry them."""
+    def carry_words(self) -> list[str]:
+        """The legend's words for what carries a state on: the belt, and other states that are only scaled."""
         template = self.unrolled.template
         others = any(line.only_carries and line.source[0] != template.belt_state for line in self.unrolled.lines)
         return [
-            *([template.carried] if template.belt else []),
-            *(["a state carried on, only scaled"] if others else []),
+            *([f"belt, {template.belt_path}: {template.carry}"] if template.belt else []),
+            *(["carry of another state: only scaled"] if others else []),
         ]
 
     def legend(self, deep: bool = False) -> list[Sequence[Entry]]:
         """The rows of the legend; deep is a picture of several layers."""
         theme = self.theme
-        ways = [Entry(word.split(":")[0], theme.carried, 2.6, forward=True) for word in self.carried_ways()]
-        return [[*ways, Entry("the hidden state", theme.gated, 2.0, dashed=True, forward=True)]]
+        carries = [Entry(words.split(":")[0], theme.carry, 2.6, forward=True) for words in self.carry_words()]
+        return [[*carries, Entry("the hidden state", theme.crossing, 2.0, dashed=True, forward=True)]]
 
 
 class Gradients(Paint):
@@ -181,17 +182,17 @@ class Gradients(Paint):
         size, route = self.flow.norms.get(line), self.flow.routes[line]
         if size is None:
             cut = self.flow.cut(line)
-            told = told_line(self.unrolled, line, "cut, 0" if cut else "")
+            tooltip = describe_line(self.unrolled, line, "cut, 0" if cut else "")
             data = {"route": "cut" if cut else "forward"}
-            return Stroke(self.theme.forward, 1.1, dashed=cut, open=True, told=told, data=data)
-        theme, told = self.theme, told_line(self.unrolled, line, f"‖∇‖ {number(size)}")
+            return Stroke(self.theme.forward, 1.1, dashed=cut, open=True, tooltip=tooltip, data=data)
+        theme, tooltip = self.theme, describe_line(self.unrolled, line, f"‖∇‖ {number(size)}")
         data = {"route": route, "norm": f"{size:.9g}"}
         if size == 0:  # a gradient that came, and is nothing
-            return Stroke(theme.forward, width_of(0), True, "source", told=told, data=data)
-        hues = {"carried": theme.carried, "gated": theme.gated, "weights": theme.weights, "depth": theme.ink}
+            return Stroke(theme.forward, width_of(0), True, "source", tooltip=tooltip, data=data)
+        hues = {"carry": theme.carry, "crossing": theme.crossing, "weight": theme.weight, "depth": theme.ink}
         colour = hues[route]
         halo = self.theme.bright if self.strongest and self.strongest.along(line, self.unrolled) else ""
-        return Stroke(colour, width_of(size), route == "gated", "source", halo=halo, told=told, data=data)
+        return Stroke(colour, width_of(size), route == "crossing", "source", halo=halo, tooltip=tooltip, data=data)
 
     def note(self, name: str, t: int) -> str:
         """The norm of the state's gradient."""
@@ -231,22 +232,22 @@ class Gradients(Paint):
     def legend(self, deep: bool = False) -> list[Sequence[Entry]]:
         """The routes, and the scale of widths."""
         depth = [Entry("to the layer below", self.theme.ink, 3)] if deep else []
-        return [[*self.ways(), *depth], [*scale(self.theme), Entry(WIDE, self.theme.ink, 0)]]
+        return [[*self.routes(), *depth], [*scale(self.theme), Entry(WIDE, self.theme.ink, 0)]]
 
-    def ways(self) -> list[Entry]:
+    def routes(self) -> list[Entry]:
         """The routes that the gradient took."""
         template, theme = self.unrolled.template, self.theme
-        ways = [Entry(word, theme.carried, 4) for word in self.carried_ways()]
-        gated = template.gated
+        carries = [Entry(words, theme.carry, 4) for words in self.carry_words()]
+        crossing = f": {template.crossing}" if template.crossing else ""
         if "squash" in template.boxes:  # a cell may squash with another function
-            gated = gated.replace("tanh", words_of(self.unrolled, "squash", self.unrolled.order[0]))
-        bright = [Entry(self.strongest.told, theme.bright, 6)] if self.strongest else []
+            crossing = crossing.replace("tanh", words_of(self.unrolled, "squash", self.unrolled.order[0]))
+        bright = [Entry(self.strongest.words, theme.bright, 6)] if self.strongest else []
         zeros = [Entry("exactly 0", theme.forward, 0.8, dashed=True)] if 0 in self.flow.norms.values() else []
         return [
             *bright,
-            *ways,
-            Entry(gated, theme.gated, 3, dashed=True),
-            Entry("into the shared weights", theme.weights, 3),
+            *carries,
+            Entry(f"crossing, {template.crossing_path}{crossing}", theme.crossing, 3, dashed=True),
+            Entry("into the shared weights", theme.weight, 3),
             *zeros,
             Entry("no gradient", theme.forward, 1.1, forward=True),
         ]

@@ -28,7 +28,7 @@ MANY_NODES = 500  # above this PNG and PDF take a while, and cairo may scale the
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing, that tells its ``description`` in words and its ``source`` as DOT text.
+    """A drawing: ``description`` says it in words, ``source`` is its DOT text.
 
     SVG of a picture whose places we know is written here, without any other program.
     """
@@ -56,13 +56,13 @@ class Picture:
         scene = replace(self.scene, title=self.title, description=self.description)
         if scene.pinned:
             return svg_of(scene)
-        return self_describing(render(self.source, "svg").decode(), scene)
+        return add_description(render(self.source, "svg").decode(), scene)
 
     def save(self, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:
         """Write the picture in the format of the suffix, whole or not at all; returns the path that was written.
 
         Graphviz draws PNG and PDF, and has ``timeout`` seconds for it. Where no Graphviz is found the DOT text is saved
-        beside it as ``.gv``, under another name if there is a file of somebody else's, with a warning that names it and
+        beside it as ``.gv``, under another name if another program's file is there, with a warning that names it and
         says what to install.
 
         Raises ValueError for another suffix, FileNotFoundError for a folder that is not there, IsADirectoryError for
@@ -79,7 +79,7 @@ class Picture:
         try:
             content = self._bytes(suffix, timeout)
         except NoGraphvizError as missing:
-            path = unused(path.with_suffix(".gv"))
+            path = free_path(path.with_suffix(".gv"))
             warnings.warn(f"{missing}; saved the DOT text as {path}", stacklevel=2)
             content = self.source.encode()
         with whole_file(path) as file:
@@ -103,7 +103,7 @@ class Picture:
         return beside_others(self.svg)
 
     @cached_property
-    def _shown(self) -> tuple[str | None, str]:
+    def _image_and_words(self) -> tuple[str | None, str]:
         """The SVG and the words for a display, which is no place for an error: without an SVG the words say why."""
         try:
             return self.svg, self.description
@@ -111,16 +111,18 @@ class Picture:
             return None, f"{self.description}\n({reason})"
 
     def _repr_svg_(self) -> str | None:
-        return self._shown[0]
+        return self._image_and_words[0]
 
     def _repr_html_(self) -> str | None:
-        return None if self._shown[0] is None else self.html
+        return None if self._image_and_words[0] is None else self.html
 
     def _repr_mimebundle_(
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
     ) -> dict[str, Any]:
         """The image and the words; a notebook adds ``_repr_html_`` and shows that, for its tooltips can be read."""
-        return bundle({"image/svg+xml": self._repr_svg_, "text/plain": lambda: self._shown[1]}, include, exclude)
+        return bundle(
+            {"image/svg+xml": self._repr_svg_, "text/plain": lambda: self._image_and_words[1]}, include, exclude
+        )
 
 
 def place_for(path: str | os.PathLike[str], suffixes: Sequence[str], what: str, example: str) -> Path:
@@ -135,11 +137,11 @@ def place_for(path: str | os.PathLike[str], suffixes: Sequence[str], what: str, 
     return path
 
 
-def self_describing(svg: str, scene: Scene) -> str:
+def add_description(svg: str, scene: Scene) -> str:
     """Graphviz's SVG as wide as the page lets it be, with our title and description in place of its own."""
     svg = svg[svg.index("<svg") :]
     style = f"\n<style>{stylesheet()}</style>" if scene.theme.adapts else ""
-    svg = re.sub(r"<title>.*?</title>\n?", "", svg, count=1, flags=re.DOTALL)  # the graph's: a name nobody gave
+    svg = re.sub(r"<title>.*?</title>\n?", "", svg, count=1, flags=re.DOTALL)  # the graph's own name
     return re.sub(
         r'<svg width="([\d.]+)pt" height="[\d.]+pt"(.*?)>',
         lambda found: (
@@ -154,7 +156,7 @@ def self_describing(svg: str, scene: Scene) -> str:
     )
 
 
-def unused(path: Path) -> Path:
+def free_path(path: Path) -> Path:
     """This path, or the first numbered one beside it, where no file is, or one that a picture was saved in."""
     numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
     return next(free for free in chain([path], numbered) if not free.exists() or _is_ours(free))

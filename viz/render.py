@@ -65,7 +65,7 @@ def render(source: str, format: str, timeout: float = TIMEOUT) -> bytes:
 
 
 def commands(format: str) -> Iterator[list[str]]:
-    """The ways to draw that this machine has, best first."""
+    """The commands that can draw on this machine, best first."""
     arguments = f"-Gdpi={PNG_DPI}" if format == "png" else ""
     if dot := shutil.which("dot"):
         yield [dot, f"-T{format}", *filter(None, [arguments])]

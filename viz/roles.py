@@ -38,7 +38,7 @@ class Line:
     """One line of the picture and the edges of the graph that it stands for, most often a single one."""
 
     source: Part
-    target: Part
+    reader: Part
     edges: tuple[GraphEdge, ...]  # none for the line from an operation to the pill of the state that it makes
     classes: tuple[str, ...] = field(default=(), compare=False)  # what ``tg.paths`` calls these edges
 
@@ -55,7 +55,7 @@ class Line:
     @property
     def crosses(self) -> bool:
         """Whether it takes a previous state into a gate or a candidate."""
-        return bool(self.edges) and abs(self.target[1] - self.source[1]) == 1 and not self.carries
+        return bool(self.edges) and abs(self.reader[1] - self.source[1]) == 1 and not self.carries
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Unrolled:
         """The t of the state before the first step: 0, or T + 1 where time runs from T to 1."""
         return self.last + 1 if self.chain.reverse else 0
 
-    def before(self, t: int) -> int:
+    def previous(self, t: int) -> int:
         """The step before this one, as time runs here."""
         return t + 1 if self.chain.reverse else t - 1
 

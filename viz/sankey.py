@@ -16,15 +16,16 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, TRAJECTORY, one_of, takes
 from viz.cellview import cell_view
-from viz.chains import View, arranged, find, layers_of, title_of
+from viz.chains import View, arrange, find, layers_of, title_of
 from viz.fold import LONGEST, Fold
-from viz.header import Entry
-from viz.hover import told_line
+from viz.legend import Entry
 from viz.paint import Coarser, Paint, Stroke
 from viz.picture import Picture
 from viz.roles import Line, Unrolled
-from viz.stream import Stream, passing, stream_of
-from viz.style import FINEST, THEME, Theme, ThemeName, counted, letter, number, theme_named
+from viz.scale import FINEST
+from viz.stream import Stream, passed_parts, stream_of
+from viz.style import THEME, Theme, ThemeName, letter, number, quantity, theme_of
+from viz.tooltip import describe_line
 
 WIDEST = 16  # points, of the largest flow
 
@@ -54,12 +55,13 @@ def flow(
     >>> tg.manual_seed(0)
     >>> trajectory = nn.LSTM(2, 3).unroll(tg.randn(3, 1, 2))
     >>> print(flow((trajectory.steps[-1].h ** 2).sum(), trajectory))
-    The flow from C₁ to L = ... in one LSTM, three time steps: in all ... = ‖∂L/∂C₁‖². From t = 1 to 2: ...
+    The flow from C₁ to L = ... in one LSTM, three time steps: in all ... = ‖∂L/∂C₁‖². The belt is the path
+    along the cell state C. A crossing leads through h into a gate. From t = 1 to 2: ...
     """
-    colours, found = theme_named(theme), find(trajectory, None, loss)
+    colours, found = theme_of(theme), find(trajectory, None, loss)
     start = _start(found[0]) if source is None else source
     stream = stream_of(loss, found, start, direction)
-    how = arranged(found, [], view, fold)
+    how = arrange(found, [], view, fold)
     coarse = [how.coarser(one) for one in found]
     whole = stream.total if stream.relative else 1.0
     drawn = [amount for one in coarse for line in one.lines if (amount := stream.along(one, line))]
@@ -70,8 +72,8 @@ def flow(
         if layer.caption and start.source.node in [one.state(*part).source.node for part in one.states()]:
             stream.where = f" ({layer.caption})"
     title = f"The flow from {stream.source}{stream.where} to L: {what}"
-    scene = cell_view(layers, how.hidden, colours, title, " ".join(filter(None, [stream.closing(), how.note])))
-    return Picture(scene, title, " ".join(filter(None, [_described(stream, found, what), how.note])))
+    scene = cell_view(layers, how.hidden, colours, title, " ".join(filter(None, [stream.check_sentence(), how.note])))
+    return Picture(scene, title, " ".join(filter(None, [_describe(stream, found, what), how.note])))
 
 
 def _start(unrolled: Unrolled) -> tg.Tensor:
@@ -97,27 +99,28 @@ class Sankey(Paint):
     @property
     def guide(self) -> str:
         """How to read the picture."""
-        way = "along its gradient" if self.stream.squared else "in the direction asked for"
-        said = f"{self.stream.source}{self.stream.where} moves a little {way}: a line is as wide as the part of L's"
-        return f"{said} change that comes along it, in all {self.stream.in_all}."
+        how = "along its gradient" if self.stream.squared else "in the direction asked for"
+        said = f"{self.stream.source}{self.stream.where} moves a little {how}: a line is as wide as the part of L's"
+        said += f" change that comes along it, in all {self.stream.in_all}."
+        return f"{said} {self.unrolled.template.definitions}"
 
     def stroke(self, line: Line) -> Stroke:
         """Towards the reader, as values and changes go."""
         amount = self.stream.along(self.unrolled, line)
         if amount is None:
-            return Stroke(self.theme.forward, 1.1, open=True, told=told_line(self.unrolled, line, ""))
-        way, *reads = told_line(self.unrolled, line, "")
-        return self.look(amount, (f"{way}: {number(amount)} of {number(self.stream.total)}", *reads))
+            return Stroke(self.theme.forward, 1.1, open=True, tooltip=describe_line(self.unrolled, line, ""))
+        ends, *reads = describe_line(self.unrolled, line, "")
+        return self.look(amount, (f"{ends}: {number(amount)} of {number(self.stream.total)}", *reads))
 
-    def look(self, amount: float, told: tuple[str, ...] = ()) -> Stroke:
+    def look(self, amount: float, tooltip: tuple[str, ...] = ()) -> Stroke:
         """A line that carries so much."""
-        hue = self.theme.carried if amount > 0 else self.theme.gated if amount < 0 else self.theme.weights
+        hue = self.theme.carry if amount > 0 else self.theme.crossing if amount < 0 else self.theme.weight
         hue = hue if math.isfinite(amount) else self.theme.candidate
         width = max(FINEST, WIDEST * abs(amount) / self.stream.unit) if math.isfinite(amount) else 3.0
-        return Stroke(hue, width, dashed=amount < 0, told=told, data={"flow": f"{amount:.15g}"})
+        return Stroke(hue, width, dashed=amount < 0, tooltip=tooltip, data={"flow": f"{amount:.15g}"})
 
     def belt(self, name: str, size: float) -> Stroke:
-        """How a state's way through a fold is drawn where so much flows through it."""
+        """How a state's line through a fold is drawn where so much flows through it."""
         return self.look(size)
 
     def level(self, size: float) -> float | None:
@@ -126,7 +129,7 @@ class Sankey(Paint):
 
     def figure(self, size: float) -> str:
         """A flow in figures."""
-        return self.stream.told(size)
+        return self.stream.format_amount(size)
 
     def measured(self, name: str, index: str) -> str:
         """What the numbers of a state are."""
@@ -143,7 +146,7 @@ class Sankey(Paint):
         if amount is not None:
             tensor = self.unrolled.state(name, t)
             value = self.unrolled.graph.id_of(tensor), tensor.source.index
-            return "source" if value == self.stream.value else f"flow {self.stream.told(amount)}"
+            return "source" if value == self.stream.value else f"flow {self.stream.format_amount(amount)}"
         if self.is_cut(name, t):
             return "✂ detached"
         return "no flow" if self.unrolled.state(name, t).requires_grad else "constant"
@@ -154,12 +157,12 @@ class Sankey(Paint):
         return {} if amount is None else {"flow": f"{amount:.15g}"}
 
     def adds(self, t: int) -> str:
-        """What passes on from the step, and by which way."""
+        """What passes on from the step, by each route."""
         cut = next((cuts for cuts in self.stream.cuts if cuts), {}).get(t)
         if not cut or len(self.stream.cuts) > 1:
             return ""
-        parts = passing(self.stream, self.unrolled, cut)
-        total = f"{self.stream.told(math.fsum(cut.values()))}: " if len(parts) > 1 else ""
+        parts = passed_parts(self.stream, cut)
+        total = f"{self.stream.format_amount(math.fsum(cut.values()))}: " if len(parts) > 1 else ""
         return f"passes on {total}{', '.join(parts)}"
 
     def loss(self) -> str:
@@ -170,14 +173,14 @@ class Sankey(Paint):
         """The two signs, and the scale of widths."""
         theme, unit = self.theme, self.stream.unit
         signs = [
-            Entry("raises L, as the source moves", theme.carried, 6, forward=True, filled=True),
-            Entry("lowers it", theme.gated, 6, dashed=True, forward=True, filled=True),
+            Entry("raises L, as the source moves", theme.carry, 6, forward=True, filled=True),
+            Entry("lowers it", theme.crossing, 6, dashed=True, forward=True, filled=True),
             Entry("no flow", theme.forward, 1.1, forward=True),
         ]
         parts = [unit / 8, unit / 4, unit / 2, unit]
-        widths = [(self.stream.told(part), WIDEST * part / unit) for part in parts]
+        widths = [(self.stream.format_amount(part), WIDEST * part / unit) for part in parts]
         scale = [Entry(part, theme.ink, width, forward=True, filled=True) for part, width in widths]
-        words = f"width {WIDEST} points · |flow| / {self.stream.told(unit)}, at least {FINEST}"
+        words = f"width {WIDEST} points · |flow| / {self.stream.format_amount(unit)}, at least {FINEST}"
         return [signs, [*scale, Entry(words, theme.ink, 0)]]
 
 
@@ -194,16 +197,16 @@ def unit_for(amounts: Sequence[float]) -> float:
     return next(unit for k in (1, 2, 5, 10) if (unit := float(f"{k}e{power}")) >= 0.8 * largest)
 
 
-def _described(stream: Stream, found: Sequence[Unrolled], what: str) -> str:
+def _describe(stream: Stream, found: Sequence[Unrolled], what: str) -> str:
     """The flow in words."""
     loss = f"L = {number(stream.loss)}" if stream.loss is not None else "the loss"
     said = [f"The flow from {stream.source}{stream.where} to {loss} in {what}: in all {stream.in_all}."]
-    cuts = stream.passed()
+    cuts = stream.sums_by_step()
     pairs = list(pairwise(cuts))
     pairs = pairs if len(pairs) <= LONGEST else [*pairs[:2], *pairs[2:-2:5], *pairs[-2:]]
-    told = [f"from t = {t} to {after}: {', '.join(passing(stream, found[-1], cuts[t]))}" for t, after in pairs]
-    said += [f"F{'; '.join(told)[1:]}."] if told else []
+    passed = [f"from t = {t} to {after}: {', '.join(passed_parts(stream, cuts[t]))}" for t, after in pairs]
+    said += [found[-1].template.definitions, f"F{'; '.join(passed)[1:]}."] if passed else []
     amounts = [amount for one in found for line in one.lines if (amount := stream.along(one, line)) is not None]
     against = sum(amount < 0 for amount in amounts)
-    said.append(f"Of {counted(len(amounts), 'line')} {against} carry a negative flow, which works against the others.")
-    return " ".join([*said, stream.closing()])
+    said.append(f"Of {quantity(len(amounts), 'line')} {against} carry a negative flow, which works against the others.")
+    return " ".join([*said, stream.check_sentence()])

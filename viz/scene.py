@@ -51,7 +51,7 @@ class Node:
     width: float = 1.3
     dashed: bool = False
     left: bool = False  # the text begins at the left
-    told: tuple[str, ...] = ()  # to whoever hovers over it, line by line
+    tooltip: tuple[str, ...] = ()  # line by line
     frame: str = ""  # the id of the innermost frame around it, where frames nest
     data: Mapping[str, str] = field(default_factory=dict)
 
@@ -82,20 +82,20 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A line between two nodes by way of its corners, from outline to outline; without corners ``dot`` finds it."""
+    """A line between two nodes along its corners, from outline to outline; without corners ``dot`` finds it."""
 
     id: str
     source: str
-    target: str
+    reader: str
     corners: tuple[Place, ...]
     colour: Colour
     width: float
     dashed: bool = False
-    head: Literal["source", "target"] = "target"
+    head: Literal["source", "reader"] = "reader"
     open: bool = False  # the arrowhead of a value; a gradient's is filled
     halo: Colour = ""  # of a bright ground under the line
     label: str = ""  # small, where the line begins
-    told: tuple[str, ...] = ()
+    tooltip: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
     layout: Mapping[str, str] = field(default_factory=dict)  # hints for ``dot``
 
@@ -109,7 +109,7 @@ class Frame:
     fill: Colour
     line: Colour
     caption: Row = ()
-    told: tuple[str, ...] = ()
+    tooltip: tuple[str, ...] = ()
     parent: str = ""
     hatched: bool = False
 
@@ -123,7 +123,7 @@ class Curve:
     width: float = 1.2
     dashed: bool = False
     closed: bool = False  # and filled
-    told: tuple[str, ...] = ()
+    tooltip: tuple[str, ...] = ()
 
 
 @dataclass
@@ -153,16 +153,16 @@ class Scene:
 
     @property
     def pinned(self) -> bool:
-        """Whether everything has its place, so that nobody needs to lay it out."""
+        """Whether everything has its place, so that it needs no layout."""
         return all(node.middle is not None for node in self.nodes.values())
 
-    def between(self, source: str, target: str, *corners: Place) -> tuple[Place, ...]:
-        """The way of a straight line between two nodes, or of one by these corners, from outline to outline."""
-        a, b = self.nodes[source], self.nodes[target]
+    def between(self, source: str, reader: str, *corners: Place) -> tuple[Place, ...]:
+        """The places of a line between two nodes, straight or along these corners, from outline to outline."""
+        a, b = self.nodes[source], self.nodes[reader]
         assert a.middle is not None
         assert b.middle is not None
-        way = [a.middle, *corners, b.middle]
-        return (a.towards(way[1]), *corners, b.towards(way[-2]))
+        places = [a.middle, *corners, b.middle]
+        return (a.towards(places[1]), *corners, b.towards(places[-2]))
 
     def halos(self) -> list[Curve]:
         """The bright grounds under lines."""

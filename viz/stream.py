@@ -1,4 +1,4 @@
-"""What flows from a tensor to a loss, told of the graph that a picture is drawn of: lines, states, and each cut."""
+"""What flows from a tensor to a loss, in terms of the graph that a picture is drawn of: lines, states, and each cut."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 import tinygrad_lstm as tg
-from viz.hover import sign
 from viz.names import Names, brief
 from viz.roles import OUTSIDE, WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
-from viz.style import letter, number, percent
+from viz.style import number, percent
+from viz.tooltip import sign
 
-Cut: TypeAlias = dict[str, float]  # what passes from one step to the next: "carried", "gated", "loss"
+Cut: TypeAlias = dict[str, float]  # what passes from one step to the next: "carry", "crossing", "loss"
 
 
 @dataclass
 class Stream:
-    """A flow, told of the graph that the picture is drawn of."""
+    """A flow, in terms of the graph that the picture is drawn of."""
 
     amounts: Mapping[EdgeKey, float]
     out: Mapping[Value, float]  # what flows out of each value, and into each vertex
@@ -38,11 +38,11 @@ class Stream:
 
     @cached_property
     def relative(self) -> bool:
-        """Whether flows are told as parts of the whole; not of a whole that is what two large flows leave over."""
+        """Whether flows are written as parts of the whole: not where two large flows of opposite sign leave it over."""
         largest = max(map(abs, self.amounts.values()), default=0.0)
         return math.isfinite(largest) and self.total > 0.1 * largest
 
-    def told(self, amount: float) -> str:
+    def format_amount(self, amount: float) -> str:
         """A flow in figures."""
         if not self.relative:
             return number(amount)
@@ -52,10 +52,10 @@ class Stream:
     def along(self, unrolled: Unrolled, line: Line) -> float | None:
         """What flows along a line; into a state's pill flows what flows into the operation that makes it."""
         if line.edges:
-            keys = [(edge.target, edge.position) for edge in line.edges]
+            keys = [(edge.reader, edge.position) for edge in line.edges]
             parts = [self.amounts[key] for key in keys if key in self.amounts]
         else:
-            states = [unrolled.graph.id_of(unrolled.state(*part)) for part in unrolled.every(line.target)]
+            states = [unrolled.graph.id_of(unrolled.state(*part)) for part in unrolled.every(line.reader)]
             parts = [self.into[vertex] for vertex in states if vertex in self.into]
         return math.fsum(parts) if parts else None
 
@@ -65,25 +65,27 @@ class Stream:
         vertex = unrolled.graph.id_of(tensor)
         return self.out.get((vertex, tensor.source.index), self.into.get(vertex))
 
-    def passed(self) -> dict[int, Cut]:
+    def sums_by_step(self) -> dict[int, Cut]:
         """What passes from each step to those after it, in all chains together."""
         sums: dict[int, Cut] = {}
         for cuts in self.cuts:
             for t, cut in cuts.items():
                 here = sums.setdefault(t, {})
-                for way, amount in cut.items():
-                    here[way] = here.get(way, 0.0) + amount
+                for route, amount in cut.items():
+                    here[route] = here.get(route, 0.0) + amount
         return sums
 
-    def closing(self) -> str:
+    def check_sentence(self) -> str:
         """Whether the lines between two steps sum to the total."""
-        sums = [math.fsum(cut.values()) for cut in self.passed().values()]
+        sums = [math.fsum(cut.values()) for cut in self.sums_by_step().values()]
         if not sums or not math.isfinite(self.total):
             return ""
-        rough = 1e-4 * max([abs(self.total), *(abs(part) for cut in self.passed().values() for part in cut.values())])
+        rough = 1e-4 * max(
+            [abs(self.total), *(abs(part) for cut in self.sums_by_step().values() for part in cut.values())]
+        )
         if all(abs(each - self.total) <= rough for each in sums):
-            return f"Between any two steps the lines sum to {self.told(self.total)}."
-        return f"What the lines between two steps lack of {self.told(self.total)} passes by what is not drawn."
+            return f"Between any two steps the lines sum to {self.format_amount(self.total)}."
+        return f"What the lines between two steps lack of {self.format_amount(self.total)} passes by what is not drawn."
 
     @property
     def in_all(self) -> str:
@@ -94,7 +96,7 @@ class Stream:
 def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, direction: Any) -> Stream:
     """The flow from a source to a loss through these chains of one graph; GradError where it leads to none of it."""
     try:
-        with np.errstate(all="ignore"):  # a gradient that exploded is told as it is
+        with np.errstate(all="ignore"):  # a gradient that exploded is shown as it is
             flowing, graph = tg.paths.flow(loss, source, direction), found[0].graph
     except tg.errors.GradError:
         if source.requires_grad and source not in tg.graph_of(loss):
@@ -102,13 +104,13 @@ def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, dir
             raise tg.errors.GradError(said) from None
         raise
     ids = flowing.graph.ids_in(graph)
-    amounts = {(ids[edge.target], edge.position): edge.flow for edge in flowing.edges}
+    amounts = {(ids[edge.reader], edge.position): edge.flow for edge in flowing.edges}
     out: dict[Value, float] = defaultdict(float)
     into: dict[int, float] = defaultdict(float)
     for edge in graph.edges:
-        if (edge.target, edge.position) in amounts:
-            out[edge.source, edge.index] += amounts[edge.target, edge.position]
-            into[edge.target] += amounts[edge.target, edge.position]
+        if (edge.reader, edge.position) in amounts:
+            out[edge.source, edge.index] += amounts[edge.reader, edge.position]
+            into[edge.reader] += amounts[edge.reader, edge.position]
     value = graph.id_of(source), source.source.index
     name, begin, end = brief(Names(graph).of(graph.vertices[value[0]]), 24) or "the source", 0, found[0].last + 1
     for one in found:
@@ -129,11 +131,11 @@ def _cuts(stream: Stream, found: Sequence[Unrolled], one: Unrolled, moments: ran
     cuts: dict[int, Cut] = {_time(found, t): {} for t in one.order if _time(found, t) in moments}
     for line in one.lines:
         amount = stream.along(one, line)
-        way = "loss" if line.target[0] == OUTSIDE else "carried" if line.carries else "gated"
-        first, last = _moment(found, line.source), _moment(found, line.target)
+        route = "loss" if line.reader[0] == OUTSIDE else "carry" if line.carries else "crossing"
+        first, last = _moment(found, line.source), _moment(found, line.reader)
         for moment in range(min(first, last), max(first, last)) if amount else ():
             if moment in cuts:
-                cuts[moment][way] = cuts[moment].get(way, 0.0) + math.copysign(1, last - first) * (amount or 0.0)
+                cuts[moment][route] = cuts[moment].get(route, 0.0) + math.copysign(1, last - first) * (amount or 0.0)
     return {_time(found, moment): cut for moment, cut in cuts.items()}
 
 
@@ -149,12 +151,9 @@ def _moment(found: Sequence[Unrolled], part: Part) -> int:
     return found[0].last + 1 if part[0] == OUTSIDE else _time(found, part[1])
 
 
-def passing(stream: Stream, unrolled: Unrolled, cut: Cut) -> list[str]:
-    """What passes on from a step, by each way."""
-    belt = letter(unrolled.template.belt_state, unrolled.template.is_lstm)
-    ways = {
-        "carried": f"along {belt}",
-        "gated": "through gates" if unrolled.template.belt else "through h",
-        "loss": "to L",
-    }
-    return [f"{stream.told(cut[way])} {words}" for way, words in ways.items() if cut.get(way)] or ["nothing"]
+def passed_parts(stream: Stream, cut: Cut) -> list[str]:
+    """What passes on from a step, by each route."""
+    routes = {"carry": "on the belt", "crossing": "crossing", "loss": "to L"}
+    return [f"{stream.format_amount(cut[route])} {words}" for route, words in routes.items() if cut.get(route)] or [
+        "nothing"
+    ]

@@ -1,6 +1,6 @@
-"""How things look: colours, the one width scale, and numbers and indices as a reader of mathematics expects them.
+"""How things look: colours, and numbers and indices as a reader of mathematics expects them.
 
-Colours are Okabe & Ito's and Tol's, and every distinction is told by shape or dash as well, so that a grey print works.
+Colours are Okabe & Ito's and Tol's, and every distinction has a shape or dash as well, so that a grey print works.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Colour: TypeAlias = str  # "#RRGGBB"
 FONT = "Helvetica,Arial,sans-serif"
 POINTS_PER_INCH = 72
 
-CARRIED, GATED, WEIGHTS = "#D55E00", "#0072B2", "#6B7785"
+CARRY, CROSSING, WEIGHT = "#D55E00", "#0072B2", "#6B7785"
 GATE, CANDIDATE = "#009E73", "#AA4499"
 
 
@@ -34,9 +34,9 @@ class Theme:
     forward: Colour  # what no gradient goes along
     panel: Colour
     frame: Colour
-    carried: Colour
-    gated: Colour
-    weights: Colour
+    carry: Colour
+    crossing: Colour
+    weight: Colour
     gate: Colour
     candidate: Colour
     bright: Colour  # the ground of what is pointed out
@@ -45,28 +45,28 @@ class Theme:
     opacity: float  # of a box's filling
     adapts: bool = False  # to the page that it is shown on
 
-    def filled(self, hue: Colour) -> Colour:
+    def fill_of(self, hue: Colour) -> Colour:
         """The hue as a box's filling: thin on this paper."""
-        return mixed(hue, self.paper, self.opacity)
+        return mix(hue, self.paper, self.opacity)
 
-    def halved(self, hue: Colour) -> Colour:
+    def half_of(self, hue: Colour) -> Colour:
         """The hue half way to grey: the middle of a diverging scale."""
-        return mixed(hue, self.weights, 0.5)
+        return mix(hue, self.weight, 0.5)
 
-    def spoken(self, hue: Colour) -> Colour:
+    def text_of(self, hue: Colour) -> Colour:
         """The hue as small text, which needs more contrast than a line."""
-        return mixed(hue, self.ink, 0.75)
+        return mix(hue, self.ink, 0.75)
 
 
 THEMES: dict[str, Theme] = {
     "light": Theme(
         paper="#FFFFFF", ink="#1F2933", quiet="#5F6C7B", forward="#A9B4C0", panel="#F6F8FA", frame="#D5DCE4",
-        carried=CARRIED, gated=GATED, weights=WEIGHTS, gate=GATE, candidate=CANDIDATE,
+        carry=CARRY, crossing=CROSSING, weight=WEIGHT, gate=GATE, candidate=CANDIDATE,
         bright="#F6E58A", loss="#1F2933", on_loss="#FFFFFF", opacity=0.10,
     ),
     "dark": Theme(
         paper="#111827", ink="#E5EAF0", quiet="#9AA7B5", forward="#5B6877", panel="#172033", frame="#2F3B4E",
-        carried="#F07F23", gated="#4BA3DC", weights="#93A0AE", gate="#26BF95", candidate="#CC79BC",
+        carry="#F07F23", crossing="#4BA3DC", weight="#93A0AE", gate="#26BF95", candidate="#CC79BC",
         bright="#6B5E1C", loss="#E5EAF0", on_loss="#111827", opacity=0.18,
     ),
 }  # fmt: skip
@@ -76,16 +76,16 @@ THEMES["auto"] = replace(THEMES["light"], adapts=True)
 THEME = one_of(*THEMES)
 
 
-def theme_named(name: str) -> Theme:
+def theme_of(name: str) -> Theme:
     """The theme of that name; ArgumentError names those there are."""
-    return THEMES[taken("theme_named(name)", THEME, "name", name)]
+    return THEMES[taken("theme_of(name)", THEME, "name", name)]
 
 
 @cache
-def mixed(hue: Colour, ground: Colour, opacity: float) -> Colour:
+def mix(hue: Colour, ground: Colour, opacity: float) -> Colour:
     """What a hue of this opacity looks like on a ground, as a plain colour that every output format knows.
 
-    >>> mixed("#FF0000", "#FFFFFF", 0.2)
+    >>> mix("#FF0000", "#FFFFFF", 0.2)
     '#FFCCCC'
     """
     pairs = [(int(hue[k : k + 2], 16), int(ground[k : k + 2], 16)) for k in (1, 3, 5)]
@@ -123,31 +123,10 @@ def stylesheet() -> str:
 def shades(theme: Theme) -> dict[str, Colour]:
     """Every colour a picture of this theme may use, by a name for it."""
     plain = {f.name: str(getattr(theme, f.name)) for f in fields(theme) if f.name not in ("opacity", "adapts")}
-    hues = {name: plain[name] for name in ("carried", "gated", "weights", "gate", "candidate")}
-    fills = {f"{name}-fill": theme.filled(hue) for name, hue in hues.items()}
-    halves = {f"{name}-half": theme.halved(hues[name]) for name in ("carried", "gated")}
-    return plain | fills | halves | {f"{name}-text": theme.spoken(hue) for name, hue in hues.items()}
-
-
-# The width scale: one for every picture, so that two of them can be compared
-
-FINEST, THICKEST = 0.8, 6.5
-WIDTH_FORMULA = "1.1 + 2.5·log₁₀(‖∇‖ / 0.03)"
-
-
-def width_of(norm: float) -> float:
-    """The line width, in points, for a gradient of this norm: ten times the gradient is 2.5 points more.
-
-    What is not finite is as wide as a line gets.
-
-    >>> [width_of(norm) for norm in (0.0, 0.03, 0.3, 3.0, 1e9, math.nan)]
-    [0.8, 1.1, 3.6, 6.1, 6.5, 6.5]
-    """
-    if not math.isfinite(norm):
-        return THICKEST
-    if norm == 0:
-        return FINEST
-    return min(max(1.1 + 2.5 * math.log10(norm / 0.03), FINEST), THICKEST)
+    hues = {name: plain[name] for name in ("carry", "crossing", "weight", "gate", "candidate")}
+    fills = {f"{name}-fill": theme.fill_of(hue) for name, hue in hues.items()}
+    halves = {f"{name}-half": theme.half_of(hues[name]) for name in ("carry", "crossing")}
+    return plain | fills | halves | {f"{name}-text": theme.text_of(hue) for name, hue in hues.items()}
 
 
 # Numbers and indices
@@ -182,10 +161,10 @@ def number_of_points(x: float) -> str:
     return f"{x:.1f}".removesuffix(".0")
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
+def quantity(count: int, noun: str, plural: str = "") -> str:
     """So many of something, in figures.
 
-    >>> counted(1, "vertex", "vertices"), counted(3, "edge")
+    >>> quantity(1, "vertex", "vertices"), quantity(3, "edge")
     ('1 vertex', '3 edges')
     """
     return f"{count} {noun if count == 1 else plural or noun + 's'}"

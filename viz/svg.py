@@ -11,8 +11,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 
 from tinygrad_lstm.escaping import element_id, markup
+from viz.scale import THICKEST
 from viz.scene import Curve, Edge, Frame, Node, Place, Row, Scene, Span
-from viz.style import FONT, THICKEST, looks_of, stylesheet
+from viz.style import FONT, looks_of, stylesheet
 from viz.style import number_of_points as _n
 
 MARGIN = 20  # points around everything
@@ -77,7 +78,7 @@ class _Writer:
         left, bottom, right, top = frame.box
         x, y = self.at((left, top))
         wide, high = right - left, top - bottom
-        yield f'<g class="frame" id="{element_id(frame.id)}">{_title(frame.told)}'
+        yield f'<g class="frame" id="{element_id(frame.id)}">{_title(frame.tooltip)}'
         place = f'x="{_n(x)}" y="{_n(y)}" width="{_n(wide)}" height="{_n(high)}"'
         yield f'<rect {place} rx="8" fill="{frame.fill}" stroke="{frame.line}" stroke-width="1.2"/>'
         if frame.hatched:
@@ -89,13 +90,13 @@ class _Writer:
 
     def edge(self, edge: Edge) -> Iterator[str]:
         """A line with its arrowhead, whose tip is where the line ends."""
-        points = edge.corners if edge.head == "target" else edge.corners[::-1]
+        points = edge.corners if edge.head == "reader" else edge.corners[::-1]
         length, half = head_size(edge.width)
-        base = shortened(points, length if not edge.open else 1)
-        way = base if edge.head == "target" else base[::-1]
-        yield f'<g class="edge" id="{element_id(edge.id)}"{_data(edge.data)}>{_title(edge.told)}'
+        base = shorten(points, length if not edge.open else 1)
+        drawn = base if edge.head == "reader" else base[::-1]
+        yield f'<g class="edge" id="{element_id(edge.id)}"{_data(edge.data)}>{_title(edge.tooltip)}'
         look = f'stroke="{edge.colour}" stroke-width="{edge.width:.2f}"' + (f' stroke-dasharray="{DASH}"' * edge.dashed)
-        yield f'<path fill="none" d="{self.path(way)}" {look}/>'
+        yield f'<path fill="none" d="{self.path(drawn)}" {look}/>'
         corners = " ".join([_pair(self.at(corner)) for corner in head(points, length, half)])
         if edge.open:
             yield f'<polyline points="{corners}" fill="none" stroke="{edge.colour}"/>'
@@ -112,7 +113,7 @@ class _Writer:
         if curve.closed:
             look = f'd="{self.path(curve.points)}Z" fill="{curve.colour}"'
         dash = f' stroke-dasharray="{DASH}"' * curve.dashed
-        return f'<g class="curve">{_title(curve.told)}<path {look}{dash}/></g>'
+        return f'<g class="curve">{_title(curve.tooltip)}<path {look}{dash}/></g>'
 
     def node(self, node: Node) -> Iterator[str]:
         """A shape with its text; a mere place for a line to begin at is not drawn."""
@@ -120,7 +121,7 @@ class _Writer:
             return
         assert node.middle is not None
         x, y = self.at(node.middle)
-        yield f'<g class="node" id="{element_id(node.id)}"{_data(node.data)}>{_title(node.told)}'
+        yield f'<g class="node" id="{element_id(node.id)}"{_data(node.data)}>{_title(node.tooltip)}'
         if node.shape != "text":
             look = f'fill="{node.fill or "none"}" stroke="{node.line or "none"}" stroke-width="{_n(node.width)}"'
             yield f"{outline(node, x, y)} {look}" + ' stroke-dasharray="4 3"' * node.dashed + "/>"
@@ -165,8 +166,8 @@ def outline(node: Node, x: float, y: float) -> str:
     return f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(width)}" height="{_n(height)}"{radius}'
 
 
-def shortened(points: tuple[Place, ...], by: float) -> tuple[Place, ...]:
-    """A way that ends so much earlier, though not before its last corner."""
+def shorten(points: tuple[Place, ...], by: float) -> tuple[Place, ...]:
+    """A line that ends so much earlier, though not before its last corner."""
     *_, (x, y), (u, v) = points
     long = math.hypot(u - x, v - y) or 1.0
     part = max(1 - by / long, 0.05)
@@ -180,7 +181,7 @@ def head_size(width: float) -> tuple[float, float]:
 
 
 def head(points: tuple[Place, ...], length: float, half: float) -> tuple[Place, Place, Place]:
-    """The corners of an arrowhead at the end of a way, its tip in the middle."""
+    """The corners of an arrowhead at the end of a line, its tip in the middle."""
     *_, (x, y), (u, v) = points
     long = math.hypot(u - x, v - y) or 1.0
     dx, dy = (u - x) / long, (v - y) / long
@@ -198,8 +199,8 @@ def hatching(x: float, y: float, width: float, height: float, gap: float = 14) -
         yield start, stop
 
 
-def _title(told: tuple[str, ...]) -> str:
-    return f"<title>{chr(10).join(map(markup, told))}</title>" if told else ""
+def _title(tooltip: tuple[str, ...]) -> str:
+    return f"<title>{chr(10).join(map(markup, tooltip))}</title>" if tooltip else ""
 
 
 def _data(data: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from tinygrad_lstm.graph import GraphEdge
 from viz.roles import ABOVE, WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
 
 Array: TypeAlias = Any
-Route: TypeAlias = Literal["carried", "gated", "weights", "depth", "forward"]
+Route: TypeAlias = Literal["carry", "crossing", "weight", "depth", "forward"]
 
 
 def norm(array: Array) -> float:
@@ -65,7 +65,7 @@ class Sweep:
         """What came along a line, for each value that it reads."""
         sums: dict[Value, Array] = {}
         for edge in line.edges:
-            part = self.edges.get((edge.target, edge.position))
+            part = self.edges.get((edge.reader, edge.position))
             if part is not None:
                 value = (edge.source, edge.index)
                 sums[value] = sums[value] + part if value in sums else part
@@ -83,11 +83,11 @@ def sweep(loss: tg.Tensor, graph: tg.Graph, crossing: bool = True) -> Sweep:
         raise tg.errors.GradError("nothing that the loss depends on requires a gradient, so none flows")
     found = Sweep({}, {}, set())
 
-    def uncrossed(edge: Any, cotangent: Any) -> Any:
+    def stop_crossings(edge: Any, cotangent: Any) -> Any:
         return None if tg.paths.is_crossing(edge) else cotangent
 
     try:
-        with nullcontext() if crossing else tg.through(uncrossed, indexed=True):
+        with nullcontext() if crossing else tg.through(stop_crossings, indexed=True):
             for event in tg.backward_events(loss, retain_graph=True, accumulate=False):
                 vertex = graph.id_of(event.node)
                 found.visited.add(vertex)
@@ -102,47 +102,47 @@ def sweep(loss: tg.Tensor, graph: tg.Graph, crossing: bool = True) -> Sweep:
 
 def _too_late(error: Exception) -> tg.errors.GradError:
     return tg.errors.GradError(
-        "the gradient's way can be drawn only while the graph still has what its derivatives need: draw it before "
+        "the path of the gradient can be drawn only while the graph still has what derivatives need: draw it before "
         f"backward(), or call backward(retain_graph=True). The engine says: {error}"
     )
 
 
 @dataclass(frozen=True)
 class Split:
-    """How one state's gradient came: the parts of the whole along the belt and through the gates, which sum to 1.
+    """How one state's gradient came: the parts of the whole along the belt and by crossings, which sum to 1.
 
-    A part is the projection of what came that way on the whole, so it is exact (``tg.paths.routes`` gives the same);
-    it is negative where one way works against the other, and NaN where the gradient is not finite.
+    A part is the projection on the whole of what came by that route, so it is exact (as in ``tg.paths.routes``); it is
+    negative where one route works against the other, and NaN where the gradient is not finite.
     """
 
     state: str
     t: int
-    carried: float
+    carry: float
 
     @property
-    def gated(self) -> float:
-        """What is left for the gates."""
-        return 1 - self.carried
+    def crossing(self) -> float:
+        """What came by crossings: the rest."""
+        return 1 - self.carry
 
     @property
     def finite(self) -> bool:
-        """Whether there are shares to tell: of a gradient that is not finite there are none."""
-        return math.isfinite(self.carried)
+        """Whether there are shares: of a gradient that is not finite there are none."""
+        return math.isfinite(self.carry)
 
     @property
     def opposed(self) -> bool:
-        """Whether one way works against the other by more than a rounded percentage hides."""
-        return min(self.carried, self.gated) < -0.005
+        """Whether one route works against the other by more than a rounded percentage hides."""
+        return min(self.carry, self.crossing) < -0.005
 
 
 class Flow:
-    """The gradient's way back through one chain, in numbers: what the two sweeps say of its lines and states."""
+    """The gradient of one chain in numbers: what the two sweeps say of its lines and states."""
 
     def __init__(self, loss: float | None, unrolled: Unrolled, whole: Sweep, uncrossed: Sweep) -> None:
         self.loss, self.unrolled, self.whole, self.uncrossed = loss, unrolled, whole, uncrossed
 
     def of(self, unrolled: Unrolled) -> Flow:
-        """The same gradient, told of coarser parts, or of another chain of the same graph."""
+        """The same gradient, in terms of coarser parts, or of another chain of the same graph."""
         return Flow(self.loss, unrolled, self.whole, self.uncrossed)
 
     def _values(self, part: Part) -> list[Value]:
@@ -170,23 +170,23 @@ class Flow:
                 parts = [norm(part) for part in self.whole.along(line).values()]
                 if parts:
                     sizes[line] = math.hypot(*parts)
-            elif line.target in self.states:
-                sizes[line] = self.states[line.target]
+            elif line.reader in self.states:
+                sizes[line] = self.states[line.reader]
         return sizes
 
     def cut(self, line: Line) -> bool:
         """Whether a gradient came as far as this line and was not let through, as under ``tg.paths.cut``."""
         vertices = self.unrolled.graph.vertices
         return line not in self.norms and any(
-            edge.target in self.whole.visited and vertices[edge.source].requires_grad for edge in line.edges
+            edge.reader in self.whole.visited and vertices[edge.source].requires_grad for edge in line.edges
         )
 
     @cached_property
     def learning(self) -> list[str]:
-        """The parameters that each step's addition is told of: those called W, or all that get a gradient."""
+        """The parameters whose gradient the steps add to in words: those called W, or all that get a gradient."""
         names = self.unrolled.parameters
         lines = [line for line in self.unrolled.lines if line.source[0] == WEIGHTS]
-        got = {edge.source for line in lines for edge in line.edges if (edge.target, edge.position) in self.whole.edges}
+        got = {edge.source for line in lines for edge in line.edges if (edge.reader, edge.position) in self.whole.edges}
         found = [name for vertex, name in names.items() if vertex in got]
         return [name for name in found if name.split("_")[0] == "W"] or found
 
@@ -204,7 +204,7 @@ class Flow:
         for line in self.unrolled.lines:
             if line.source[0] == WEIGHTS:
                 of_chosen = tuple(edge for edge in line.edges if edge.source in chosen)
-                read[line.target[1]] = read.get(line.target[1], ()) + of_chosen
+                read[line.reader[1]] = read.get(line.reader[1], ()) + of_chosen
         parts = {t: self.whole.along(Line((WEIGHTS, t), (WEIGHTS, t), edges)) for t, edges in read.items()}
         return {t: math.hypot(*map(norm, part.values())) for t, part in parts.items() if part}
 
@@ -218,8 +218,8 @@ class Flow:
             value = unrolled.graph.id_of(tensor), tensor.source.index
             if value in self.whole.values and norm(self.whole.values[value]):
                 part = self.uncrossed.values.get(value)
-                carried = 0.0 if part is None else share(part, self.whole.values[value])
-                found[t] = Split(name, t, carried)
+                carry = 0.0 if part is None else share(part, self.whole.values[value])
+                found[t] = Split(name, t, carry)
         return found
 
     @property
@@ -229,11 +229,11 @@ class Flow:
 
     @cached_property
     def routes(self) -> dict[Line, Route]:
-        """Which way each line is part of.
+        """Which route each line is part of.
 
-        Carried: the belt itself, what else carries a state on, and the lines that lead to the belt without a crossing
+        Carry: the belt itself, what else carries a state on, and the lines that lead to the belt without a crossing
         and bring mostly gradient that has not crossed before. A line into the weights is one of theirs, one from the
-        layer above is of depth; whatever else delivers gradient goes through the gates.
+        layer above is of depth; all else that delivers gradient is part of a crossing.
         """
         leads = _leading_to_belt(self.unrolled)
         return {line: self._route(line, leads) for line in self.unrolled.lines}
@@ -244,26 +244,26 @@ class Flow:
         if line not in self.norms:
             return "forward"
         if line.source[0] == WEIGHTS:
-            return "weights"
-        if line.target[0] == ABOVE:
+            return "weight"
+        if line.reader[0] == ABOVE:
             return "depth"
         if line.only_carries:
-            return "carried"
+            return "carry"
         if not belt or line.crosses or line.source not in leads:
-            return "gated"
-        if {line.source[0], line.target[0]} <= belt:
-            return "carried"
+            return "crossing"
+        if {line.source[0], line.reader[0]} <= belt:
+            return "carry"
         if line.edges:
             total, part = self.whole.along(line), self.uncrossed.along(line)
         else:
-            total = {value: self.whole.values[value] for value in self._values(line.target)}
+            total = {value: self.whole.values[value] for value in self._values(line.reader)}
             part = self.uncrossed.values
         parts = [share(part[value], total[value]) for value in total if value in part]
-        return "carried" if parts and min(parts) >= 0.5 else "gated"
+        return "carry" if parts and min(parts) >= 0.5 else "crossing"
 
 
 def flows_of(loss: tg.Tensor, chains: Sequence[Unrolled]) -> list[Flow]:
-    """The gradient of a loss on its way through each of these chains of one graph.
+    """The gradient of a loss in each of these chains of one graph.
 
     Raises GradError where the loss does not depend on them, or its graph is gone.
     """
@@ -283,7 +283,7 @@ def _leading_to_belt(unrolled: Unrolled) -> set[Part]:
     readers: dict[Part, list[Part]] = {}
     for line in unrolled.lines:
         if not line.crosses:
-            readers.setdefault(line.source, []).append(line.target)
+            readers.setdefault(line.source, []).append(line.reader)
     waiting = [part for part in unrolled.states() if part[0] == unrolled.template.belt_state]
     leading: set[Part] = set()
     while waiting:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from viz.scene import Place
+from viz.style import letter
 
 Look: TypeAlias = Literal["state", "gate", "candidate", "op", "product", "input", "cell"]
 Reads: TypeAlias = frozenset[str]
-Ways: TypeAlias = Mapping[tuple[str, str], tuple[Place, ...]]  # (source, target) -> corners; "c-" is the previous c
+Corners: TypeAlias = Mapping[tuple[str, str], tuple[Place, ...]]  # (source, reader) -> corners; "c-" is the previous c
 
 SIZES: dict[Look, tuple[float, float]] = {
     "state": (68, 42), "gate": (78, 30), "candidate": (78, 30), "product": (108, 48), "op": (28, 28), "input": (32, 23),
@@ -56,16 +57,28 @@ class Template:
     belt_state: str
     gate: str = ""  # what the belt is multiplied by
     derivative: str = ""  # of the belt's next value by its last
-    carried: str = ""  # the legend's word for the belt
-    gated: str = ""
+    carry: str = ""  # what a gradient is multiplied by along the belt,
+    crossing: str = ""  # and by a crossing
+    crossing_path: str = "through h into a gate"  # what a crossing is, in plain words
     caption: Place = (0, 0)  # where the derivative is written: x, and y of the line above
-    asides: Mapping[str, Place] = field(default_factory=dict)  # where a loss that reads a state on the way is drawn
-    ways: Ways = field(default_factory=dict)  # of the lines that are not straight
+    asides: Mapping[str, Place] = field(default_factory=dict)  # where a loss that reads an inner state is drawn
+    routing: Corners = field(default_factory=dict)  # of the lines that are not straight
 
     @property
     def letters(self) -> tuple[str, ...]:
         """The names that a step has to have."""
         return tuple(name for name, box in self.boxes.items() if box.look in ("state", "gate", "candidate", "input"))
+
+    @property
+    def belt_path(self) -> str:
+        """What the belt is, in plain words."""
+        return f"the path along {'the cell state C' if self.is_lstm else letter(self.belt_state, lstm=False)}"
+
+    @property
+    def definitions(self) -> str:
+        """Both, as a sentence."""
+        belt = f"The belt is {self.belt_path}. " if self.belt else ""
+        return f"{belt}A crossing leads {self.crossing_path}."
 
     @property
     def is_lstm(self) -> bool:
@@ -113,16 +126,16 @@ LSTM = Template(
     belt_state="c",
     gate="f",
     derivative="∂C{t}/∂C{p} = diag(f{t})",
-    carried="through the cell state: only × f",
-    gated="through gates and hidden state: × σ′, tanh′, Uᵀ",
+    carry="only × f",
+    crossing="× σ′, tanh′, Uᵀ",
     caption=(84, 318),
     asides={"c": (392, 242), "h": (392, 0)},
-    ways={("weights", "squash"): ((296, 180),)},  # of a normalised C
+    routing={("weights", "squash"): ((296, 180),)},  # of a normalised C
 )
 
 PEEPHOLE = replace(
     LSTM,
-    ways={
+    routing={
         ("c-", "f"): ((-40, 268), (172, 268)),
         ("c-", "i"): ((-40, 261), (136, 261), (136, 180)),
         ("c", "o"): ((296, 262), (296, 96), (212, 96)),
@@ -131,7 +144,8 @@ PEEPHOLE = replace(
         ("weights", "i"): ((238, 180),),
     },
     derivative="belt: diag(f{t})",
-    gated="through gates, peepholes and hidden state: × σ′, tanh′, Uᵀ, p",
+    crossing="× σ′, tanh′, Uᵀ, p",
+    crossing_path="through h into a gate, or through a peephole, C into a gate",
 )
 
 COUPLED = sibling(LSTM, {"i": Box(188, 180, "gate", note="= 1 − f")})
@@ -164,9 +178,9 @@ GRU = Template(
     belt=("keep", "sum", "h"),
     belt_state="h",
     gate="z",
-    derivative="carried: diag(z{t})",
-    carried="carried from h to h: only × z",
-    gated="through gates and candidate: × σ′, tanh′, Uᵀ",
+    derivative="belt: diag(z{t})",
+    carry="only × z",
+    crossing="× σ′, tanh′, Uᵀ",
     caption=(80, 316),
     asides={"h": (374, 240)},
 )
@@ -177,7 +191,7 @@ RESET_BEFORE = sibling(
         "zed": Box(66, 96, "product", "Wx{t} + b, Uh{p}", reads=_PREACTIVATION),
         "reset": Box(204, 96, "op", "⊙ U", reads=_reads("r h-", "r")),
     },
-    ways={("h-", "reset"): ((-26, 262), (142, 262), (142, 118))},
+    routing={("h-", "reset"): ((-26, 262), (142, 262), (142, 118))},
 )
 
 RNN = Template(
@@ -193,7 +207,8 @@ RNN = Template(
     made_in={"h": "squash"},
     belt=(),
     belt_state="h",
-    gated="through the hidden state: × tanh′, Uᵀ",
+    crossing="× tanh′, Uᵀ",
+    crossing_path="through h into the next step",
     asides={"h": (264, 0)},
 )
 
@@ -206,14 +221,14 @@ TEMPLATES = {
 def with_masks(template: Template, states: tuple[str, ...], room: float = 62) -> Template:
     """The template with a box before each of these states where a mask chooses between the new value and the old.
 
-    The old value comes by a way of its own past the step, for a step that is masked is no step for it.
+    The old value has a line of its own past the step, since a masked step does not change it.
     """
-    boxes, ways = dict(template.boxes), dict(template.ways)
+    boxes, routing = dict(template.boxes), dict(template.routing)
     for name in states:
         box = template.boxes[name]
         boxes[f"hold_{name}"] = Box(box.x, box.y, "op", "mask")
         boxes[name] = replace(box, x=box.x + room)
         lane = box.y + (36 if name == template.belt_state else -38)
-        ways[f"{name}-", f"hold_{name}"] = ((-30, lane), (box.x, lane))
+        routing[f"{name}-", f"hold_{name}"] = ((-30, lane), (box.x, lane))
     asides = {name: (x + room, y) for name, (x, y) in template.asides.items()}
-    return replace(template, boxes=boxes, ways=ways, pitch=template.pitch + room, asides=asides)
+    return replace(template, boxes=boxes, routing=routing, pitch=template.pitch + room, asides=asides)

@@ -12,15 +12,15 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import LOSS, NAMES, TENSOR, TRAJECTORY, integer, one_of, takes
 from tinygrad_lstm.errors import ArgumentError, DtypeError
-from viz.chains import View, chains_drawn, find, story
+from viz.chains import View, draw_chains, find, story
 from viz.fold import Fold
 from viz.names import Names
-from viz.opfold import GUIDE, add_header, close_runs, closed_scopes, routes_in_graph, swept_words, weighing
+from viz.opfold import GUIDE, add_header, close_runs, closed_scopes, routes_in_graph, swept_words, weigh_by_gradient
 from viz.opview import op_view
 from viz.paint import Gradients, Paint, Strongest
 from viz.picture import Picture
 from viz.roles import NoCellViewError, NothingRecordedError
-from viz.style import THEME, Theme, ThemeName, counted, number, theme_named
+from viz.style import THEME, Theme, ThemeName, number, quantity, theme_of
 from viz.sweep import flows_of, sweep
 
 VIEW = one_of("auto", "op", "cell", "strip", "rolled")
@@ -54,7 +54,7 @@ def draw(
     _check_closed(view, depth, collapse)
     if chain is not None and not isinstance(what, nn.Trajectory):
         raise ArgumentError("chain names one of a trajectory's layers and directions; a tensor has none")
-    colours = theme_named(theme)
+    colours = theme_of(theme)
     if view not in ("auto", "op") and not isinstance(what, nn.Trajectory):
         raise ArgumentError(f'the {view} view draws a trajectory, layer.unroll(x); view="op" draws any tensor')
     closed, note = tuple(collapse), ""
@@ -66,7 +66,7 @@ def draw(
                 raise
             note = f"Every operation is drawn, since there is no cell view: {reason}."
         else:
-            return chains_drawn([Paint(each, colours) for each in found], what, view, fold, colours, chain)
+            return draw_chains([Paint(each, colours) for each in found], what, view, fold, colours, chain)
     tensors = list(tensors_in(what))
     if not tensors:
         raise ArgumentError(f"there is nothing to draw in an empty {type(what).__name__}; draw takes {TAKES}")
@@ -75,7 +75,7 @@ def draw(
         if not len(what):
             raise NothingRecordedError("a trajectory of 0 steps: there is nothing to draw")
         raise NothingRecordedError("this trajectory was made under no_grad: nothing was recorded to draw")
-    return graph_drawn(graph, colours, depth, closed, fold, note)
+    return draw_graph(graph, colours, depth, closed, fold, note)
 
 
 @takes(
@@ -108,7 +108,7 @@ def gradient_paths(
     'Where the gradient of L flows: one LSTM, two time steps'
     """
     _check_closed(view, depth, collapse)
-    colours, closed, note = theme_named(theme), tuple(collapse), ""
+    colours, closed, note = theme_of(theme), tuple(collapse), ""
     if view != "op" and not (view == "auto" and (closed or depth is not None)):
         try:
             found = find(trajectory, chain, loss)
@@ -120,10 +120,10 @@ def gradient_paths(
             flows = flows_of(loss, found)
             path = None if strongest is None else _strongest(loss, strongest, found[0].graph)
             paints = [Gradients(each, colours, flow, path) for each, flow in zip(found, flows, strict=True)]
-            return _pointing(chains_drawn(paints, trajectory, view, fold, colours, chain, flows), path)
+            return _point_out(draw_chains(paints, trajectory, view, fold, colours, chain, flows), path)
     graph = tg.graph_of([loss, *tensors_in(trajectory)])
     path = None if strongest is None else _strongest(loss, strongest, graph)
-    return _pointing(paths_in_graph(loss, graph, colours, depth, closed, fold, note, path), path)
+    return _point_out(paths_in_graph(loss, graph, colours, depth, closed, fold, note, path), path)
 
 
 @takes(loss=LOSS, trajectory=TRAJECTORY, chain=integer(None).or_none())
@@ -134,8 +134,8 @@ def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int | None = 
     >>> trajectory = nn.LSTM(2, 3).unroll(tg.randn(2, 1, 2))
     >>> print(describe((trajectory.steps[-1].h ** 2).sum(), trajectory))
     The gradient of L = ... in one LSTM over two time steps, from the last step to the first. The norm of ∂L/∂C is ...
-    Each step of the belt multiplies ∂L/∂C by f, on average 0.72 at t = 1, 0.71 at t = 2. Of ∂L/∂C₁, 128% came along C,
-    from step to step only times f; −28% came through the gates, by way of h, against it. ...
+    Each step of the belt, the path along the cell state C, multiplies ∂L/∂C by f, on average 0.72 at t = 1, ...
+    Of ∂L/∂C₁, 128% came along the belt: only times f; −28% by crossings, through h into a gate, against it. ...
     """
     found = find(trajectory, chain, loss)
     return story(found, flows_of(loss, found), trajectory, chain)
@@ -149,15 +149,17 @@ def _strongest(loss: tg.Tensor, tensor: tg.Tensor, graph: tg.Graph) -> Strongest
     return Strongest(keys, f"strongest single path to {name}, gains multiplied {number(found.strength)}")
 
 
-def _pointing(picture: Picture, path: Strongest | None) -> Picture:
-    """The picture, whose words tell of the path that it points out as well."""
-    return picture if path is None else replace(picture, description=f"{picture.description} There is the {path.told}.")
+def _point_out(picture: Picture, path: Strongest | None) -> Picture:
+    """The picture, whose description names the path that it points out as well."""
+    return (
+        picture if path is None else replace(picture, description=f"{picture.description} There is the {path.words}.")
+    )
 
 
 # Graphs
 
 
-def graph_drawn(
+def draw_graph(
     graph: tg.Graph, theme: Theme, depth: int | None, collapse: tuple[str, ...], fold: Fold, note: str = ""
 ) -> Picture:
     """The op view of a graph."""
@@ -176,7 +178,7 @@ def paths_in_graph(
     """The op view of a graph, every line as wide as the gradient along it."""
     boxes, hidden = close_runs(graph, closed_scopes(graph, depth, collapse), fold)
     note, swept = " ".join(filter(None, [note, hidden])), sweep(loss, graph)
-    scene = op_view(graph, theme, boxes, weighing(graph, swept.edges, theme, path.edges if path else ()))
+    scene = op_view(graph, theme, boxes, weigh_by_gradient(graph, swept.edges, theme, path.edges if path else ()))
     title = f"Where the gradient of L flows: {_size(graph)}"
     add_header(scene, title, " ".join(filter(None, [GUIDE, note])), routes_in_graph(theme))
     return Picture(scene, title, " ".join(filter(None, [_inventory(graph), swept_words(graph, swept), note])))
@@ -205,7 +207,7 @@ def tensors_in(what: Any) -> Iterator[tg.Tensor]:
 
 
 def _size(graph: tg.Graph) -> str:
-    vertices, edges = counted(len(graph.vertices), "vertex", "vertices"), counted(len(graph.edges), "edge")
+    vertices, edges = quantity(len(graph.vertices), "vertex", "vertices"), quantity(len(graph.edges), "edge")
     return f"graph of {vertices} and {edges}"
 
 
@@ -218,7 +220,7 @@ def _inventory(graph: tg.Graph) -> str:
         kinds[kind] = kinds.get(kind, 0) + 1
         if kind == "operation":
             ops[vertex.op] = ops.get(vertex.op, 0) + 1
-    parts = ", ".join(counted(count, kind) for kind, count in kinds.items())
+    parts = ", ".join(quantity(count, kind) for kind, count in kinds.items())
     done = ", ".join(f"{count} {op}" for op, count in ops.items())
     text = f"A {_size(graph)}: {parts}"
     return f"{text} ({done})." if done else f"{text}."

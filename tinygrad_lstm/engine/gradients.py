@@ -126,13 +126,13 @@ class Contribution(NamedTuple):
         return self.edge.name
 
     @property
-    def target(self) -> Node:
+    def source(self) -> Node:
         """The node it went to."""
         return self.edge.source
 
     @property
     def array(self) -> Any:
-        """The contribution, of the shape of the target."""
+        """The contribution, of the shape of the source."""
         return self.edge.whole(self.cotangent)
 
 

@@ -25,23 +25,34 @@ Place: TypeAlias = tuple[
 class Scope:
     """One name on the path, e.g. ``lstm`` or ``t=3``; the step is inherited by everything inside."""
 
-    __slots__ = ("block", "caller", "name", "parent", "step")
+    __slots__ = ("block", "caller", "is_step", "name", "parent", "step")
 
     def __init__(
         self, name: str, parent: Scope | None, step: int | None, caller: Place | None = None, block: scope | None = None
     ) -> None:
         self.name, self.parent, self.caller, self.block = name, parent, caller, block
+        self.is_step = step is not None  # whether the name itself is that of a time step
         self.step: int | None = step if step is not None or parent is None else parent.step
+
+    @property
+    def chain(self) -> tuple[Scope, ...]:
+        """The scopes from the outermost to this one."""
+        scopes: list[Scope] = []
+        scope: Scope | None = self
+        while scope is not None:
+            scopes.append(scope)
+            scope = scope.parent
+        return tuple(reversed(scopes))
 
     @property
     def path(self) -> tuple[str, ...]:
         """The names from the outermost scope to this one."""
-        names: list[str] = []
-        scope: Scope | None = self
-        while scope is not None:
-            names.append(scope.name)
-            scope = scope.parent
-        return tuple(reversed(names))
+        return tuple([scope.name for scope in self.chain])
+
+    @property
+    def module(self) -> tuple[str, ...]:
+        """The same without the names of time steps, whatever these are called."""
+        return tuple([scope.name for scope in self.chain if not scope.is_step])
 
     def __str__(self) -> str:
         return "/".join(self.path)
@@ -96,7 +107,7 @@ class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):
             return
         scope = inner.parent
         for other in reversed(within):
-            scope = Scope(other.name, scope, other.step, other.caller, other.block)
+            scope = Scope(other.name, scope, other.step if other.is_step else None, other.caller, other.block)
         current_scope.set(scope)
 
 

@@ -129,7 +129,7 @@ def is_curve(node: Node) -> bool:
 def _reader(node: Node) -> str:
     """A node for a report: label and op, the module it is in; a line of code where it has neither label nor step."""
     what = node.op.name if node.op is not None else "leaf"
-    path = "/".join(name for name in (node.scope.path if node.scope else ()) if name != f"t={node.step}")
+    path = "/".join(node.scope.module) if node.scope else ""
     named = f"{node.label} ({what})" if node.label else what
     where = f" in {path}" if path else ""
     return printable(named + where + ("" if node.label else f" at {source_line(node.place)}"))

@@ -53,7 +53,7 @@ class Part:
     symbols: str  # the local derivative, as the op has it
     slope: float | None  # its number, between scalars; else ‖contribution‖ / ‖g‖
     contribution: Amount
-    target: str  # the node that receives it
+    source: str  # the node that receives it
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _part_cells(row: Row, part: Part) -> tuple[str, str]:
     symbols = _cut(part.symbols, (40 if is_scalar else 18) - len(part.name + number))
     known = [text for text in dict.fromkeys([symbols, number]) if text]
     handed = part.contribution if part.contribution.values is not None else f"‖{part.contribution.norm:.2g}‖"
-    return f"∂/∂{part.name} = {(' = ' if is_scalar else ', ').join(known)}", f"{part.target} += {handed}"
+    return f"∂/∂{part.name} = {(' = ' if is_scalar else ', ').join(known)}", f"{part.source} += {handed}"
 
 
 def _cut(text: str, width: int) -> str:

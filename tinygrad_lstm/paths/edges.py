@@ -92,7 +92,7 @@ def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
     if isinstance(edge, GraphEdge):
         if not isinstance(graph, Graph):
             raise DtypeError(f"edge_class(edge, graph) takes the graph that the edge is of, not {came(graph)}")
-        source, reader = graph.vertices[edge.source], graph.vertices[edge.target]
+        source, reader = graph.vertices[edge.source], graph.vertices[edge.reader]
         is_leaf, here, there = source.kind in ("input", "parameter", "constant"), reader.step, source.step
     else:
         is_leaf, here, there = edge.source.op is None, edge.reader.step, edge.source.step

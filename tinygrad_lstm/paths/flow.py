@@ -39,10 +39,10 @@ Tangents: TypeAlias = dict[tuple[Node, int], Array]
 
 
 class FlowEdge(NamedTuple):
-    """The flow along one edge. ``source`` and ``target`` are ids of ``Flow.graph``."""
+    """The flow along one edge. ``source`` and ``reader`` are ids of ``Flow.graph``."""
 
     source: int
-    target: int
+    reader: int
     position: int
     name: str
     kind: EdgeClass
@@ -64,7 +64,7 @@ class Flow(Tabular):
         """The flow into each vertex, from the values that it reads."""
         sums: dict[int, float] = defaultdict(float)
         for edge in self.edges:
-            sums[edge.target] += edge.flow
+            sums[edge.reader] += edge.flow
         return dict(sums)
 
     @cached_property
@@ -88,9 +88,9 @@ class Flow(Tabular):
         place[self.source], place[self.loss] = 0, T + 1
         tables: dict[EdgeClass, Array] = defaultdict(lambda: np.zeros(T + 2))
         for edge in self.edges:
-            if place[edge.source] != place[edge.target]:
+            if place[edge.source] != place[edge.reader]:
                 tables[edge.kind][place[edge.source]] += edge.flow
-                tables[edge.kind][place[edge.target]] -= edge.flow
+                tables[edge.kind][place[edge.reader]] -= edge.flow
         return {kind: tables[kind].cumsum()[:-1] for kind in sorted(tables)}
 
     @takes(t=integer(0))

@@ -148,7 +148,8 @@ def ledger(loss: Tensor, params: Tensor | Sequence[Tensor]) -> Ledger | list[Led
     uses: dict[Node, list[Use]] = {tensor.source.node: [] for tensor in tensors}
     for edge, g in contributions(loss, set(uses)):
         reader = edge.reader
-        uses[edge.source].append(Use(reader.step, layer_of(reader), tuple(gates_of(reader, g, consumers)), g))
+        layer = reader.scope.module if reader.scope is not None else ()
+        uses[edge.source].append(Use(reader.step, layer, tuple(gates_of(reader, g, consumers)), g))
     books = [Ledger(tensor, uses[tensor.source.node]) for tensor in tensors]
     return books[0] if isinstance(params, Tensor) else books
 
@@ -166,17 +167,6 @@ def contributions(loss: Tensor, targets: set[Node]) -> Iterator[tuple[Edge, Arra
     for _ in backpropagate([loss.source], start, targets=targets, retain_graph=True, hook=hook):
         yield from arrived
         arrived.clear()
-
-
-def layer_of(node: Node) -> tuple[str, ...]:
-    """The names of its scope but for that of the time step."""
-    names, scope = [], node.scope
-    while scope is not None:
-        outer = scope.parent
-        if scope.step is None or (outer is not None and outer.step == scope.step):
-            names.append(scope.name)
-        scope = outer
-    return tuple(reversed(names))
 
 
 def consumers_in(order: Sequence[Node]) -> Consumers:

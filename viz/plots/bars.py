@@ -14,8 +14,8 @@ import numpy as np
 from tinygrad_lstm.arguments import Kind, instance, integer, several, takes
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.paths import Ledger, Routes
-from viz.plots.canvas import AXES, HATCHES, NOTHING, Array, Look, keyed, looks, on, said, whole
-from viz.style import THEME, ThemeName, letter, mixed, number, ranges, theme_named
+from viz.plots.canvas import AXES, HATCHES, NOTHING, Array, Look, add_legend, axes_on, looks, tick_whole_numbers, write
+from viz.style import THEME, ThemeName, letter, mix, number, ranges, theme_of
 from viz.sweep import norm
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ BESIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1), "revers
 def ledger(book: Ledger, *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
     """``tg.paths.ledger`` as a picture: what the use of a weight at each step added to its gradient, gate upon gate.
 
-    All bars together are 100 % of dL/dU, whose norm is told beside them. Uses of the weight outside the steps are a bar
+    All bars together are 100 % of dL/dU, whose norm stands beside them. Uses of the weight outside the steps are a bar
     by themselves, before t = 1.
 
     >>> import tinygrad_lstm as tg
@@ -42,13 +42,13 @@ def ledger(book: Ledger, *, ax: Axes | None = None, theme: ThemeName = "light") 
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['C̃', 'o', 'i', 'f']
     """
-    ax = on(ax, theme)
+    ax = axes_on(ax, theme)
     ax.set_xlabel("t")
     total = book.total.astype(float)
     ax.set_ylabel(f"share of dL/d{book.name}\n‖dL/d{book.name}‖ {number(norm(total))}")
     size = float(np.abs(total).max(initial=0))
     if not 0 < size < np.inf:
-        said(ax, "no gradient" if size == 0 else "the gradient is not finite", theme)
+        write(ax, "no gradient" if size == 0 else "the gradient is not finite", theme)
         return ax
     total /= size  # so that the square of a tiny gradient is not 0
     square = float(np.vdot(total, total))
@@ -65,12 +65,12 @@ def ledger(book: Ledger, *, ax: Axes | None = None, theme: ThemeName = "light") 
     lstm = {"f", "i", "g", "o"} <= set(parts)
     order = sorted(parts, key=lambda gate: gate == "")  # what leads to no gate comes last
     named = {letter(gate, lstm) or "no gate": parts[gate][first:] for gate in order}
-    stacked(ax, range(first, book.T + 1), named, looks(theme), theme)
+    stack(ax, range(first, book.T + 1), named, looks(theme), theme)
     if first == 0:
         ax.set_xticks([0, *[t for t in ax.get_xticks() if 1 <= t <= book.T]])
         ax.xaxis.set_major_formatter(lambda t, _: f"{t:g}" if t else "outside")
     if len(named) > 1:
-        keyed(ax, theme, **BESIDE)
+        add_legend(ax, theme, **BESIDE)
     return ax
 
 
@@ -107,16 +107,16 @@ def shares(
     often = [f"{n} times" for n in range(2, table.shape[1] - 1)]
     names = [*["never crossed", "crossed once", *often][: table.shape[1] - 1], "more often"]
     parts = {name: np.where(known, column, 0) for name, column in zip(names, table.T, strict=True)}
-    ax = on(ax, theme)
-    stacked(ax, t, parts, routed(len(names), theme), theme)
+    ax = axes_on(ax, theme)
+    stack(ax, t, parts, looks_of_routes(len(names), theme), theme)
     for step in np.array(t)[~known]:
-        span = ax.axvspan(step - 0.5, step + 0.5, facecolor="none", edgecolor=theme_named(theme).frame, linewidth=0)
+        span = ax.axvspan(step - 0.5, step + 0.5, facecolor="none", edgecolor=theme_of(theme).frame, linewidth=0)
         span.set_hatch(NOTHING)
-    ax.axhline(1, color=theme_named(theme).quiet, linewidth=0.6)
+    ax.axhline(1, color=theme_of(theme).quiet, linewidth=0.6)
     notes = [f"{reason} at t = {ranges(sorted(where))}" for reason, where in reasons(t, several).items()]
     ax.set_xlabel("t" + ("\nhatched: " + ", ".join(notes) if notes else ""))
     ax.set_ylabel(f"share of dL/d{letter(several[0].name)}ₜ")
-    keyed(ax, theme, **BESIDE)
+    add_legend(ax, theme, **BESIDE)
     return ax
 
 
@@ -130,36 +130,36 @@ def reasons(t: Sequence[int], routes: Sequence[Routes]) -> dict[str, list[int]]:
     return found
 
 
-def routed(count: int, theme: ThemeName) -> Iterable[Look]:
+def looks_of_routes(count: int, theme: ThemeName) -> Iterable[Look]:
     """The looks of so many crossings: orange for the belt, a blue that fades for the gates, grey for the rest."""
-    of = theme_named(theme)
-    blues = [mixed(of.gated, of.paper, 1 - 0.65 * k / max(count - 2, 1)) for k in range(count - 2)]
-    return [Look(hue, "solid", "o", HATCHES[k % 5]) for k, hue in enumerate([of.carried, *blues, of.weights])]
+    of = theme_of(theme)
+    blues = [mix(of.crossing, of.paper, 1 - 0.65 * k / max(count - 2, 1)) for k in range(count - 2)]
+    return [Look(hue, "solid", "o", HATCHES[k % 5]) for k, hue in enumerate([of.carry, *blues, of.weight])]
 
 
-def stacked(ax: Axes, t: Iterable[int], parts: Mapping[str, Array], looks: Iterable[Look], theme: ThemeName) -> None:
+def stack(ax: Axes, t: Iterable[int], parts: Mapping[str, Array], looks: Iterable[Look], theme: ThemeName) -> None:
     """Bars upon bars: what is positive up from zero, what is negative down from it."""
-    of, places = theme_named(theme), np.array(list(t))
+    of, places = theme_of(theme), np.array(list(t))
     half = 0.5 if len(places) > 60 else 0.42
     edges = np.column_stack([places - half, places + half]).ravel()
     up, down = np.zeros(len(places)), np.zeros(len(places))
     for (name, heights), look in zip(parts.items(), looks, strict=False):
         base = np.where(heights < 0, down, up)
         ax.stairs(
-            between(base + heights), edges, baseline=between(base), fill=True, label=name, color=look.colour,
-            hatch=look.hatch, edgecolor=mixed(of.paper, look.colour, 0.35), linewidth=0,
+            with_gaps(base + heights), edges, baseline=with_gaps(base), fill=True, label=name, color=look.colour,
+            hatch=look.hatch, edgecolor=mix(of.paper, look.colour, 0.35), linewidth=0,
         )  # fmt: skip
         up, down = up + np.maximum(heights, 0), down + np.minimum(heights, 0)
     ax.axhline(0, color=of.quiet, linewidth=0.8)
     ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}".replace("-", "−"))
     ax.set_xlim(places.min() - 0.7, places.max() + 0.7)
-    whole(ax.xaxis)
+    tick_whole_numbers(ax.xaxis)
 
 
-def between(values: Array) -> Array:
+def with_gaps(values: Array) -> Array:
     """The values with a gap after each but the last, so that the steps of stairs stand apart.
 
-    >>> between(np.array([1.0, 2.0, 3.0])).tolist()
+    >>> with_gaps(np.array([1.0, 2.0, 3.0])).tolist()
     [1.0, nan, 2.0, nan, 3.0]
     """
     spread = np.full(2 * len(values) - 1, np.nan)

@@ -1,6 +1,6 @@
-"""What every plot stands on: Axes with quiet lines, the looks that tell things apart, and the two colour maps.
+"""What every plot stands on: Axes with quiet lines, the looks that distinguish things, and the two colour maps.
 
-matplotlib is imported when somebody plots, and without pyplot: no window, no global state.
+matplotlib is imported by the first plot, and without pyplot: no window, no global state.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.arguments import NUMBER, Kind, Mismatch, came, takes
 from tinygrad_lstm.errors import ArgumentError, MissingExtraError
 from tinygrad_lstm.escaping import printable
-from viz.style import THEME, Colour, ThemeName, mixed, theme_named
+from viz.style import THEME, Colour, ThemeName, mix, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ SIZE = Kind("a number of inches above 0", _size)
 
 
 class Look(NamedTuple):
-    """How one of several things is drawn: any one of these is enough to tell it by."""
+    """How one of several things is drawn: any one of these distinguishes it."""
 
     colour: Colour
     dash: Dash
@@ -59,8 +59,8 @@ class Look(NamedTuple):
 
 def looks(theme: ThemeName) -> Iterator[Look]:
     """One look after the other, without end; the first thirty are all different."""
-    of = theme_named(theme)
-    hues = (of.carried, of.gated, of.gate, of.candidate, of.ink, of.weights)
+    of = theme_of(theme)
+    hues = (of.carry, of.crossing, of.gate, of.candidate, of.ink, of.weight)
     for k in count():
         yield Look(hues[k % 6], DASHES[k % 5], MARKERS[k % 7], HATCHES[k % 5])
 
@@ -76,26 +76,26 @@ def figure(theme: ThemeName, width: float, height: float) -> Figure:
     except ImportError:
         raise MissingExtraError('plots need: pip install "tinygrad-lstm[viz]" (or matplotlib)') from None
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    return Figure(figsize=(width, height), layout=layout, facecolor=theme_named(theme).paper)
+    return Figure(figsize=(width, height), layout=layout, facecolor=theme_of(theme).paper)
 
 
 @takes(theme=THEME, width=SIZE, height=SIZE)
 def axes(theme: ThemeName = "light", width: float = 8.0, height: float = 3.6) -> Axes:
     """Empty Axes with quiet lines, on a figure of their own, which they display in a notebook."""
     (ax,) = panels(figure(theme, width, height), 1)
-    return dressed(ax, theme)
+    return dress(ax, theme)
 
 
 def panels(figure: Figure, count: int, **options: Any) -> list[Axes]:
     """A column of new Axes on an empty figure, which they display in a notebook."""
-    from viz.plots.shown import Panels, Plot
+    from viz.plots.display import Panels, Plot
 
     return Panels(figure.subplots(count, squeeze=False, subplot_kw={"axes_class": Plot}, **options)[:, 0])
 
 
-def dressed(ax: Axes, theme: ThemeName) -> Axes:
-    """The same Axes in the colours of the theme; the figure's own paper is left to whoever made it."""
-    colours = theme_named(theme)
+def dress(ax: Axes, theme: ThemeName) -> Axes:
+    """The same Axes in the colours of the theme; the figure's own paper stays as it is."""
+    colours = theme_of(theme)
     ax.set_facecolor("none")
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(colours.quiet)
@@ -105,48 +105,48 @@ def dressed(ax: Axes, theme: ThemeName) -> Axes:
     return ax
 
 
-def on(ax: Axes | None, theme: ThemeName, width: float = 8.0, height: float = 3.6) -> Axes:
-    """The Axes that somebody gave, dressed, or new ones."""
-    return axes(theme, width, height) if ax is None else dressed(ax, theme)
+def axes_on(ax: Axes | None, theme: ThemeName, width: float = 8.0, height: float = 3.6) -> Axes:
+    """The given Axes in the theme's colours, or new ones."""
+    return axes(theme, width, height) if ax is None else dress(ax, theme)
 
 
-def keyed(ax: Axes, theme: ThemeName, **where: Any) -> None:
-    """A legend, if there is anything to tell apart."""
+def add_legend(ax: Axes, theme: ThemeName, **where: Any) -> None:
+    """A legend, if there are things to distinguish."""
     if ax.get_legend_handles_labels()[0]:
-        key = ax.legend(frameon=False, labelcolor=theme_named(theme).ink, fontsize=9, **where)
+        key = ax.legend(frameon=False, labelcolor=theme_of(theme).ink, fontsize=9, **where)
         for text in key.get_texts():
             text.set(parse_math=False, text="\n".join(map(printable, text.get_text().split("\n"))))
 
 
-def whole(axis: Axis) -> None:
+def tick_whole_numbers(axis: Axis) -> None:
     """Ticks at whole numbers only, as time steps are."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
-def said(ax: Axes, text: str, theme: ThemeName) -> None:
+def write(ax: Axes, text: str, theme: ThemeName) -> None:
     """A word in the middle, where there is nothing to draw."""
-    of = theme_named(theme)
+    of = theme_of(theme)
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=of.ink, backgroundcolor=of.paper)
 
 
-def blank(ax: Axes, theme: ThemeName) -> None:
+def hatch_missing(ax: Axes, theme: ThemeName) -> None:
     """Hatching behind an image: it shows where the image has no data."""
-    ax.patch.set(facecolor="none", edgecolor=theme_named(theme).frame, hatch=NOTHING, linewidth=0)
+    ax.patch.set(facecolor="none", edgecolor=theme_of(theme).frame, hatch=NOTHING, linewidth=0)
 
 
 def sequential(theme: ThemeName) -> Colormap:
     """From little to much: from the paper to the green of the gates and on towards the ink."""
-    of = theme_named(theme)
-    return ramp([mixed(of.gate, of.paper, 0.04), mixed(of.gate, of.paper, 0.5), of.gate, mixed(of.gate, of.ink, 0.35)])
+    of = theme_of(theme)
+    return ramp([mix(of.gate, of.paper, 0.04), mix(of.gate, of.paper, 0.5), of.gate, mix(of.gate, of.ink, 0.35)])
 
 
 def diverging(theme: ThemeName) -> Colormap:
     """From negative to positive: blue, the paper at zero, orange."""
-    of = theme_named(theme)
-    blue, orange = mixed(of.gated, of.ink, 0.7), mixed(of.carried, of.ink, 0.7)
-    return ramp([blue, of.gated, mixed(of.ink, of.paper, 0.03), of.carried, orange])
+    of = theme_of(theme)
+    blue, orange = mix(of.crossing, of.ink, 0.7), mix(of.carry, of.ink, 0.7)
+    return ramp([blue, of.crossing, mix(of.ink, of.paper, 0.03), of.carry, orange])
 
 
 def ramp(colours: list[Colour]) -> Colormap:

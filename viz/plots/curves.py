@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tinygrad_lstm.arguments import NUMBER, instance, named, several, takes
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.training import BeltShare, Update
-from viz.plots.canvas import AXES, keyed, looks, on
-from viz.style import THEME, ThemeName, theme_named
+from viz.plots.canvas import AXES, add_legend, axes_on, looks
+from viz.style import THEME, ThemeName, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,14 +34,14 @@ def training_curve(
     ``test``: the bits per character on the test text, a point at the update whose weights did best on the validation
     text, since those are the weights that are kept.
     """
-    ax = on(ax, theme)
-    colours = theme_named(theme)
+    ax = axes_on(ax, theme)
+    colours = theme_of(theme)
     numbers, bits = [update.number for update in history], [update.bits for update in history]
-    ax.plot(numbers, bits, color=colours.gated, alpha=0.6, linewidth=1, label="training text")
+    ax.plot(numbers, bits, color=colours.crossing, alpha=0.6, linewidth=1, label="training text")
     measured = [(update.number, update.validation) for update in history if update.validation is not None]
     ax.plot(
         [number for number, _ in measured], [validation for _, validation in measured],
-        color=colours.carried, linewidth=2, marker="o", markersize=5, label="validation text",
+        color=colours.carry, linewidth=2, marker="o", markersize=5, label="validation text",
     )  # fmt: skip
     if test is not None:
         kept = min(measured, key=lambda point: point[1], default=(numbers[-1], test))[0]
@@ -58,21 +58,21 @@ def training_curve(
     ax.set_xlabel("update")
     ax.set_ylabel("bits per character")
     ax.set_ylim(bottom=0)
-    keyed(ax, theme, loc="lower left", ncols=2)
+    add_legend(ax, theme, loc="lower left", ncols=2)
     return ax
 
 
 @takes(runs=SHARES, ax=AXES, theme=THEME)
 def belt_shares(runs: Mapping[str, Sequence[BeltShare]], *, ax: Axes | None = None, theme: ThemeName = "light") -> Axes:
     """How much of the gradient stayed on the belt, by lag: one line for each run (before, after, ...)."""
-    ax = on(ax, theme)
-    colours = theme_named(theme)
+    ax = axes_on(ax, theme)
+    colours = theme_of(theme)
     for (name, shares), look in zip(runs.items(), looks(theme), strict=False):
         lags, heights = [share.lag for share in shares], [share.share for share in shares]
         ax.plot(lags, heights, color=look.colour, linestyle=look.dash, linewidth=2)
         ax.annotate(
             f"{printable(name)}\n‖∂L/∂C‖ {shares[-1].norm:.2g} at lag {lags[-1]}", (lags[-1], heights[-1]),
-            xytext=(6, 4), textcoords="offset points", va="bottom", color=colours.spoken(look.colour), fontsize=9,
+            xytext=(6, 4), textcoords="offset points", va="bottom", color=colours.text_of(look.colour), fontsize=9,
             annotation_clip=False, parse_math=False,
         )  # fmt: skip
     ax.axhline(0, color=colours.quiet, linewidth=0.6)

@@ -10,9 +10,20 @@ import numpy as np
 from tinygrad_lstm.arguments import ARRAY, TEXT, TEXTS, TRAJECTORY, integer, takes
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.nn import Trajectory
-from viz.plots.canvas import Array, array_of, blank, diverging, dressed, figure, looks, panels, sequential, whole
+from viz.plots.canvas import (
+    Array,
+    array_of,
+    diverging,
+    dress,
+    figure,
+    hatch_missing,
+    looks,
+    panels,
+    sequential,
+    tick_whole_numbers,
+)
 from viz.plots.steps import by_unit, chain_of, check_names
-from viz.style import THEME, ThemeName, counted, letter, number, theme_named
+from viz.style import THEME, ThemeName, letter, number, quantity, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,7 +98,7 @@ def gates(
         draw_signal(drawn[-1], curves, theme)
     drawn[-1].set_xlim(0.5, T + 0.5)
     if text is None:
-        whole(drawn[-1].xaxis)
+        tick_whole_numbers(drawn[-1].xaxis)
         drawn[-1].set_xlabel("t")
     else:
         write_under(drawn[-1], text, theme)
@@ -104,7 +115,7 @@ def draw(ax: Axes, table: Array, order: Array, signed: bool, theme: ThemeName) -
         table[order], aspect="auto", interpolation="none", extent=(0.5, T + 0.5, H - 0.5, -0.5),
         cmap=sequential(theme) if gate else diverging(theme), vmin=0 if gate else -end, vmax=end,
     )  # fmt: skip
-    blank(ax, theme)
+    hatch_missing(ax, theme)
     ax.spines[:].set_visible(False)
     shown = range(0, H, -(-H // 4))
     ax.set_yticks(shown, labels=[f"unit {order[k]}" if k == 0 else str(order[k]) for k in shown], fontsize=8)
@@ -112,7 +123,7 @@ def draw(ax: Axes, table: Array, order: Array, signed: bool, theme: ThemeName) -
     scale = ax.figure.colorbar(image, cax=ax.inset_axes((1.012, 0, 0.012, 1)), ticks=[0 if gate else -end, end])
     scale.ax.set_yticklabels(["0 closed", "1 open"] if gate else [number(-end), number(end)], fontsize=8)
     scale.outline.set_visible(False)
-    scale.ax.tick_params(colors=theme_named(theme).quiet, length=0)
+    scale.ax.tick_params(colors=theme_of(theme).quiet, length=0)
 
 
 def draw_signal(ax: Axes, curves: Array, theme: ThemeName) -> None:
@@ -129,7 +140,7 @@ def write_under(ax: Axes, text: Sequence[str], theme: ThemeName) -> None:
     ax.set_xticks(
         range(1, len(text) + 1), labels=[SHOWN.get(character, character) for character in text],
         rotation=90 if words else 0, family="sans-serif" if words else "monospace", parse_math=False,
-        fontsize=min(11, wide / (1.2 if words else 0.62)), color=theme_named(theme).ink,
+        fontsize=min(11, wide / (1.2 if words else 0.62)), color=theme_of(theme).ink,
     )  # fmt: skip
     ax.tick_params(axis="x", length=0)
 
@@ -155,8 +166,8 @@ def panels_for(
     else:
         given = list(np.ravel(np.array(ax, dtype=object)))
     if len(given) != len(units) + signal:
-        what = counted(len(units), "name") + (" and a signal" if signal else "")
+        what = quantity(len(units), "name") + (" and a signal" if signal else "")
         raise ArgumentError(f"{what} on {len(given)} Axes: give as many, or none")
     for one in given:
-        dressed(one, theme)
+        dress(one, theme)
     return given

@@ -12,9 +12,9 @@ from tinygrad_lstm.arguments import RUNS, TEXT, instance, integer, takes
 from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.nn import Trajectory
 from tinygrad_lstm.paths import LagMatrix
-from viz.plots.canvas import AXES, blank, keyed, looks, on, said, sequential, whole
+from viz.plots.canvas import AXES, add_legend, axes_on, hatch_missing, looks, sequential, tick_whole_numbers, write
 from viz.plots.steps import chain_of, check_names, last_first
-from viz.style import THEME, ThemeName, counted, letter, number, ranges, theme_named
+from viz.style import THEME, ThemeName, letter, number, quantity, ranges, theme_of
 from viz.sweep import norm
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def gradient_by_lag(
        no gradient at lag 0–3
     """
     measured = {name: norms_by_lag(name, *run, state, chain) for name, run in runs.items()}
-    ax = on(ax, theme)
+    ax = axes_on(ax, theme)
     ax.set_yscale("log")
     for (name, norms), look in zip(measured.items(), looks(theme), strict=False):
         points = np.array([size if size is not None and 0 < size < np.inf else np.nan for size in norms])
@@ -64,11 +64,11 @@ def gradient_by_lag(
         decades = np.floor(np.log10([np.nanmin(sizes) / 1.1, np.nanmax(sizes) * 1.1])) + [0, 1]
         ax.set_ylim(*10.0**decades)
     else:
-        said(ax, "no gradient", theme)
+        write(ax, "no gradient", theme)
     ax.set_xlabel("lag: steps back from the last")
-    whole(ax.xaxis)
+    tick_whole_numbers(ax.xaxis)
     ax.set_ylabel(f"‖∂L/∂{letter(state)}‖")
-    keyed(ax, theme, loc="best")
+    add_legend(ax, theme, loc="best")
     return ax
 
 
@@ -122,19 +122,19 @@ def lag_matrix(matrix: LagMatrix, *, ax: Axes | None = None, theme: ThemeName = 
      [0 0 0 0 1]
      [0 0 0 0 0]]
     """
-    ax = on(ax, theme, 5.6, 4.6)
+    ax = axes_on(ax, theme, 5.6, 4.6)
     norms = matrix.norms
     rows, columns = norms.shape
     data = np.ma.masked_where(~((norms > 0) & np.isfinite(norms)), norms)
-    blank(ax, theme)
-    whole(ax.xaxis)
-    whole(ax.yaxis)
+    hatch_missing(ax, theme)
+    tick_whole_numbers(ax.xaxis)
+    tick_whole_numbers(ax.yaxis)
     wrong = int((~np.isfinite(norms)).sum())
-    note = f"\n{counted(wrong, 'entry', 'entries')} not finite, hatched" if wrong else ""
+    note = f"\n{quantity(wrong, 'entry', 'entries')} not finite, hatched" if wrong else ""
     ax.set_xlabel("t, where the weights were used" + note)
     ax.set_ylabel("τ, where the loss was taken")
     if not data.count():
-        said(ax, "no gradient", theme)
+        write(ax, "no gradient", theme)
         ax.set(xlim=(0.5, columns + 0.5), ylim=(rows + 0.5, 0.5))
         return ax
     from matplotlib.colors import LogNorm
@@ -148,7 +148,7 @@ def lag_matrix(matrix: LagMatrix, *, ax: Axes | None = None, theme: ThemeName = 
     scale = ax.figure.colorbar(image, ax=ax, shrink=0.9, ticks=[least, (least * most) ** 0.5, most])
     scale.ax.set_yticklabels([number(tick) for tick in scale.get_ticks()])
     scale.ax.minorticks_off()
-    scale.set_label(r"$\|\partial\ell_\tau/\partial\theta_t\|$", color=theme_named(theme).ink, fontsize=11)
+    scale.set_label(r"$\|\partial\ell_\tau/\partial\theta_t\|$", color=theme_of(theme).ink, fontsize=11)
     scale.outline.set_visible(False)
-    scale.ax.tick_params(colors=theme_named(theme).quiet, length=0)
+    scale.ax.tick_params(colors=theme_of(theme).quiet, length=0)
     return ax

@@ -12,8 +12,8 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import ARRAY, TEXTS, Kind, named, takes
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.paths import Horizon
-from viz.plots.canvas import AXES, Array, array_of, keyed, looks, on, said
-from viz.style import THEME, ThemeName, counted, letter, number, theme_named
+from viz.plots.canvas import AXES, Array, add_legend, array_of, axes_on, looks, write
+from viz.style import THEME, ThemeName, letter, number, quantity, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,9 +54,9 @@ def eigenvalues(
     if not np.isfinite(array).all():
         raise ArgumentError("U has values that are not finite, and so no eigenvalues")
     names = gates or (["U"] if blocks == 1 else [f"block {k + 1}" for k in range(blocks)])
-    ax = on(ax, theme, 5.8, 4.4)
+    ax = axes_on(ax, theme, 5.8, 4.4)
     angle = np.linspace(0, 2 * np.pi, 200)
-    ax.plot(np.cos(angle), np.sin(angle), color=theme_named(theme).quiet, linewidth=0.8, linestyle=(0, (4, 3)))
+    ax.plot(np.cos(angle), np.sin(angle), color=theme_of(theme).quiet, linewidth=0.8, linestyle=(0, (4, 3)))
     for name, block, look in zip(names, np.split(array, blocks), looks(theme), strict=False):
         values = np.linalg.eigvals(block)
         ax.plot(
@@ -66,7 +66,7 @@ def eigenvalues(
     ax.set_aspect("equal", adjustable="datalim")
     ax.set_xlabel("Re λ")
     ax.set_ylabel("Im λ")
-    keyed(ax, theme, loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.2)
+    add_legend(ax, theme, loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.2)
     return ax
 
 
@@ -111,15 +111,15 @@ def half_lives(runs: Mapping[str, Horizon | Any], *, ax: Axes | None = None, the
     'untrained: median 2.34 steps'
     """
     found = {name: lives_of(name, run) for name, run in runs.items()}
-    ax = on(ax, theme)
+    ax = axes_on(ax, theme)
     ax.set_xscale("log")
     for (name, lives), look in zip(found.items(), looks(theme), strict=False):
         order = np.sort(lives)
         at_least = 1 - np.arange(len(order)) / len(order)
         drawn = (order > 0) & np.isfinite(order)
         never, at_once = int(np.isinf(order).sum()), int((order == 0).sum())
-        notes = [f"for ever: {counted(never, 'unit')}"] * (never > 0)
-        notes += [f"not at all: {counted(at_once, 'unit')}"] * (at_once > 0)
+        notes = [f"for ever: {quantity(never, 'unit')}"] * (never > 0)
+        notes += [f"not at all: {quantity(at_once, 'unit')}"] * (at_once > 0)
         ax.plot(
             order[drawn], at_least[drawn], drawstyle="steps-pre", color=look.colour, linestyle=look.dash, linewidth=1.6,
             marker=look.marker, markersize=4,
@@ -130,12 +130,12 @@ def half_lives(runs: Mapping[str, Horizon | Any], *, ax: Axes | None = None, the
     if every.size:
         decades(ax, every.min(), every.max())
     else:
-        said(ax, "no half-life between never and at once", theme)
+        write(ax, "no half-life between never and at once", theme)
     ax.set_xlabel("half-life in steps")
     ax.set_ylabel("units with at least that half-life")
     ax.set_ylim(0, 1.05)
     ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    keyed(ax, theme, loc="best")
+    add_legend(ax, theme, loc="best")
     return ax
 
 

@@ -23,7 +23,7 @@ TITLE = "Where the gradient of L flows, through every operation"
 class Figure:
     """A picture of a graph, in the light theme's colours, and the ids of its elements.
 
-    An element of an edge may tell its route as ``data-route``: carried, gated or weights. What the picture says of the
+    An element of an edge may have its route as ``data-route``: carry, crossing or weight. What the picture says of the
     gradient of a vertex is an element of that vertex, so that it need not be seen before its turn.
     """
 
@@ -31,7 +31,7 @@ class Figure:
     graph: tg.Graph
     nodes: Mapping[int, Sequence[str]]  # vertex -> the elements that stand for it; a vertex may be in none
     edges: Mapping[EdgeKey, Sequence[str]]  # reading vertex and which of its inputs -> the elements of its line
-    routes: tuple[str, ...] = ()  # what the carried route and the gated one are called, where there are two
+    routes: tuple[str, ...] = ()  # what carry and crossing are called, where there are two
     known: Mapping[int, Any] = field(default_factory=dict)  # values of vertices that are at hand
 
     @property
@@ -50,10 +50,10 @@ def op_figure(loss: tg.Tensor) -> Figure:
     graph, theme = tg.graph_of(loss), THEMES["light"]
     picture = replace(paths_in_graph(loss, graph, theme), title=TITLE)
     return Figure(
-        picture=untold(picture),
+        picture=hide_norms(picture),
         graph=graph,
         nodes={vertex.id: [f"v{vertex.id}"] for vertex in graph.vertices},
-        edges={(e.target, e.position): [f"v{e.source}-v{e.target}-{e.position}"] for e in graph.edges},
+        edges={(e.reader, e.position): [f"v{e.source}-v{e.reader}-{e.position}"] for e in graph.edges},
     )
 
 
@@ -69,21 +69,21 @@ def cell_figure(loss: tg.Tensor, trajectory: nn.Trajectory, chain: int | None = 
     tensors += [parameter for one in chains for parameter in one.chain.cell.parameters()]
     places = _Places(chains, picture.scene)
     return Figure(
-        untold(picture), graph, places.nodes(), places.edges(),
-        routes=(("C", "h") if template.is_lstm else ("carried", "gates")) if template.belt else (),
+        hide_norms(picture), graph, places.nodes(), places.edges(),
+        routes=(("C", "h") if template.is_lstm else ("carry", "crossing")) if template.belt else (),
         known={vertex: t.data for t in tensors if len(graph.vertices[vertex := graph.id_of(t)].shapes) == 1},
     )  # fmt: skip
 
 
-def untold(picture: Picture) -> Picture:
-    """The picture without the norms that its lines tell to whoever hovers: the tape has them, each in its turn."""
+def hide_norms(picture: Picture) -> Picture:
+    """The picture without the norms in the tooltips of its lines: the tape shows each at its step."""
     scene = picture.scene
     edges = [
-        replace(edge, told=tuple(line for line in edge.told if "‖∇‖" not in line),
-                data={name: told for name, told in edge.data.items() if name in ("route", "class")})
+        replace(edge, tooltip=tuple(line for line in edge.tooltip if "‖∇‖" not in line),
+                data={name: value for name, value in edge.data.items() if name in ("route", "class")})
         for edge in scene.edges
     ]  # fmt: skip
-    frames = [replace(frame, told=()) for frame in scene.frames]
+    frames = [replace(frame, tooltip=()) for frame in scene.frames]
     return replace(picture, scene=replace(scene, edges=edges, frames=frames))
 
 
@@ -93,7 +93,7 @@ class _Places:
     def __init__(self, chains: Sequence[Unrolled], scene: Scene) -> None:
         self.graph = chains[0].graph
         self.chains = list(zip([*(f"chain{k}_" for k in range(len(chains) - 1)), ""], chains, strict=True))
-        self.drawn = {edge.id: edge.target for edge in scene.edges}
+        self.drawn = {edge.id: edge.reader for edge in scene.edges}
         self.said = {*scene.nodes, *(frame.id for frame in scene.frames)}
 
     def edges(self) -> dict[EdgeKey, list[str]]:
@@ -102,17 +102,17 @@ class _Places:
         for prefix, chain in self.chains:
             for line in chain.lines:
                 if names := self.lines(prefix, line):
-                    found |= {(edge.target, edge.position): names for edge in line.edges}
+                    found |= {(edge.reader, edge.position): names for edge in line.edges}
         return found
 
     def lines(self, prefix: str, line: Line) -> list[str]:
         """The ids of a line; none for one that is not drawn."""
-        (source, t), (target, u) = line.source, line.target
-        start = f"{prefix}weights_{target}_{u}" if source == WEIGHTS else f"{prefix}{source}_{t}"
-        ends = [f"{prefix}{target}_{u}"]
-        if target == OUTSIDE:
+        (source, t), (reader, u) = line.source, line.reader
+        start = f"{prefix}weights_{reader}_{u}" if source == WEIGHTS else f"{prefix}{source}_{t}"
+        ends = [f"{prefix}{reader}_{u}"]
+        if reader == OUTSIDE:
             ends = [f"{prefix}loss_{t}", f"{prefix}loss_{source}_{t}"]
-        elif target == ABOVE:
+        elif reader == ABOVE:
             ends = [f"{other}x_{u}" for other, _ in self.chains]
         return [name for end in ends if (name := f"{start}-{end}") in self.drawn]
 
@@ -130,7 +130,7 @@ class _Places:
                 nodes.setdefault(self.graph.id_of(chain.state(name, t)), []).append(f"{prefix}{name}_{t}")
             for line in chain.lines:
                 if not line.edges:
-                    vertex = self.graph.id_of(chain.state(*line.target))
+                    vertex = self.graph.id_of(chain.state(*line.reader))
                     nodes.setdefault(vertex, []).extend(self.lines(prefix, line))
             for vertex in chain.parameters:
                 nodes.setdefault(vertex, []).append(f"{prefix}weights")
@@ -143,18 +143,18 @@ class _Places:
         belt = chain.template.belt_state
         for name, t in chain.states():
             if name == belt:
-                said = [f"{part}_{t}" for part in ("share_carried", "share_gated", "law", "mean")]
+                said = [f"{part}_{t}" for part in ("share_carry", "share_crossing", "law", "mean")]
                 said += ["split_text"] if t == chain.order[0] else []
                 yield from (
                     (self.graph.id_of(chain.state(name, t)), prefix + each)
                     for each in said
                     if prefix + each in self.said
                 )
-        last: dict[int, int] = {}  # the way back comes to the first vertex last
+        last: dict[int, int] = {}  # backward comes to the first vertex last
         for line in chain.lines:
             if line.source[0] == WEIGHTS:
                 for edge in line.edges:
-                    last[line.target[1]] = min(edge.target, last.get(line.target[1], edge.target))
+                    last[line.reader[1]] = min(edge.reader, last.get(line.reader[1], edge.reader))
         yield from ((vertex, f"{prefix}step_{t}") for t, vertex in last.items())
 
     def _losses(self, members: Iterable[int]) -> dict[int, list[str]]:
@@ -162,12 +162,12 @@ class _Places:
         readers: dict[int, list[str]] = {}
         for prefix, chain in self.chains:
             for line in chain.lines:
-                if line.target[0] == OUTSIDE and (names := self.lines(prefix, line)):
+                if line.reader[0] == OUTSIDE and (names := self.lines(prefix, line)):
                     for edge in line.edges:
-                        readers.setdefault(edge.target, []).append(self.drawn[names[0]])
+                        readers.setdefault(edge.reader, []).append(self.drawn[names[0]])
         known = set(members)
-        for edge in self.graph.edges:  # in the order of their targets
-            if edge.source in readers and edge.target not in known:
-                pills = readers.setdefault(edge.target, [])
+        for edge in self.graph.edges:  # in the order of their readers
+            if edge.source in readers and edge.reader not in known:
+                pills = readers.setdefault(edge.reader, [])
                 pills += [pill for pill in readers[edge.source] if pill not in pills]
         return {vertex: pills[::-1] for vertex, pills in readers.items() if vertex not in known}

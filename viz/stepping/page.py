@@ -21,7 +21,7 @@ from viz.stepping.tape import FEW, Handed, Tape
 from viz.stepping.words import BINARY, names_of, one_line, sentences
 from viz.style import THEMES, shades
 
-MANY = 1000  # vertices; of more of them arrays are told by their norms alone, else the page would grow too large
+MANY = 1000  # vertices; of more of them the page has only the norms of arrays, so that it stays small
 
 
 def page(figure: Figure, tape: Tape) -> str:
@@ -33,7 +33,7 @@ def page(figure: Figure, tape: Tape) -> str:
         wide=figure.size[0], high=figure.size[1], title=markup(one_line(figure.picture.title)),
         style=colours() + source.joinpath("player.css").read_text("utf-8"),
         script=source.joinpath("player.js").read_text("utf-8"),
-        svg=figure.picture.svg, tape=encoded(figure, tape, names),
+        svg=figure.picture.svg, tape=encode(figure, tape, names),
         forward=_list(forward, "&amp;pass=forward"), backward=_list(backward),
         forward_steps=len(forward), backward_steps=len(backward),
     )  # fmt: skip
@@ -63,7 +63,7 @@ def colours() -> str:
     return "\n".join([f":root {{ {'; '.join(f'--{name}: {pair}' for name, pair in pairs.items())} }}", *rules, ""])
 
 
-def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
+def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
     """The tape as JSON that may stand between script tags: texts once each, in a table, and numbers to four digits."""
     texts: dict[str, int] = {}
     most = FEW if len(tape.graph.vertices) <= MANY else 1
@@ -78,28 +78,28 @@ def encoded(figure: Figure, tape: Tape, names: list[str]) -> str:
         values = given.values if isinstance(given.values, list) else [] if given.values is None else [given.values]
         return [text(shape), *map(_number, [given.norm, *(values if len(values) <= most else [])])]
 
-    def element(target: int, position: int) -> int:
-        return text(" ".join(map(element_id, figure.edges.get((target, position), ()))))
+    def element(reader: int, position: int) -> int:
+        return text(" ".join(map(element_id, figure.edges.get((reader, position), ()))))
 
-    def handed(vertex: int, part: Handed) -> list[Any]:
+    def encode_part(vertex: int, part: Handed) -> list[Any]:
         sums = (part.before, part.after) if part.before is not None else (None, None)  # the first is its own sum
         slope = part.slope if math.prod(part.contribution.shape) <= most else None
         return [
-            text(part.name), part.target, part.index, element(vertex, part.position), text(part.law),
+            text(part.name), part.source, part.index, element(vertex, part.position), text(part.law),
             part.nth, part.of, *map(amount, (part.contribution, slope, *sums)),
         ]  # fmt: skip
 
     vertices = [
-        [text(names[v.id]), text(v.op), text(one_line("/".join(v.scope))), v.step or 0, len(v.shapes),
+        [text(names[v.id]), text(v.op), text(one_line("/".join(v.module))), v.step or 0, len(v.shapes),
          *(text(element_id(name)) for name in figure.nodes.get(v.id, []))]
         for v in tape.graph.vertices
     ]  # fmt: skip
     forward = [
-        [made.vertex, amount(made.value), [[text(e.name), e.source, element(e.target, e.position)] for e in made.reads]]
+        [made.vertex, amount(made.value), [[text(e.name), e.source, element(e.reader, e.position)] for e in made.reads]]
         for made in tape.forward
     ]
     backward = [
-        [turn.vertex, amount(turn.cotangent), [handed(turn.vertex, part) for part in turn.handed]]
+        [turn.vertex, amount(turn.cotangent), [encode_part(turn.vertex, part) for part in turn.handed]]
         for turn in tape.backward
     ]
     ops = sorted({vertex.op for vertex in tape.graph.vertices})

@@ -4,14 +4,14 @@
   const $ = (name) => document.getElementById("play-" + name);
   const tape = JSON.parse($("tape").textContent);
   const text = (k) => tape.texts[k];
-  const vertices = tape.vertices.map(([name, op, scope, t, outputs, ...elements]) => (
-    { name: text(name), op: text(op), scope: text(scope), t, outputs, elements: elements.map(text) }));
+  const vertices = tape.vertices.map(([name, op, module, t, outputs, ...elements]) => (
+    { name: text(name), op: text(op), module: text(module), t, outputs, elements: elements.map(text) }));
   const passes = { forward: forwardSteps(), backward: backwardSteps() };
   const elements = new Map(); // id -> the element of the figure, of all that is ever lit
   for (const step of [...passes.forward, ...passes.backward])
     for (const id of lit(step)) if (document.getElementById(id)) elements.set(id, document.getElementById(id));
   const state = { pass: "backward", k: 0, route: "" };
-  const ways = [...document.querySelectorAll(".figure .edge")].map(bothWays).filter(Boolean);
+  const lines = [...document.querySelectorAll(".figure .edge")].map(bothDirections).filter(Boolean);
   let timer = 0;
 
   // The tape, unpacked
@@ -28,14 +28,14 @@
   function backwardSteps() {
     const steps = tape.backward.map(([vertex, cotangent, handed]) => ({
       vertex, value: amount(cotangent), came: [],
-      parts: handed.map(([name, target, output, edge, law, nth, of, ...amounts]) => {
+      parts: handed.map(([name, source, output, edge, law, nth, of, ...amounts]) => {
         const [given, slope, before, after] = amounts.map(amount);
-        return { name: text(name), target, output, edge: text(edge), law: text(law), nth, of, given, slope, before, after };
+        return { name: text(name), source, output, edge: text(edge), law: text(law), nth, of, given, slope, before, after };
       }),
     }));
     const turn = new Map(steps.map((step) => [step.vertex, step]));
     for (const step of steps)
-      for (const part of step.parts) turn.get(part.target).came.push({ from: step.vertex, part });
+      for (const part of step.parts) turn.get(part.source).came.push({ from: step.vertex, part });
     return steps;
   }
 
@@ -43,7 +43,7 @@
     return [...vertices[step.vertex].elements, ...step.parts.flatMap((part) => part.edge.split(" "))].filter(Boolean);
   }
 
-  function bothWays(edge) { // of a gradient's line, whose arrowhead is at its beginning: its way back, and that ahead from the tip
+  function bothDirections(edge) { // the path of a gradient's line as drawn, from its arrowhead at the beginning, and the same for values
     const tip = (edge.dataset.route ?? edge.classList[1]) && edge.querySelector("polygon")?.getAttribute("points").split(" ")[1];
     const path = edge.querySelector("path"), back = path?.getAttribute("d");
     edge.classList.toggle("ahead", Boolean(tip));
@@ -51,8 +51,7 @@
   }
 
   function routeOf(part) {
-    const route = elements.get(part.edge.split(" ")[0])?.dataset.route; // a line to two directions has two elements
-    return { carried: "C", gated: "h", weights: "W" }[route] ?? "";
+    return elements.get(part.edge.split(" ")[0])?.dataset.route ?? ""; // a line to two directions has two elements
   }
 
   // From one state to another
@@ -76,7 +75,7 @@
     const steps = passes[state.pass].length;
     if (on && state.k === steps) go(0);
     timer = on ? setInterval(() => (state.k < steps ? move(1) : play(false)), Math.min(900, Math.max(80, 90000 / steps))) : 0;
-    $("status").setAttribute("aria-live", on ? "off" : "polite"); // nobody can listen to ten steps a second
+    $("status").setAttribute("aria-live", on ? "off" : "polite"); // a screen reader cannot read ten steps a second
     $("play").textContent = on ? "Pause" : "Play";
     if (!on) go(state.k);
   }
@@ -91,7 +90,7 @@
   function recall(hash) {
     const asked = new URLSearchParams(hash.slice(1)), route = asked.get("route");
     const pass = asked.get("pass") === "forward" ? "forward" : "backward";
-    go(Math.trunc(Number(asked.get("k"))) || 0, { pass, route: tape.routes.length && ["C", "h"].includes(route) ? route : "" });
+    go(Math.trunc(Number(asked.get("k"))) || 0, { pass, route: tape.routes.length && ["carry", "crossing"].includes(route) ? route : "" });
   }
 
   // The picture of a state
@@ -106,7 +105,7 @@
     }
     $("figure").classList.toggle("stepping", state.k > 0);
     $("figure").dataset.only = state.route;
-    if ($("figure").dataset.pass !== state.pass) for (const way of ways) way.path.setAttribute("d", state.pass === "forward" ? way.ahead : way.back);
+    if ($("figure").dataset.pass !== state.pass) for (const line of lines) line.path.setAttribute("d", state.pass === "forward" ? line.ahead : line.back);
     $("figure").dataset.pass = state.pass;
     $("step").max = steps.length;
     $("step").value = state.k;
@@ -123,7 +122,7 @@
     item?.firstChild.setAttribute("aria-current", "step");
     $("lede").hidden = Boolean(step);
     $("status").textContent = `Step ${state.k} of ${steps.length}, ${state.pass}: ${item ? item.textContent : "the whole figure."}`;
-    $("panel").replaceChildren(...(step ? told(step) : []));
+    $("panel").replaceChildren(...(step ? cardsOf(step) : []));
     const tight = () => [...$("panel").querySelectorAll(".numbers")].filter((box) => box.scrollWidth > box.clientWidth);
     tight().forEach((box) => box.parentElement.classList.add("wide"));
     tight().forEach((box) => Object.assign(box, { tabIndex: 0, role: "group", ariaLabel: "numbers, which scroll sideways" }));
@@ -159,9 +158,9 @@
     return digits.replaceAll("-", "−").replace("+", "");
   }
 
-  function told(step) {
-    const { name, op, scope, t } = vertices[step.vertex], forward = state.pass === "forward";
-    const where = [scope, t && !scope.includes(`t=${t}`) ? `t = ${t}` : ""].filter(Boolean).join(" ");
+  function cardsOf(step) {
+    const { name, op, module, t } = vertices[step.vertex], forward = state.pass === "forward";
+    const where = [module, t ? `t = ${t}` : ""].filter(Boolean).join(" ");
     const inputs = passes.forward[step.vertex].parts.map((part) => `${part.name} = ${vertices[part.source].name}`);
     const reads = inputs.slice(0, 8).join(", ") + (inputs.length > 8 ? `, ... ${inputs.length} in all` : "");
     const head = make("header", "", make("h2", "", name),
@@ -181,17 +180,17 @@
   }
 
   function card(step, part) {
-    const target = vertices[part.target], place = target.outputs > 1 ? `${target.name}, output ${part.output}` : target.name;
-    const route = { C: `${tape.routes[0]} route`, h: `${tape.routes[1]} route`, W: "weights" }[tape.routes.length && routeOf(part)];
+    const source = vertices[part.source], place = source.outputs > 1 ? `${source.name}, output ${part.output}` : source.name;
+    const route = { carry: `${tape.routes[0]} route`, crossing: `${tape.routes[1]} route`, weight: "weights" }[tape.routes.length && routeOf(part)];
     const rows = [["", "g came in", step.value]];
     if (part.slope) rows.push(["×", "local", part.slope]);
     rows.push([part.slope ? "=" : "→", "handed on", part.given]);
     if (part.before) rows.push(["+", `${place} had`, part.before], ["=", `${place} has`, part.after]);
-    const complete = part.nth === part.of, reads = passes.backward.find((each) => each.vertex === part.target).came;
-    const sum = part.of === 1 ? `${target.name} gets this one only: its gradient is complete.`
-      : `${target.name} gets ${part.of} contributions. This is number ${part.nth}${complete ? ": now it is complete." : "."}`;
+    const complete = part.nth === part.of, reads = passes.backward.find((each) => each.vertex === part.source).came;
+    const sum = part.of === 1 ? `${source.name} gets this one only: its gradient is complete.`
+      : `${source.name} gets ${part.of} contributions. This is number ${part.nth}${complete ? ": now it is complete." : "."}`;
     const from = part.of > 1 && part.of <= 6 ? make("p", "terms", ...reads.map(({ from }, k) =>
-      make("span", k < part.nth ? "in" : "", (k ? (target.outputs > 1 ? ", " : " + ") : "") + vertices[from].name))) : null;
+      make("span", k < part.nth ? "in" : "", (k ? (source.outputs > 1 ? ", " : " + ") : "") + vertices[from].name))) : null;
     const badge = route ? make("span", `badge ${routeOf(part)}`, route) : null;
     return make("div", "card", make("h3", "", `to ${place}`, badge), part.law && make("p", "local", make("code", "", part.law)),
       table(rows), make("p", complete ? "done" : "soft", sum), from);
@@ -219,7 +218,7 @@
   const only = (route) => go(state.k, { route: tape.routes.length && state.route !== route ? route : "" }); // or both again
   const keys = {
     ArrowRight: () => move(1), ArrowLeft: () => move(-1), " ": () => play(!timer),
-    c: () => only("C"), h: () => only("h"),
+    c: () => only("carry"), h: () => only("crossing"),
     Escape: () => { play(false); go(0, { route: "" }); },
   };
   document.addEventListener("keydown", (event) => {

@@ -1,4 +1,4 @@
-"""What happened, step by step: the values as they were made, and the engine's own events of the way back.
+"""What happened, step by step: the values as they were made, and the engine's own events of the backward pass.
 
 The backward steps are the events of ``tg.backward_events``, in its order and with its numbers. What is added here is
 the running sum at every value that is read more than once: the ``+=`` of reverse mode, before and after.
@@ -22,7 +22,7 @@ from tinygrad_lstm.graph import GraphEdge
 
 Array: TypeAlias = Any
 
-FEW = 8  # so many numbers are told one by one; of more, their norm
+FEW = 8  # so many numbers are listed; of more, only their norm
 ELEMENTWISE = {"sigmoid", "relu", "softplus", "erf", "where", "clip"} | {
     op.name
     for function, op in tg.Primitive.by_numpy.items()
@@ -47,19 +47,19 @@ class Handed:
 
     name: str  # of the input, in the op
     position: int
-    target: int  # the vertex that it went to,
+    source: int  # the vertex that it went to,
     index: int  # and which of its outputs
     law: str  # the derivative of the op by this input as an equation: of the op's own y, or of the loss
     slope: Amount | None  # the same in numbers, where incoming × slope = outgoing holds number by number
     contribution: Amount
     before: Amount | None  # the sum so far; None for the first to come
     after: Amount
-    nth: int  # of the contributions to the target
+    nth: int  # of the contributions to the source
     of: int
 
     @property
     def completes(self) -> bool:
-        """Whether all of the target's gradient has now come."""
+        """Whether all of the gradient of the source has now come."""
         return self.nth == self.of
 
 
@@ -98,7 +98,7 @@ def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None 
     0 7 []
     """
     values: dict[int, Array] = {graph.id_of(loss): loss.data, **(known or {})}
-    with np.errstate(all="ignore"):  # a gradient that exploded is told as it is
+    with np.errstate(all="ignore"):  # a gradient that exploded is shown as it is
         events = list(tg.backward_events(loss, retain_graph=True, accumulate=False))
         _look_up(events, graph, values)
         backward = _turns(events, _at_ones(loss), graph)
@@ -112,14 +112,14 @@ def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None 
 def _reads(graph: tg.Graph) -> list[tuple[GraphEdge, ...]]:
     reads: list[list[GraphEdge]] = [[] for _ in graph.vertices]
     for edge in graph.edges:
-        reads[edge.target].append(edge)
+        reads[edge.reader].append(edge)
     return [tuple(edges) for edges in reads]
 
 
 def _at_ones(loss: tg.Tensor) -> dict[tuple[Any, int], Array]:
     """What every rule gives for each 1 that comes in: the local derivative, also where the real gradient is 0.
 
-    A second pass, in which every vertex gets ones, whatever was handed to it.
+    A second pass, in which every vertex gets ones in place of what was handed to it.
     """
     slopes: dict[tuple[Any, int], Array] = {}
     reached: set[tuple[Any, int]] = set()
@@ -148,7 +148,7 @@ def _ratio(contribution: Array, g: Array) -> Array | None:
 def _look_up(events: list[Any], graph: tg.Graph, values: dict[int, Array]) -> None:
     """Add the values that the rules have kept, and, of the others, those that follow from what is known.
 
-    A sum's value is kept by nobody: its operation is run again on what it read.
+    No rule keeps a sum's value: its operation is run again on what it read.
     """
     for event in events:
         for one in kept_values(event.node):
@@ -172,23 +172,23 @@ def _output(value: Array, index: int) -> Array:
 
 
 def _turns(events: list[Any], at_ones: dict[tuple[Any, int], Array], graph: tg.Graph) -> tuple[Turn, ...]:
-    readers = Counter(part.target for event in events for part in event.contributions)
+    readers = Counter(part.source for event in events for part in event.contributions)
     come: Counter[Any] = Counter()
     sums: dict[tuple[Any, int], Array] = {}
     turns = []
     for event in events:
         handed = []
         for part in event.contributions:
-            come[part.target] += 1
-            place, array = (part.target, part.edge.index), part.array
+            come[part.source] += 1
+            place, array = (part.source, part.edge.index), part.array
             before = sums.get(place)
             sums[place] = array if before is None else before + array
             handed.append(
                 Handed(
-                    part.name, part.edge.position, graph.id_of(part.target), part.edge.index,
+                    part.name, part.edge.position, graph.id_of(part.source), part.edge.index,
                     law(event.node, part.edge.position, part.name), _slope(event, part, at_ones), _amount(array),
                     None if before is None else _amount(before), _amount(sums[place]),
-                    come[part.target], readers[part.target],
+                    come[part.source], readers[part.source],
                 )
             )  # fmt: skip
         turns.append(Turn(graph.id_of(event.node), _amount(event.cotangent), tuple(handed)))
@@ -210,6 +210,6 @@ def _amount(array: Array) -> Amount:
     """An array, or the arrays of a vertex with several outputs, in a few words."""
     parts = [np.asarray(part) for part in (array if isinstance(array, list) else [array])]
     shape = parts[0].shape if len(parts) == 1 else (len(parts), *parts[0].shape)
-    told = sum(part.size for part in parts) <= FEW and parts[0].dtype.kind != "c"
-    values = [number for part in parts for number in part.ravel().tolist()] if told else None
-    return Amount(shape, math.hypot(*map(norm, parts)), values if shape or not told else values[0])  # type: ignore[index]  # told
+    few = sum(part.size for part in parts) <= FEW and parts[0].dtype.kind != "c"
+    values = [number for part in parts for number in part.ravel().tolist()] if few else None
+    return Amount(shape, math.hypot(*map(norm, parts)), values if shape or not few else values[0])  # type: ignore[index]  # few

@@ -8,7 +8,7 @@ from viz.names import SYMBOLS, Names, brief
 from viz.stepping.tape import Made, Tape, Turn
 
 BINARY = ("add", "subtract", "multiply", "divide")  # written between what they read
-LONGEST = 60  # letters of what is told in a line
+LONGEST = 60  # letters of a line
 FEW = 4  # numbers that a sentence lists
 MANY = 8  # inputs, or contributions
 
@@ -26,7 +26,7 @@ def names_of(graph: tg.Graph) -> list[str]:
     given = [names.of(vertex) for vertex in graph.vertices]
     reads: list[list[str]] = [[] for _ in graph.vertices]
     for edge in graph.edges:
-        reads[edge.target].append(given[edge.source])
+        reads[edge.reader].append(given[edge.source])
     said = []
     for vertex, name, inputs in zip(graph.vertices, given, reads, strict=True):
         if not name and len(inputs) == 2 and all(inputs) and vertex.op in BINARY:
@@ -38,7 +38,7 @@ def names_of(graph: tg.Graph) -> list[str]:
 
 
 def one_line(text: str) -> str:
-    """A text of bearable length in a line, whatever somebody put into it."""
+    """A text in one line of limited length."""
     return brief(text, LONGEST)
 
 
@@ -52,7 +52,7 @@ def number(x: float) -> str:
     return f"{digits}{e}{int(exponent) if e else ''}".replace("-", "−")
 
 
-def told(amount: Amount, letter: str) -> str:
+def describe_amount(amount: Amount, letter: str) -> str:
     """An amount in a sentence: a number, or the norm, with the numbers where they are few."""
     values = amount.values
     if values is not None and not amount.shape:
@@ -84,20 +84,20 @@ def _made(step: Made, tape: Tape, names: list[str]) -> str:
     said = _subject(step.vertex, tape, names)
     if step.reads:
         said += f" reads {', '.join(_first([f'{edge.name} = {names[edge.source]}' for edge in step.reads]))}"
-    return f"{said}: {told(step.value, 'y')}" if step.value is not None else said
+    return f"{said}: {describe_amount(step.value, 'y')}" if step.value is not None else said
 
 
 def _turn(turn: Turn, tape: Tape, names: list[str]) -> str:
-    said = f"{_subject(turn.vertex, tape, names)}: {told(turn.cotangent, 'g')} came in"
+    said = f"{_subject(turn.vertex, tape, names)}: {describe_amount(turn.cotangent, 'g')} came in"
     parts = []
     for part in turn.handed:
-        way = f"{names[part.target]} gets {size(part.contribution)}"
+        gets = f"{names[part.source]} gets {size(part.contribution)}"
         if part.of > 1:
-            way += f", contribution {part.nth} of {part.of}{' and now complete' if part.completes else ''}"
-        parts.append(way)
+            gets += f", contribution {part.nth} of {part.of}{' and now complete' if part.completes else ''}"
+        parts.append(gets)
     return "; ".join([said, *_first(parts)])
 
 
 def _first(things: list[str]) -> list[str]:
-    """So many that somebody would listen to all of them."""
+    """The first few, and how many more there are."""
     return things if len(things) <= MANY else [*things[:MANY], f"and {len(things) - MANY} more"]

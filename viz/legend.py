@@ -24,7 +24,7 @@ class Entry:
     filled: bool = False  # and is no value's but a flow's
 
 
-def header(
+def draw_header(
     scene: Scene, left: float, right: float, bottom: float, title: str, guide: str, legend: Sequence[Sequence[Entry]]
 ) -> None:
     """Put a header above ``bottom``, between left and right; a row of the legend that is too long is broken."""
@@ -39,7 +39,7 @@ def header(
         places.append((entry, x, row))
         x += wide
     base = bottom + 26
-    lines = wrapped(guide, (right - left) / (0.55 * 13))
+    lines = wrap(guide, (right - left) / (0.55 * 13))
     top = base + row * LINE + 27 + 18 * len(lines)
     _words(scene, "title", left, top + 10, Span(title, 20, bold=True))
     for number, text in enumerate(lines):
@@ -69,10 +69,10 @@ def _sample(scene: Scene, x: float, y: float, entry: Entry) -> None:
     scene.add(Curve((one, tip, other), entry.colour, 1, closed=closed))
 
 
-def wrapped(text: str, columns: float) -> list[str]:
+def wrap(text: str, columns: float) -> list[str]:
     """The text in lines of at most so many letters.
 
-    >>> wrapped("values run left to right", 12)
+    >>> wrap("values run left to right", 12)
     ['values run', 'left to', 'right']
     """
     lines = [""]

@@ -1,4 +1,4 @@
-"""What hovering over the cell view tells: values, shapes, and the lines of the cell's source that computed them."""
+"""Tooltips of the cell view: values, shapes, and the lines of the cell's source that computed them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def sign(unrolled: Unrolled, name: str, t: int) -> str:
     return f"{brief(letter(name, unrolled.template.is_lstm), 24)}{index(unrolled, t)}"
 
 
-def told_part(unrolled: Unrolled, role: str, t: int) -> tuple[str, ...]:
-    """A part of a step: what its values are like, and the source that computed it."""
+def describe_part(unrolled: Unrolled, role: str, t: int) -> tuple[str, ...]:
+    """The tooltip of a part of a step: mean and range of its values, and the source that computed it."""
     lines = []
     step = unrolled.step(t) if not unrolled.rolled else None
     if step is not None and role in step.named:
@@ -43,13 +43,13 @@ def told_part(unrolled: Unrolled, role: str, t: int) -> tuple[str, ...]:
     return tuple(lines or [sign(unrolled, role, t)])
 
 
-def told_line(unrolled: Unrolled, line: Line, size: str, most: int = 8) -> tuple[str, ...]:
-    """A line: between which parts, what went along it, and the inputs in the graph that it stands for."""
-    source, target = in_words(unrolled, line.source), in_words(unrolled, line.target)
-    way = f"from {target} to {source}: {size}" if size else f"{source} to {target}"
+def describe_line(unrolled: Unrolled, line: Line, size: str, most: int = 8) -> tuple[str, ...]:
+    """The tooltip of a line: its ends, what went along it, and the inputs in the graph that it stands for."""
+    source, reader = in_words(unrolled, line.source), in_words(unrolled, line.reader)
+    ends = f"from {reader} to {source}: {size}" if size else f"{source} to {reader}"
     vertices = unrolled.graph.vertices
-    reads = list(dict.fromkeys(f"{vertices[edge.target].op}.{edge.name} {edge.shape}" for edge in line.edges))
-    return (way, *reads[:most], *(["..."] if len(reads) > most else []))
+    reads = list(dict.fromkeys(f"{vertices[edge.reader].op}.{edge.name} {edge.shape}" for edge in line.edges))
+    return (ends, *reads[:most], *(["..."] if len(reads) > most else []))
 
 
 def in_words(unrolled: Unrolled, part: Part) -> str:
@@ -74,4 +74,4 @@ def words_of(unrolled: Unrolled, role: str, t: int) -> str:
         words = unrolled.graph.vertices[unrolled.parts[role, t][-1]].op if (role, t) in unrolled.parts else words
     if not any(name.startswith("b") for name in unrolled.parameters.values()):
         words = words.replace(" + bₙ", "").replace(" + b", "")
-    return words.replace("{t}", index(unrolled, t)).replace("{p}", index(unrolled, unrolled.before(t)))
+    return words.replace("{t}", index(unrolled, t)).replace("{p}", index(unrolled, unrolled.previous(t)))

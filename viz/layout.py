@@ -36,29 +36,29 @@ class Places:
     blocks: dict[str, int] = field(default_factory=dict)  # which block from the left a node is in
     bars: dict[str, int] = field(default_factory=dict)  # a bar -> its row, from the top
 
-    def riser(self, bar: str, target: str) -> tuple[Place, ...]:
-        """The way of a line from a bar: up the gap beside the target's column, then to its left side."""
-        x, y = self.middles[target]
-        gap = self.lefts[target] - GAP / 2 + 6 * (self.bars[bar] % 3 - 1)  # so that W's and U's are not one
-        return (gap, self.middles[bar][1] + BAR / 2), (gap, y - 10), (x - self.widths[target] / 2, y)
+    def riser(self, bar: str, reader: str) -> tuple[Place, ...]:
+        """The corners of a line from a bar: up the gap beside the reader's column, then to its left side."""
+        x, y = self.middles[reader]
+        gap = self.lefts[reader] - GAP / 2 + 6 * (self.bars[bar] % 3 - 1)  # so that W's and U's are not one
+        return (gap, self.middles[bar][1] + BAR / 2), (gap, y - 10), (x - self.widths[reader] / 2, y)
 
-    def lane(self, source: str, target: str, number: int) -> tuple[Place, ...]:
-        """The way of a line above all columns, as straight as a belt, in the lane of that number."""
-        (x, y), (u, v) = self.middles[source], self.middles[target]
+    def lane(self, source: str, reader: str, number: int) -> tuple[Place, ...]:
+        """The corners of a line above all columns, as straight as a belt, in the lane of that number."""
+        (x, y), (u, v) = self.middles[source], self.middles[reader]
         top = self.top + HEIGHT / 2 + 8 + 7 * number
         return (x, y + HEIGHT / 2), (x + 8, top), (u - 8, top), (u, v + HEIGHT / 2)
 
-    def is_far(self, source: str, target: str) -> bool:
+    def is_far(self, source: str, reader: str) -> bool:
         """Whether a whole block lies between two nodes, or the second is in one on the left."""
-        apart = self.blocks.get(target, 0) - self.blocks.get(source, 0)
+        apart = self.blocks.get(reader, 0) - self.blocks.get(source, 0)
         return apart > 1 or apart < 0
 
-    def tunnel(self, source: str, target: str, number: int) -> tuple[Place, ...]:
-        """The way of a line that passes whole blocks: down beside its source, below all of them, and up again."""
-        (x, y), (u, v) = self.middles[source], self.middles[target]
+    def tunnel(self, source: str, reader: str, number: int) -> tuple[Place, ...]:
+        """The corners of a line that passes whole blocks: down beside its source, below all of them, and up again."""
+        (x, y), (u, v) = self.middles[source], self.middles[reader]
         low = self.bottom - HEIGHT / 2 - 38 - 5 * (number % 6)
-        out, into = self.rights[source] + GAP / 3, self.lefts[target] - GAP / 3
-        x, u = x + self.widths[source] / 2, u - self.widths[target] / 2
+        out, into = self.rights[source] + GAP / 3, self.lefts[reader] - GAP / 3
+        x, u = x + self.widths[source] / 2, u - self.widths[reader] / 2
         return (x, y), (out, y), (out, low), (into, low), (into, v), (u, v)
 
     @cached_property
@@ -88,9 +88,9 @@ def places(spots: Mapping[str, Spot], lines: Sequence[tuple[str, str]]) -> Place
     found = Places(widths={name: spot.width for name, spot in spots.items()})
     sources: dict[str, list[str]] = {name: [] for name in spots}
     readers: dict[str, list[str]] = {name: [] for name in spots}
-    for source, target in lines:
-        sources[target].append(source)
-        readers[source].append(target)
+    for source, reader in lines:
+        sources[reader].append(source)
+        readers[source].append(reader)
     blocks: dict[tuple[int, int], list[str]] = {}
     for name, spot in spots.items():
         if spot.block is not None:
@@ -111,7 +111,7 @@ def places(spots: Mapping[str, Spot], lines: Sequence[tuple[str, str]]) -> Place
 
 
 def _columns(inside: list[str], sources: Mapping[str, list[str]], readers: Mapping[str, list[str]]) -> list[list[str]]:
-    """The nodes of a block by the length of the longest way to them; what reads nothing is next to its reader."""
+    """The nodes of a block by the length of the longest path to them; what reads nothing is next to its reader."""
     members, rank = set(inside), dict.fromkeys(inside, 0)
     for name in inside:
         rank[name] = max((rank[source] + 1 for source in sources[name] if source in members), default=0)

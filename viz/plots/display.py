@@ -18,15 +18,15 @@ from viz.notebook import bundle
 PIXELS = 2  # of the image for one of the page, so that letters stay sharp
 
 
-class _Shown:
+class _Display:
     """Displays the figure of its Axes as a PNG, for matplotlib's SVG has style rules for all of the page around it."""
 
-    def _shown(self) -> Sequence[Axes]:
+    def _displayed_axes(self) -> Sequence[Axes]:
         """The Axes that are shown, from top to bottom; all are on one figure."""
         raise NotImplementedError
 
     def _figure(self) -> Figure:
-        figure = self._shown()[0].figure
+        figure = self._displayed_axes()[0].figure
         assert isinstance(figure, Figure)  # no part of one, as it was made here
         return figure
 
@@ -39,7 +39,7 @@ class _Shown:
         self, include: Container[str] | None = None, exclude: Container[str] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The image, with its width and, for a reader who does not see it, what it plots; the Axes as text."""
-        axes, figure = self._shown(), self._figure()
+        axes, figure = self._displayed_axes(), self._figure()
         contents = bundle({"image/png": self._repr_png_, "text/plain": lambda: repr(self)}, include, exclude)
         names = [", ".join(ax.get_ylabel() for ax in axes), axes[-1].get_xlabel()]
         plotted = " over ".join([" ".join(name.split()) for name in names if name])
@@ -47,15 +47,15 @@ class _Shown:
         return contents, {"image/png": look} if "image/png" in contents else {}
 
 
-class Plot(Axes, _Shown):
+class Plot(Axes, _Display):
     """Axes on a figure of their own, that display it."""
 
-    def _shown(self) -> Sequence[Axes]:
+    def _displayed_axes(self) -> Sequence[Axes]:
         return [self]
 
 
-class Panels(list[Axes], _Shown):
+class Panels(list[Axes], _Display):
     """Axes that share a figure of their own, from top to bottom, that display it."""
 
-    def _shown(self) -> Sequence[Axes]:
+    def _displayed_axes(self) -> Sequence[Axes]:
         return self
