@@ -12,7 +12,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor
-from tinygrad_lstm.engine.scope import source_line
+from tinygrad_lstm.engine.call_site import source_line
 from tinygrad_lstm.errors import DtypeError, GradError
 
 

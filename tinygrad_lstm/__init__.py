@@ -59,6 +59,7 @@ from tinygrad_lstm.engine.creation import (
     zeros_like,
 )
 from tinygrad_lstm.engine.gradients import backward_events, grad
+from tinygrad_lstm.engine.modes import enable_grad, no_grad
 from tinygrad_lstm.engine.naming import label, tag
 from tinygrad_lstm.engine.ops.arithmetic import (
     absolute,
@@ -165,8 +166,9 @@ from tinygrad_lstm.engine.ops.ufuncs import (
     tan,
     trunc,
 )
-from tinygrad_lstm.engine.scope import enable_grad, no_grad, scope, through
+from tinygrad_lstm.engine.scope import scope
 from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.engine.through import through
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time each is loaded at its first use, see ``LATE``
     from tinygrad_lstm import func, interop, losses, nn, optim, paths

@@ -16,8 +16,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.changes import Freed, freed_error, refuse_if_unusable
+from tinygrad_lstm.engine.arrays import bare_array
+from tinygrad_lstm.engine.changes import freed_error, refuse_if_unusable
+from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.node import (
+    BackwardPass,
     Edge,
     Node,
     Shape,
@@ -27,18 +30,16 @@ from tinygrad_lstm.engine.node import (
     make_source,
     topological_order,
 )
-from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol, bare_array, plain
 from tinygrad_lstm.engine.ops.indexing import add_at, scatter
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent
 from tinygrad_lstm.engine.ops.wide import wide
-from tinygrad_lstm.engine.scope import current_hook
+from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError, kind_of
 
 # Of a rule: the error says which rule, and of which line
 FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError, OverflowError)
 Hook: TypeAlias = Callable[[Edge, Any], Any]
 Wrap: TypeAlias = Callable[[Array, Source | None], Any]  # an array and where it comes from -> a Tensor
-_inside_the_engine = True
 
 
 def backpropagate(
@@ -64,7 +65,7 @@ def backpropagate(
     if targets is not None:
         order = ancestors_of(targets, order)
     refuse_if_unusable(order)
-    this_pass = Freed()
+    this_pass = BackwardPass()
     visited = set(order)
     pending: dict[Node, Any] = {}  # dL/dy so far, for the nodes whose turn is still to come
     owned: set[Node] = set()  # those whose buffer was made here: nobody else holds it, so it may be added to in place
@@ -136,7 +137,7 @@ def backpropagate(
                 else:
                     pending[source] = c  # as it came, and never written to: it may be somebody else's array
             if not retain_graph and node.kept:
-                node.kept = this_pass
+                node.freed_by, node.kept = this_pass, ()
             yield node, g
     except BaseException as error:
         early = "its caller" if isinstance(error, GeneratorExit) else f"{type(error).__name__}: {error}"
@@ -174,7 +175,7 @@ def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, 
 
 def from_rule(c: Any, wrap: Wrap | None, node: Node, position: int) -> Any:
     """What a rule gave, as a plain array (or NumPy number) or, recorded, as a Tensor: a rule need not read one."""
-    if isinstance(c, NumpyProtocol) or (wrap is None and isinstance(c, np.generic)):
+    if isinstance(c, Handle) or (wrap is None and isinstance(c, np.generic)):
         return c
     if not isinstance(c, np.ndarray | np.generic):
         raise DtypeError(f"{_rule_of(node, position)} gave a {type(c).__name__}, not an array; in backward of {node}")
@@ -256,7 +257,7 @@ def _rule_of(node: Node, position: int | None) -> str:
 
 def _explained(node: Node, position: int | None, error: Exception) -> TinygradError:
     """The error of a rule, with the op, its input, and the line of the forward pass."""
-    if type(node.kept) is Freed:  # by another thread, in the middle of this pass
+    if node.freed_by is not None:  # by another thread, in the middle of this pass
         return freed_error([node])
     kind = type(error) if isinstance(error, TinygradError) else kind_of(error, ShapeError)
     return kind(f"{_rule_of(node, position)} failed: {error}; in backward of {node}")
@@ -271,7 +272,7 @@ def from_hook(edge: Edge, c: Any, wrap: Wrap | None) -> Any:
         raise ShapeError(
             f"a hook gave a cotangent of shape {np.shape(c)} for {edge.name} of {edge.reader}, not {shape}"
         )
-    if wrap is not None and isinstance(c, NumpyProtocol):
+    if wrap is not None and isinstance(c, Handle):
         return c
     array = np.array(bare_array(plain(c)))  # a copy: the hook may use its array again
     if array.dtype.kind not in "biufc":
@@ -284,5 +285,5 @@ def dense(c: IndexedCotangent, shape: Shape, wrap: Wrap | None) -> Any:
     """An indexed cotangent as a whole array (or, recorded, a Tensor)."""
     if wrap is None:
         return scatter.forward(c.values, c.where, shape)
-    values = c.values if isinstance(c.values, NumpyProtocol) else wrap(np.asarray(c.values), None)
+    values = c.values if isinstance(c.values, Handle) else wrap(np.asarray(c.values), None)
     return scatter(values, c.where, shape)

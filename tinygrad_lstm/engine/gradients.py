@@ -10,11 +10,9 @@ import numpy as np
 from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.autodiff import Wrap, backpropagate, real
 from tinygrad_lstm.engine.node import Edge, Node, Source
-from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, handle, seed
+from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
-
-_inside_the_engine = True
 
 
 @overload

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from typing import Any
+
+from tinygrad_lstm.engine.modes import grad_enabled
 from tinygrad_lstm.engine.node import make_source
-from tinygrad_lstm.engine.scope import collecting, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, handle
 from tinygrad_lstm.errors import DtypeError
 
-_inside_the_engine = True
+collecting: ContextVar[dict[str, Any] | None] = ContextVar("collecting", default=None)  # where label() leaves names
 
 
 def label(**named: Tensor) -> None:

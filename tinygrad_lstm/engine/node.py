@@ -7,6 +7,7 @@ asked to keep; no node points at a Tensor or at its readers, so a graph dies by 
 from __future__ import annotations
 
 import itertools
+from _thread import RLock  # threading's, which is slow to import
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from types import CodeType
@@ -14,34 +15,46 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.call_site import CallSite, caller, source_line
 from tinygrad_lstm.engine.ops.indexing import scatter
 from tinygrad_lstm.engine.ops.plan import Plan
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
-from tinygrad_lstm.engine.scope import Place, Scope, caller, current_scope, source_line
+from tinygrad_lstm.engine.scope import Scope, current_scope
 
 Shape: TypeAlias = tuple[int, ...]
 counter = itertools.count(1)  # numbers nodes and changes alike, so that their order in time can be compared
 NO_PARAMS: dict[str, Any] = {}
-_inside_the_engine = True
+changing = RLock()  # held while what several threads may share is read, changed and stored
+
+
+class BackwardPass:
+    """A backward pass that frees the values it has used: its number, and the error that ended it early."""
+
+    __slots__ = ("number", "stopped_by")
+
+    def __init__(self) -> None:
+        self.number = next(counter)
+        self.stopped_by: str | None = None
 
 
 class Node:
     """One vertex of the graph, made by ``make_node``. ``op`` is None for a leaf or a constant."""
 
-    __slots__ = (  # all of it: making a __dict__ would cost a node as much time again
-        "changed_at", "code", "dtypes", "grad", "hooks", "kept", "labels", "number", "offset", "op", "params", "plan",
-        "requires_grad", "retains_grad", "scope", "shapes", "sources",
+    __slots__ = (  # all fields: a __dict__ would double the cost of a node
+        "changed_at", "code", "dtypes", "freed_by", "grad", "hooks", "kept", "labels", "number", "offset", "op",
+        "params", "plan", "requires_grad", "retains_grad", "scope", "shapes", "sources",
     )  # fmt: skip
 
     op: Primitive[Any, Any] | None
     sources: tuple[Source | None, ...]  # one for each input; None for a literal, a bare number or array
     shapes: tuple[Shape, ...]  # one for each output
     dtypes: tuple[np.dtype, ...]
-    code: CodeType  # with offset, the place in the user's code
+    code: CodeType  # with offset, the call site
     offset: int
     requires_grad: bool
     plan: Plan | None  # which rules to call
-    kept: Any  # and what they asked for, a tuple; once a backward pass has used it, the number of that pass
+    kept: tuple[Any, ...]  # and what they asked for; nothing, once a backward pass has used and freed it
+    freed_by: BackwardPass | None  # the pass that did
     params: dict[str, Any]
     number: int
     scope: Scope | None
@@ -57,7 +70,7 @@ class Node:
         return next(iter(self.labels.values())) if self.labels else ""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> CallSite:
         """Where in the user's code it was made."""
         return self.code, self.offset
 
@@ -92,7 +105,7 @@ def make_node(
     node.requires_grad, node.plan, node.kept = requires_grad, plan, kept
     node.number, node.changed_at = next(counter), 0
     node.scope = current_scope.get()
-    node.labels = node.grad = None
+    node.labels = node.grad = node.freed_by = None
     node.retains_grad, node.hooks = False, ()
     return node
 

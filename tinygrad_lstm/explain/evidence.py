@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.call_site import source_line
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
-from tinygrad_lstm.engine.scope import current_hook, source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
+from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.values import handed_on, is_finite, kept, norm, plain
 

@@ -13,7 +13,7 @@ import re
 from functools import lru_cache, partial
 
 from tinygrad_lstm.engine.node import Node
-from tinygrad_lstm.engine.ops.plan import Rule
+from tinygrad_lstm.engine.ops.rules import Rule
 from tinygrad_lstm.explain.source import definition, one_expression
 
 

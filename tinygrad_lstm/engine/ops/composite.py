@@ -10,7 +10,6 @@ from tinygrad_lstm.errors import ShapeError, public
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_inside_the_engine = True
 
 
 def composite(*numpy: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:

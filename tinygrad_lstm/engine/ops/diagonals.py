@@ -16,8 +16,6 @@ from tinygrad_lstm.engine.ops.reductions import sum
 if TYPE_CHECKING:  # for types only
     from tinygrad_lstm.engine.tensor import Tensor
 
-_inside_the_engine = True
-
 
 @composite(np.diagonal)
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:

@@ -14,8 +14,6 @@ from tinygrad_lstm.errors import ArgumentError, UnsupportedError
 if TYPE_CHECKING:  # for types only
     from tinygrad_lstm.engine.tensor import Tensor
 
-_inside_the_engine = True
-
 
 @primitive(numpy=np.linalg.vector_norm, wide=True)
 def norm(x: Array, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> Array:

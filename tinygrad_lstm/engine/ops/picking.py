@@ -16,8 +16,6 @@ from tinygrad_lstm.engine.ops.shapes import reshape
 if TYPE_CHECKING:  # for types only
     from tinygrad_lstm.engine.tensor import Tensor
 
-_inside_the_engine = True
-
 
 @composite(np.take)
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # for types only
     from tinygrad_lstm.engine.tensor import Tensor
 
 Axes: TypeAlias = int | Sequence[int]
-_inside_the_engine = True
 
 
 @composite(np.flip)

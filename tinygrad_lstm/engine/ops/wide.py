@@ -16,7 +16,6 @@ import numpy as np
 HALF = np.dtype(np.float16)
 P = ParamSpec("P")
 R = TypeVar("R")
-_inside_the_engine = True
 
 
 def wide(x: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.engine.tensor import Tensor as Tensor
 
 Q = ParamSpec("Q")
 R = TypeVar("R")
