@@ -22,7 +22,7 @@ READ = [
     *(PACKAGE / "engine" / "ops" / f"{name}.py" for name in ("wide", "composite")),
     *(PACKAGE / "engine" / f"{name}.py" for name in ("record", "literals", "autodiff", "node", "tensor", "gradients")),
     *(PACKAGE / "explain" / f"{name}.py" for name in ("program", "prelude", "formulas", "trace", "values")),
-    PACKAGE / "gradcheck.py", PACKAGE / "func" / "transforms.py", PACKAGE / "func" / "run.py",
+    PACKAGE / "finite_differences.py", PACKAGE / "func" / "transforms.py", PACKAGE / "func" / "run.py",
 ]  # fmt: skip
 
 

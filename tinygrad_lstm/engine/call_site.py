@@ -8,35 +8,40 @@ from __future__ import annotations
 
 import functools
 import itertools
+from os.path import dirname, join
 from sys import _getframe
 from types import CodeType, FrameType
 from typing import NamedTuple, TypeAlias
 
 CallSite: TypeAlias = tuple[CodeType, int]  # code object and instruction offset
-# The code between the user and a node that is no call site: packages, and modules, by the beginning of their names
-ENGINE = ("tinygrad_lstm.engine", "tinygrad_lstm.func", "tinygrad_lstm.errors", "tinygrad_lstm.explain.anomaly")
+PACKAGE = dirname(dirname(_getframe().f_code.co_filename))
+# No line of these folders and files is a call site: their code only stands between the user's and a node
+ENGINE = tuple(join(PACKAGE, *parts) for parts in (
+    ("engine", ""), ("func", ""), ("errors.py",), ("explain", "anomaly.py"))
+)  # fmt: skip
 
 
-class _Inside(dict[str, bool]):
-    """Whether a module of this name is the engine's. Every op asks, so the answers are kept."""
+class _InEngine(dict[str, bool]):
+    """Whether a file of code is the engine's. Every op asks, so each answer is kept."""
 
-    def __missing__(self, module: str) -> bool:
-        answer = self[module] = any(module == name or module.startswith(name + ".") for name in ENGINE)
+    def __missing__(self, file: str) -> bool:
+        answer = self[file] = file.startswith(ENGINE)
         return answer
 
 
-inside = _Inside()
+in_engine = _InEngine()
+
+
+def first_outside(frame: FrameType) -> FrameType:
+    """The first frame that is not the engine's, from this one outward."""
+    while in_engine[frame.f_code.co_filename] and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
 
 
 def caller(depth: int) -> FrameType:
-    """The frame that called the engine: the first one outside, looked for from ``depth`` frames above our caller."""
-    frame = _getframe(depth + 1)  # every frame skipped here is one that need not be made an object
-    try:
-        while inside[frame.f_globals["__name__"]] and frame.f_back is not None:
-            frame = frame.f_back
-    except KeyError:  # code that exec() runs in a namespace without a name
-        pass
-    return frame
+    """The frame that called the engine, looked for from ``depth`` frames above our caller."""
+    return first_outside(_getframe(depth + 1))  # every frame skipped is one that need not be made an object
 
 
 def call_site() -> CallSite:

@@ -10,12 +10,13 @@ import itertools
 from _thread import RLock  # threading's, which is slow to import
 from collections.abc import Callable, Sequence
 from operator import attrgetter
+from sys import _getframe
 from types import CodeType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.call_site import CallSite, caller, source_line
+from tinygrad_lstm.engine.call_site import CallSite, first_outside, in_engine, source_line
 from tinygrad_lstm.engine.ops.indexing import scatter
 from tinygrad_lstm.engine.ops.plan import Plan
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
@@ -97,7 +98,9 @@ def make_node(
     params: dict[str, Any] = NO_PARAMS, requires_grad: bool = True,
 ) -> Node:  # fmt: skip
     """A new node. A function, since a class that has an __init__ takes half as long again; every op makes one."""
-    frame = caller(3)  # over make_node, who makes the node, and the operator or Primitive.__call__
+    frame = _getframe(3)  # above make_node, record and the operator or Primitive.__call__: most often the user's
+    if in_engine[frame.f_code.co_filename]:
+        frame = first_outside(frame)
     node = Node()
     node.op, node.sources, node.params = op, sources, params
     node.shapes, node.dtypes = shapes, dtypes
