@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reading-order.md"
 
 CHAPTERS = {
-    "The whole idea, with plain numbers": ["tinygrad_lstm/micro.py"],
+    "The whole idea, with plain numbers": ["tinygrad_lstm/{micro,micro_arrays}.py"],
     "An op and its derivatives": [
         "tinygrad_lstm/errors.py",
         "tinygrad_lstm/engine/ops/{rules,wide,primitive,dtypes,arithmetic,reductions,nonlinear,linear,indexing}.py",

@@ -2,6 +2,7 @@
 
 No type says "these parameters, but Tensors": so the arrays that come first are replaced one by one, and the names and
 types of the options stay. After two or three arrays, the options are given by name, and their names are not checked.
+The ops do not import Tensor. Where a type checker needs the name, they have it from here.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from tinygrad_lstm.engine.ops.shapes import reshape
 from tinygrad_lstm.engine.ops.wide import wide
 
 if TYPE_CHECKING:  # for types only
-    from tinygrad_lstm.engine.tensor import Tensor
+    from tinygrad_lstm.engine.call_types import Tensor
 
 Axes: TypeAlias = int | Sequence[int]
 

@@ -16,7 +16,7 @@ from tinygrad_lstm.engine.ops.shapes import broadcast_to, concatenate, reshape, 
 from tinygrad_lstm.errors import UnsupportedError
 
 if TYPE_CHECKING:  # for types only
-    from tinygrad_lstm.engine.tensor import Tensor
+    from tinygrad_lstm.engine.call_types import Tensor
 
 Axes: TypeAlias = int | Sequence[int]
 

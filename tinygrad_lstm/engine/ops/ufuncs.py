@@ -16,7 +16,7 @@ from tinygrad_lstm.engine.ops.reductions import off_zero
 from tinygrad_lstm.engine.ops.rules import Rule
 
 if TYPE_CHECKING:  # for types only
-    from tinygrad_lstm.engine.tensor import Tensor
+    from tinygrad_lstm.engine.call_types import Tensor
 
 
 def derive(ufunc: Any, says: str, **rules: Rule) -> Primitive[..., Tensor]:
