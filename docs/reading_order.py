@@ -14,7 +14,7 @@ CHAPTERS = {
     "The whole idea, with plain numbers": ["tinygrad_lstm/{micro,micro_arrays}.py"],
     "An op and its derivatives": [
         "tinygrad_lstm/errors.py",
-        "tinygrad_lstm/engine/ops/{rules,wide,primitive,dtypes,arithmetic,reductions,nonlinear,linear,indexing}.py",
+        "tinygrad_lstm/engine/ops/{rules,wide,primitive,dtypes,arithmetic,nonlinear,linear,indexing}.py",
     ],
     "Forward: an op runs, and the graph grows": [
         "tinygrad_lstm/engine/ops/{binding,plan}.py",
@@ -24,7 +24,7 @@ CHAPTERS = {
         "tinygrad_lstm/engine/{through,changes,autodiff}.py",
     ],
     "Tensors, as users have them": [
-        "tinygrad_lstm/engine/ops/shapes.py",
+        "tinygrad_lstm/engine/ops/{reductions,softmax,shapes}.py",
         "tinygrad_lstm/engine/ops/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
         "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,tensor}.py",
         "tinygrad_lstm/engine/{call_types,gradients,creation,naming}.py",

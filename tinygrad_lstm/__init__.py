@@ -84,12 +84,8 @@ from tinygrad_lstm.engine.ops.nonlinear import (
     expm1,
     log,
     log1p,
-    log_softmax,
-    logsumexp,
     relu,
     sigmoid,
-    softmax,
-    softmax_cross_entropy,
     softplus,
     sqrt,
     tanh,
@@ -127,6 +123,7 @@ from tinygrad_lstm.engine.ops.shapes import (
     transpose,
     unstack,
 )
+from tinygrad_lstm.engine.ops.softmax import log_softmax, logsumexp, softmax, softmax_cross_entropy
 from tinygrad_lstm.engine.ops.ufuncs import (
     arccos,
     arccosh,
