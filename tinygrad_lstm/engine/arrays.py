@@ -66,19 +66,19 @@ def bare_array(value: TensorLike) -> Array:
 
 
 def read_only(array: Any) -> Array:
-    """The array as it is shown to a hook: who writes into it gets an error."""
+    """The array as a hook sees it: writing into it is an error."""
     shown = np.asarray(array).view()
     shown.flags.writeable = False
     return shown
 
 
 def has_members(value: object) -> bool:
-    """Whether one can go through it; Python takes a 0-d array for an iterable, though it has no members."""
+    """Whether it can be iterated over; Python takes a 0-d array for an iterable, though it has no members."""
     return isinstance(value, Iterable) and getattr(value, "shape", None) != ()
 
 
 def numpy_array(data: TensorLike, dtype: DTypeLike | None) -> Array:
-    """``np.array``, with errors of ours; with a dtype also for what it would drop: an imaginary part, None, text."""
+    """``np.array`` with our errors; with a dtype, also for what it would drop: an imaginary part, None, text."""
     data = bare_array(data) if isinstance(data, np.ndarray) else data
     try:
         if dtype is not None:

@@ -68,7 +68,7 @@ def backpropagate(
     this_pass = BackwardPass()
     visited = set(order)
     pending: dict[Node, Any] = {}  # dL/dy so far, for the nodes whose turn is still to come
-    owned: set[Node] = set()  # those whose buffer was made here: nobody else holds it, so it may be added to in place
+    owned: set[Node] = set()  # those whose buffer was made here: nothing else holds it, so it may be added to in place
     recorded = wrap is not None
     if hook is None:
         hook, indexed = current_hook.get(), True
@@ -90,7 +90,7 @@ def backpropagate(
             plan = node.plan
             if plan is None:
                 if not recorded and node not in owned:
-                    g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of somebody else's array
+                    g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of another array
                 yield node, g
                 continue
             sources = node.sources
@@ -135,7 +135,7 @@ def backpropagate(
                 if source in pending or len(source.shapes) > 1 or type(c) is IndexedCotangent:
                     hand_on(pending, owned, source, index, c, recorded)
                 else:
-                    pending[source] = c  # as it came, and never written to: it may be somebody else's array
+                    pending[source] = c  # as it came, and never written to: another node may hold the same array
             if not retain_graph and node.kept:
                 node.freed_by, node.kept = this_pass, ()
             yield node, g
@@ -201,21 +201,23 @@ def real(g: Any) -> Any:
 
 
 def zeros_like_output(node: Node, index: int) -> Array:
-    """The cotangent of an output that nobody used."""
+    """The cotangent of an output that nothing reads."""
     return np.zeros(node.shapes[index], node.dtypes[index])
 
 
 def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
     """What the node kept, with its inputs and outputs as Tensors, so that the rules run on them are recorded."""
-    op, plan = node.op, node.plan
+    op, plan, kept = node.op, node.plan, node.kept
     assert op is not None
     assert plan is not None
+    if node.freed_by is not None:  # by another thread, in the middle of this pass
+        raise freed_error([node])
 
     def lift(value: Any, source: Source | None) -> Any:
         return value if source is None or not source.node.requires_grad else wrap(value, source)
 
     values: list[Any] = []
-    for name, value in zip(plan.keep, node.kept, strict=True):
+    for name, value in zip(plan.keep, kept, strict=True):
         if name == op.words.saved:
             raise GradError(
                 f"{op.name} saves arrays for its backward, which no graph leads through, so it has no second "

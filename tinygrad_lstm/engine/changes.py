@@ -64,8 +64,8 @@ def refuse_if_unusable(order: Sequence[Node]) -> None:
     for node in order:
         if node.number > last_change[0]:  # and so is every node after it
             break
-        for value, source in _values_kept(node):
-            writer = _changed(value, source, node.number)
+        for value, source in _kept_values(node):
+            writer = _writer_of(value, source, node.number)
             if writer is not None:
                 name = next((other for other in order if other.number == writer), source)
                 raise GradError(
@@ -74,22 +74,24 @@ def refuse_if_unusable(order: Sequence[Node]) -> None:
                 )
 
 
-def _values_kept(node: Node) -> Iterator[tuple[Array, Node]]:
+def _kept_values(node: Node) -> Iterator[tuple[Array, Node]]:
     """The arrays a node kept that are the data of tensors, each with the vertex that made it."""
     if node.op is None or node.plan is None:
         return
-    op = node.op
-    for name, value in zip(node.plan.keep, node.kept, strict=True):
+    op, kept = node.op, node.kept
+    if node.freed_by is not None:  # by another thread, a moment ago
+        raise freed_error([node])
+    for name, value in zip(node.plan.keep, kept, strict=True):
         if name == op.words.y:
             yield from ((part, node) for part in (value if op.several else (value,)))
         elif name in op.inputs:
-            places = enumerate(value) if op.sequence else ((op.inputs.index(name), value),)
-            for position, part in places:
+            parts = enumerate(value) if op.sequence else ((op.inputs.index(name), value),)
+            for position, part in parts:
                 if (source := node.sources[position]) is not None:
                     yield part, source.node
 
 
-def _changed(value: Array, source: Node, kept_at: int) -> int | None:
+def _writer_of(value: Array, source: Node, kept_at: int) -> int | None:
     """The number of the vertex through which a value was changed after it was kept; None if it was not."""
     if source.changed_at > kept_at:
         return source.number

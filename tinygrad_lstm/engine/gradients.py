@@ -1,4 +1,4 @@
-"""The two ways to ask for gradients beside ``tensor.backward()``: for chosen tensors, and step by step."""
+"""Two more functions that run a backward pass: ``grad``, for chosen tensors, and ``backward_events``, step by step."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def backward_events(
 ) -> Iterator[BackwardEvent]:  # fmt: skip
     """``loss.backward()``, one node at a time: take all the events and every leaf's ``grad`` has been added to.
 
-    With ``accumulate=False`` nothing is added anywhere: for whoever only watches.
+    With ``accumulate=False`` no ``grad`` changes: to watch only.
 
     Raises GradError where no gradient is needed, the graph was freed, or a kept value was changed.
 

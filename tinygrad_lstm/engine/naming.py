@@ -41,7 +41,7 @@ def label(**named: Tensor) -> None:
 
 
 def tag(tensor: Tensor, name: str) -> Tensor:
-    """The same value by another handle: the edge to whoever reads this handle bears the tag.
+    """The same value by another handle: the edge to the node that reads this handle bears the tag.
 
     >>> c = Tensor(2.0, requires_grad=True)
     >>> y = tag(c, "carry") * 0.5

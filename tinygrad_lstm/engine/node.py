@@ -72,7 +72,7 @@ class Node:
 
     @property
     def place(self) -> CallSite:
-        """Where in the user's code it was made."""
+        """The line of the user's code that made it."""
         return self.code, self.offset
 
     @property
@@ -81,7 +81,7 @@ class Node:
         return self.scope.step if self.scope else None
 
     def __str__(self) -> str:
-        """How an error speaks of it: ``h (multiply) of shape (4, 8), made at train.py:41 in lstm/t=35``."""
+        """How errors name it: ``h (multiply) of shape (4, 8), made at train.py:41 in lstm/t=35``."""
         what = self.op.name if self.op else "leaf" if self.requires_grad else "constant"
         name = f"{self.label} ({what})" if self.label else what
         shapes = (
@@ -97,7 +97,7 @@ def make_node(
     dtypes: tuple[np.dtype, ...], plan: Plan | None = None, kept: tuple[Any, ...] = (),
     params: dict[str, Any] = NO_PARAMS, requires_grad: bool = True,
 ) -> Node:  # fmt: skip
-    """A new node. A function, since a class that has an __init__ takes half as long again; every op makes one."""
+    """A new node. A function, since a class with an __init__ takes half as long again, and every op makes a node."""
     frame = _getframe(3)  # above make_node, record and the operator or Primitive.__call__: most often the user's
     if in_engine[frame.f_code.co_filename]:
         frame = first_outside(frame)
@@ -136,7 +136,7 @@ class Edge(NamedTuple):
     reader: Node
     position: int
     source: Node
-    index: int  # type: ignore[assignment]  # hides tuple.index, for which nobody asks an edge
+    index: int  # type: ignore[assignment]  # hides tuple.index, which an edge does not need
     tag: str | None
     cotangent: Any  # what came to the reader, of which it hands on a part
 
@@ -147,7 +147,7 @@ class Edge(NamedTuple):
         return input_name(self.reader.op, self.position)
 
     def shown(self, cotangent: Any) -> Any:
-        """The contribution for a hook's eyes: whole, and not to be written into, for others may have the same array."""
+        """The contribution as a hook sees it: whole, and read-only, for other edges may have the same array."""
         whole = self.whole(cotangent)
         if isinstance(whole, np.ndarray):
             whole = whole.view()

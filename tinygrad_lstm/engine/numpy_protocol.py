@@ -42,7 +42,7 @@ def plain_key(key: Any) -> Any:
     return tuple(map(plain, key)) if isinstance(key, tuple) else plain(key)
 
 
-def _refused(call: str) -> UnsupportedError:
+def _refusal(call: str) -> UnsupportedError:
     instead = f"use {INSTEAD[call]}; " if call in INSTEAD else ""
     return UnsupportedError(
         f"{call} has no derivative here; {instead}for values alone use tensor.detach().numpy(), "
@@ -85,7 +85,7 @@ class NumpyProtocol(Handle, Foreign):
             if ufunc in PLAIN:
                 return ufunc(*arrays)
         how = f".{method}" if method != "__call__" else " with options" if kwargs else ""
-        raise _refused(f"np.{ufunc.__name__}{how}")
+        raise _refusal(f"np.{ufunc.__name__}{how}")
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         recorded = Primitive.by_numpy.get(function)
@@ -98,9 +98,9 @@ class NumpyProtocol(Handle, Foreign):
         if function in PLAIN:
             value = kwargs.get("fill_value", args[1] if len(args) > 1 else None)
             if function is np.full_like and getattr(value, "requires_grad", False):
-                raise _refused("np.full_like")
+                raise _refusal("np.full_like")
             try:
                 return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
             except BARE as error:
                 raise translated(error, _name(function), ShapeError) from None
-        raise _refused(_name(function))
+        raise _refusal(_name(function))

@@ -1,7 +1,7 @@
-"""Running a primitive, and writing down that it ran: the forward pass of the whole engine.
+"""The forward pass: running a primitive, and recording that it ran.
 
-``record`` is the whole story. ``record_one`` and ``record_two`` tell it again for one and for two inputs and nothing
-else, as nearly every op of a recurrent cell is called: no lists, no binding, half the time.
+``record`` does it for any call. ``record_one`` and ``record_two`` do the same for one and for two inputs and nothing
+else, as nearly every op of a recurrent cell is called: without lists and binding they take half the time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
         inputs, params = args, op.options
     arrays: list[Any] = []
     mask: list[bool] = []  # which inputs want a gradient
-    others = bare = False  # are there inputs that are no Tensors, and no Python numbers either?
+    others = bare = False  # are there inputs that are no Tensors, and some that are no Python numbers either?
     for value in inputs:
         if isinstance(value, Handle):
             arrays.append(value._data)
@@ -57,13 +57,13 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     except TinygradError:
         raise
     except BARE as error:
-        raise _explained(op, arrays, params, error) from error
+        raise _explain(op, arrays, params, error) from error
     y, saved = y if op.saves else (y, None)
     parts = [part if type(part) is np.ndarray else bare_array(part) for part in (y if op.several else [y])]
     if not {part.dtype.kind for part in parts} <= NUMERIC:
         raise DtypeError(f"the forward of {op.name} gave {', '.join(str(part.dtype) for part in parts)}, not numbers")
     if not recorded:
-        if literals:  # nor does an output look into an array of the caller's
+        if literals:  # and no output may look into an array of the caller's
             given = [value for value in inputs if isinstance(value, np.ndarray)]
             parts = [part.copy() if any(np.may_share_memory(part, one) for one in given) else part for part in parts]
         return tuple([handle(part, None) for part in parts]) if op.several else handle(parts[0], None)
@@ -73,7 +73,7 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
     wanted = tuple(mask)
     plan = op.plans.get(wanted) or plan_for(op, wanted)
-    kept = _kept(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)
+    kept = _values_to_keep(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)
     sources = tuple([value.source if isinstance(value, Handle) else None for value in inputs])
     if None in sources:  # the literals, by the names of their inputs: the record of the graph shows them
         params = params | {input_name(op, k): arrays[k] for k, source in enumerate(sources) if source is None}
@@ -92,13 +92,13 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
     except TinygradError:
         raise
     except BARE as error:
-        raise _explained(op, (array,), op.options, error) from error
+        raise _explain(op, (array,), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
     if source is None or not source.node.requires_grad or not grad_enabled.get():
         return handle(y, None)
     plan = op.plans.get(ONE_WANTED) or plan_for(op, ONE_WANTED)
-    kept = plan.pick((array, y)) if plan.pick else _kept(op, plan, (array,), y, op.options, None, ONE_WANTED)
+    kept = plan.pick((array, y)) if plan.pick else _values_to_keep(op, plan, (array,), y, op.options, None, ONE_WANTED)
     node = make_node(op, (source,), (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)
 
@@ -114,20 +114,24 @@ def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
     except TinygradError:
         raise
     except BARE as error:
-        raise _explained(op, (left, right), op.options, error) from error
+        raise _explain(op, (left, right), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
     mask = from_a is not None and from_a.node.requires_grad, from_b is not None and from_b.node.requires_grad
     if not (mask[0] or mask[1]) or not grad_enabled.get():
         return handle(y, None)
     plan = op.plans.get(mask) or plan_for(op, mask)
-    kept = plan.pick((left, right, y)) if plan.pick else _kept(op, plan, (left, right), y, op.options, None, mask)
-    sources = from_a or a.source, from_b or b.source  # a constant that nobody has recorded before gets its vertex now
+    kept = (
+        plan.pick((left, right, y))
+        if plan.pick
+        else _values_to_keep(op, plan, (left, right), y, op.options, None, mask)
+    )
+    sources = from_a or a.source, from_b or b.source  # a constant gets its vertex when an op first records it
     node = make_node(op, sources, (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)
 
 
-def _kept(
+def _values_to_keep(
     op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Any], y: Any, params: dict[str, Any], saved: Any,
     mask: tuple[bool, ...],
 ) -> tuple[Any, ...]:  # fmt: skip
@@ -143,10 +147,8 @@ def complex_refused(op: Primitive[Any, Any]) -> DtypeError:
     )
 
 
-def _explained(
-    op: Primitive[Any, Any], arrays: Sequence[Any], params: dict[str, Any], error: Exception
-) -> TinygradError:
-    """The same error, in the caller's words: which op, which shapes, in which module and at which step."""
+def _explain(op: Primitive[Any, Any], arrays: Sequence[Any], params: dict[str, Any], error: Exception) -> TinygradError:
+    """The error of a forward, raised again with the op, the shapes, the module and the step."""
     given = [f"{input_name(op, k)} {_shape(array)}" for k, array in enumerate(arrays[:6])]
     given += [f"... {len(arrays)} in all"] if len(arrays) > 6 else []
     given += [f"{name}={shown(value)}" for name, value in params.items()]

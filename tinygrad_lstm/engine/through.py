@@ -1,4 +1,4 @@
-"""Hooks on every edge of a backward pass, and on its start: who watches backward, in this thread."""
+"""Hooks on every edge of a backward pass, and on its start, in this thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory for time: forget what a part of the graph computed, and compute it again when backward comes by."""
+"""Checkpoint: forget what a part of the graph computed, and compute it again in the backward pass."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
 
     f must do the same both times: backward raises GradError where it does not, e.g. as it reads a loop's variable that
     has moved on, or draws from ``np.random``. Give it as arguments what changes from call to call: where f reads an
-    earlier result from elsewhere, the way back is searched through all of that result's history.
+    earlier result from elsewhere, all of that result's history is searched.
 
     >>> import tinygrad_lstm as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)

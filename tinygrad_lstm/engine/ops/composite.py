@@ -15,7 +15,7 @@ R = TypeVar("R")
 def composite(*numpy: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Mark a function as the one that ``np.something(tensor)`` finds, for each NumPy function named.
 
-    What Python or NumPy raises inside becomes an error of ours that names it and the shapes it was given.
+    An error that Python or NumPy raises inside is raised again with the function's name and the shapes of its inputs.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

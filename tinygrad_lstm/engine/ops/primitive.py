@@ -87,14 +87,14 @@ class Primitive(Generic[P, R]):
         if unknown := ", ".join(sorted(set(rules) - set(self.names))):
             raise TypeError(f"{self.name} has no input called {unknown}; it has {', '.join(self.names)}")
         inputs = tuple(name for name in self.names if name in rules)
-        checked = {name: self._checked(rule, inputs, self._g) for name, rule in rules.items()}
+        checked = {name: self._check(rule, inputs, self._g) for name, rule in rules.items()}
         self._declare(inputs)
         self.rules = checked
 
     def defvjp_args(self, rule: Rule) -> None:
         """One rule for every element k of the first parameter, a sequence: ``lambda k, g, ...: dL/d(element k)``."""
         inputs = self.names[:1]
-        checked = self._checked(rule, inputs, "k", self._g)
+        checked = self._check(rule, inputs, "k", self._g)
         self._declare(inputs, sequence=True)
         self.rules = {self.names[0]: checked}
 
@@ -106,7 +106,7 @@ class Primitive(Generic[P, R]):
         """
         required = tuple(name for name in self.names if name not in self.defaults)
         inputs = self.names[:1] if sequence else required if inputs is None else tuple(inputs)
-        checked = self._checked(rule, inputs, self._g)
+        checked = self._check(rule, inputs, self._g)
         self._declare(inputs, sequence)
         self.joint = checked
 
@@ -115,12 +115,12 @@ class Primitive(Generic[P, R]):
         """What a rule calls the cotangent, or the list of cotangents."""
         return "gs" if self.several else "g"
 
-    def _checked(self, rule: Rule, inputs: Sequence[str], *first: str) -> CheckedRule:
-        """Refuse, where it is written, a rule that asks for what will not be there."""
+    def _check(self, rule: Rule, inputs: Sequence[str], *first: str) -> CheckedRule:
+        """The rule, with the names it asks for; TypeError, where it is written, if one of them will not be there."""
         if self.inputs:
             raise TypeError(f"{self.name} has its derivatives already")
         try:
-            return rule, self.words.asked(rule, first, inputs, self.saves)
+            return rule, self.words.needs_of(rule, first, inputs, self.saves)
         except TypeError as error:
             raise TypeError(f"a rule of {self.name} {error}") from None
 

@@ -1,4 +1,4 @@
-"""More ways to move elements about, made of the primitives in shapes and indexing."""
+"""More ops that move elements about, made of the primitives in shapes and indexing."""
 
 from __future__ import annotations
 

@@ -45,20 +45,20 @@ class Words:
             word += "_"
         return word
 
-    def asked(self, rule: Rule, first: Sequence[str], inputs: Sequence[str], saves: bool) -> tuple[str, ...]:
+    def needs_of(self, rule: Rule, first: Sequence[str], inputs: Sequence[str], saves: bool) -> tuple[str, ...]:
         """The names that a rule asks for after the first ones, which come by position.
 
         Raises TypeError for a rule that does not begin with those, or asks for what will not be there.
         """
         names = tuple(inspect.signature(rule).parameters)
-        lead, asked = names[: len(first)], names[len(first) :]
+        lead, needs = names[: len(first)], names[len(first) :]
         known = {*self.names, self.y, self.wanted, *(word for word, name in self.input_of.items() if name in inputs)}
         known |= {self.saved} if saves else set()
         if len(lead) < len(first) or not all(map(self._fits, lead, first)):
             raise TypeError(f"starts with {', '.join(first)}; this one asks for ({', '.join(names)})")
-        if unknown := set(asked) - known:
+        if unknown := set(needs) - known:
             raise TypeError(f"cannot ask for {unknown}; this one asks for ({', '.join(names)})")
-        return asked
+        return needs
 
     def _fits(self, name: str, word: str) -> bool:
         return name == word or (word in self.names and name not in self.names)

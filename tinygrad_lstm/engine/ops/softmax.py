@@ -1,4 +1,4 @@
-"""Softmax and its kin: what turns a row of scores into probabilities, their logarithms, and a loss."""
+"""Softmax, its logarithm, log-sum-exp and cross-entropy: from a row of scores to probabilities and a loss."""
 
 from __future__ import annotations
 
