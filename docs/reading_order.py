@@ -11,25 +11,28 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reading-order.md"
 
 CHAPTERS = {
-    "The whole idea, with plain numbers": ["tinygrad_lstm/micro.py"],
+    "The whole idea, with plain numbers": ["tinygrad_lstm/{micro,micro_arrays}.py"],
     "An op and its derivatives": [
         "tinygrad_lstm/errors.py",
-        "tinygrad_lstm/engine/ops/{plan,wide,words,primitive,dtypes,arithmetic,linear,reductions}.py",
-        "tinygrad_lstm/engine/ops/{nonlinear,shapes,indexing}.py",
+        "tinygrad_lstm/engine/ops/{rules,wide,primitive,dtypes,arithmetic,nonlinear,linear,indexing}.py",
     ],
-    "More ops, to look things up in": [
+    "Forward: an op runs, and the graph grows": [
+        "tinygrad_lstm/engine/ops/{binding,plan}.py",
+        "tinygrad_lstm/engine/{blocks,modes,call_site,scope,node,handle,arrays,literals,record}.py",
+    ],
+    "Backward: the loop": [
+        "tinygrad_lstm/engine/{through,changes,contributions,autodiff}.py",
+    ],
+    "Tensors, as users have them": [
+        "tinygrad_lstm/engine/ops/{reductions,softmax,shapes}.py",
         "tinygrad_lstm/engine/ops/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
-    ],
-    "The engine": [
-        "tinygrad_lstm/engine/{blocks,scope,node,changes,absent,numpy_calls,numpy_protocol}.py",
-        "tinygrad_lstm/engine/{methods,operators,arrays,contributions,autodiff,hooks}.py",
-        "tinygrad_lstm/engine/{copying,tensor,calls,literals,record}.py",
-        "tinygrad_lstm/engine/{gradients,creation,naming}.py",
+        "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,tensor}.py",
+        "tinygrad_lstm/engine/{call_types,gradients,creation,naming}.py",
     ],
     "What falls out of it": [
         "tinygrad_lstm/foreign/{names,arguments,answers}.py",
         "tinygrad_lstm/{escaping,tables,arguments,tags,graph,finite_differences}.py",
-        "tinygrad_lstm/func/{structures,run,transforms,recompute}.py",
+        "tinygrad_lstm/func/{structures,run,transforms,checkpoint}.py",
     ],
     "Seeing what backward does": [
         "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"

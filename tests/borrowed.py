@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm import Tensor
+from tinygrad_lstm.engine.call_site import in_engine
 from tinygrad_lstm.engine.ops.primitive import Primitive
 
-_inside_the_engine = True  # these frames are not the user's code
+in_engine[__file__] = True  # these frames are not the user's code
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from tests.runs import CELLS
 from tinygrad_lstm import nn, optim
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.errors import GradError
-from tinygrad_lstm.func.recompute import recomputed
+from tinygrad_lstm.func.checkpoint import recomputed
 from tinygrad_lstm.optim import lr_scheduler
 
 

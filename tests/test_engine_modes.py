@@ -19,7 +19,8 @@ import tinygrad_lstm as tg
 from tests.conftest import global_state
 from tinygrad_lstm import Tensor, nn, paths
 from tinygrad_lstm.engine.blocks import innermost
-from tinygrad_lstm.engine.scope import current_scope, grad_enabled
+from tinygrad_lstm.engine.modes import grad_enabled
+from tinygrad_lstm.engine.scope import current_scope
 from tinygrad_lstm.errors import DtypeError, UnsupportedError
 
 BLOCKS: dict[str, Callable[[], Any]] = {
@@ -210,7 +211,7 @@ def interrupted_at(work: Callable[[], Any], count: int) -> bool:
     return False
 
 
-WATCHED = ("engine/scope.py", "engine/blocks.py", "nn/module.py", "func/recompute.py")
+WATCHED = ("engine/scope.py", "engine/blocks.py", "engine/modes.py", "nn/module.py", "func/checkpoint.py")
 
 
 @pytest.mark.alone

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import re
 import weakref
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor
-from tinygrad_lstm.engine.scope import source_line
+from tinygrad_lstm.engine.call_site import in_engine, source_line
 from tinygrad_lstm.errors import DtypeError, GradError
 
 
@@ -44,11 +47,73 @@ def test_a_node_knows_scope_step_and_the_line_of_the_users_code() -> None:
     assert line[place.first_column : place.last_column] == "x * x"
 
 
-def test_the_place_is_the_users_line_by_whatever_way_the_op_is_called() -> None:
+CALLS: dict[str, Callable[[Tensor], Any]] = {
+    "operator": lambda x: -x,
+    "operator of two": lambda x: x * x,
+    "operator with a number": lambda x: 2.0 - x,
+    "index": lambda x: x[0],
+    "method": lambda x: x.sum(),
+    "method of a method": lambda x: x.reshape(1, 2).T,
+    "function": lambda x: tg.exp(x),
+    "function of a keyword": lambda x: tg.sum(x, axis=0),
+    "function of a list": lambda x: tg.stack([x, x]),
+    "several outputs": lambda x: tg.unstack(x)[0],
+    "in float32": lambda x: tg.softmax(tg.cast(x, np.dtype("f2"))),
+    "composite": lambda x: tg.norm(x),
+    "composite of composites": lambda x: tg.outer(x, x).trace(),
+    "einsum": lambda x: tg.einsum("i,i->", x, x),
+    "np ufunc": lambda x: np.tanh(x),
+    "np function": lambda x: np.concatenate([x, x]),
+    "np operator": lambda x: np.ones(2) @ x,
+    "iteration": lambda x: next(iter(x)),
+    "leaf": lambda x: tg.tensor(x.data, requires_grad=True),
+    "created leaf": lambda x: tg.zeros(2, requires_grad=True),
+    "detached": lambda x: (x * x).detach(),
+    "rule that is recorded": lambda x: tg.grad((x**3).sum(), x, create_graph=True)[0],
+    "transform": lambda x: tg.func.vjp(lambda y: y * y, x)[0],
+    "recorded transform": lambda x: tg.func.grad(lambda y: (y**3).sum())(x),
+    "checkpoint": lambda x: tg.func.checkpoint(lambda y: y * y, x),
+    "op of the user's": lambda x: doubled(x),
+}
+
+
+@tg.primitive
+def doubled(x: Any) -> Any:
+    return 2 * x
+
+
+doubled.defvjp(x=lambda g: 2 * g)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_the_call_site_is_the_users_line_however_the_op_is_called(call: Callable[[Tensor], Any], watched: bool) -> None:
+    with tg.detect_anomaly() if watched else nullcontext():
+        line = source_line(node(call(leaf([1.0, 2.0]))).place)
+    assert (line.file, line.line) == (__file__, call.__code__.co_firstlineno)
+
+
+@pytest.mark.parametrize("space", [{}, {"__name__": "tinygrad_lstm.engine.node"}, {"__name__": None}])
+def test_code_in_a_namespace_of_any_name_is_the_users(space: dict[str, Any]) -> None:
     x = leaf([1.0, 2.0])
-    made: list[Any] = [x.sum(), np.tanh(x), tg.exp(x), np.ones(2) @ x, x[0], tg.stack([x, x]), tg.unstack(x)[0], -x]
-    for y in made:
-        assert source_line(node(y).place).file == __file__
+    exec(compile("\n\ny = x * x", "<cell 3>", "exec"), {"x": x, **space}, found := {})
+    assert str(source_line(node(found["y"]).place)) == "<cell 3>:3"
+
+
+def test_no_line_of_the_engine_is_a_call_site() -> None:
+    """Nor of a module that will be written tomorrow, whatever it does or forgets to do."""
+    package = Path(tg.__file__).parent
+    for path in package.rglob("*.py"):
+        inside = {"engine", "func"} & {*path.relative_to(package).parts} or path.name in (
+            "errors.py",
+            "tags.py",
+            "anomaly.py",
+        )
+        assert in_engine[str(path)] == bool(inside), path
+    assert in_engine[str(package / "engine" / "tomorrow.py")]
+    assert in_engine[str(package / "engine" / "ops" / "tomorrow.py")]
+    for other in ("engineering.py", "functions.py", "engine.py"):
+        assert not in_engine[str(package / other)]
 
 
 def test_labels_and_tags_name_values_and_edges() -> None:

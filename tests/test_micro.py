@@ -12,7 +12,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tests.test_engine_scale import run_with_a_shallow_stack
-from tinygrad_lstm import micro
+from tinygrad_lstm import micro, micro_arrays
 from tinygrad_lstm.micro import Value
 
 UNARY: list[Callable[[Any], Any]] = [
@@ -152,3 +152,30 @@ def test_it_needs_nothing_but_math() -> None:
     tree = ast.parse(Path(micro.__file__).read_text("utf-8"))
     imported = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     assert imported == ["from __future__ import annotations", "import math"]
+
+
+# With arrays --------------------------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+VJPS: dict[str, tuple[Callable[..., Any], Callable[..., Any], int, tuple[Any, ...]]] = {  # op, rule, input, inputs
+    "multiply": (lambda a, b: a * b, lambda g, a, b: micro_arrays.multiply_vjp(g, b), 0, (3, 3)),
+    "linear in x": (lambda W, x: W @ x, lambda g, W, x: micro_arrays.linear_vjp_x(g, W), 1, ((4, 3), 3)),
+    "linear in W": (lambda W, x: W @ x, lambda g, W, x: micro_arrays.linear_vjp_W(g, x), 0, ((4, 3), 3)),
+    "broadcast": (lambda x, b: x + b, lambda g, x, b: micro_arrays.broadcast_vjp(g), 1, (3, ())),
+}
+
+
+@pytest.mark.parametrize(("op", "rule", "k", "shapes"), VJPS.values(), ids=VJPS.keys())
+def test_rules_on_arrays_are_those_of_the_engine_and_of_the_whole_jacobian(
+    op: Callable[..., Any], rule: Callable[..., Any], k: int, shapes: tuple[Any, ...]
+) -> None:
+    arrays = [np.asarray(RNG.normal(size=shape)) for shape in shapes]
+    z = op(*arrays)
+    g = RNG.normal(size=z.shape)
+    ours = rule(g, *arrays)
+    tensors = [tg.tensor(array, requires_grad=True) for array in arrays]
+    (engine,) = tg.grad(op(*tensors), tensors[k], grad_outputs=g)
+    np.testing.assert_allclose(ours, engine.data, rtol=1e-12)
+    table = micro_arrays.jacobian(lambda x: op(*arrays[:k], x, *arrays[k + 1 :]), arrays[k])
+    assert table.shape == z.shape + arrays[k].shape
+    np.testing.assert_allclose(np.tensordot(g, table, g.ndim), ours, atol=1e-5)

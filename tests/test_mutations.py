@@ -48,7 +48,7 @@ class Target(NamedTuple):
 
 def targets() -> Iterator[Target]:
     for record in RECORDS:
-        if record.op._joint is not None:
+        if record.op.joint is not None:
             count = 2 if record.op.sequence else len(record.op.inputs)
             yield from (Target(record, f"its part {k}", k) for k in range(count))
         else:
@@ -65,12 +65,12 @@ def break_rule(target: Target, mutation: Mutation, monkeypatch: pytest.MonkeyPat
     op = target.record.op
     monkeypatch.setattr(op, "plans", {})
     if target.k is None:
-        rule, names = op._rules[target.name]
-        rules = op._rules | {target.name: (lambda *args: broken(rule(*args), mutation), names)}
-        monkeypatch.setattr(op, "_rules", rules)
+        rule, names = op.rules[target.name]
+        rules = op.rules | {target.name: (lambda *args: broken(rule(*args), mutation), names)}
+        monkeypatch.setattr(op, "rules", rules)
     else:
-        assert op._joint is not None
-        joint, names = op._joint
+        assert op.joint is not None
+        joint, names = op.joint
 
         def mutant(*args: Any) -> list[Any]:
             parts = list(joint(*args))
@@ -78,7 +78,7 @@ def break_rule(target: Target, mutation: Mutation, monkeypatch: pytest.MonkeyPat
                 parts[target.k] = broken(parts[target.k], mutation)
             return parts
 
-        monkeypatch.setattr(op, "_joint", (mutant, names))
+        monkeypatch.setattr(op, "joint", (mutant, names))
 
 
 def samples(record: Record) -> list[Case]:

@@ -59,6 +59,7 @@ from tinygrad_lstm.engine.creation import (
     zeros_like,
 )
 from tinygrad_lstm.engine.gradients import backward_events, grad
+from tinygrad_lstm.engine.modes import enable_grad, no_grad
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.arithmetic import (
     absolute,
@@ -83,12 +84,8 @@ from tinygrad_lstm.engine.ops.nonlinear import (
     expm1,
     log,
     log1p,
-    log_softmax,
-    logsumexp,
     relu,
     sigmoid,
-    softmax,
-    softmax_cross_entropy,
     softplus,
     sqrt,
     tanh,
@@ -126,6 +123,7 @@ from tinygrad_lstm.engine.ops.shapes import (
     transpose,
     unstack,
 )
+from tinygrad_lstm.engine.ops.softmax import log_softmax, logsumexp, softmax, softmax_cross_entropy
 from tinygrad_lstm.engine.ops.ufuncs import (
     arccos,
     arccosh,
@@ -165,8 +163,9 @@ from tinygrad_lstm.engine.ops.ufuncs import (
     tan,
     trunc,
 )
-from tinygrad_lstm.engine.scope import enable_grad, no_grad, scope, through
+from tinygrad_lstm.engine.scope import scope
 from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.engine.through import through
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time each is loaded at its first use, see ``LATE``
     from tinygrad_lstm import func, interop, losses, nn, optim, paths

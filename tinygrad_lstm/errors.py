@@ -13,7 +13,6 @@ from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_inside_the_engine = True  # the frame of ``public`` is not the user's code
 
 
 class TinygradError(Exception):

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.gradients import grad
+from tinygrad_lstm.engine.modes import enable_grad
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.engine.scope import enable_grad
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import DtypeError, GradcheckError, GradError
 

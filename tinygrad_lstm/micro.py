@@ -2,12 +2,12 @@
 
 Reverse mode, in a paragraph. Every operation makes a new value, and it is easy to say how fast that value moves when
 one of the numbers it was made from moves: z = a·b moves b times as fast as a. Call that a *slope*, and write it down
-while you compute. To learn how fast the end result L moves with every number before it, walk back from L, starting with
+while you compute. To find how fast the end result L moves with every number before it, walk back from L, starting with
 ∂L/∂L = 1. A value that knows its own ∂L/∂z gives each number it was made from ∂L/∂z times the slope: that is the chain
-rule. A number that was used several times is given several parts, and they add up: ∂L/∂x = Σ ∂L/∂z · ∂z/∂x over all
+rule. A number that was used several times gets several parts, and they add up: ∂L/∂x = Σ ∂L/∂z · ∂z/∂x over all
 values z made from x. It must wait for all its parts before it hands anything on, so the walk goes from the newest value
-to the oldest: what was made from x is always newer than x. One walk back costs about as much as the way there, however
-many numbers there are. This is all that ``tinygrad_lstm.engine`` does, with arrays.
+to the oldest: what was made from x is always newer than x. The walk back costs about as much as the computation,
+however many numbers there are. This is all that ``tinygrad_lstm.engine`` does, with arrays.
 
 >>> x, w, b = Value(2.0), Value(-3.0), Value(7.0)
 >>> y = (w * x + b).tanh()
@@ -117,5 +117,5 @@ class Value:
 
 
 def value_of(x: Value | float) -> Value:
-    """A number as a Value, whose grad nobody will read."""
+    """A number as a Value; a Value as it is."""
     return x if isinstance(x, Value) else Value(x)

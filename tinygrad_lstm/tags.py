@@ -21,8 +21,6 @@ from tinygrad_lstm.engine.node import make_source
 from tinygrad_lstm.engine.tensor import Tensor, handle
 from tinygrad_lstm.errors import ArgumentError, DtypeError
 
-_inside_the_engine = True
-
 
 class Tag(NamedTuple):
     """What a word says of the edges that bear it, and whether ``tg.paths.routes`` counts them as crossings."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.numpy_protocol import bare_array as bare_array
-from tinygrad_lstm.engine.operators import Operators, TensorLike, plain
+from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.errors import DtypeError, ShapeError, public
 
-_inside_the_engine = True
+TensorLike: TypeAlias = Any  # a Tensor, or what NumPy makes an array of
 _default_dtype: list[np.dtype] = [np.dtype(np.float32)]
 
 
@@ -33,7 +33,7 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """A fresh array: arrays keep their dtype, real numbers, alone or in lists, take the default one."""
     data = plain(data)
     if dtype is None and not isinstance(data, np.ndarray | np.generic):
-        if isinstance(data, list | tuple) and any(isinstance(part, Operators) for part in data):
+        if isinstance(data, list | tuple) and any(isinstance(part, Handle) for part in data):
             raise DtypeError(
                 "a list of Tensors: put them together with tg.stack or tg.concatenate, which keep the graph"
             )
@@ -46,13 +46,39 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
     return array
 
 
+def masked_refused() -> DtypeError:
+    """The error for a masked array among tensors."""
+    return DtypeError(
+        "a masked array would lose its mask here: give its .filled(0), and the mask to tg.where or to the loss"
+    )
+
+
+def bare_array(value: TensorLike) -> Array:
+    """The value as an array of no class of its own: a matrix would multiply in its own way.
+
+    Raises DtypeError for a masked array, whose mask would be lost.
+    """
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):
+        raise masked_refused()
+    return np.asarray(value)
+
+
+def read_only(array: Any) -> Array:
+    """The array as a hook sees it: writing into it is an error."""
+    shown = np.asarray(array).view()
+    shown.flags.writeable = False
+    return shown
+
+
 def has_members(value: object) -> bool:
-    """Whether one can go through it; Python takes a 0-d array for an iterable, though it has no members."""
+    """Whether it can be iterated over; Python takes a 0-d array for an iterable, though it has no members."""
     return isinstance(value, Iterable) and getattr(value, "shape", None) != ()
 
 
 def numpy_array(data: TensorLike, dtype: DTypeLike | None) -> Array:
-    """``np.array``, with errors of ours; with a dtype also for what it would drop: an imaginary part, None, text."""
+    """``np.array`` with our errors; with a dtype, also for what it would drop: an imaginary part, None, text."""
     data = bare_array(data) if isinstance(data, np.ndarray) else data
     try:
         if dtype is not None:

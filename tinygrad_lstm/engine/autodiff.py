@@ -15,9 +15,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.changes import Freed, refuse_if_unusable
+from tinygrad_lstm.engine.arrays import bare_array
+from tinygrad_lstm.engine.changes import freed_error, refuse_if_unusable
 from tinygrad_lstm.engine.contributions import Wrap, explain_failure, fit
+from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.node import (
+    BackwardPass,
     Edge,
     Node,
     Source,
@@ -25,16 +28,14 @@ from tinygrad_lstm.engine.node import (
     make_source,
     topological_order,
 )
-from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol, bare_array, plain
 from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent
-from tinygrad_lstm.engine.scope import current_hook
+from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError
 
 # Of a rule: the error says which rule, and of which line
 FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError, OverflowError)
 Hook: TypeAlias = Callable[[Edge, Any], Any]
-_inside_the_engine = True
 
 
 def backpropagate(
@@ -60,10 +61,10 @@ def backpropagate(
     if targets is not None:
         order = ancestors_of(targets, order)
     refuse_if_unusable(order)
-    this_pass = Freed()
+    this_pass = BackwardPass()
     visited = set(order)
     pending: dict[Node, Any] = {}  # dL/dy so far, for the nodes whose turn is still to come
-    owned: set[Node] = set()  # those whose buffer was made here: nobody else holds it, so it may be added to in place
+    owned: set[Node] = set()  # those whose buffer was made here: nothing else holds it, so it may be added to in place
     recorded = wrap is not None
     if hook is None:
         hook, indexed = current_hook.get(), True
@@ -85,7 +86,7 @@ def backpropagate(
             plan = node.plan
             if plan is None:
                 if not recorded and node not in owned:
-                    g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of somebody else's array
+                    g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of another array
                 yield node, g
                 continue
             sources = node.sources
@@ -127,9 +128,9 @@ def backpropagate(
                 if source in pending or len(source.shapes) > 1 or type(c) is IndexedCotangent:
                     hand_on(pending, owned, source, index, c, recorded)
                 else:
-                    pending[source] = c  # as it came, and never written to: it may be somebody else's array
+                    pending[source] = c  # as it came, and never written to: another node may hold the same array
             if not retain_graph and node.kept:
-                node.kept = this_pass
+                node.freed_by, node.kept = this_pass, ()
             yield node, g
     except BaseException as error:
         early = "its caller" if isinstance(error, GeneratorExit) else f"{type(error).__name__}: {error}"
@@ -173,21 +174,23 @@ def real(g: Any) -> Any:
 
 
 def zeros_like_output(node: Node, index: int) -> Array:
-    """The cotangent of an output that nobody used."""
+    """The cotangent of an output that nothing reads."""
     return np.zeros(node.shapes[index], node.dtypes[index])
 
 
 def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
     """What the node kept, with its inputs and outputs as Tensors, so that the rules run on them are recorded."""
-    op, plan = node.op, node.plan
+    op, plan, kept = node.op, node.plan, node.kept
     assert op is not None
     assert plan is not None
+    if node.freed_by is not None:  # by another thread, in the middle of this pass
+        raise freed_error([node])
 
     def lift(value: Any, source: Source | None) -> Any:
         return value if source is None or not source.node.requires_grad else wrap(value, source)
 
     values: list[Any] = []
-    for name, value in zip(plan.keep, node.kept, strict=True):
+    for name, value in zip(plan.keep, kept, strict=True):
         if name == op.words.saved:
             raise GradError(
                 f"{op.name} saves arrays for its backward, which no graph leads through, so it has no second "
@@ -214,7 +217,7 @@ def from_hook(edge: Edge, c: Any, wrap: Wrap | None) -> Any:
         raise ShapeError(
             f"a hook gave a cotangent of shape {np.shape(c)} for {edge.name} of {edge.reader}, not {shape}"
         )
-    if wrap is not None and isinstance(c, NumpyProtocol):
+    if wrap is not None and isinstance(c, Handle):
         return c
     array = np.array(bare_array(plain(c)))  # a copy: the hook may use its array again
     if array.dtype.kind not in "biufc":

@@ -13,7 +13,6 @@ from tinygrad_lstm.errors import DtypeError, UnsupportedError
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_inside_the_engine = True
 
 # The innermost open block, the value outside of it, and the same for the block around it. Every thread and every
 # asyncio task has its own.

@@ -6,7 +6,6 @@ the array it has (``p.data -= step``) on the memory, for a view or a detached te
 
 from __future__ import annotations
 
-from _thread import RLock  # threading's, which is slow to import
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
@@ -14,13 +13,12 @@ from weakref import ReferenceType, ref
 
 import numpy as np
 
-from tinygrad_lstm.engine.node import Node, counter
+from tinygrad_lstm.engine.node import Node, changing, counter
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.errors import GradError
 
-changing = RLock()  # held while what several threads may share is read, changed and stored
 last_change = [0]  # the number of the last change to any tensor's data
-what_it_kept = attrgetter("kept")
+freed_by = attrgetter("freed_by")
 number_of = attrgetter("number")
 
 
@@ -33,16 +31,6 @@ class Written(NamedTuple):
 
 
 memory: dict[int, Written] = {}  # by the id of the array that owns it, as long as that lives
-
-
-class Freed:
-    """What a node has in place of its kept values, once a backward pass has used them."""
-
-    __slots__ = ("number", "stopped_by")
-
-    def __init__(self) -> None:
-        self.number = next(counter)  # of the pass
-        self.stopped_by: str | None = None  # the error that ended it early
 
 
 def note_change(array: Array, node: Node | None, *, in_place: bool) -> None:
@@ -71,13 +59,13 @@ def _owner(array: Array) -> Array:
 
 def refuse_if_unusable(order: Sequence[Node]) -> None:
     """Raise GradError where a backward pass would use what is gone, or what is no longer what forward saw."""
-    if Freed in map(type, map(what_it_kept, order)):  # in one go, for nearly always there is none
+    if any(map(freed_by, order)):  # in one go, for nearly always there is none
         raise freed_error(order)
     for node in order:
         if node.number > last_change[0]:  # and so is every node after it
             break
-        for value, source in _values_kept(node):
-            writer = _changed(value, source, node.number)
+        for value, source in _kept_values(node):
+            writer = _writer_of(value, source, node.number)
             if writer is not None:
                 name = next((other for other in order if other.number == writer), source)
                 raise GradError(
@@ -86,22 +74,24 @@ def refuse_if_unusable(order: Sequence[Node]) -> None:
                 )
 
 
-def _values_kept(node: Node) -> Iterator[tuple[Array, Node]]:
-    """The arrays a node kept that are somebody's data, each with the vertex that made it."""
+def _kept_values(node: Node) -> Iterator[tuple[Array, Node]]:
+    """The arrays a node kept that are the data of tensors, each with the vertex that made it."""
     if node.op is None or node.plan is None:
         return
-    op = node.op
-    for name, value in zip(node.plan.keep, node.kept, strict=True):
+    op, kept = node.op, node.kept
+    if node.freed_by is not None:  # by another thread, a moment ago
+        raise freed_error([node])
+    for name, value in zip(node.plan.keep, kept, strict=True):
         if name == op.words.y:
             yield from ((part, node) for part in (value if op.several else (value,)))
         elif name in op.inputs:
-            places = enumerate(value) if op.sequence else ((op.inputs.index(name), value),)
-            for position, part in places:
+            parts = enumerate(value) if op.sequence else ((op.inputs.index(name), value),)
+            for position, part in parts:
                 if (source := node.sources[position]) is not None:
                     yield part, source.node
 
 
-def _changed(value: Array, source: Node, kept_at: int) -> int | None:
+def _writer_of(value: Array, source: Node, kept_at: int) -> int | None:
     """The number of the vertex through which a value was changed after it was kept; None if it was not."""
     if source.changed_at > kept_at:
         return source.number
@@ -111,7 +101,7 @@ def _changed(value: Array, source: Node, kept_at: int) -> int | None:
 
 def freed_error(order: Sequence[Node]) -> GradError:
     """The error for a graph that an earlier pass has used: where it was entered, and what to do."""
-    passes = [node.kept for node in order if type(node.kept) is Freed]
+    passes = [node.freed_by for node in order if node.freed_by is not None]
     failed = next((one.stopped_by for one in passes if one.stopped_by), None)
     if failed is not None:
         return GradError(
@@ -126,7 +116,7 @@ def freed_error(order: Sequence[Node]) -> GradError:
     )
 
 
-def _crossing(order: Sequence[Node], freed_by: int) -> Node:
+def _crossing(order: Sequence[Node], freed_at: int) -> Node:
     """The newest node of the freed graph that a node made after it was freed reads; else the newest of that graph.
 
     A node that kept nothing, as a sum does, has nothing to be freed: it goes by what it reads.
@@ -135,8 +125,8 @@ def _crossing(order: Sequence[Node], freed_by: int) -> Node:
     crossing: set[Node] = set()
     for node in order:
         read = [source.node for source in node.sources if source is not None and source.node in freed]
-        if node.number > freed_by:
+        if node.number > freed_at:
             crossing.update(read)
-        elif type(node.kept) is Freed or (read and not node.kept):
+        elif node.freed_by is not None or (read and not node.kept):
             freed.add(node)
     return max(crossing or freed, key=number_of)

@@ -9,16 +9,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.arrays import bare_array
-from tinygrad_lstm.engine.changes import Freed, freed_error
+from tinygrad_lstm.engine.changes import freed_error
+from tinygrad_lstm.engine.handle import Handle
 from tinygrad_lstm.engine.node import Node, Shape, Source, input_name
-from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol
 from tinygrad_lstm.engine.ops.indexing import scatter
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.errors import DtypeError, ShapeError, TinygradError, kind_of
 
 Wrap: TypeAlias = Callable[[Array, Source | None], Any]  # an array and where it comes from -> a Tensor
-_inside_the_engine = True
 
 
 def call_rules(
@@ -79,7 +78,7 @@ def unbroadcast(c: Any, shape: Shape, node: Node, position: int) -> Any:
 
 def from_rule(c: Any, wrap: Wrap | None, node: Node, position: int) -> Any:
     """What a rule gave, as a plain array (or NumPy number) or, recorded, as a Tensor: a rule need not read one."""
-    if isinstance(c, NumpyProtocol) or (wrap is None and isinstance(c, np.generic)):
+    if isinstance(c, Handle) or (wrap is None and isinstance(c, np.generic)):
         return c
     if not isinstance(c, np.ndarray | np.generic):
         raise DtypeError(f"{rule_of(node, position)} gave a {type(c).__name__}, not an array; in backward of {node}")
@@ -101,7 +100,7 @@ def dense(c: IndexedCotangent, shape: Shape, wrap: Wrap | None) -> Any:
     """An indexed cotangent as a whole array (or, recorded, a Tensor)."""
     if wrap is None:
         return scatter.forward(c.values, c.where, shape)
-    values = c.values if isinstance(c.values, NumpyProtocol) else wrap(np.asarray(c.values), None)
+    values = c.values if isinstance(c.values, Handle) else wrap(np.asarray(c.values), None)
     return scatter(values, c.where, shape)
 
 
@@ -113,7 +112,7 @@ def rule_of(node: Node, position: int | None) -> str:
 
 def explain_failure(node: Node, position: int | None, error: Exception) -> TinygradError:
     """The error of a rule, with the op, its input, and the line of the forward pass."""
-    if type(node.kept) is Freed:  # by another thread, in the middle of this pass
+    if node.freed_by is not None:  # by another thread, in the middle of this pass
         return freed_error([node])
     kind = type(error) if isinstance(error, TinygradError) else kind_of(error, ShapeError)
     return kind(f"{rule_of(node, position)} failed: {error}; in backward of {node}")

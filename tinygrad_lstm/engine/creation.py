@@ -14,7 +14,6 @@ from tinygrad_lstm.engine.operators import plain
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import called, public
 
-_inside_the_engine = True
 _everybodys: list[np.random.Generator] = []  # one at most; made at first use, for numpy.random is slow to import
 _of_this_thread: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)
 

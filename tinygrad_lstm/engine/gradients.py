@@ -1,4 +1,4 @@
-"""The two ways to ask for gradients beside ``tensor.backward()``: for chosen tensors, and step by step."""
+"""Two more functions that run a backward pass: ``grad``, for chosen tensors, and ``backward_events``, step by step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.autodiff import backpropagate, real
 from tinygrad_lstm.engine.contributions import Wrap
 from tinygrad_lstm.engine.node import Edge, Node, Source
-from tinygrad_lstm.engine.scope import current_hook
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, handle, seed
+from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
-
-_inside_the_engine = True
 
 
 @overload
@@ -151,7 +149,7 @@ def backward_events(
 ) -> Iterator[BackwardEvent]:  # fmt: skip
     """``loss.backward()``, one node at a time: take all the events and every leaf's ``grad`` has been added to.
 
-    With ``accumulate=False`` nothing is added anywhere: for whoever only watches.
+    With ``accumulate=False`` no ``grad`` changes: to watch only.
 
     Raises GradError where no gradient is needed, the graph was freed, or a kept value was changed.
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from tinygrad_lstm.engine.changes import changing
-from tinygrad_lstm.engine.node import Node
+from tinygrad_lstm.engine.node import Node, changing
 
 Watch: TypeAlias = Callable[[Any], Any]
 

@@ -2,7 +2,7 @@
 
 A number or a list takes the dtype of its partners, so that neither widens nor rounds anything. An array keeps its own.
 A node keeps what backward needs by reference; a Tensor's array is ours, but a bare array (a mask, an index) is the
-caller's, who may fill it anew for the next step. So a recorded op gets copies of those.
+caller's, who may fill it anew for the next step. So a recorded op gets copies of bare arrays.
 """
 
 from __future__ import annotations
@@ -14,22 +14,21 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array
+from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.ops.dtypes import WEAK, dtype_beside
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
-from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import DtypeError
 
-Place: TypeAlias = tuple[Any, ...]  # where an array's elements lie, and how
+Memory: TypeAlias = tuple[Any, ...]  # where an array's elements lie, and how
 LARGE = 1 << 12  # bytes; a smaller array is copied at once
-copies: WeakValueDictionary[Place, Array] = WeakValueDictionary()
-_inside_the_engine = True
+copies: WeakValueDictionary[Memory, Array] = WeakValueDictionary()
 
 
 def literal_inputs(op: Primitive[Any, Any], values: Sequence[Any], recorded: bool) -> list[Any]:
     """The inputs of an op as its forward takes them: arrays, and Python's numbers beside them."""
     arrays: list[Any] = []
     for value in values:
-        if isinstance(value, Tensor):
+        if isinstance(value, Handle):
             arrays.append(value._data)
         elif isinstance(value, np.ndarray):
             value = bare_array(value)
@@ -37,7 +36,7 @@ def literal_inputs(op: Primitive[Any, Any], values: Sequence[Any], recorded: boo
                 raise DtypeError(f"{op.name} takes arrays of numbers, not of {value.dtype}")
             arrays.append(snapshot(value) if recorded else value)
         else:
-            arrays.append(_literal(op, value, [x.dtype for x in values if isinstance(x, Tensor | np.ndarray)]))
+            arrays.append(_literal(op, value, [plain(x).dtype for x in values if isinstance(x, Handle | np.ndarray)]))
     return arrays
 
 
@@ -63,8 +62,8 @@ def as_param(op: Primitive[Any, Any], name: str, value: Any, recorded: bool) -> 
         return kind([as_param(op, name, part, recorded) for part in value])
     if kind is dict:
         return {key: as_param(op, name, part, recorded) for key, part in value.items()}
-    if isinstance(value, Tensor):
-        if value.requires_grad:
+    if isinstance(value, Handle):
+        if value._source is not None and value._source.node.requires_grad:
             raise DtypeError(f"{op.name} has no derivative for {name}: detach() it, if it is meant as a constant")
         value = value._data
     if isinstance(value, np.ndarray):
@@ -82,10 +81,10 @@ def snapshot(array: Array) -> Array:
     """
     if array.nbytes < LARGE or array.dtype.kind not in "biuf" or array.itemsize > 8:
         return array.copy()
-    place = array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
-    copy = copies.get(place)
+    memory = array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
+    copy = copies.get(memory)
     if copy is None or not _same_bits(copy, array):
-        copies[place] = copy = array.copy()
+        copies[memory] = copy = array.copy()
     return copy
 
 

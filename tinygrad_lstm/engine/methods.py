@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol, TensorLike
+from tinygrad_lstm.engine.arrays import TensorLike
+from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol
 from tinygrad_lstm.engine.ops import (
     arithmetic,
     contractions,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:  # for types only: numpy.typing is slow to import
     from tinygrad_lstm.engine.tensor import Tensor
 
 Axis: TypeAlias = int | tuple[int, ...] | None
-_inside_the_engine = True
 
 
 class Methods(NumpyProtocol):

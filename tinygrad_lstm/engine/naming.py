@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from tinygrad_lstm.engine.scope import collecting, grad_enabled
+from contextvars import ContextVar
+from typing import Any
+
+from tinygrad_lstm.engine.modes import grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import DtypeError
 
-_inside_the_engine = True
+collecting: ContextVar[dict[str, Any] | None] = ContextVar("collecting", default=None)  # where label() leaves names
 
 
 def label(**named: Tensor) -> None:

@@ -7,41 +7,55 @@ asked to keep; no node points at a Tensor or at its readers, so a graph dies by 
 from __future__ import annotations
 
 import itertools
+from _thread import RLock  # threading's, which is slow to import
 from collections.abc import Callable, Sequence
 from operator import attrgetter
+from sys import _getframe
 from types import CodeType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.call_site import CallSite, first_outside, in_engine, source_line
 from tinygrad_lstm.engine.ops.indexing import scatter
 from tinygrad_lstm.engine.ops.plan import Plan
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
-from tinygrad_lstm.engine.scope import Place, Scope, caller, current_scope, source_line
+from tinygrad_lstm.engine.scope import Scope, current_scope
 
 Shape: TypeAlias = tuple[int, ...]
 counter = itertools.count(1)  # numbers nodes and changes alike, so that their order in time can be compared
 NO_PARAMS: dict[str, Any] = {}
-_inside_the_engine = True
+changing = RLock()  # held while what several threads may share is read, changed and stored
+
+
+class BackwardPass:
+    """A backward pass that frees the values it has used: its number, and the error that ended it early."""
+
+    __slots__ = ("number", "stopped_by")
+
+    def __init__(self) -> None:
+        self.number = next(counter)
+        self.stopped_by: str | None = None
 
 
 class Node:
     """One vertex of the graph, made by ``make_node``. ``op`` is None for a leaf or a constant."""
 
-    __slots__ = (  # all of it: making a __dict__ would cost a node as much time again
-        "changed_at", "code", "dtypes", "grad", "hooks", "kept", "labels", "number", "offset", "op", "params", "plan",
-        "requires_grad", "retains_grad", "scope", "shapes", "sources",
+    __slots__ = (  # all fields: a __dict__ would double the cost of a node
+        "changed_at", "code", "dtypes", "freed_by", "grad", "hooks", "kept", "labels", "number", "offset", "op",
+        "params", "plan", "requires_grad", "retains_grad", "scope", "shapes", "sources",
     )  # fmt: skip
 
     op: Primitive[Any, Any] | None
     sources: tuple[Source | None, ...]  # one for each input; None for a literal, a bare number or array
     shapes: tuple[Shape, ...]  # one for each output
     dtypes: tuple[np.dtype, ...]
-    code: CodeType  # with offset, the place in the user's code
+    code: CodeType  # with offset, the call site
     offset: int
     requires_grad: bool
     plan: Plan | None  # which rules to call
-    kept: Any  # and what they asked for, a tuple; once a backward pass has used it, the number of that pass
+    kept: tuple[Any, ...]  # and what they asked for; nothing, once a backward pass has used and freed it
+    freed_by: BackwardPass | None  # the pass that did
     params: dict[str, Any]
     number: int
     scope: Scope | None
@@ -57,8 +71,8 @@ class Node:
         return next(iter(self.labels.values())) if self.labels else ""
 
     @property
-    def place(self) -> Place:
-        """Where in the user's code it was made."""
+    def place(self) -> CallSite:
+        """The line of the user's code that made it."""
         return self.code, self.offset
 
     @property
@@ -67,7 +81,7 @@ class Node:
         return self.scope.step if self.scope else None
 
     def __str__(self) -> str:
-        """How an error speaks of it: ``h (multiply) of shape (4, 8), made at train.py:41 in lstm/t=35``."""
+        """How errors name it: ``h (multiply) of shape (4, 8), made at train.py:41 in lstm/t=35``."""
         what = self.op.name if self.op else "leaf" if self.requires_grad else "constant"
         name = f"{self.label} ({what})" if self.label else what
         shapes = (
@@ -83,8 +97,10 @@ def make_node(
     dtypes: tuple[np.dtype, ...], plan: Plan | None = None, kept: tuple[Any, ...] = (),
     params: dict[str, Any] = NO_PARAMS, requires_grad: bool = True,
 ) -> Node:  # fmt: skip
-    """A new node. A function, since a class that has an __init__ takes half as long again; every op makes one."""
-    frame = caller(3)  # over make_node, who makes the node, and the operator or Primitive.__call__
+    """A new node. A function, since a class with an __init__ takes half as long again, and every op makes a node."""
+    frame = _getframe(3)  # above make_node, record and the operator or Primitive.__call__: most often the user's
+    if in_engine[frame.f_code.co_filename]:
+        frame = first_outside(frame)
     node = Node()
     node.op, node.sources, node.params = op, sources, params
     node.shapes, node.dtypes = shapes, dtypes
@@ -92,7 +108,7 @@ def make_node(
     node.requires_grad, node.plan, node.kept = requires_grad, plan, kept
     node.number, node.changed_at = next(counter), 0
     node.scope = current_scope.get()
-    node.labels = node.grad = None
+    node.labels = node.grad = node.freed_by = None
     node.retains_grad, node.hooks = False, ()
     return node
 
@@ -120,7 +136,7 @@ class Edge(NamedTuple):
     reader: Node
     position: int
     source: Node
-    index: int  # type: ignore[assignment]  # hides tuple.index, for which nobody asks an edge
+    index: int  # type: ignore[assignment]  # hides tuple.index, which an edge does not need
     tag: str | None
     cotangent: Any  # what came to the reader, of which it hands on a part
 
@@ -131,7 +147,7 @@ class Edge(NamedTuple):
         return input_name(self.reader.op, self.position)
 
     def shown(self, cotangent: Any) -> Any:
-        """The contribution for a hook's eyes: whole, and not to be written into, for others may have the same array."""
+        """The contribution as a hook sees it: whole, and read-only, for other edges may have the same array."""
         whole = self.whole(cotangent)
         if isinstance(whole, np.ndarray):
             whole = whole.view()

@@ -1,4 +1,4 @@
-"""How a call of a NumPy function on tensors becomes a call of ours.
+"""Translating a call of a NumPy function on tensors into a call of the op that stands for it.
 
 Some arguments of NumPy's have no derivative here: ``out``, ``dtype``, ``where``, ``order``. One that has its default
 value, or no effect on the result, is left out; any other is an error that says what to do instead. And some arguments

@@ -6,17 +6,16 @@ a place, a count, zeros of the same shape) gives a plain array. Any other is ref
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm.engine.absent import Foreign
+from tinygrad_lstm.engine.arrays import masked_refused
+from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.numpy_calls import as_ours
-from tinygrad_lstm.engine.ops.primitive import Array, Primitive
-from tinygrad_lstm.errors import BARE, DtypeError, ShapeError, UnsupportedError, translated
-
-TensorLike: TypeAlias = Any  # a Tensor, or what NumPy makes an array of
-_inside_the_engine = True
+from tinygrad_lstm.engine.ops.primitive import Primitive
+from tinygrad_lstm.errors import BARE, ShapeError, UnsupportedError, translated
 
 PLAIN = {
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isfinite, np.isnan, np.isinf,
@@ -38,43 +37,12 @@ INSTEAD = {
 }  # fmt: skip
 
 
-def masked_refused() -> DtypeError:
-    """The error for a masked array among tensors."""
-    return DtypeError(
-        "a masked array would lose its mask here: give its .filled(0), and the mask to tg.where or to the loss"
-    )
-
-
-def bare_array(value: TensorLike) -> Array:
-    """The value as an array of no class of its own: a matrix would multiply in its own way.
-
-    Raises DtypeError for a masked array, whose mask would be lost.
-    """
-    if type(value) is np.ndarray:
-        return value
-    if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):
-        raise masked_refused()
-    return np.asarray(value)
-
-
-def plain(value: Any) -> Any:
-    """The array of a Tensor; anything else as it is."""
-    return value._data if isinstance(value, NumpyProtocol) else value
-
-
-def read_only(array: Any) -> Array:
-    """The array as it is shown to a hook: who writes into it gets an error."""
-    shown = np.asarray(array).view()
-    shown.flags.writeable = False
-    return shown
-
-
 def plain_key(key: Any) -> Any:
     """An index with the arrays of any Tensors in it."""
     return tuple(map(plain, key)) if isinstance(key, tuple) else plain(key)
 
 
-def _refused(call: str) -> UnsupportedError:
+def _refusal(call: str) -> UnsupportedError:
     instead = f"use {INSTEAD[call]}; " if call in INSTEAD else ""
     return UnsupportedError(
         f"{call} has no derivative here; {instead}for values alone use tensor.detach().numpy(), "
@@ -88,18 +56,17 @@ def _name(function: Any) -> str:
 
 def refuse_out(call: str, inputs: Any, out: Any) -> None:
     """UnsupportedError if ``out=`` is a Tensor, whose graph would not know, or an input of it needs a gradient."""
-    if any(isinstance(part, NumpyProtocol) for part in out):
+    if any(isinstance(part, Handle) for part in out):
         raise UnsupportedError(f"{call} cannot write into a tensor: use the result, not out=")
     if any(getattr(part, "requires_grad", False) for part in inputs):
         raise UnsupportedError(f"{call} into an array cannot be recorded: use the result, not out=")
 
 
-class NumpyProtocol(Foreign):
+class NumpyProtocol(Handle, Foreign):
     """A Tensor, as NumPy sees it."""
 
     __slots__ = ()
     __array_priority__ = 1000.0
-    _data: Array
 
     @property
     def _mask(self) -> Any:
@@ -118,7 +85,7 @@ class NumpyProtocol(Foreign):
             if ufunc in PLAIN:
                 return ufunc(*arrays)
         how = f".{method}" if method != "__call__" else " with options" if kwargs else ""
-        raise _refused(f"np.{ufunc.__name__}{how}")
+        raise _refusal(f"np.{ufunc.__name__}{how}")
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         recorded = Primitive.by_numpy.get(function)
@@ -131,9 +98,9 @@ class NumpyProtocol(Foreign):
         if function in PLAIN:
             value = kwargs.get("fill_value", args[1] if len(args) > 1 else None)
             if function is np.full_like and getattr(value, "requires_grad", False):
-                raise _refused("np.full_like")
+                raise _refusal("np.full_like")
             try:
                 return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
             except BARE as error:
                 raise translated(error, _name(function), ShapeError) from None
-        raise _refused(_name(function))
+        raise _refusal(_name(function))

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
+from tinygrad_lstm.engine.arrays import TensorLike as TensorLike
+from tinygrad_lstm.engine.handle import plain as plain
 from tinygrad_lstm.engine.methods import Methods
-from tinygrad_lstm.engine.numpy_protocol import TensorLike as TensorLike
-from tinygrad_lstm.engine.numpy_protocol import plain as plain
 from tinygrad_lstm.engine.numpy_protocol import plain_key
 from tinygrad_lstm.engine.ops.arithmetic import absolute, add, divide, multiply, negative, power, subtract
 from tinygrad_lstm.engine.ops.indexing import index
@@ -23,8 +23,6 @@ from tinygrad_lstm.errors import DtypeError, ShapeError, UnsupportedError, publi
 
 if TYPE_CHECKING:
     from tinygrad_lstm.engine.tensor import Tensor
-
-_inside_the_engine = True
 
 
 class Operators(Methods):

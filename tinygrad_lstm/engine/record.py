@@ -1,7 +1,7 @@
-"""Running a primitive, and writing down that it ran: the forward pass of the whole engine.
+"""The forward pass: running a primitive, and recording that it ran.
 
-``record`` is the whole story. ``record_one`` and ``record_two`` tell it again for one and for two inputs and nothing
-else, as nearly every op of a recurrent cell is called: no lists, no binding, half the time.
+``record`` does it for any call. ``record_one`` and ``record_two`` do the same for one and for two inputs and nothing
+else, as nearly every op of a recurrent cell is called: without lists and binding they take half the time.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.engine.arrays import bare_array
+from tinygrad_lstm.engine.handle import Handle, handle, output
 from tinygrad_lstm.engine.literals import as_param, literal_inputs
+from tinygrad_lstm.engine.modes import grad_enabled
 from tinygrad_lstm.engine.node import input_name, make_node
-from tinygrad_lstm.engine.ops.plan import Plan
+from tinygrad_lstm.engine.ops.binding import bind, run
+from tinygrad_lstm.engine.ops.plan import Plan, meaning, plan_for
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.scope import current_scope, grad_enabled
-from tinygrad_lstm.engine.tensor import Tensor, handle, output
+from tinygrad_lstm.engine.scope import current_scope
 from tinygrad_lstm.errors import BARE, DtypeError, ShapeError, TinygradError, shown, translated
 
-_inside_the_engine = True
 ONE_WANTED = (True,)
 NUMBERS = frozenset({int, float})
 NUMERIC = frozenset("biufc")  # kinds of dtypes
@@ -30,14 +31,14 @@ PLAIN = frozenset({int, bool, float, str, type(None)})  # parameters of these ty
 def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run the op on the arrays of its inputs; if one of them needs a gradient, make the node that remembers it."""
     if kwargs or not args or len(args) != op.plain:
-        inputs, params = op.bind(args, kwargs)
+        inputs, params = bind(op, args, kwargs)
     else:
         inputs, params = args, op.options
     arrays: list[Any] = []
     mask: list[bool] = []  # which inputs want a gradient
-    others = bare = False  # are there inputs that are no Tensors, and no Python numbers either?
+    others = bare = False  # are there inputs that are no Tensors, and some that are no Python numbers either?
     for value in inputs:
-        if isinstance(value, Tensor):
+        if isinstance(value, Handle):
             arrays.append(value._data)
             mask.append(value._source is not None and value._source.node.requires_grad)
         else:
@@ -52,17 +53,17 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
         for name, value in params.items():
             if type(value) not in PLAIN:
                 params[name] = as_param(op, name, value, recorded)
-        y = op.run(arrays, params)
+        y = run(op, arrays, params)
     except TinygradError:
         raise
     except BARE as error:
-        raise _explained(op, arrays, params, error) from error
+        raise _explain(op, arrays, params, error) from error
     y, saved = y if op.saves else (y, None)
     parts = [part if type(part) is np.ndarray else bare_array(part) for part in (y if op.several else [y])]
     if not {part.dtype.kind for part in parts} <= NUMERIC:
         raise DtypeError(f"the forward of {op.name} gave {', '.join(str(part.dtype) for part in parts)}, not numbers")
     if not recorded:
-        if literals:  # nor does an output look into an array of the caller's
+        if literals:  # and no output may look into an array of the caller's
             given = [value for value in inputs if isinstance(value, np.ndarray)]
             parts = [part.copy() if any(np.may_share_memory(part, one) for one in given) else part for part in parts]
         return tuple([handle(part, None) for part in parts]) if op.several else handle(parts[0], None)
@@ -71,9 +72,9 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
         raise complex_refused(op)
     shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
     wanted = tuple(mask)
-    plan = op.plans.get(wanted) or op.plan(wanted)
-    kept = _kept(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)
-    sources = tuple([value.source if isinstance(value, Tensor) else None for value in inputs])
+    plan = op.plans.get(wanted) or plan_for(op, wanted)
+    kept = _values_to_keep(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)
+    sources = tuple([value.source if isinstance(value, Handle) else None for value in inputs])
     if None in sources:  # the literals, by the names of their inputs: the record of the graph shows them
         params = params | {input_name(op, k): arrays[k] for k, source in enumerate(sources) if source is None}
     node = make_node(op, sources, shapes, dtypes, plan, kept, params)
@@ -83,7 +84,7 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
 
 def record_one(op: Primitive[Any, Any], x: Any) -> Any:
     """``record`` for one input."""
-    if not isinstance(x, Tensor):
+    if not isinstance(x, Handle):
         return record(op, (x,), {})
     array, source = x._data, x._source
     try:
@@ -91,20 +92,20 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
     except TinygradError:
         raise
     except BARE as error:
-        raise _explained(op, (array,), op.options, error) from error
+        raise _explain(op, (array,), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
     if source is None or not source.node.requires_grad or not grad_enabled.get():
         return handle(y, None)
-    plan = op.plans.get(ONE_WANTED) or op.plan(ONE_WANTED)
-    kept = plan.pick((array, y)) if plan.pick else _kept(op, plan, (array,), y, op.options, None, ONE_WANTED)
+    plan = op.plans.get(ONE_WANTED) or plan_for(op, ONE_WANTED)
+    kept = plan.pick((array, y)) if plan.pick else _values_to_keep(op, plan, (array,), y, op.options, None, ONE_WANTED)
     node = make_node(op, (source,), (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)
 
 
 def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
     """``record`` for two inputs."""
-    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+    if not (isinstance(a, Handle) and isinstance(b, Handle)):
         return record(op, (a, b), {})
     left, from_a = a._data, a._source
     right, from_b = b._data, b._source
@@ -113,27 +114,29 @@ def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
     except TinygradError:
         raise
     except BARE as error:
-        raise _explained(op, (left, right), op.options, error) from error
+        raise _explain(op, (left, right), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
     mask = from_a is not None and from_a.node.requires_grad, from_b is not None and from_b.node.requires_grad
     if not (mask[0] or mask[1]) or not grad_enabled.get():
         return handle(y, None)
-    plan = op.plans.get(mask) or op.plan(mask)
-    kept = plan.pick((left, right, y)) if plan.pick else _kept(op, plan, (left, right), y, op.options, None, mask)
-    sources = from_a or a.source, from_b or b.source  # a constant that nobody has recorded before gets its vertex now
+    plan = op.plans.get(mask) or plan_for(op, mask)
+    kept = (
+        plan.pick((left, right, y))
+        if plan.pick
+        else _values_to_keep(op, plan, (left, right), y, op.options, None, mask)
+    )
+    sources = from_a or a.source, from_b or b.source  # a constant gets its vertex when an op first records it
     node = make_node(op, sources, (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)
 
 
-def _kept(
+def _values_to_keep(
     op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Any], y: Any, params: dict[str, Any], saved: Any,
     mask: tuple[bool, ...],
 ) -> tuple[Any, ...]:  # fmt: skip
     """What the rules of this plan asked for, where it is more than inputs and output."""
-    return tuple(
-        [params[name] if name in params else op.meaning(name, arrays, y, params, saved, mask) for name in plan.keep]
-    )
+    return tuple([meaning(op, name, arrays, y, params, saved, mask) for name in plan.keep])
 
 
 def complex_refused(op: Primitive[Any, Any]) -> DtypeError:
@@ -144,10 +147,8 @@ def complex_refused(op: Primitive[Any, Any]) -> DtypeError:
     )
 
 
-def _explained(
-    op: Primitive[Any, Any], arrays: Sequence[Any], params: dict[str, Any], error: Exception
-) -> TinygradError:
-    """The same error, in the caller's words: which op, which shapes, in which module and at which step."""
+def _explain(op: Primitive[Any, Any], arrays: Sequence[Any], params: dict[str, Any], error: Exception) -> TinygradError:
+    """The error of a forward, raised again with the op, the shapes, the module and the step."""
     given = [f"{input_name(op, k)} {_shape(array)}" for k, array in enumerate(arrays[:6])]
     given += [f"... {len(arrays)} in all"] if len(arrays) > 6 else []
     given += [f"{name}={shown(value)}" for name, value in params.items()]

@@ -1,9 +1,6 @@
-"""Tensor: an array and a handle on the node that made it.
+"""Tensor: an array and a handle on the node that made it, as users see it.
 
-The handle is light: the array, and ``source``, the place in the graph its value comes from (None until it needs one).
-Gradient, hooks and history live on the node, so handles come and go while the graph stays.
-
-What it can do as an array is in ``operators``.
+What it is to the engine is in ``handle``; what it can do as an array is in ``operators``.
 """
 
 from __future__ import annotations
@@ -16,22 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array, to_array
+from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array, read_only, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate, real
-from tinygrad_lstm.engine.changes import changing, note_change
+from tinygrad_lstm.engine.changes import note_change
 from tinygrad_lstm.engine.copying import State, restore, state_of
-from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, make_node, make_source
-from tinygrad_lstm.engine.numpy_protocol import read_only
-from tinygrad_lstm.engine.operators import Operators, plain
+from tinygrad_lstm.engine.handle import Handle, plain
+from tinygrad_lstm.engine.handle import handle as handle
+from tinygrad_lstm.engine.node import NO_PARAMS, Node, changing
+from tinygrad_lstm.engine.operators import Operators
 from tinygrad_lstm.engine.operators import TensorLike as TensorLike
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.engine.scope import at_start
+from tinygrad_lstm.engine.through import at_start
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError
 
 if TYPE_CHECKING:
     from tinygrad_lstm.engine.hooks import HookHandle
-
-_inside_the_engine = True
 
 
 class Tensor(Operators):
@@ -43,11 +39,11 @@ class Tensor(Operators):
     tensor([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_source")
+    __slots__ = ()
 
     def __init__(self, data: TensorLike, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
-        self._data: Array = to_array(data, dtype)
-        self._source: Source | None = None
+        self._data = to_array(data, dtype)
+        self._source = None
         if requires_grad:
             self.requires_grad = True
 
@@ -121,33 +117,6 @@ class Tensor(Operators):
             node.requires_grad = True
         elif self._source is not None:
             self._source.node.requires_grad = False
-
-    def _leaf(self, requires_grad: bool, params: dict[str, Any] = NO_PARAMS) -> Source:
-        """A new vertex for this leaf, under the name of the one it has."""
-        node = make_node(None, (), (self.shape,), (self.dtype,), params=params, requires_grad=requires_grad)
-        node.labels = self._labels()
-        return make_source(node)
-
-    def _labels(self) -> dict[int, str] | None:
-        name = self._source and (self._source.node.labels or {}).get(self._source.index)
-        return {0: name} if name else None
-
-    @property
-    def source(self) -> Source:
-        """The node this value comes from, which of its outputs, and the tag of the edge to its next reader.
-
-        A constant gets its node the first time somebody asks; DtypeError for complex numbers, which have no place in a
-        graph.
-        """
-        if self._source is None:
-            if self._data.dtype.kind == "c":
-                raise DtypeError(
-                    f"a graph is of real numbers, not of {self._data.dtype}: its rules hold for real numbers only. "
-                    "Compute with the real and the imaginary part as two tensors"
-                )
-            with changing:  # another thread may ask as well
-                self._source = self._source or self._leaf(False)
-        return self._source
 
     @property
     def is_leaf(self) -> bool:
@@ -245,22 +214,6 @@ class Tensor(Operators):
         restore(self, state)
 
 
-def handle(data: Array, source: Source | None) -> Tensor:
-    """A Tensor on an array that is there already: no copy, no check."""
-    tensor = object.__new__(Tensor)
-    tensor._data = data
-    tensor._source = source
-    return tensor
-
-
-def output(data: Array, node: Node, index: int = 0) -> Tensor:
-    """A handle on an output of a node just made: ``handle(data, make_source(node, index))`` in one go."""
-    tensor, source = object.__new__(Tensor), Source()
-    source.node, source.index, source.tag = node, index, None
-    tensor._data, tensor._source = data, source
-    return tensor
-
-
 def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
     """dL/d(tensor), with which backward starts: 1 for a single element, else it must be given in the same shape."""
     if gradient is None:
@@ -294,3 +247,6 @@ def accumulate(node: Node, g: Any) -> None:
         g = handle(np.array(g) if node.op is not None else np.asarray(g), None)
     with changing:
         node.grad = g if node.grad is None else node.grad + g
+
+
+Handle.tensor = Tensor

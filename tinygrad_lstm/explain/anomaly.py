@@ -16,10 +16,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.engine.blocks import Block
+from tinygrad_lstm.engine.call_site import caller
 from tinygrad_lstm.engine.node import Edge, Node, input_name
+from tinygrad_lstm.engine.ops.binding import bind
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.scope import Scope, at_start, caller, current_scope, through
+from tinygrad_lstm.engine.scope import Scope, current_scope
 from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.engine.through import at_start, through
 from tinygrad_lstm.errors import AnomalyError
 from tinygrad_lstm.explain.source import assigned_name, caller_of, underline
 from tinygrad_lstm.explain.values import describe, first_not_finite, is_finite, kept_values, plain
@@ -28,7 +31,6 @@ from tinygrad_lstm.explain.values import describe, first_not_finite, is_finite, 
 watching: ContextVar[tuple[tuple[Block, ExitStack], ...]] = ContextVar("watching", default=())
 _lock = threading.Lock()
 _inside: list[tuple[Any, Any, Any]] = []  # the engine's interpreters, once for each mode that is on in any thread
-_inside_the_engine = True  # frames of this file stand between an operator and the record
 
 
 class detect_anomaly(Block):  # noqa: N801  # PyTorch's name
@@ -104,7 +106,7 @@ def _check(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     if watching.get():
         for part in y if op.several else (y,):
             if not is_finite(part._data):
-                _refuse_new(op, op.bind(args, kwargs)[0], part)
+                _refuse_new(op, bind(op, args, kwargs)[0], part)
     return y
 
 

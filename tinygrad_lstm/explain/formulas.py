@@ -12,7 +12,7 @@ import inspect
 from functools import lru_cache, partial
 
 from tinygrad_lstm.engine.node import Node
-from tinygrad_lstm.engine.ops.plan import Rule
+from tinygrad_lstm.engine.ops.rules import Rule
 from tinygrad_lstm.explain.source import definition, one_expression
 
 

@@ -1,4 +1,4 @@
-"""Reading source text: the line behind a place in the user's code, and the definition behind a function.
+"""Reading source text: the line behind a call site in the user's code, and the definition behind a function.
 
 Everything here is read from the files, and only when a report needs it.
 """
@@ -12,13 +12,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from tinygrad_lstm.engine.scope import Place, SourceLine, source_line
+from tinygrad_lstm.engine.call_site import CallSite, SourceLine, source_line
 
 Definition: TypeAlias = ast.Lambda | ast.FunctionDef
 
 
-def underline(place: Place) -> str:
-    """File and line of a place, the line's text, and the part of it that ran, underlined.
+def underline(site: CallSite) -> str:
+    """File and line of a call site, the line's text, and the part of it that ran, underlined.
 
     >>> import tinygrad_lstm as tg
     >>> y = 3 + tg.log(tg.tensor(2.0, requires_grad=True)) * 4
@@ -27,7 +27,7 @@ def underline(place: Place) -> str:
         y = 3 + tg.log(tg.tensor(2.0, requires_grad=True)) * 4
             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     """
-    where = source_line(place)
+    where = source_line(site)
     text = linecache.getline(where.file, where.line).rstrip()
     if not text.strip():
         return str(where)
@@ -45,9 +45,9 @@ def _characters(text: str, column: int) -> int:
     return len(text.encode()[:column].decode(errors="ignore"))
 
 
-def assigned_name(place: Place) -> str:
-    """The name that the statement at this place gives its value, e.g. ``f`` of ``f = sigmoid(z)``; else ''."""
-    where = source_line(place)
+def assigned_name(site: CallSite) -> str:
+    """The name that the statement at this call site gives its value, e.g. ``f`` of ``f = sigmoid(z)``; else ''."""
+    where = source_line(site)
     tree = _parse(where.file)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Assign) and node.lineno <= where.line <= (node.end_lineno or 0):

@@ -22,8 +22,8 @@ class Kept(NamedTuple):
 
 
 def kept_values(node: Node) -> Iterator[Kept]:
-    """The arrays that a node kept, each with its vertex; nothing of a freed node."""
-    if node.op is None or node.plan is None or type(node.kept) is not tuple:
+    """The arrays that a node kept, with whose they are; nothing of a freed node."""
+    if node.op is None or node.plan is None or node.freed_by is not None:
         return
     for name, value in zip(node.plan.keep, node.kept, strict=True):
         if name == node.op.words.y:

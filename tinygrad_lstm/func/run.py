@@ -14,16 +14,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.gradients import grad as gradients_of
+from tinygrad_lstm.engine.modes import enable_grad, grad_enabled
 from tinygrad_lstm.engine.node import Node, topological_order
 from tinygrad_lstm.engine.ops.shapes import reshape, stack
-from tinygrad_lstm.engine.scope import enable_grad, grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError
 from tinygrad_lstm.func.structures import map_values, rebuild, values_of
 
 Function: TypeAlias = Callable[..., Any]
 Argnums: TypeAlias = int | tuple[int, ...]
-_inside_the_engine = True
 
 
 @dataclass(frozen=True)

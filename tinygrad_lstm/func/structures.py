@@ -11,8 +11,6 @@ from typing import Any
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ShapeError
 
-_inside_the_engine = True
-
 
 def map_values(f: Callable[..., Any], structure: Any, *others: Any) -> Any:
     """f of every value, in the same structure; with more structures of that form, f of the values side by side."""

@@ -28,8 +28,6 @@ from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
 from tinygrad_lstm.func.run import Argnums, Function, run_on_own
 from tinygrad_lstm.func.structures import map_values, rebuild, values_like
 
-_inside_the_engine = True
-
 
 def grad(f: Function, argnums: Argnums = 0) -> Function:
     """The function x ↦ ∂f/∂x of an f that returns one number.

@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_lstm.engine.ops.nonlinear import erf, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from tinygrad_lstm.engine.ops.nonlinear import erf, relu, sigmoid, softplus, tanh
 from tinygrad_lstm.engine.ops.shapes import reshape
+from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import DtypeError, ShapeError
 from tinygrad_lstm.nn.module import Module

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
-from tinygrad_lstm.engine.ops.nonlinear import log_softmax, relu, sigmoid, softmax, softplus, tanh
+from tinygrad_lstm.engine.ops.nonlinear import relu, sigmoid, softplus, tanh
+from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax
 from tinygrad_lstm.losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,

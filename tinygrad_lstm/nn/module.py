@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
-from tinygrad_lstm.engine.scope import Scope, current_scope, place, scope
+from tinygrad_lstm.engine.call_site import call_site
+from tinygrad_lstm.engine.scope import Scope, current_scope, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, WeightsError, called
 from tinygrad_lstm.nn.calls import Called, P, R
@@ -78,14 +79,14 @@ class Module(Copied):
             self._name_parts(self._named_at_call)
         outer = current_scope.get()  # ``with self.scope():`` written out: a cell is called at every step
         try:  # first, for Ctrl-C may come at any moment
-            current_scope.set(Scope(self._name or type(self).__name__.lower(), outer, None, place()))
+            current_scope.set(Scope(self._name or type(self).__name__.lower(), outer, None, call_site()))
             return self.forward(*args, **kwargs)
         finally:
             current_scope.set(outer)
 
     def scope(self) -> scope:
         """The scope that a call of this module opens: its name, and where it was called from."""
-        return scope(self._name or type(self).__name__.lower(), caller=place())
+        return scope(self._name or type(self).__name__.lower(), caller=call_site())
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; what is put into one, also in a container, bears its name.

@@ -23,11 +23,11 @@ import numpy as np
 
 from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, integer, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
-from tinygrad_lstm.engine.changes import Freed, freed_error
+from tinygrad_lstm.engine.changes import freed_error
 from tinygrad_lstm.engine.contributions import call_rules, fit
 from tinygrad_lstm.engine.gradients import grad
+from tinygrad_lstm.engine.modes import enable_grad
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
-from tinygrad_lstm.engine.scope import enable_grad
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, handle, seed
 from tinygrad_lstm.errors import GradError, ShapeError
 from tinygrad_lstm.graph import Graph, graph_of
@@ -168,7 +168,7 @@ def find_tangents(loss: Tensor, source: Tensor, direction: Array) -> Tangents:
 
 def push_tangents(node: Node, moving: Sequence[bool], tangents: Tangents) -> Tangents:
     """The tangents of a node's outputs, from those of its inputs: the vjp of each of its rules."""
-    if type(node.kept) is Freed:
+    if node.freed_by is not None:
         raise freed_error([node])
     results = [np.zeros(shape, dtype) for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
     with enable_grad():

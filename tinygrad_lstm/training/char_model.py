@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_lstm.data import Vocabulary, windows
 from tinygrad_lstm.engine.creation import generator
-from tinygrad_lstm.engine.scope import no_grad
+from tinygrad_lstm.engine.modes import no_grad
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.losses import cross_entropy
 from tinygrad_lstm.nn import LSTM, Embedding, Linear, Module, Trajectory

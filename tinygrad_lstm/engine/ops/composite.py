@@ -10,13 +10,12 @@ from tinygrad_lstm.errors import ShapeError, public
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_inside_the_engine = True
 
 
 def composite(*numpy: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Mark a function as the one that ``np.something(tensor)`` finds, for each NumPy function named.
 
-    What Python or NumPy raises inside becomes an error of ours that names it and the shapes it was given.
+    An error that Python or NumPy raises inside is raised again with the function's name and the shapes of its inputs.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

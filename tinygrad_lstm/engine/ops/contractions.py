@@ -21,10 +21,9 @@ from tinygrad_lstm.engine.ops.shapes import reshape
 from tinygrad_lstm.engine.ops.wide import wide
 
 if TYPE_CHECKING:  # for types only
-    from tinygrad_lstm.engine.tensor import Tensor
+    from tinygrad_lstm.engine.call_types import Tensor
 
 Axes: TypeAlias = int | Sequence[int]
-_inside_the_engine = True
 
 
 @primitive
@@ -123,7 +122,7 @@ def tensordot(a: Any, b: Any, axes: int | tuple[Axes, Axes] = 2) -> Tensor:
     if lengths[0] != lengths[1]:
         raise ValueError(f"the paired axes differ in length: {lengths[0]} and {lengths[1]}")
     if n + m > len(ascii_letters):
-        raise ValueError(f"{n + m} axes in all, but at most {len(ascii_letters)} can be told apart, a letter each")
+        raise ValueError(f"{n + m} axes in all, but at most {len(ascii_letters)} have a letter each")
     left, right = list(ascii_letters[:n]), list(ascii_letters[n : n + m])
     for i, j in zip(of_a, of_b, strict=True):
         right[j] = left[i]

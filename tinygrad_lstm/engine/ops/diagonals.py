@@ -14,9 +14,7 @@ from tinygrad_lstm.engine.ops.rearranging import moveaxis
 from tinygrad_lstm.engine.ops.reductions import sum
 
 if TYPE_CHECKING:  # for types only
-    from tinygrad_lstm.engine.tensor import Tensor
-
-_inside_the_engine = True
+    from tinygrad_lstm.engine.call_types import Tensor
 
 
 @composite(np.diagonal)

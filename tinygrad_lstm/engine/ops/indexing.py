@@ -71,7 +71,7 @@ def _written(shape: Shape, key: Any) -> Array:
 
 
 def _last(shape: Shape, key: Any) -> Array:
-    """Which of the values stay: nobody wrote later to the same place."""
+    """Which of the values stay: those that no later one overwrites."""
     writer = np.empty(shape, int)
     order = np.arange(writer[key].size).reshape(writer[key].shape)
     writer[key] = order

@@ -6,11 +6,11 @@ Most keep only their output y, from which the slope can be read: tanh' = 1 - y²
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array, primitive
-from tinygrad_lstm.engine.ops.reductions import Axis, off_zero, restore
 
 
 @primitive(numpy=np.exp)
@@ -66,8 +66,17 @@ def tanh(x: Array) -> Array:
 
 tanh.defvjp(x=lambda g, y: g - g * (y * y))
 
-# Where σ has become 1 to the last digit, in each dtype (and the 1, as an array: a bare number costs a ufunc twice)
+# In each dtype, where σ has become 1 to the last digit, and that 1
 _SATURATED = {np.dtype(f"f{n}"): (np.array(x, f"f{n}"), np.array(1, f"f{n}")) for n, x in ((2, 10), (4, 20), (8, 40))}
+
+
+def _saturated(x: Array) -> tuple[Any, Any]:
+    return _SATURATED.get(x.dtype, (40.0, 1.0))
+
+
+def _one(y: Array) -> Any:
+    """1 as an array of y's dtype: with a bare number, a ufunc takes twice the time."""
+    return _saturated(y)[1]
 
 
 @primitive
@@ -76,14 +85,14 @@ def sigmoid(x: Array) -> Array:
 
     The second form is exact far on the left, where σ(x) is eˣ; on the right it stops where y is 1, before eˣ overflows.
     """
-    top, one = _SATURATED.get(x.dtype, (40.0, 1.0))
+    top, one = _saturated(x)
     y = np.asarray(np.minimum(x, top))
     np.exp(y, out=y)  # in place from here on: half of sigmoid's time is fetching memory
     y /= y + one
     return y
 
 
-sigmoid.defvjp(x=lambda g, y: g * (y * (_SATURATED.get(y.dtype, (40.0, 1.0))[1] - y)))
+sigmoid.defvjp(x=lambda g, y: g * y * (_one(y) - y))
 sigmoid.defslope(x="y (1 - y)")
 
 
@@ -118,78 +127,3 @@ def softplus(x: Array) -> Array:
 
 
 softplus.defvjp(x=lambda g, y: -g * np.expm1(-y))
-
-
-def _less_largest(x: Array, axis: Axis) -> tuple[Array, Array]:
-    """x - top and top, its largest along the axis: before anything else, so that no eˣ overflows and no digit is lost.
-
-    Infinities have no difference, but a limit: beside +inf all else is -inf, several +inf are alike (0), and a row of
-    -inf stays one.
-    """
-    top = x.max(axis=axis, keepdims=True)
-    if np.isfinite(top).all():
-        return x - top, top
-    z = np.where(top == np.inf, np.where(x == np.inf, 0.0, -np.inf).astype(x.dtype), x)
-    return z - np.where(np.isinf(top), 0, top), top
-
-
-def _shares(x: Array, axis: Axis) -> Array:
-    """e^xₖ / Σⱼ e^xⱼ: 0 in a row of -inf."""
-    e = np.exp(_less_largest(x, axis)[0])
-    return e / off_zero(e.sum(axis=axis, keepdims=True))
-
-
-@primitive(wide=True)
-def softmax(x: Array, axis: int = -1) -> Array:
-    """yₖ = e^xₖ / Σⱼ e^xⱼ along an axis. In a row of -inf, such as a mask makes, y and its slope are 0."""
-    return _shares(x, axis)
-
-
-softmax.defvjp(x=lambda g, y, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
-
-
-@primitive(wide=True)
-def log_softmax(x: Array, axis: int = -1) -> Array:
-    """y = x - log Σⱼ e^xⱼ along an axis: the log-probabilities. In a row of -inf, y is -inf and its slope 0."""
-    z, _ = _less_largest(x, axis)
-    return z - np.log(off_zero(np.exp(z).sum(axis=axis, keepdims=True)))
-
-
-log_softmax.defvjp(
-    x=lambda g, y, axis: np.where(
-        y.max(axis=axis, keepdims=True) == -np.inf, 0, g - np.exp(y) * g.sum(axis=axis, keepdims=True)
-    )
-)
-
-
-@primitive(wide=True)
-def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """y = log Σ eˣ over one axis, several or all (None): a smooth maximum; its slope is the softmax."""
-    z, top = _less_largest(x, axis)
-    y = np.log(off_zero(np.exp(z).sum(axis=axis, keepdims=True))) + top
-    return y if keepdims else y.squeeze(axis=axis)
-
-
-logsumexp.defvjp(x=lambda g, x, axis, keepdims: restore(g, x.shape, axis, keepdims) * _shares(x, axis))
-logsumexp.defslope(x="softmax(x)")
-
-
-@primitive(wide=True)
-def softmax_cross_entropy(x: Array, targets: Array) -> Array:
-    """ℓ = log Σⱼ e^xⱼ - x_target, one loss for each row of scores.
-
-    x: scores (..., V); targets: whole numbers (...) in 0..V-1; ℓ: (...). ∂ℓ/∂x = softmax(x) - onehot(target).
-    """
-    targets = np.asarray(targets)
-    if targets.size and not 0 <= targets.min() <= targets.max() < x.shape[-1]:
-        raise IndexError(f"targets {targets.min()} to {targets.max()}, but the {x.shape[-1]} classes count from 0")
-    z, _ = _less_largest(x, -1)
-    return np.log(off_zero(np.exp(z).sum(axis=-1))) - np.take_along_axis(z, targets[..., None], -1)[..., 0]
-
-
-def _softmax_cross_entropy_vjp(g: Array, x: Array, targets: Array) -> Array:
-    return np.expand_dims(g, -1) * (_shares(x, -1) - (np.asarray(targets)[..., None] == np.arange(x.shape[-1])))
-
-
-softmax_cross_entropy.defvjp(x=_softmax_cross_entropy_vjp)
-softmax_cross_entropy.defslope(x="softmax(x) - onehot(target)")

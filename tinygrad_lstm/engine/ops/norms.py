@@ -12,9 +12,7 @@ from tinygrad_lstm.engine.ops.reductions import Axis, extremum_vjp, off_zero, re
 from tinygrad_lstm.errors import ArgumentError, UnsupportedError
 
 if TYPE_CHECKING:  # for types only
-    from tinygrad_lstm.engine.tensor import Tensor
-
-_inside_the_engine = True
+    from tinygrad_lstm.engine.call_types import Tensor
 
 
 @primitive(numpy=np.linalg.vector_norm, wide=True)

@@ -14,9 +14,7 @@ from tinygrad_lstm.engine.ops.indexing import index, scatter
 from tinygrad_lstm.engine.ops.shapes import reshape
 
 if TYPE_CHECKING:  # for types only
-    from tinygrad_lstm.engine.tensor import Tensor
-
-_inside_the_engine = True
+    from tinygrad_lstm.engine.call_types import Tensor
 
 
 @composite(np.take)

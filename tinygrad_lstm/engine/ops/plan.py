@@ -1,33 +1,106 @@
-"""What a recorded op keeps for backward, and which rules it will call: made once for each set of wanted inputs."""
+"""What a recorded op keeps for backward, and which rules it will call: planned once for each set of inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-Rule: TypeAlias = Callable[..., Any]
+import numpy as np
+
+from tinygrad_lstm.engine.ops.primitive import Array, Primitive
+from tinygrad_lstm.engine.ops.rules import Rule
+from tinygrad_lstm.engine.ops.wide import rule_in_float32
+from tinygrad_lstm.errors import GradError
+
 Call: TypeAlias = tuple[int, Rule, tuple[int, ...]]  # for input k: the rule, called rule(g, *[kept[n] for n in needs])
+Pick: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)  # read at every op: a NamedTuple's fields take twice as long
 class Plan:
-    """What to keep, and whom to call, when just these inputs want a gradient.
+    """What to keep, and which rules to call, when just these inputs need a gradient.
 
     ``pick`` takes the kept values out of ``(*inputs, y)``; it is None when some of them are not there. A joint rule is
     called first, ``joint(g, *kept)``; the calls then only take their parts of what it gave.
     """
 
     keep: tuple[str, ...]
-    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
+    pick: Pick | None
     calls: tuple[Call, ...]
     joint: Rule | None
     several: bool  # the rules take a list of cotangents, one for each output
 
 
-def picker(slots: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+def plan_for(op: Primitive[Any, Any], wanted: tuple[bool, ...]) -> Plan:
+    """The plan of an op when these inputs need a gradient; GradError for an op that has no derivatives."""
+    plan = _make_plan(op, wanted)
+    if not op.sequence:  # any number of inputs: a cache would grow without bound
+        op.plans[wanted] = plan
+    return plan
+
+
+def _make_plan(op: Primitive[Any, Any], wanted: tuple[bool, ...]) -> Plan:
+    if not op.inputs:
+        raise GradError(f"{op.name} has no derivative; give it one with {op.name}.defvjp(...)")
+    in_its_dtype = rule_in_float32 if op.wide else _as_it_is
+    keep: dict[str, int] = {}  # each name with its position among the kept values
+    calls: list[Call] = []
+    joint, names = op.joint if op.joint is not None else (None, ())
+    keep.update(zip(names, range(len(names)), strict=True))
+    for k in [k for k, wants in enumerate(wanted) if wants]:
+        if joint is not None:
+            calls.append((k, itemgetter(k), ()))
+            continue
+        rule, names = op.rules[op.inputs[0 if op.sequence else k]]
+        needs = tuple([keep.setdefault(name, len(keep)) for name in names])
+        calls.append((k, in_its_dtype(partial(rule, k) if op.sequence else rule), needs))
+    positions = {name: k for k, name in enumerate(op.inputs)} | {op.words.y: len(op.inputs)}
+    at_hand = not op.sequence and keep.keys() <= positions.keys()
+    return Plan(
+        tuple(keep),
+        _picker([positions[name] for name in keep]) if at_hand else None,
+        tuple(calls),
+        in_its_dtype(joint) if joint is not None else None,
+        op.several,
+    )
+
+
+def _as_it_is(rule: Rule) -> Rule:
+    return rule
+
+
+def _picker(slots: list[int]) -> Pick:
     """A function that takes these elements out of a tuple; itemgetter gives a tuple for several, and for a slice."""
     if len(slots) > 1:
         return itemgetter(*slots)  # always a tuple
     return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))
+
+
+def meaning(
+    op: Primitive[Any, Any],
+    name: str,
+    arrays: Sequence[Array],
+    y: Any,
+    params: Mapping[str, Any],
+    saved: Any,
+    wanted: tuple[bool, ...],
+) -> Any:
+    """The value that a rule of this op means by this name."""
+    words = op.words
+    if name in params:
+        return params[name]
+    if name == words.wanted:
+        return wanted
+    if name == words.y:
+        return y
+    if name == words.saved:
+        return saved
+    shape = name in words.input_of
+    k = op.inputs.index(words.input_of.get(name, name))
+    values = tuple(arrays) if op.sequence else arrays[k]
+    if not shape:
+        return values
+    return tuple(map(np.shape, values)) if op.sequence else np.shape(values)

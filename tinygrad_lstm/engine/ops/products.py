@@ -1,6 +1,6 @@
 """Products along an axis. Their slope is the product of all the *other* elements, exact where some are 0.
 
-The short way to it divides by x. It is taken where all products so divided are numbers of full precision: none is 0,
+The short formula divides by x. It is taken where all products so divided are numbers of full precision: none is 0,
 infinite, or so small that digits are missing.
 """
 

@@ -1,4 +1,4 @@
-"""More ways to move elements about, made of the primitives in shapes and indexing."""
+"""More ops that move elements about, made of the primitives in shapes and indexing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from tinygrad_lstm.engine.ops.shapes import broadcast_to, concatenate, reshape, 
 from tinygrad_lstm.errors import UnsupportedError
 
 if TYPE_CHECKING:  # for types only
-    from tinygrad_lstm.engine.tensor import Tensor
+    from tinygrad_lstm.engine.call_types import Tensor
 
 Axes: TypeAlias = int | Sequence[int]
-_inside_the_engine = True
 
 
 @composite(np.flip)

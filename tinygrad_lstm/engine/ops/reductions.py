@@ -1,4 +1,4 @@
-"""Sums and their kin. axis: one, several or all (None); keepdims as in NumPy.
+"""Sums, means, extremes and other reductions. axis: one, several or all (None); keepdims as in NumPy.
 
 Backward first gives the cotangent back its reduced axes (length 1), then spreads it. ``wide``: see the module of that
 name.

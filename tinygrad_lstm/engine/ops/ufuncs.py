@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_lstm.engine.ops.plan import Rule
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive, primitive
 from tinygrad_lstm.engine.ops.reductions import off_zero
+from tinygrad_lstm.engine.ops.rules import Rule
 
 if TYPE_CHECKING:  # for types only
-    from tinygrad_lstm.engine.tensor import Tensor
+    from tinygrad_lstm.engine.call_types import Tensor
 
 
 def derive(ufunc: Any, says: str, **rules: Rule) -> Primitive[..., Tensor]:

@@ -1,4 +1,4 @@
-"""float16 is a format to store numbers in, not one to add them up in: sums of float16 are made in float32.
+"""Sums of float16 are computed in float32: it is a format to store numbers in, not one to add them up in.
 
 It has eleven bits, so 2048 + 1 is 2048, and it ends at 65504, so 300² is infinite. NumPy (in places) and PyTorch
 accumulate in float32 and round once, at the end. Here an op that says ``wide=True`` does so, forward and backward; what
@@ -16,7 +16,6 @@ import numpy as np
 HALF = np.dtype(np.float16)
 P = ParamSpec("P")
 R = TypeVar("R")
-_inside_the_engine = True
 
 
 def wide(x: Any) -> Any:

@@ -10,17 +10,19 @@ import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.creation import generator
+from tinygrad_lstm.engine.modes import enable_grad, grad_enabled
+from tinygrad_lstm.engine.naming import collecting
 from tinygrad_lstm.engine.node import Edge, Node, counter, make_source
 from tinygrad_lstm.engine.operators import plain
 from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive_multi
-from tinygrad_lstm.engine.scope import Scope, collecting, current_hook, current_scope, enable_grad, grad_enabled
+from tinygrad_lstm.engine.scope import Scope, current_scope
 from tinygrad_lstm.engine.tensor import Tensor, handle
+from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.errors import DtypeError, GradError
 from tinygrad_lstm.func.structures import map_values, rebuild, values_of
 
 Key: TypeAlias = tuple[Node, int]  # of a value: its node, and which of the outputs
-_inside_the_engine = True
 
 
 def checkpoint(f: Callable[..., Any], *args: Any) -> Any:

@@ -2,6 +2,7 @@
 
 No type says "these parameters, but Tensors": so the arrays that come first are replaced one by one, and the names and
 types of the options stay. After two or three arrays, the options are given by name, and their names are not checked.
+The ops do not import Tensor. Where a type checker needs the name, they have it from here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.engine.tensor import Tensor as Tensor
 
 Q = ParamSpec("Q")
 R = TypeVar("R")

@@ -1,4 +1,7 @@
-"""What a rule may ask for by name, and how that is spelled where an input has the same name.
+"""What a rule may ask for by name.
+
+A rule is a function from ``g``, the cotangent dL/dy of an op's output, to dL/d(input). After g its parameters name what
+it needs, and only that is kept for backward:
 
 ============  ==========================================================================
 ``g``         the cotangent of the output (``gs``, a list, when there are several outputs)
@@ -10,17 +13,18 @@
 ``wanted``    which inputs need a gradient, a tuple of bools (``defvjp_all``)
 ============  ==========================================================================
 
-An op names its inputs as it likes: a name always means the input. What the table calls so has an underscore more then:
-of an op of x and y, the output is ``y_``. The cotangent comes first and needs no name: it is called g, so that a rule
-that forgets it is found where it is written, but where an input is called g it may be called anything.
+An op names its inputs as it likes: a name always means the input. The word of the table then has one more underscore:
+where y is an input, the output is ``y_``. The cotangent comes first, so it needs no name. It is called g all the same,
+so that a rule that forgets it is found where it is written; where an input is called g, it may have any name.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
-from tinygrad_lstm.engine.ops.plan import Rule
+Rule: TypeAlias = Callable[..., Any]
 
 
 class Words:
@@ -41,20 +45,20 @@ class Words:
             word += "_"
         return word
 
-    def asked(self, rule: Rule, first: Sequence[str], inputs: Sequence[str], saves: bool) -> tuple[str, ...]:
+    def needs_of(self, rule: Rule, first: Sequence[str], inputs: Sequence[str], saves: bool) -> tuple[str, ...]:
         """The names that a rule asks for after the first ones, which come by position.
 
         Raises TypeError for a rule that does not begin with those, or asks for what will not be there.
         """
         names = tuple(inspect.signature(rule).parameters)
-        lead, asked = names[: len(first)], names[len(first) :]
+        lead, needs = names[: len(first)], names[len(first) :]
         known = {*self.names, self.y, self.wanted, *(word for word, name in self.input_of.items() if name in inputs)}
         known |= {self.saved} if saves else set()
         if len(lead) < len(first) or not all(map(self._fits, lead, first)):
             raise TypeError(f"starts with {', '.join(first)}; this one asks for ({', '.join(names)})")
-        if unknown := set(asked) - known:
+        if unknown := set(needs) - known:
             raise TypeError(f"cannot ask for {unknown}; this one asks for ({', '.join(names)})")
-        return asked
+        return needs
 
     def _fits(self, name: str, word: str) -> bool:
         return name == word or (word in self.names and name not in self.names)

@@ -1,0 +1,75 @@
+"""The call site: the line of the user's code that called the engine, for error messages and pictures.
+
+It is kept as a code object and an offset, never as a frame, which would keep its locals alive. File, line and columns
+are looked up only when they are shown.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from os.path import dirname, join
+from sys import _getframe
+from types import CodeType, FrameType
+from typing import NamedTuple, TypeAlias
+
+CallSite: TypeAlias = tuple[CodeType, int]  # code object and instruction offset
+PACKAGE = dirname(dirname(_getframe().f_code.co_filename))
+# No line of these folders and files is a call site: their code only stands between the user's and a node
+ENGINE = tuple(join(PACKAGE, *parts) for parts in (
+    ("engine", ""), ("func", ""), ("errors.py",), ("tags.py",), ("explain", "anomaly.py"))
+)  # fmt: skip
+
+
+class _InEngine(dict[str, bool]):
+    """Whether a file of code is the engine's. Every op asks, so each answer is kept."""
+
+    def __missing__(self, file: str) -> bool:
+        answer = self[file] = file.startswith(ENGINE)
+        return answer
+
+
+in_engine = _InEngine()
+
+
+def first_outside(frame: FrameType) -> FrameType:
+    """The first frame that is not the engine's, from this one outward."""
+    while in_engine[frame.f_code.co_filename] and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def caller(depth: int) -> FrameType:
+    """The frame that called the engine, looked for from ``depth`` frames above our caller."""
+    return first_outside(_getframe(depth + 1))  # every frame skipped is one that need not be made an object
+
+
+def call_site() -> CallSite:
+    """Where the engine was called from."""
+    frame = caller(2)
+    return frame.f_code, frame.f_lasti
+
+
+class SourceLine(NamedTuple):
+    """A line in the user's code; columns are None where Python does not know them."""
+
+    file: str
+    line: int
+    first_column: int | None
+    last_column: int | None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def source_line(site: CallSite) -> SourceLine:
+    """File, line and columns of a call site."""
+    code, offset = site
+    return _source_line(code, offset, code.co_filename)  # the same function in two files is equal code
+
+
+@functools.lru_cache(maxsize=4096)  # a loop makes all its nodes at a few call sites
+def _source_line(code: CodeType, offset: int, file: str) -> SourceLine:
+    for line, _, first, last in itertools.islice(code.co_positions(), offset // 2, None):
+        return SourceLine(file, line or code.co_firstlineno, first, last)
+    return SourceLine(file, code.co_firstlineno, None, None)

@@ -1,0 +1,75 @@
+"""A handle on a value: its array, and where in the graph it comes from.
+
+This is the part of a Tensor that the engine works with. All that users call on one comes after the backward loop, in
+``tensor``, for ``backward`` is one of a Tensor's methods.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, changing, make_node, make_source
+from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.errors import DtypeError
+
+if TYPE_CHECKING:
+    from tinygrad_lstm.engine.tensor import Tensor
+
+
+class Handle:
+    """The base of Tensor. It is light: gradient, hooks and history live on the node, so handles come and go."""
+
+    __slots__ = ("__weakref__", "_data", "_source")
+
+    tensor: ClassVar[type[Tensor]]  # the class of the handles that ops make, which ``tensor`` puts here
+    _data: Array
+    _source: Source | None  # None until it needs one
+
+    @property
+    def source(self) -> Source:
+        """The node this value comes from, which of its outputs, and the tag of the edge to its next reader.
+
+        A constant gets its node the first time it is asked for one; DtypeError for complex numbers, which have no place
+        in a graph.
+        """
+        if self._source is None:
+            if self._data.dtype.kind == "c":
+                raise DtypeError(
+                    f"a graph is of real numbers, not of {self._data.dtype}: its rules hold for real numbers only. "
+                    "Compute with the real and the imaginary part as two tensors"
+                )
+            with changing:  # another thread may ask as well
+                self._source = self._source or self._leaf(False)
+        return self._source
+
+    def _leaf(self, requires_grad: bool, params: dict[str, Any] = NO_PARAMS) -> Source:
+        """A new vertex for this leaf, under the name of the one it has."""
+        shape, dtype = self._data.shape, self._data.dtype
+        node = make_node(None, (), (shape,), (dtype,), params=params, requires_grad=requires_grad)
+        node.labels = self._labels()
+        return make_source(node)
+
+    def _labels(self) -> dict[int, str] | None:
+        name = self._source and (self._source.node.labels or {}).get(self._source.index)
+        return {0: name} if name else None
+
+
+def handle(data: Array, source: Source | None) -> Tensor:
+    """A Tensor on an array that is there already: no copy, no check."""
+    tensor = object.__new__(Handle.tensor)
+    tensor._data = data
+    tensor._source = source
+    return tensor
+
+
+def output(data: Array, node: Node, index: int = 0) -> Tensor:
+    """A handle on an output of a node just made: ``handle(data, make_source(node, index))`` in one go."""
+    tensor, source = object.__new__(Handle.tensor), Source()
+    source.node, source.index, source.tag = node, index, None
+    tensor._data, tensor._source = data, source
+    return tensor
+
+
+def plain(value: Any) -> Any:
+    """The array of a Tensor; anything else as it is."""
+    return value._data if isinstance(value, Handle) else value
