@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_lstm.engine.modes import grad_enabled
 from tinygrad_lstm.engine.node import make_source
-from tinygrad_lstm.engine.tensor import Tensor, handle
+from tinygrad_lstm.engine.tensor import Tensor, from_array
 from tinygrad_lstm.errors import DtypeError
 
 collecting: ContextVar[dict[str, Any] | None] = ContextVar("collecting", default=None)  # where label() leaves names
@@ -51,4 +51,4 @@ def tag(tensor: Tensor, name: str) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise DtypeError(f"tag() marks the edge from a tensor, not from a value of type {type(tensor).__name__}")
     source = tensor._source or tensor.source
-    return handle(tensor._data, make_source(source.node, source.index, name))
+    return from_array(tensor._data, make_source(source.node, source.index, name))

@@ -128,7 +128,7 @@ def _reader(node: Node) -> str:
     path = "/".join(name for name in (node.scope.path if node.scope else ()) if name != f"t={node.step}")
     named = f"{node.label} ({what})" if node.label else what
     where = f" in {path}" if path else ""
-    return printable(named + where + ("" if node.label else f" at {source_line(node.place)}"))
+    return printable(named + where + ("" if node.label else f" at {source_line(node.call_site)}"))
 
 
 def _at(node: Node) -> str:

@@ -45,7 +45,7 @@ def _of(node: Node, position: int) -> tuple[str, str]:
     rule = plan.joint or next(rule for k, rule, _ in plan.calls if k == position)
     comes = rule.func if isinstance(rule, partial) else rule
     cotangent = list(inspect.signature(comes).parameters)[int(isinstance(rule, partial))]
-    return _formula(op.__doc__ or "", name, comes, "" if plan.several else cotangent, len(op.inputs) == 1)
+    return _formula(op.__doc__ or "", name, comes, "" if plan.multi_output else cotangent, len(op.inputs) == 1)
 
 
 @lru_cache(maxsize=1024)

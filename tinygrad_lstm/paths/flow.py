@@ -27,7 +27,7 @@ from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.modes import enable_grad
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike, handle, seed
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, from_array, seed
 from tinygrad_lstm.errors import GradError, ShapeError
 from tinygrad_lstm.graph import Graph, graph_of
 from tinygrad_lstm.paths.edges import EdgeClass, after_others, composed, edge_class
@@ -173,7 +173,7 @@ def pushed(node: Node, moving: Sequence[bool], tangents: Tangents) -> Tangents:
     results = [np.zeros(shape, dtype) for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
     with enable_grad():
         g = [Tensor(np.zeros_like(y), requires_grad=True) for y in results]
-        given: Any = g if plan.several else g[0]
+        given: Any = g if plan.multi_output else g[0]
         if plan.joint is not None:
             given = plan.joint(given, *node.kept)
         for position, rule, needs in plan.calls:
@@ -184,7 +184,7 @@ def pushed(node: Node, moving: Sequence[bool], tangents: Tangents) -> Tangents:
             if c is None:
                 continue
             shape = source.node.shapes[source.index]
-            c = dense(c, shape, handle) if isinstance(c, IndexedCotangent) else c
+            c = dense(c, shape, from_array) if isinstance(c, IndexedCotangent) else c
             if not isinstance(c, Tensor) or not c.requires_grad:
                 continue
             c = unbroadcast(c, shape, node, position) if c.shape != shape else c
