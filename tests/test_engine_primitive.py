@@ -72,10 +72,10 @@ def test_defvjp_all_shares_work_and_is_told_what_is_wanted(rng: np.random.Genera
     def product(a: Any, b: Any, scale: float = 1.0) -> Any:
         return scale * a * b
 
-    def rule(g: Any, a: Any, b: Any, scale: float, wanted: tuple[bool, ...]) -> tuple[Any, Any]:
-        asked.append(wanted)
+    def rule(g: Any, a: Any, b: Any, scale: float, needs_input_grad: tuple[bool, ...]) -> tuple[Any, Any]:
+        asked.append(needs_input_grad)
         g = scale * g
-        return g * b if wanted[0] else None, g * a if wanted[1] else None
+        return g * b if needs_input_grad[0] else None, g * a if needs_input_grad[1] else None
 
     product.defvjp_all(rule)
     a, b = leaf(rng.standard_normal(3)), leaf(rng.standard_normal(3))

@@ -28,7 +28,8 @@ READ = [
 
 # What the rules' words become beside such an input, and what a program calls its own
 MADE = {
-    "g", "gs", "y", "k", "saved", "wanted", "g_", "gs_", "y_", "y__", "k_", "saved_", "wanted_", "x_shape", "x_shape_",
+    "g", "gs", "y", "k", "saved", "needs_input_grad", "g_", "gs_", "y_", "y__", "k_", "saved_",
+    "needs_input_grad_", "x_shape", "x_shape_",
     "self", "args", "kwargs", "np", "program", "dx", "v1", "dv1", "p0", "a", "b", "x", "f", "op",
 }  # fmt: skip
 
@@ -52,7 +53,7 @@ FEW = sorted({*MADE, *NAMES[::8]})  # for what takes longer
 def words(*names: str) -> dict[str, str]:
     """How the rules of an op with these names spell the words: with an underscore more while a name is the same."""
     spelled = {}
-    for word in ("g", "gs", "y", "saved", "k", "wanted", "xs_shape"):
+    for word in ("g", "gs", "y", "saved", "k", "needs_input_grad", "xs_shape"):
         free = word
         while free in names:
             free += "_"
@@ -88,10 +89,10 @@ def by_a_joint_rule(n: str) -> Callable[..., Any]:
 @tg.primitive
 def op({n}, xs):
     return {n} * {n} * xs
-def rule({w["g"]}, {n}, {w["y"]}, {w["xs_shape"]}, {w["wanted"]}):
+def rule({w["g"]}, {n}, {w["y"]}, {w["xs_shape"]}, {w["needs_input_grad"]}):
     return (
-        2 * {w["g"]} * {w["y"]} / {n} if {w["wanted"]}[0] else None,
-        ({w["g"]} * {n} * {n}).reshape({w["xs_shape"]}) if {w["wanted"]}[1] else None,
+        2 * {w["g"]} * {w["y"]} / {n} if {w["needs_input_grad"]}[0] else None,
+        ({w["g"]} * {n} * {n}).reshape({w["xs_shape"]}) if {w["needs_input_grad"]}[1] else None,
     )
 op.defvjp_all(rule)
 """

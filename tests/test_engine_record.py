@@ -39,12 +39,20 @@ def test_a_node_knows_scope_step_and_the_line_of_the_users_code() -> None:
     assert node(y).step == 3, "inherited from the scope around it"
     assert node(x).scope is None
     assert node(x).step is None
-    place = source_line(node(y).place)
+    place = source_line(node(y).call_site)
     assert place.file == __file__
     with open(__file__, encoding="utf-8") as file:
         line = file.read().splitlines()[place.line - 1]
     assert line.strip() == "y = x * x"
     assert line[place.first_column : place.last_column] == "x * x"
+
+
+@tg.primitive
+def doubled(x: Any) -> Any:
+    return 2 * x
+
+
+doubled.defvjp(x=lambda g: 2 * g)
 
 
 CALLS: dict[str, Callable[[Tensor], Any]] = {
@@ -77,27 +85,20 @@ CALLS: dict[str, Callable[[Tensor], Any]] = {
 }
 
 
-@tg.primitive
-def doubled(x: Any) -> Any:
-    return 2 * x
-
-
-doubled.defvjp(x=lambda g: 2 * g)
-
-
 @pytest.mark.parametrize("watched", [False, True])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_the_call_site_is_the_users_line_however_the_op_is_called(call: Callable[[Tensor], Any], watched: bool) -> None:
     with tg.detect_anomaly() if watched else nullcontext():
-        line = source_line(node(call(leaf([1.0, 2.0]))).place)
+        line = source_line(node(call(leaf([1.0, 2.0]))).call_site)
     assert (line.file, line.line) == (__file__, call.__code__.co_firstlineno)
 
 
 @pytest.mark.parametrize("space", [{}, {"__name__": "tinygrad_lstm.engine.node"}, {"__name__": None}])
 def test_code_in_a_namespace_of_any_name_is_the_users(space: dict[str, Any]) -> None:
     x = leaf([1.0, 2.0])
-    exec(compile("\n\ny = x * x", "<cell 3>", "exec"), {"x": x, **space}, found := {})
-    assert str(source_line(node(found["y"]).place)) == "<cell 3>:3"
+    found: dict[str, Any] = {}
+    exec(compile("\n\ny = x * x", "<cell 3>", "exec"), {"x": x, **space}, found)
+    assert str(source_line(node(found["y"]).call_site)) == "<cell 3>:3"
 
 
 def test_no_line_of_the_engine_is_a_call_site() -> None:

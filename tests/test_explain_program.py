@@ -194,7 +194,9 @@ def test_an_op_with_a_joint_rule_that_saves() -> None:
         y = a * b
         return y * scale, scale * y
 
-    product.defvjp_all(lambda g, saved, wanted, a, b: (g * saved / a if wanted[0] else None, g * saved / b))
+    product.defvjp_all(
+        lambda g, saved, needs_input_grad, a, b: (g * saved / a if needs_input_grad[0] else None, g * saved / b)
+    )
     a, b = leaf([1.0, 2.0]), leaf([3.0, 4.0])
     tg.label(a=a, b=b)
     check(product(a, b, scale=0.5).sum(), a=a, b=b)

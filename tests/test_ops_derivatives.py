@@ -126,7 +126,7 @@ def test_output_used_twice_counts_twice(case: Case) -> None:
         np.testing.assert_allclose(twice.data, 2 * once, rtol=1e-14)
 
 
-@cases(wanted=lambda record: record.op.several)
+@cases(wanted=lambda record: record.op.multi_output)
 def test_outputs_that_nobody_used_count_as_zero(case: Case) -> None:
     """Backward from each output alone; the parts add up to backward from all of them."""
     vs = cotangents_of(case.op(*case.leaves()))

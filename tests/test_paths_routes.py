@@ -274,7 +274,8 @@ def test_no_rule_runs_more_often_than_the_passes(monkeypatch: pytest.MonkeyPatch
 
             counted.append((position, count, needs))
         monkeypatch.setattr(vertex, "plan", vertex.plan.__class__(
-            vertex.plan.keep, vertex.plan.pick, tuple(counted), vertex.plan.joint, vertex.plan.several))  # fmt: skip
+            vertex.plan.keep, vertex.plan.pick, tuple(counted), vertex.plan.joint,
+            vertex.plan.multi_output))  # fmt: skip
     tg.grad(loss, trajectory.steps[0].c, retain_graph=True)
     once, calls = calls, 0
     paths.routes(loss, [step.c for step in trajectory.steps], max_crossings=N)

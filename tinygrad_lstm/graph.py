@@ -163,7 +163,7 @@ def _vertex(
         kind=kind,
         params={name: _brief(value) for name, value in node.params.items()},
         requires_grad=node.requires_grad,
-        place=source_line(node.place),
+        place=source_line(node.call_site),
     )
 
 

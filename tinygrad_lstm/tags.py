@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from tinygrad_lstm.arguments import TEXT, came, takes
 from tinygrad_lstm.engine.node import make_source
-from tinygrad_lstm.engine.tensor import Tensor, handle
+from tinygrad_lstm.engine.tensor import Tensor, from_array
 from tinygrad_lstm.errors import ArgumentError, DtypeError
 
 
@@ -60,7 +60,7 @@ def tag(tensor: Tensor, name: str) -> Tensor:
             f"A new word is added with tg.register_tag(name, meaning)"
         )
     source = tensor._source or tensor.source
-    return handle(tensor._data, make_source(source.node, source.index, name))
+    return from_array(tensor._data, make_source(source.node, source.index, name))
 
 
 @takes(name=TEXT, meaning=TEXT)

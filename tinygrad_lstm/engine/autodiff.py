@@ -91,7 +91,7 @@ def backpropagate(
                 continue
             sources = node.sources
             kept = node.kept if wrap is None else wrapped(node, wrap)
-            given = [g] if plan.several and len(node.shapes) == 1 else g  # a split into one part is still a split
+            given = [g] if plan.multi_output and len(node.shapes) == 1 else g  # a split into one part is still a split
             if plan.joint is not None:
                 try:
                     given = plan.joint(given, *kept)
@@ -196,7 +196,7 @@ def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
                 f"{op.name} saves arrays for its backward, which no graph leads through, so it has no second "
                 f"derivative (create_graph=True); use its composed form"
             )
-        if name == op.words.y and op.several:
+        if name == op.words.y and op.multi_output:
             value = tuple(wrap(part, make_source(node, k)) for k, part in enumerate(value))
         elif name == op.words.y:
             value = wrap(value, make_source(node))

@@ -83,7 +83,7 @@ def _kept_values(node: Node) -> Iterator[tuple[Array, Node]]:
         raise freed_error([node])
     for name, value in zip(node.plan.keep, kept, strict=True):
         if name == op.words.y:
-            yield from ((part, node) for part in (value if op.several else (value,)))
+            yield from ((part, node) for part in (value if op.multi_output else (value,)))
         elif name in op.inputs:
             parts = enumerate(value) if op.sequence else ((op.inputs.index(name), value),)
             for position, part in parts:

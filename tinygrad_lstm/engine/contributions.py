@@ -30,7 +30,7 @@ def call_rules(
     """
     plan = node.plan
     assert plan is not None
-    given = [g] if plan.several and len(node.shapes) == 1 else g
+    given = [g] if plan.multi_output and len(node.shapes) == 1 else g
     if plan.joint is not None:
         given = plan.joint(given, *kept)
     for position, rule, needs in plan.calls:

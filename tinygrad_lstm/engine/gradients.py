@@ -11,7 +11,7 @@ from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.autodiff import backpropagate, real
 from tinygrad_lstm.engine.contributions import Wrap
 from tinygrad_lstm.engine.node import Edge, Node, Source
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, handle, seed
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, from_array, seed
 from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
 
@@ -74,7 +74,9 @@ def grad(
     found: dict[Node, Any] = {}
     targets = {value.source.node for value in inputs}
     retain = create_graph if retain_graph is None else retain_graph
-    passes = backpropagate(roots, seeds, targets=targets, retain_graph=retain, wrap=handle if create_graph else None)
+    passes = backpropagate(
+        roots, seeds, targets=targets, retain_graph=retain, wrap=from_array if create_graph else None
+    )
     for node, g in passes:
         if node in targets:
             found[node] = g
@@ -109,7 +111,7 @@ def _result(k: int, source: Source, found: dict[Node, Any], allow_unused: bool) 
             f"input {k} ({source.node}) does not lead to the outputs; allow_unused=True gives None for it instead"
         )
     g = g[source.index] if len(source.node.shapes) > 1 else g
-    return g if isinstance(g, Tensor) else handle(np.array(g), None)
+    return g if isinstance(g, Tensor) else from_array(np.array(g), None)
 
 
 class Contribution(NamedTuple):
@@ -168,7 +170,7 @@ def backward_events(
     retain = create_graph if retain_graph is None else retain_graph
     first = seed(loss, gradient, create_graph)
     first = first if isinstance(first, Tensor) else np.array(first)  # a copy: the pass goes on after we return
-    return _events(loss, first, retain, handle if create_graph else None, accumulate)
+    return _events(loss, first, retain, from_array if create_graph else None, accumulate)
 
 
 def _events(loss: Tensor, first: Any, retain: bool, wrap: Wrap | None, adds: bool) -> Iterator[BackwardEvent]:

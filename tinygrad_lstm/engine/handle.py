@@ -54,7 +54,7 @@ class Handle:
         return {0: name} if name else None
 
 
-def handle(data: Array, source: Source | None) -> Tensor:
+def from_array(data: Array, source: Source | None) -> Tensor:
     """A Tensor on an array that is there already: no copy, no check."""
     tensor = object.__new__(Handle.tensor)
     tensor._data = data
@@ -63,7 +63,7 @@ def handle(data: Array, source: Source | None) -> Tensor:
 
 
 def output(data: Array, node: Node, index: int = 0) -> Tensor:
-    """A handle on an output of a node just made: ``handle(data, make_source(node, index))`` in one go."""
+    """A handle on an output of a node just made: ``from_array(data, make_source(node, index))`` in one go."""
     tensor, source = object.__new__(Handle.tensor), Source()
     source.node, source.index, source.tag = node, index, None
     tensor._data, tensor._source = data, source

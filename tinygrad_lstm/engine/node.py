@@ -71,7 +71,7 @@ class Node:
         return next(iter(self.labels.values())) if self.labels else ""
 
     @property
-    def place(self) -> CallSite:
+    def call_site(self) -> CallSite:
         """The line of the user's code that made it."""
         return self.code, self.offset
 
@@ -87,7 +87,7 @@ class Node:
         shapes = (
             " and ".join(map(str, self.shapes)) if len(self.shapes) < 4 else f"{len(self.shapes)} x {self.shapes[0]}"
         )
-        return f"{name} of shape {shapes}, made at {source_line(self.place)}" + (
+        return f"{name} of shape {shapes}, made at {source_line(self.call_site)}" + (
             f" in {self.scope}" if self.scope else ""
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.engine.arrays import bare_array
-from tinygrad_lstm.engine.handle import Handle, handle, output
+from tinygrad_lstm.engine.handle import Handle, from_array, output
 from tinygrad_lstm.engine.literals import as_param, literal_inputs
 from tinygrad_lstm.engine.modes import grad_enabled
 from tinygrad_lstm.engine.node import input_name, make_node
@@ -22,7 +22,7 @@ from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.scope import current_scope
 from tinygrad_lstm.errors import BARE, DtypeError, ShapeError, TinygradError, shown, translated
 
-ONE_WANTED = (True,)
+ONE_INPUT = (True,)
 NUMBERS = frozenset({int, float})
 NUMERIC = frozenset("biufc")  # kinds of dtypes
 PLAIN = frozenset({int, bool, float, str, type(None)})  # parameters of these types go to the forward as they are
@@ -35,17 +35,17 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     else:
         inputs, params = args, op.options
     arrays: list[Any] = []
-    mask: list[bool] = []  # which inputs want a gradient
+    needs: list[bool] = []  # which inputs need a gradient
     others = bare = False  # are there inputs that are no Tensors, and some that are no Python numbers either?
     for value in inputs:
         if isinstance(value, Handle):
             arrays.append(value._data)
-            mask.append(value._source is not None and value._source.node.requires_grad)
+            needs.append(value._source is not None and value._source.node.requires_grad)
         else:
             arrays.append(value)
-            mask.append(False)
+            needs.append(False)
             others, bare = True, bare or type(value) not in NUMBERS
-    recorded = True in mask and grad_enabled.get()
+    recorded = True in needs and grad_enabled.get()
     literals = bare or (others and (op.sequence or not recorded))  # a number beside a Tensor goes as it is
     try:
         if literals:
@@ -59,27 +59,28 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     except BARE as error:
         raise _explain(op, arrays, params, error) from error
     y, saved = y if op.saves else (y, None)
-    parts = [part if type(part) is np.ndarray else bare_array(part) for part in (y if op.several else [y])]
+    parts = [part if type(part) is np.ndarray else bare_array(part) for part in (y if op.multi_output else [y])]
     if not {part.dtype.kind for part in parts} <= NUMERIC:
         raise DtypeError(f"the forward of {op.name} gave {', '.join(str(part.dtype) for part in parts)}, not numbers")
     if not recorded:
         if literals:  # and no output may look into an array of the caller's
             given = [value for value in inputs if isinstance(value, np.ndarray)]
             parts = [part.copy() if any(np.may_share_memory(part, one) for one in given) else part for part in parts]
-        return tuple([handle(part, None) for part in parts]) if op.several else handle(parts[0], None)
+        return tuple([from_array(part, None) for part in parts]) if op.multi_output else from_array(parts[0], None)
 
     if (bare or not op.real) and any(map(np.iscomplexobj, (*arrays, *parts))):
         raise complex_refused(op)
     shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
-    wanted = tuple(mask)
-    plan = op.plans.get(wanted) or plan_for(op, wanted)
-    kept = _values_to_keep(op, plan, arrays, tuple(parts) if op.several else parts[0], params, saved, wanted)
+    needs_input_grad = tuple(needs)
+    plan = op.plans.get(needs_input_grad) or plan_for(op, needs_input_grad)
+    y = tuple(parts) if op.multi_output else parts[0]
+    kept = _keep(op, plan, arrays, y, params, saved, needs_input_grad)
     sources = tuple([value.source if isinstance(value, Handle) else None for value in inputs])
     if None in sources:  # the literals, by the names of their inputs: the record of the graph shows them
         params = params | {input_name(op, k): arrays[k] for k, source in enumerate(sources) if source is None}
     node = make_node(op, sources, shapes, dtypes, plan, kept, params)
     outputs = [output(part, node, k) for k, part in enumerate(parts)]
-    return tuple(outputs) if op.several else outputs[0]
+    return tuple(outputs) if op.multi_output else outputs[0]
 
 
 def record_one(op: Primitive[Any, Any], x: Any) -> Any:
@@ -96,9 +97,9 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
     if source is None or not source.node.requires_grad or not grad_enabled.get():
-        return handle(y, None)
-    plan = op.plans.get(ONE_WANTED) or plan_for(op, ONE_WANTED)
-    kept = plan.pick((array, y)) if plan.pick else _values_to_keep(op, plan, (array,), y, op.options, None, ONE_WANTED)
+        return from_array(y, None)
+    plan = op.plans.get(ONE_INPUT) or plan_for(op, ONE_INPUT)
+    kept = plan.pick((array, y)) if plan.pick else _keep(op, plan, (array,), y, op.options, None, ONE_INPUT)
     node = make_node(op, (source,), (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)
 
@@ -117,26 +118,24 @@ def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
         raise _explain(op, (left, right), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
-    mask = from_a is not None and from_a.node.requires_grad, from_b is not None and from_b.node.requires_grad
-    if not (mask[0] or mask[1]) or not grad_enabled.get():
-        return handle(y, None)
-    plan = op.plans.get(mask) or plan_for(op, mask)
-    kept = (
-        plan.pick((left, right, y))
-        if plan.pick
-        else _values_to_keep(op, plan, (left, right), y, op.options, None, mask)
-    )
+    a_needs = from_a is not None and from_a.node.requires_grad
+    b_needs = from_b is not None and from_b.node.requires_grad
+    if not (a_needs or b_needs) or not grad_enabled.get():
+        return from_array(y, None)
+    needs = a_needs, b_needs
+    plan = op.plans.get(needs) or plan_for(op, needs)
+    kept = plan.pick((left, right, y)) if plan.pick else _keep(op, plan, (left, right), y, op.options, None, needs)
     sources = from_a or a.source, from_b or b.source  # a constant gets its vertex when an op first records it
     node = make_node(op, sources, (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)
 
 
-def _values_to_keep(
+def _keep(
     op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Any], y: Any, params: dict[str, Any], saved: Any,
-    mask: tuple[bool, ...],
+    needs_input_grad: tuple[bool, ...],
 ) -> tuple[Any, ...]:  # fmt: skip
-    """What the rules of this plan asked for, where it is more than inputs and output."""
-    return tuple([meaning(op, name, arrays, y, params, saved, mask) for name in plan.keep])
+    """The values that the rules of this plan ask for, where it is more than inputs and output."""
+    return tuple([meaning(op, name, arrays, y, params, saved, needs_input_grad) for name in plan.keep])
 
 
 def complex_refused(op: Primitive[Any, Any]) -> DtypeError:

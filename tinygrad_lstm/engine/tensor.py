@@ -18,7 +18,7 @@ from tinygrad_lstm.engine.autodiff import backpropagate, real
 from tinygrad_lstm.engine.changes import note_change
 from tinygrad_lstm.engine.copying import State, restore, state_of
 from tinygrad_lstm.engine.handle import Handle, plain
-from tinygrad_lstm.engine.handle import handle as handle
+from tinygrad_lstm.engine.handle import from_array as from_array
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, changing
 from tinygrad_lstm.engine.operators import Operators
 from tinygrad_lstm.engine.operators import TensorLike as TensorLike
@@ -149,7 +149,7 @@ class Tensor(Operators):
         """
         if not self.requires_grad:
             raise GradError("backward() of a tensor that depends on nothing that requires a gradient")
-        wrap = handle if create_graph else None
+        wrap = from_array if create_graph else None
         retain = create_graph if retain_graph is None else retain_graph
         first = real(seed(self, gradient, create_graph))
         walk = backpropagate([self.source], [first], retain_graph=retain, wrap=wrap)
@@ -176,7 +176,7 @@ class Tensor(Operators):
         node = self._sole_output("register_hook")
 
         def watch(g: Any) -> Any:
-            changed = hook(g if isinstance(g, Tensor) else handle(read_only(g), None))
+            changed = hook(g if isinstance(g, Tensor) else from_array(read_only(g), None))
             if changed is None:
                 return None
             if np.shape(changed) != node.shapes[0]:
@@ -184,7 +184,7 @@ class Tensor(Operators):
             if isinstance(g, Tensor) and isinstance(changed, Tensor) and changed.dtype.kind != "c":
                 return changed
             array = numpy_array(plain(changed), node.dtypes[0])  # a copy: the hook may use its array again
-            return handle(array, None) if isinstance(g, Tensor) else array
+            return from_array(array, None) if isinstance(g, Tensor) else array
 
         from tinygrad_lstm.engine.hooks import add_hook  # only now, for most programs have no hooks
 
@@ -198,7 +198,7 @@ class Tensor(Operators):
 
     def detach(self) -> Tensor:
         """The same array without its history: no gradient passes. The graph shows a constant made here, so named."""
-        return handle(self._data, self._leaf(False, {"detached": True}) if self.requires_grad else None)
+        return from_array(self._data, self._leaf(False, {"detached": True}) if self.requires_grad else None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """A leaf of its own: name and ``grad`` come along as they do in pickle, hooks do not."""
@@ -236,15 +236,15 @@ def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
         return array
     if isinstance(gradient, Tensor) and array is gradient._data:
         return gradient
-    return handle(np.array(array), None)  # a copy: the rules' graph keeps it, and the caller may use it again
+    return from_array(np.array(array), None)  # a copy: the rules' graph keeps it, and the caller may use it again
 
 
 def accumulate(node: Node, g: Any) -> None:
     """Add the cotangent of a leaf, or of a node that retains it, to its ``grad``, an array of its own."""
     if isinstance(g, Tensor):
-        g = handle(g._data.copy(), g._source)
+        g = from_array(g._data.copy(), g._source)
     else:
-        g = handle(np.array(g) if node.op is not None else np.asarray(g), None)
+        g = from_array(np.array(g) if node.op is not None else np.asarray(g), None)
     with changing:
         node.grad = g if node.grad is None else node.grad + g
 

@@ -104,7 +104,7 @@ def _uninstall() -> None:
 def _check(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], y: Any) -> Any:
     """y, the output of the op, if it is finite."""
     if watching.get():
-        for part in y if op.several else (y,):
+        for part in y if op.multi_output else (y,):
             if not is_finite(part._data):
                 _refuse_new(op, bind(op, args, kwargs)[0], part)
     return y
@@ -180,14 +180,14 @@ def _check_contribution(edge: Edge, c: Any) -> Any:
         origin = _origin(node)
     else:
         lines[0] += ", though all that it was made of is finite"
-    lines[0] += _where(node.label or assigned_name(node.place), node.scope)
+    lines[0] += _where(node.label or assigned_name(node.call_site), node.scope)
     lines += [f"backward of {node}"]
     lines += [f"g: {describe(part)}" for part in cotangents[:4]]
     lines += [
         f"{name}{f' ({vertex.label})' if vertex and vertex.label else ''}: {describe(a)}"
         for name, vertex, a in values[:8]
     ]
-    raise AnomalyError(_report([*lines, f"gave: {describe(c)}", underline(node.place), *origin], node.scope))
+    raise AnomalyError(_report([*lines, f"gave: {describe(c)}", underline(node.call_site), *origin], node.scope))
 
 
 def _origin(node: Node) -> list[str]:
@@ -196,4 +196,4 @@ def _origin(node: Node) -> list[str]:
     if found is None:
         return ["no value that the graph kept shows where it was made: run the forward pass in detect_anomaly() too"]
     first, array = found
-    return [f"the first that the graph shows is {first}", describe(array), underline(first.place)]
+    return [f"the first that the graph shows is {first}", describe(array), underline(first.call_site)]

@@ -134,7 +134,7 @@ def _reader(node: Node) -> str:
     path = "/".join(node.scope.module) if node.scope else ""
     named = f"{node.label} ({what})" if node.label else what
     where = f" in {path}" if path else ""
-    return printable(named + where + ("" if node.label else f" at {source_line(node.place)}"))
+    return printable(named + where + ("" if node.label else f" at {source_line(node.call_site)}"))
 
 
 def _at(node: Node) -> str:

@@ -46,7 +46,7 @@ def _of(node: Node, position: int) -> tuple[str, str]:
     rule = plan.joint or next(rule for k, rule, _ in plan.calls if k == position)
     comes = rule.func if isinstance(rule, partial) else rule
     cotangent = list(inspect.signature(comes).parameters)[int(isinstance(rule, partial))]
-    return _formula(comes, "" if plan.several else cotangent)
+    return _formula(comes, "" if plan.multi_output else cotangent)
 
 
 @lru_cache(maxsize=1024)

@@ -161,7 +161,7 @@ class _Writer:
         if scope != self.under:
             self.lines.append(f"    # {scope or 'outside'}")
             self.under = scope
-        file, number, *_ = source_line(node.place)
+        file, number, *_ = source_line(node.call_site)
         self.lines.append(f"    {line}  # {printable(Path(file).name)}:{number}")
 
     # What stands for a value ------------------------------------------------------------------------------------------
@@ -200,9 +200,9 @@ class _Writer:
             found |= dict(zip(op.inputs, inputs, strict=True))
             shape_of = dict(zip(op.inputs, shapes, strict=True))
         found |= {word: shape_of[name] for word, name in op.words.input_of.items() if name in shape_of}
-        wanted = tuple(source is not None and source.node.requires_grad for source in node.sources)
+        needs_input_grad = tuple(source is not None and source.node.requires_grad for source in node.sources)
         y = self.names[node]
-        return found | {op.words.y: y, op.words.saved: f"{y}_saved", op.words.wanted: str(wanted)}
+        return found | {op.words.y: y, op.words.saved: f"{y}_saved", op.words.needs_input_grad: str(needs_input_grad)}
 
     def widen(self, node: Node, known: dict[str, str]) -> dict[str, str]:
         """The same, with the float16 arrays of an op that computes in float32 taken there."""
@@ -253,7 +253,7 @@ class _Writer:
         zeros = [f"np.zeros({shape}, {str(dtype)!r})" for shape, dtype in zip(node.shapes, node.dtypes, strict=True)]
         came = [d if (d := self.cotangent(node, k)) in self.summed else zero for k, zero in enumerate(zeros)]
         known = self.widen(node, self.parameters(node))
-        cotangent = f"[{', '.join(came)}]" if plan.several else came[0] + ".astype('float32')" * _is_wide(node)
+        cotangent = f"[{', '.join(came)}]" if plan.multi_output else came[0] + ".astype('float32')" * _is_wide(node)
         if plan.joint is not None:
             parts = f"d{self.names[node]}_parts"
             self.write(node, f"{parts} = {self.prelude.call(plan.joint, f'{op.name}_vjp', known, cotangent)}")
@@ -292,7 +292,7 @@ class _Writer:
 
 
 def _several(node: Node) -> bool:
-    return node.op is not None and node.op.several
+    return node.op is not None and node.op.multi_output
 
 
 def _is_wide(node: Node) -> bool:

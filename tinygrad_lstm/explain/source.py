@@ -22,7 +22,7 @@ def underline(site: CallSite) -> str:
 
     >>> import tinygrad_lstm as tg
     >>> y = 3 + tg.log(tg.tensor(2.0, requires_grad=True)) * 4
-    >>> print(underline(y.source.node.place))
+    >>> print(underline(y.source.node.call_site))
     <doctest ...>:1
         y = 3 + tg.log(tg.tensor(2.0, requires_grad=True)) * 4
             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^

@@ -27,7 +27,7 @@ def kept_values(node: Node) -> Iterator[Kept]:
         return
     for name, value in zip(node.plan.keep, node.kept, strict=True):
         if name == node.op.words.y:
-            yield from (Kept(name, node, part) for part in (value if node.op.several else [value]))
+            yield from (Kept(name, node, part) for part in (value if node.op.multi_output else [value]))
         elif name in node.op.inputs and not node.op.sequence:
             source = node.sources[node.op.inputs.index(name)]
             yield Kept(name, source.node if source else None, value)

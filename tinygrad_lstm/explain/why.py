@@ -91,7 +91,7 @@ def _no_gradient(loss: Tensor, param: Tensor) -> list[str]:
         return [f"its dtype is {param.dtype}: only floating tensors have a gradient"]
     if not param.requires_grad:
         if node.params.get("detached"):
-            return [f"it was made by detach() at {source_line(node.place)}: ask for the tensor that was detached"]
+            return [f"it was made by detach() at {source_line(node.call_site)}: ask for the tensor that was detached"]
         return [
             "it does not require a gradient: set requires_grad=True before it is used (under no_grad() nothing has it)"
         ]
@@ -104,7 +104,7 @@ def _no_gradient(loss: Tensor, param: Tensor) -> list[str]:
     if node in topological_order([root]):
         return []
     twins = [
-        f"the graph has another leaf called {printable(node.label)}, made at {source_line(other.place)}: "
+        f"the graph has another leaf called {printable(node.label)}, made at {source_line(other.call_site)}: "
         "the tensor was replaced"
         for other in graph
         if node.label and other.op is None and other.requires_grad and other.label == node.label
@@ -121,7 +121,7 @@ def _no_gradient(loss: Tensor, param: Tensor) -> list[str]:
 
 def _cuts(graph: Iterable[Node]) -> list[str]:
     found = [node for node in graph if node.params.get("detached")]
-    return _few([f"cut by detach() at {source_line(node.place)}: {_what(node)}" for node in found])
+    return _few([f"cut by detach() at {source_line(node.call_site)}: {_what(node)}" for node in found])
 
 
 def _what(node: Node) -> str:
@@ -177,8 +177,8 @@ def _first_not_finite(loss: Tensor, seen: Evidence) -> list[str]:
     if forward is not None:
         node, array = forward
         what = f"forward: the first value that is not finite is {printable(str(node))}: {describe(array)}"
-        lines.append(f"{what}\n{underline(node.place)}")
+        lines.append(f"{what}\n{underline(node.call_site)}")
     if edge is not None and edge.reader.op is not None:
         what = f"backward: the derivative of {edge.reader.op.name} for its input {edge.name} is the first that is not"
-        lines.append(f"{what} finite, at {printable(str(edge.reader))}\n{underline(edge.reader.place)}")
+        lines.append(f"{what} finite, at {printable(str(edge.reader))}\n{underline(edge.reader.call_site)}")
     return lines

@@ -17,7 +17,7 @@ from tinygrad_lstm.engine.operators import plain
 from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive_multi
 from tinygrad_lstm.engine.scope import Scope, current_scope
-from tinygrad_lstm.engine.tensor import Tensor, handle
+from tinygrad_lstm.engine.tensor import Tensor, from_array
 from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.errors import DtypeError, GradError
 from tinygrad_lstm.func.structures import map_values, rebuild, values_of
@@ -67,7 +67,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
 
     blanks = map_values(take_out, args)
     segment = Segment(f, blanks, read, made, [values[k].data for k in made], random, current_scope.get())
-    xs = [handle(array, make_source(*key)) for array, key in zip(arrays, read, strict=True)]
+    xs = [from_array(array, make_source(*key)) for array, key in zip(arrays, read, strict=True)]
     for k, y in zip(made, recomputed(xs, segment), strict=True):
         values[k] = y
     return rebuild(result, values)
@@ -156,7 +156,7 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
             owned.add(k)
         return None  # the outer pass goes on from here
 
-    roots, wrap = [y.source for y in values], handle if recorded else None
+    roots, wrap = [y.source for y in values], from_array if recorded else None
     for _ in backpropagate(roots, gs, retain_graph=recorded, wrap=wrap, hook=collect, indexed=True):
         pass
     return collected
@@ -191,7 +191,7 @@ def key_of(x: Any) -> Key | None:
 
 def leaf(x: Array) -> Tensor:
     """A tensor on this array, without a history to walk through."""
-    tensor = handle(x, None)
+    tensor = from_array(x, None)
     tensor.requires_grad = True
     return tensor
 

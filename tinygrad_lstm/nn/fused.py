@@ -78,7 +78,7 @@ def fused_lstm(
 
 def _fused_lstm_vjp(
     gs: Sequence[Array], saved: tuple[Array, ...], y: tuple[Array, ...], x: Array, h0: Array, c0: Array, W: Array,
-    U: Array, on: Mask, reverse: bool, wanted: tuple[bool, ...],
+    U: Array, on: Mask, reverse: bool, needs_input_grad: tuple[bool, ...],
 ) -> tuple[Array | None, ...]:  # fmt: skip
     gates, C, S = saved  # S = tanh c
     T, B, H = C.shape
@@ -105,9 +105,9 @@ def _fused_lstm_vjp(
         if on is not None:
             dh, dc = dh + resting_h, dc + resting_c
     rows = dZ.reshape(T * B, 4 * H)  # every row of every step at once
-    dx = rows.dot(W).reshape(x.shape) if wanted[0] else None  # 1'
-    dW = rows.T.dot(x.reshape(T * B, x.shape[2])) if wanted[3] else None  # 1'
-    dU = rows.T.dot(before(y[0], h0, reverse).reshape(T * B, H)) if wanted[4] else None  # 2'
+    dx = rows.dot(W).reshape(x.shape) if needs_input_grad[0] else None  # 1'
+    dW = rows.T.dot(x.reshape(T * B, x.shape[2])) if needs_input_grad[3] else None  # 1'
+    dU = rows.T.dot(before(y[0], h0, reverse).reshape(T * B, H)) if needs_input_grad[4] else None  # 2'
     return dx, dh, dc, dW, dU, wide(rows).sum(axis=0)
 
 
@@ -149,7 +149,7 @@ def fused_gru(
 
 def _fused_gru_vjp(
     gs: Sequence[Array], saved: tuple[Array, Array], y: tuple[Array, ...], x: Array, h0: Array, W: Array, U: Array,
-    on: Mask, reverse: bool, wanted: tuple[bool, ...],
+    on: Mask, reverse: bool, needs_input_grad: tuple[bool, ...],
 ) -> tuple[Array | None, ...]:  # fmt: skip
     gates, M = saved
     T, B, H = M.shape
@@ -175,9 +175,9 @@ def _fused_gru_vjp(
         if on is not None:
             dh = dh + resting
     dA, dV = dA.reshape(T * B, 3 * H), dV.reshape(T * B, 3 * H)
-    dx = dA.dot(W).reshape(x.shape) if wanted[0] else None  # 1'
-    dW = dA.T.dot(x.reshape(T * B, x.shape[2])) if wanted[2] else None  # 1'
-    dU = dV.T.dot(h_before.reshape(T * B, H)) if wanted[3] else None  # 2'
+    dx = dA.dot(W).reshape(x.shape) if needs_input_grad[0] else None  # 1'
+    dW = dA.T.dot(x.reshape(T * B, x.shape[2])) if needs_input_grad[2] else None  # 1'
+    dU = dV.T.dot(h_before.reshape(T * B, H)) if needs_input_grad[3] else None  # 2'
     return dx, dh, dW, dU, wide(dA).sum(axis=0), wide(dV[:, 2 * H :]).sum(axis=0)
 
 

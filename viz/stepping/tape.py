@@ -164,7 +164,7 @@ def _look_up(events: list[Any], graph: tg.Graph, values: dict[int, Array]) -> No
             continue
         with tg.no_grad():
             result = op([*inputs.values()], **params) if op.sequence else op(**params, **inputs)
-        values[vertex] = [part.data for part in result] if op.several else result.data
+        values[vertex] = [part.data for part in result] if op.multi_output else result.data
 
 
 def _output(value: Array, index: int) -> Array:

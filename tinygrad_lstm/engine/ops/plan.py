@@ -31,18 +31,18 @@ class Plan:
     pick: Pick | None
     calls: tuple[Call, ...]
     joint: Rule | None
-    several: bool  # the rules take a list of cotangents, one for each output
+    multi_output: bool  # the rules take a list of cotangents, one for each output
 
 
-def plan_for(op: Primitive[Any, Any], wanted: tuple[bool, ...]) -> Plan:
+def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Plan:
     """The plan of an op when these inputs need a gradient; GradError for an op that has no derivatives."""
-    plan = _make_plan(op, wanted)
+    plan = _make_plan(op, needs_input_grad)
     if not op.sequence:  # any number of inputs: a cache would grow without bound
-        op.plans[wanted] = plan
+        op.plans[needs_input_grad] = plan
     return plan
 
 
-def _make_plan(op: Primitive[Any, Any], wanted: tuple[bool, ...]) -> Plan:
+def _make_plan(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Plan:
     if not op.inputs:
         raise GradError(f"{op.name} has no derivative; give it one with {op.name}.defvjp(...)")
     in_its_dtype = rule_in_float32 if op.wide else _as_it_is
@@ -50,7 +50,7 @@ def _make_plan(op: Primitive[Any, Any], wanted: tuple[bool, ...]) -> Plan:
     calls: list[Call] = []
     joint, names = op.joint if op.joint is not None else (None, ())
     keep.update(zip(names, range(len(names)), strict=True))
-    for k in [k for k, wants in enumerate(wanted) if wants]:
+    for k in [k for k, wants in enumerate(needs_input_grad) if wants]:
         if joint is not None:
             calls.append((k, itemgetter(k), ()))
             continue
@@ -64,7 +64,7 @@ def _make_plan(op: Primitive[Any, Any], wanted: tuple[bool, ...]) -> Plan:
         _picker([positions[name] for name in keep]) if at_hand else None,
         tuple(calls),
         in_its_dtype(joint) if joint is not None else None,
-        op.several,
+        op.multi_output,
     )
 
 
@@ -86,14 +86,14 @@ def meaning(
     y: Any,
     params: Mapping[str, Any],
     saved: Any,
-    wanted: tuple[bool, ...],
+    needs_input_grad: tuple[bool, ...],
 ) -> Any:
     """The value that a rule of this op means by this name."""
     words = op.words
     if name in params:
         return params[name]
-    if name == words.wanted:
-        return wanted
+    if name == words.needs_input_grad:
+        return needs_input_grad
     if name == words.y:
         return y
     if name == words.saved:

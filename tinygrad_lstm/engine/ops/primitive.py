@@ -56,14 +56,15 @@ class Primitive(Generic[P, R]):
     by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also composites
 
     def __init__(
-        self, forward: Callable[P, Any], *, several: bool, numpy: Any = None, saves: bool = False, view: bool = False,
-        wide: bool = False, hides_steps: bool = False,
+        self, forward: Callable[P, Any], *, multi_output: bool, numpy: Any = None, saves: bool = False,
+        view: bool = False, wide: bool = False, hides_steps: bool = False,
     ) -> None:  # fmt: skip
         self.forward: Callable[..., Any] = in_float32(forward) if wide else forward
         self.name = self.__name__ = forward.__name__
         self.__doc__, self.__module__, self.__qualname__ = forward.__doc__, forward.__module__, forward.__qualname__
         self.signature = self.__signature__ = inspect.signature(forward)
-        self.several, self.saves, self.view, self.wide, self.hides_steps = several, saves, view, wide, hides_steps
+        self.multi_output, self.saves, self.view, self.wide = multi_output, saves, view, wide
+        self.hides_steps = hides_steps
         self.real = (self.__module__ or "").startswith(__package__)  # others may give complex numbers
         parameters = self.signature.parameters
         self.names = tuple(parameters)
@@ -100,7 +101,7 @@ class Primitive(Generic[P, R]):
         self.rules = {self.names[0]: checked}
 
     def defvjp_all(self, rule: Rule, inputs: Sequence[str] | None = None, *, sequence: bool = False) -> None:
-        """One joint rule that returns a cotangent for each input (None where not wanted).
+        """One joint rule that returns a cotangent for each input (None where its input needs none).
 
         ``inputs`` names the differentiable parameters; without it they are those that have no default. With
         ``sequence=True`` the inputs are the elements of the first parameter.
@@ -120,7 +121,7 @@ class Primitive(Generic[P, R]):
     @property
     def _g(self) -> str:
         """What a rule calls the cotangent, or the list of cotangents."""
-        return "gs" if self.several else "g"
+        return "gs" if self.multi_output else "g"
 
     def _check(self, rule: Rule, inputs: Sequence[str], *first: str) -> CheckedRule:
         """The rule, with the names it asks for; TypeError, where it is written, if one of them will not be there."""
@@ -138,7 +139,7 @@ class Primitive(Generic[P, R]):
         self.leading = len(inputs) if self.names[: len(inputs)] == inputs else 0
         if not sequence and len(self.names) - self.leading == len(self.options):
             self.plain = self.leading
-            self.short = self.plain if self.plain < 3 and self.real and not self.several and not self.saves else 0
+            self.short = self.plain if self.plain < 3 and self.real and not self.multi_output and not self.saves else 0
 
     @overload  # an input annotated as an array may be a Tensor: the first one, two, three, or those in a sequence
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -191,7 +192,7 @@ def primitive(forward: Any = None, /, **options: Any) -> Any:
     >>> x.grad
     tensor(12.)
     """
-    return _decorate(forward, several=False, **options)
+    return _decorate(forward, multi_output=False, **options)
 
 
 @overload
@@ -202,7 +203,7 @@ def primitive_multi(
 ) -> Callable[[Callable[P, Any]], Primitive[P, tuple[Tensor, ...]]]: ...
 def primitive_multi(forward: Any = None, /, **options: Any) -> Any:
     """Make a differentiable op of a NumPy function that returns several outputs; its rules get the list ``gs``."""
-    return _decorate(forward, several=True, **options)
+    return _decorate(forward, multi_output=True, **options)
 
 
 def _decorate(forward: Any, **options: Any) -> Any:

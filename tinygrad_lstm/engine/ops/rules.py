@@ -3,15 +3,15 @@
 A rule is a function from ``g``, the cotangent dL/dy of an op's output, to dL/d(input). After g its parameters name what
 it needs, and only that is kept for backward:
 
-============  ==========================================================================
-``g``         the cotangent of the output (``gs``, a list, when there are several outputs)
-``y``         the output (a tuple when there are several)
-``a``         the input or parameter of that name
-``a_shape``   the shape of that input, when its values are not needed
-``saved``     what the forward returned beside its output (``saves=True``)
-``k``         which of the inputs (``defvjp_args``)
-``wanted``    which inputs need a gradient, a tuple of bools (``defvjp_all``)
-============  ==========================================================================
+====================  ==========================================================================
+``g``                 the cotangent of the output (``gs``, a list, when there are several outputs)
+``y``                 the output (a tuple when there are several)
+``a``                 the input or parameter of that name
+``a_shape``           the shape of that input, when its values are not needed
+``saved``             what the forward returned beside its output (``saves=True``)
+``k``                 which of the inputs (``defvjp_args``)
+``needs_input_grad``  which inputs need a gradient, a tuple of bools (``defvjp_all``)
+====================  ==========================================================================
 
 An op names its inputs as it likes: a name always means the input. The word of the table then has one more underscore:
 where y is an input, the output is ``y_``. The cotangent comes first, so it needs no name. It is called g all the same,
@@ -37,7 +37,7 @@ class Words:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
-        self.y, self.saved, self.wanted = map(self._free, ("y", "saved", "wanted"))
+        self.y, self.saved, self.needs_input_grad = map(self._free, ("y", "saved", "needs_input_grad"))
         self.input_of = {self._free(f"{name}_shape"): name for name in names}  # by the word for its shape
 
     def _free(self, word: str) -> str:
@@ -52,7 +52,8 @@ class Words:
         """
         names = tuple(inspect.signature(rule).parameters)
         lead, needs = names[: len(first)], names[len(first) :]
-        known = {*self.names, self.y, self.wanted, *(word for word, name in self.input_of.items() if name in inputs)}
+        shapes = {word for word, name in self.input_of.items() if name in inputs}
+        known = {*self.names, self.y, self.needs_input_grad} | shapes
         known |= {self.saved} if saves else set()
         if len(lead) < len(first) or not all(map(self._fits, lead, first)):
             raise TypeError(f"starts with {', '.join(first)}; this one asks for ({', '.join(names)})")
