@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor
-from tinygrad_lstm.engine import autodiff
+from tinygrad_lstm.engine import contributions
 from tinygrad_lstm.errors import GradError, UnsupportedError
 
 
@@ -181,7 +181,7 @@ def test_a_tensor_can_be_an_index() -> None:
 def test_many_looks_at_one_sequence_stay_linear(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading x[t] in a loop adds each row in place: one dense buffer, not one for each step."""
     made_dense = []
-    monkeypatch.setattr(autodiff, "dense", lambda *arguments: made_dense.append(arguments))
+    monkeypatch.setattr(contributions, "dense", lambda *arguments: made_dense.append(arguments))
     x = leaf(np.ones((50, 3)))
     sum((x[t] * float(t) for t in range(50)), tg.tensor(np.zeros(3))).sum().backward()
     assert x.grad is not None

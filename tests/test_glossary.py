@@ -48,7 +48,6 @@ BANNED = {
     r"as much time again": "double the cost",
     r"cary|seperate|recieve": "(a misspelling)",
 }
-STILL_TO_CLEAN = ("tinygrad_lstm/engine", "tinygrad_lstm/micro.py")  # shrinks until it is empty
 QUOTED = {"docs/reading-order.md": "made of docstrings, which are read where they stand"}
 SHOWN_AS_WRONG = {"tinygrad_lstm/tags.py": "cary"}  # the doctest of the error for a misspelling
 
@@ -145,11 +144,7 @@ def test_what_the_glossary_names_is_there() -> None:
 # Words that are not written -----------------------------------------------------------------------------------------
 
 
-def is_clean(path: Path) -> bool:
-    return not any(path == ROOT / part or path.is_relative_to(ROOT / part) for part in STILL_TO_CLEAN)
-
-
-CHECKED = [path for path in (*pages(), *sources(), *sorted((ROOT / "examples").glob("*.py"))) if is_clean(path)]
+CHECKED = [*pages(), *sources(), *sorted((ROOT / "examples").glob("*.py"))]
 
 
 @pytest.mark.parametrize("path", CHECKED, ids=lambda path: str(path.relative_to(ROOT)))
@@ -162,12 +157,3 @@ def test_words_that_readers_stop_at_are_not_written(path: Path) -> None:
     for found in re.finditer("forward mode", text):
         around = text[max(0, found.start() - 80) : found.end() + 80]
         assert "jvp" in around, f"{around!r}: forward mode is the JVP; the other is the forward pass"
-
-
-def test_the_list_of_what_is_still_to_clean_has_no_clean_part() -> None:
-    for part in STILL_TO_CLEAN:
-        files = [ROOT / part] if part.endswith(".py") else sorted((ROOT / part).rglob("*.py"))
-        text = " ".join(" ".join(file.read_text("utf-8") for file in files).split()).lower()
-        assert any(re.search(rf"\b(?:{words})\b", text) for words in BANNED), (
-            f"{part} is clean: take it out of the list"
-        )

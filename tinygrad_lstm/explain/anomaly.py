@@ -49,7 +49,7 @@ class detect_anomaly(Block):  # noqa: N801  # PyTorch's name
     >>> with detect_anomaly(), tg.scope("toy"), tg.scope("t=7", step=7):
     ...     f = tg.log(x)
     Traceback (most recent call last):
-    tinygrad_lstm.errors.AnomalyError: log gave inf of finite numbers, at step 7, in toy/t=7
+    tinygrad_lstm.errors.AnomalyError: log gave inf of finite numbers, for f, at step 7, in toy/t=7
       x (leaf): (2,): 0 to 1
       gave: (2,): 0, 1 inf
       ...

@@ -17,7 +17,8 @@ def bind(
     first = op.leading if len(args) >= op.leading else 0  # so many inputs need no name
     given = dict(zip(names[first:], args[first:], strict=False)) | kwargs
     values = (op.options if first else op.defaults) | given
-    if len(given) != len(args) - first + len(kwargs) or values.keys() != set(names[first:]):
+    expected = op.others if first else op.signature.parameters.keys()
+    if len(given) != len(args) - first + len(kwargs) or values.keys() != expected:
         try:
             op.signature.bind(*args, **kwargs)
         except TypeError as error:

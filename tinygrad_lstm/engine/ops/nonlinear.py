@@ -70,13 +70,9 @@ tanh.defvjp(x=lambda g, y: g - g * (y * y))
 _SATURATED = {np.dtype(f"f{n}"): (np.array(x, f"f{n}"), np.array(1, f"f{n}")) for n, x in ((2, 10), (4, 20), (8, 40))}
 
 
-def _saturated(x: Array) -> tuple[Any, Any]:
-    return _SATURATED.get(x.dtype, (40.0, 1.0))
-
-
 def _one(y: Array) -> Any:
     """1 as an array of y's dtype: with a bare number, a ufunc takes twice the time."""
-    return _saturated(y)[1]
+    return _SATURATED.get(y.dtype, (40.0, 1.0))[1]
 
 
 @primitive
@@ -85,7 +81,7 @@ def sigmoid(x: Array) -> Array:
 
     The second form is exact far on the left, where σ(x) is eˣ; on the right it stops where y is 1, before eˣ overflows.
     """
-    top, one = _saturated(x)
+    top, one = _SATURATED.get(x.dtype, (40.0, 1.0))
     y = np.asarray(np.minimum(x, top))
     np.exp(y, out=y)  # in place from here on: half of sigmoid's time is fetching memory
     y /= y + one

@@ -78,6 +78,7 @@ class Primitive(Generic[P, R]):
         self.options = self.defaults  # the other parameters that need not be given
         self.sequence = False  # the first parameter is a sequence of inputs
         self.leading = 0  # how many inputs there are, if they are the first parameters
+        self.others = frozenset(self.names)  # the names of all parameters but these
         self.plain = 0  # a call with just this many positional arguments gives the inputs and nothing else
         self.short = 0  # the same, if it is 1 or 2 and the op has one output: most calls take this shorter path
         functions = numpy if isinstance(numpy, tuple) else (numpy,) if numpy is not None else ()
@@ -137,7 +138,8 @@ class Primitive(Generic[P, R]):
         self.inputs, self.sequence = inputs, sequence
         self.options = {name: value for name, value in self.defaults.items() if name not in inputs}
         self.leading = len(inputs) if self.names[: len(inputs)] == inputs else 0
-        if not sequence and len(self.names) - self.leading == len(self.options):
+        self.others = frozenset(self.names[self.leading :])
+        if not sequence and self.others == self.options.keys():
             self.plain = self.leading
             self.short = self.plain if self.plain < 3 and self.real and not self.multi_output and not self.saves else 0
 
