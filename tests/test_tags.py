@@ -201,9 +201,7 @@ def test_an_op_of_ones_own_says_that_it_hides_steps() -> None:
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     loss = decayed(x).sum()
     for ask in (paths.routes, paths.flow, paths.strongest_path, paths.ledger):
-        with pytest.raises(
-            UnsupportedError, match=r"decayed.*runs all steps as one op.*an op of your own: compute it in smaller ops"
-        ):
+        with pytest.raises(UnsupportedError, match=r"decayed.*runs all steps as one op.*compute it in smaller ops"):
             ask(loss, x)
     with pytest.raises(UnsupportedError, match="runs all steps as one op"), paths.cut("crossing"):
         loss.backward()
