@@ -227,3 +227,25 @@ def test_clipping_takes_the_true_norm(dtype: Any, gradients: list[Any], norm: fl
         assert p.grad.dtype == np.dtype(dtype)
         expected = np.asarray(g, float) / 1e3 if norm > 1 else np.asarray(g, float) * min(1, norm / 1e3 / (norm + 1e-6))
         np.testing.assert_allclose(p.grad.data, expected, rtol=5e-3)
+
+
+def test_an_op_of_many_inputs_of_ones_own_may_be_wide() -> None:
+    @tg.primitive(wide=True)
+    def total(xs: Any) -> Any:
+        return np.stack(xs).sum(axis=0)
+
+    seen: list[Any] = []
+
+    def rule(k: int, g: Any, xs: Any) -> Any:
+        seen.append((k, g.dtype, xs[k].dtype))
+        return g
+
+    total.defvjp_args(rule)
+    xs = [tg.tensor(np.full(2, 60_000, np.float16), requires_grad=True) for _ in range(2)]
+    minus = tg.tensor(np.full(2, -60_000, np.float16), requires_grad=True)
+    y = total([*xs, minus])
+    assert y.dtype == np.float16
+    assert y.data.tolist() == [60_000, 60_000]  # in float16 the first two alone are more than it holds
+    y.sum().backward()
+    assert seen == [(k, np.float32, np.float32) for k in range(3)]
+    assert [x.grad.dtype for x in (*xs, minus) if x.grad is not None] == [np.float16] * 3

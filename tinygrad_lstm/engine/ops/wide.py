@@ -23,8 +23,15 @@ def wide(x: Any) -> Any:
     return x.astype(np.float32) if getattr(x, "dtype", None) == HALF else x
 
 
+def wide_parts(x: Any) -> Any:
+    """The same for each part of a list or tuple."""
+    return type(x)(map(wide, x)) if type(x) in (list, tuple) else wide(x)
+
+
 def in_float32(function: Callable[P, R]) -> Callable[P, R]:
     """The function, but float16 in the first argument goes in as float32, and the result is rounded back.
+
+    The first argument may also be a list or tuple of arrays, all of float16.
 
     >>> ones = np.ones(4000, np.float16)
     >>> int(np.cumsum(ones)[-1]), int(in_float32(np.cumsum)(ones)[-1])
@@ -33,9 +40,11 @@ def in_float32(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not args or getattr(args[0], "dtype", None) != HALF:
+        first: Any = args[0] if args else None
+        parts = first if type(first) in (list, tuple) else (first,)
+        if not parts or any(getattr(part, "dtype", None) != HALF for part in parts):
             return function(*args, **kwargs)
-        widened: Any = (wide(args[0]), *args[1:])
+        widened: Any = (wide_parts(first), *args[1:])
         y: Any = function(*widened, **kwargs)
         return y.astype(HALF)  # type: ignore[no-any-return]  # an R, as y is
 
@@ -47,6 +56,6 @@ def rule_in_float32(rule: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(rule)
     def run(g: Any, *kept: Any) -> Any:
-        return rule(g, *kept) if g.dtype != HALF else rule(wide(g), *map(wide, kept))
+        return rule(g, *kept) if g.dtype != HALF else rule(wide(g), *map(wide_parts, kept))
 
     return run
