@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.borrowed import ops_that_borrow
+from tests.support.borrowed import ops_that_borrow
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.modes import grad_enabled
 from tinygrad_lstm.engine.naming import collecting

@@ -1,0 +1,39 @@
+"""Recurrent nodes in files, and their weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx")
+reference = pytest.importorskip("onnx.reference")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+onnx = pytest.importorskip("onnx")
+
+
+T, B, D, H = 6, 4, 3, 5
+
+
+def node_weights(operator: str = "LSTM", peepholes: bool = False, ways: int = 2) -> dict[str, np.ndarray]:
+    n = {"RNN": 1, "GRU": 3, "LSTM": 4}[operator] * H
+    shapes = {"W": (ways, n, D), "R": (ways, n, H), "B": (ways, 2 * n)} | ({"P": (ways, 3 * H)} if peepholes else {})
+    rng = np.random.default_rng(9)
+    return {name: rng.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def save(path: Path, node: Any, weights: dict[str, np.ndarray], **options: Any) -> None:
+    """A file of one node and its weights."""
+    float32 = onnx.TensorProto.FLOAT
+    given = [onnx.helper.make_tensor_value_info("X", float32, ["T", "B", D])]
+    if "lengths" in node.input:
+        given.append(onnx.helper.make_tensor_value_info("lengths", onnx.TensorProto.INT32, ["B"]))
+    made = [onnx.helper.make_tensor_value_info(name, float32, None) for name in node.output if name]
+    constants = [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()]
+    graph = onnx.helper.make_graph([node], "others", given, made, constants)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 14)], ir_version=8)
+    onnx.save(model, path, **options)

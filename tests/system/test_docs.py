@@ -1,0 +1,113 @@
+"""The pages of docs/ tell the truth: names and counts are those of the code, and what they show running runs."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.support.imports import IMPORTS, modules, within
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+READING = runpy.run_path(str(DOCS / "reading_order.py"))
+ORDER: list[Path] = [path for names in READING["CHAPTERS"].values() for path in READING["files"](names)]
+
+
+def holds_code(path: Path) -> bool:
+    """Whether it is more than the front door of a package."""
+    body = ast.parse(path.read_text("utf-8")).body
+    names = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return not path.name.startswith("__") or any(not name.startswith("__") for name in names)
+
+
+CODE = {path: name for package in ("tinygrad_lstm", "viz") for name, path in modules(package) if holds_code(path)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_shows_running_runs(page: Path) -> None:
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    failed, _ = doctest.testfile(str(page), module_relative=False, optionflags=flags, encoding="utf-8")
+    assert not failed
+
+
+# The reading order -------------------------------------------------------------------------------------------------
+
+
+def test_every_file_is_in_the_reading_order_once() -> None:
+    missing = [str(path.relative_to(ROOT)) for path in CODE if path not in ORDER]
+    assert not missing, f"add {missing} to CHAPTERS in docs/reading_order.py, after what they import, then run it"
+    gone = [str(path.relative_to(ROOT)) for path in ORDER if path not in CODE]
+    assert not gone, f"take {gone} out of CHAPTERS in docs/reading_order.py: there is no such file; then run it"
+    assert len(set(ORDER)) == len(ORDER)
+    assert ORDER[0].name == "micro.py"
+
+
+def test_every_file_needs_only_files_before_it() -> None:
+    places = {CODE[path]: place for place, path in enumerate(ORDER) if path in CODE}
+    late = [
+        f"{name} imports {needed}, which comes after it"
+        for name, place in places.items()
+        for needed in IMPORTS[name]
+        if places.get(needed, -1) > place and not within(name, needed)  # a package is no import of its parts
+    ]
+    assert not late, "move files in CHAPTERS in docs/reading_order.py, then run it"
+
+
+def test_every_file_says_in_a_line_what_it_holds() -> None:
+    mute = [path.name for path in CODE if not READING["idea"](path).endswith((".", "?"))]
+    assert not mute, f"the docstrings of {mute} should begin with a line that is a sentence"
+
+
+def test_names_and_counts_are_true() -> None:
+    if not all(path.exists() for path in ORDER):
+        pytest.fail("a listed file is gone: see the test above")
+    assert (DOCS / "reading-order.md").read_text("utf-8") == READING["page"](), "run: python docs/reading_order.py"
+
+
+# What the table says of PyTorch ------------------------------------------------------------------------------------
+
+
+@pytest.mark.oracle
+def test_what_the_table_says_of_pytorch_is_so() -> None:
+    torch = pytest.importorskip("torch")
+    ones = torch.ones(2)
+
+    def slopes(f: Callable[[Any], Any]) -> list[float]:
+        x = torch.tensor([1.0, 1.0, 0.0], requires_grad=True)
+        f(x).backward()
+        return cast("list[float]", x.grad.tolist())
+
+    assert slopes(lambda x: x.max(dim=0).values) == [1.0, 0.0, 0.0]
+    assert slopes(lambda x: x.amax(dim=0)) == [0.5, 0.5, 0.0]
+    assert [len(part) for part in torch.split(torch.arange(6), 2)] == [2, 2, 2]
+    assert torch.tensor([1, 2]).dtype == torch.int64
+    assert (ones * torch.tensor(2.0, dtype=torch.float64)).dtype == torch.float32
+    assert torch.std(torch.tensor([1.0, 3.0])).item() == pytest.approx(2**0.5)
+    assert isinstance(ones == 1, torch.Tensor)
+    assert len(torch.max(ones, dim=0)) == 2
+    leaf = torch.tensor([3.0], requires_grad=True)
+    y = leaf * leaf
+    leaf.data -= 1
+    y.backward()  # no complaint
+    assert leaf.grad.item() == 4.0  # and wrong: it was 3 when y was computed
+    with pytest.raises(RuntimeError, match="retain_graph"):
+        y.backward()
+    with pytest.raises(RuntimeError, match="in-place"):
+        leaf += 1
+    value, product = torch.autograd.functional.hvp(lambda x: (x**3).sum(), ones, ones)
+    assert (value.item(), product.tolist()) == (2.0, [6.0, 6.0])
+    lstm, gru = torch.nn.LSTM(2, 3), torch.nn.GRU(2, 3)
+    shapes = [(12, 2), (12, 3), (12,), (12,)]
+    assert [tuple(p.shape) for p in lstm.parameters()] == shapes
+    assert [name for name, _ in lstm.named_parameters()] == ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
+    assert [tuple(p.shape) for p in gru.parameters()] == [(9, 2), (9, 3), (9,), (9,)]
+    assert max(p.abs().max().item() for p in lstm.parameters()) <= 3**-0.5
+    loss = torch.nn.functional.cross_entropy
+    assert loss(torch.zeros(5, 4, 7), torch.zeros(5, 7, dtype=torch.int64)).item() == pytest.approx(1.3862944)
