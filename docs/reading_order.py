@@ -1,7 +1,7 @@
 """Write docs/reading-order.md anew: python docs/reading_order.py
 
-The order is the list below: every file needs only files before it, and tests/system/test_docs.py holds that. What a file holds
-is the first line of its docstring, and its lines are counted. A new file needs its name here, and one run.
+The order is the list below: every file needs only files before it, and tests/system/test_docs.py holds that. What
+a file holds is the first line of its docstring, and its lines are counted. A new file needs its name here, and one run.
 """
 
 import ast
