@@ -21,7 +21,7 @@ class Handle:
 
     __slots__ = ("__weakref__", "_data", "_source")
 
-    tensor: ClassVar[type[Tensor]]  # the class of the handles that ops make, which ``tensor`` puts here
+    _tensor: ClassVar[type[Tensor]]  # the class of the handles that ops make, which ``tensor`` puts here
     _data: Array
     _source: Source | None  # None until it needs one
 
@@ -56,7 +56,7 @@ class Handle:
 
 def from_array(data: Array, source: Source | None) -> Tensor:
     """A Tensor on an array that is there already: no copy, no check."""
-    tensor = object.__new__(Handle.tensor)
+    tensor = object.__new__(Handle._tensor)
     tensor._data = data
     tensor._source = source
     return tensor
@@ -64,7 +64,7 @@ def from_array(data: Array, source: Source | None) -> Tensor:
 
 def output(data: Array, node: Node, index: int = 0) -> Tensor:
     """A handle on an output of a node just made: ``from_array(data, make_source(node, index))`` in one go."""
-    tensor, source = object.__new__(Handle.tensor), Source()
+    tensor, source = object.__new__(Handle._tensor), Source()
     source.node, source.index, source.tag = node, index, None
     tensor._data, tensor._source = data, source
     return tensor

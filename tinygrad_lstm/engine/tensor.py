@@ -249,4 +249,4 @@ def accumulate(node: Node, g: Any) -> None:
         node.grad = g if node.grad is None else node.grad + g
 
 
-Handle.tensor = Tensor
+Handle._tensor = Tensor
