@@ -71,7 +71,7 @@ def test_an_overflow_in_an_lstm_is_named_with_step_gate_shapes_numbers_and_line(
     assert re.search(r"\n  x \(computed\): \(4, 3\): \d+.* to \d+", message)
     assert "\n  gave: (4, 3): 12 inf\n" in message
     assert re.search(
-        r"\n  .*test_explain_anomaly\.py:\d+\n      i = tg\.exp\(i\)\n          \^{9}\n  called from .*:\d+$", message
+        r"\n  .*test_anomaly\.py:\d+\n      i = tg\.exp\(i\)\n          \^{9}\n  called from .*:\d+$", message
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +170,13 @@ def test_saving_keeps_rights_and_links(path: Path) -> None:
     assert link.is_symlink()
     assert path.stat().st_mode & 0o777 == 0o600
     assert tg.load(path) == tg.load(link) == {"a": 2}
+
+
+def test_members_that_are_not_large_have_no_wide_headers(tmp_path: Path) -> None:
+    """Python before 3.11.4 wrote wide headers that contradict themselves, so the same file in every Python has none."""
+    tg.save({"a": np.ones(3)}, tmp_path / "w.npz")
+    with zipfile.ZipFile(tmp_path / "w.npz") as archive:
+        assert [(info.extract_version, info.extra) for info in archive.infolist()] == [(20, b"")] * 2
+        starts = [info.header_offset for info in archive.infolist()]
+    raw = (tmp_path / "w.npz").read_bytes()
+    assert [raw[start + 4 : start + 6] + raw[start + 28 : start + 30] for start in starts] == [b"\x14\0\0\0"] * 2

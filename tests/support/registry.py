@@ -1,6 +1,6 @@
 """One record for every primitive: what it means in NumPy, where it is smooth, where it bends, what it refuses.
 
-``test_ops.py`` and ``test_ops_derivatives.py`` run the same tests over all records, and fail if a primitive has none.
+``test_ops.py`` and ``test_derivatives.py`` run the same tests over all records, and fail if a primitive has none.
 To add an op: add its record to its family, a file ``records_....py`` beside this one.
 """
 

@@ -36,10 +36,11 @@ def write(file: BinaryIO, arrays: Arrays, structure: str) -> None:
     """Write arrays by their paths, and a text that goes with them."""
     with ZipFile(file, "w") as archive:
         for path, array in arrays.items():
-            with archive.open(_info(f"{path}.npy"), "w", force_zip64=True) as member:
+            with archive.open(_info(f"{path}.npy", array.nbytes), "w") as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
-        with archive.open(_info(STRUCTURE), "w", force_zip64=True) as member:
-            member.write(structure.encode())
+        text = structure.encode()
+        with archive.open(_info(STRUCTURE, len(text)), "w") as member:
+            member.write(text)
 
 
 def read(file: BinaryIO, limit: int) -> tuple[Arrays, str | None]:
@@ -67,10 +68,15 @@ def read(file: BinaryIO, limit: int) -> tuple[Arrays, str | None]:
     return {path: _array(archive.content(members[path]), header) for path, header in headers.items()}, structure
 
 
-def _info(name: str) -> ZipInfo:
-    """A member's header; date and rights are the same for all."""
+def _info(name: str, size: int) -> ZipInfo:
+    """A member's header; date and rights are the same for all.
+
+    It knows about how large the member will be, so that ``ZipFile`` takes the wide form where that is needed. With
+    ``force_zip64`` for all, Python before 3.11.4 writes headers that contradict themselves.
+    """
     info = ZipInfo(name)
     info.create_system, info.external_attr = UNIX, RIGHTS
+    info.file_size = size + 2**16  # its ``.npy`` header is smaller
     return info
 
 
