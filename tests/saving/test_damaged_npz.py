@@ -111,6 +111,16 @@ def test_sizes_of_64_bits(writer: str, tmp_path: Path, monkeypatch: pytest.Monke
     assert not read or writer != "save"
 
 
+def test_small_members_behind_a_large_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a file of more than 2 GB: their entries need 64 bits to say where they begin, their headers do not."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100_000)
+    saved = {"large": np.arange(20_000.0), "small": np.arange(3.0)}
+    tg.save(saved, tmp_path / "x.npz")
+    with zipfile.ZipFile(tmp_path / "x.npz") as archive:
+        assert [info.extract_version for info in archive.infolist()] == [45, 45, 45]
+    assert_same(tg.load(tmp_path / "x.npz"), saved)
+
+
 # Damage -------------------------------------------------------------------------------------------------------------
 
 
