@@ -50,7 +50,8 @@ def fit(c: Any, node: Node, position: int, g: Any, wrap: Wrap | None = None) -> 
     shape, dtype = source.node.shapes[source.index], source.node.dtypes[source.index]
     if type(c) is IndexedCotangent:
         return dense(c, shape, wrap)
-    c = from_rule(c, wrap, node, position)
+    if wrap is not None or type(c) is not np.ndarray:
+        c = from_rule(c, wrap, node, position)
     if c.shape != shape:
         c = unbroadcast(c, shape, node, position)
     return c if c.dtype is dtype else in_dtype(c, dtype, g, node, position)
