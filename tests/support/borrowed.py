@@ -50,7 +50,7 @@ def copied(value: Any, copies: list[Any]) -> Any:
     if isinstance(value, Tensor):
         return value
     if isinstance(value, np.ndarray):
-        copies.append(np.array(value))
+        copies.append(np.array(value, subok=True))
         return copies[-1]
     if type(value) is tuple:
         return tuple(copied(part, copies) for part in value)
