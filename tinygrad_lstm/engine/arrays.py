@@ -87,7 +87,7 @@ def numpy_array(data: TensorLike, dtype: DTypeLike | None) -> Array:
                 raise TypeError("numbers are expected")
             if kind == "c" and np.dtype(dtype).kind != "c":
                 raise TypeError(f"complex numbers do not fit into {np.dtype(dtype)}")
-        return np.array(data, dtype=dtype)
+        return np.array(data, dtype=dtype)  # not of the array: only Python numbers are checked against the dtype
     except (TypeError, ValueError, OverflowError) as error:
         if "inhomogeneous" in str(error):
             raise ShapeError("nested lists make a tensor when those of one level are all of the same length") from None

@@ -112,12 +112,10 @@ def backpropagate(
                 if c is None:
                     continue
                 if type(c) is IndexedCotangent:
-                    fits = indexed and not recorded and len(source.shapes) == 1
+                    fits = indexed and len(source.shapes) == 1
                 else:
-                    fits = (
-                        type(c) is np.ndarray and c.shape == source.shapes[index] and c.dtype is source.dtypes[index]
-                    ) and not recorded
-                if not fits:
+                    fits = type(c) is np.ndarray and c.shape == source.shapes[index] and c.dtype is source.dtypes[index]
+                if recorded or not fits:
                     c = fit(c, node, position, g, wrap)
                 if hook is not None:
                     edge = Edge(node, position, source, index, came_from.tag, g)
