@@ -60,7 +60,7 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
         raise _explain(op, arrays, params, error) from error
     y, saved = y if op.saves else (y, None)
     parts = [part if type(part) is np.ndarray else bare_array(part) for part in (y if op.multi_output else [y])]
-    if not {part.dtype.kind for part in parts} <= NUMERIC:
+    if not (op.real or {part.dtype.kind for part in parts} <= NUMERIC):  # what is given to our own ops are numbers
         raise DtypeError(f"the forward of {op.name} gave {', '.join(str(part.dtype) for part in parts)}, not numbers")
     if not recorded:
         if literals:  # and no output may look into an array of the caller's
