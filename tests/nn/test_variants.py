@@ -11,26 +11,14 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
+from tests.support import unrolled
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 
 T, B, D, H = 4, 2, 3, 4
-MAKERS: dict[str, Callable[..., nn.Cell]] = {
-    "RNN": nn.RNNCell,
+MAKERS: dict[str, Callable[..., nn.Cell]] = unrolled.MAKERS | {
     "RNN relu": partial(nn.RNNCell, nonlinearity="relu"),
-    "LSTM": nn.LSTMCell,
-    "Separate": nn.SeparateLSTMCell,
-    "Peephole": nn.PeepholeLSTMCell,
-    "Coupled": nn.CoupledLSTMCell,
-    "Clipped": partial(nn.ClippedLSTMCell, clip=1.5),
-    "Projected": partial(nn.ProjectedLSTMCell, proj_size=2),
-    "LayerNormLSTM": nn.LayerNormLSTMCell,
     "CandidateDropout": partial(nn.CandidateDropoutLSTMCell, p=0.4),
-    "GRU": nn.GRUCell,
-    "ResetBeforeGRU": nn.ResetBeforeGRUCell,
-    "LayerNormGRU": nn.LayerNormGRUCell,
-    "MGU": nn.MGUCell,
-    "Zoneout": lambda D, H: nn.Zoneout(nn.LSTMCell(D, H), h=0.2, c=0.5),
     "Zoneout of all": lambda D, H: nn.Zoneout(nn.GRUCell(D, H), h=0.3).eval(),
     "RecurrentDropout": lambda D, H: nn.RecurrentDropout(nn.LSTMCell(D, H), 0.3),
     "WeightDrop": lambda D, H: nn.WeightDrop(nn.GRUCell(D, H), 0.4),
