@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from tinygrad_lstm.engine.ops.nonlinear import erf, relu, sigmoid, softplus, tanh
 from tinygrad_lstm.engine.ops.shapes import reshape
@@ -53,7 +53,14 @@ class Apply(Module):
 
 
 class Activation(Module):
-    """A function of x, of any shape, that has no weights: a subclass writes ``forward``."""
+    """A function of x, of any shape, that has no weights: a subclass says which, or writes ``forward``."""
+
+    function: ClassVar[Callable[..., Tensor]]
+
+    def forward(self, x: TensorLike) -> Tensor:
+        """Element by element."""
+        y: Tensor = type(self).function(self.floating(x))
+        return y
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()})"
@@ -67,49 +74,37 @@ class ReLU(Activation):
     (tensor([0., 2.]), ReLU())
     """
 
-    def forward(self, x: TensorLike) -> Tensor:
-        """Element by element."""
-        return relu(self.floating(x))
+    function = relu
 
 
 class Tanh(Activation):
     """tanh x, in (-1, 1)."""
 
-    def forward(self, x: TensorLike) -> Tensor:
-        """Element by element."""
-        return tanh(self.floating(x))
+    function = tanh
 
 
 class Sigmoid(Activation):
     """σ(x) = 1 / (1 + e⁻ˣ), in (0, 1)."""
 
-    def forward(self, x: TensorLike) -> Tensor:
-        """Element by element."""
-        return sigmoid(self.floating(x))
+    function = sigmoid
 
 
 class Softplus(Activation):
     """log(1 + eˣ), a smooth relu."""
 
-    def forward(self, x: TensorLike) -> Tensor:
-        """Element by element."""
-        return softplus(self.floating(x))
+    function = softplus
 
 
 class GELU(Activation):
     """x Φ(x), Φ the normal distribution (Hendrycks 2016); the exact one, by ``erf``."""
 
-    def forward(self, x: TensorLike) -> Tensor:
-        """Element by element."""
-        return gelu(self.floating(x))
+    function = gelu
 
 
 class SiLU(Activation):
     """x σ(x), also called swish (Elfwing 2018)."""
 
-    def forward(self, x: TensorLike) -> Tensor:
-        """Element by element."""
-        return silu(self.floating(x))
+    function = silu
 
 
 class Identity(Activation):
