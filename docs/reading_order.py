@@ -26,7 +26,7 @@ CHAPTERS = {
     "Tensors, as users have them": [
         "tinygrad_lstm/engine/ops/{reductions,softmax,shapes}.py",
         "tinygrad_lstm/engine/ops/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
-        "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,tensor}.py",
+        "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,collector,tensor}.py",
         "tinygrad_lstm/engine/{call_types,gradients,creation,naming}.py",
     ],
     "What falls out of it": [

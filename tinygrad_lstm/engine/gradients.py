@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.autodiff import backpropagate, real
+from tinygrad_lstm.engine.collector import collector_paused
 from tinygrad_lstm.engine.contributions import Wrap
 from tinygrad_lstm.engine.node import Edge, Node, Source
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, from_array, seed
@@ -35,6 +36,7 @@ def grad(
     *,
     allow_unused: bool,
 ) -> tuple[Tensor | None, ...]: ...
+@collector_paused
 def grad(
     outputs: Tensor | Iterable[Tensor],
     inputs: Tensor | Iterable[Tensor],

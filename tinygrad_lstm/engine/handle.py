@@ -6,7 +6,7 @@ This is the part of a Tensor that the engine works with. All that users call on 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, changing, make_node, make_source
 from tinygrad_lstm.engine.ops.primitive import Array
@@ -21,7 +21,6 @@ class Handle:
 
     __slots__ = ("__weakref__", "_data", "_source")
 
-    _tensor: ClassVar[type[Tensor]]  # the class of the handles that ops make, which ``tensor`` puts here
     _data: Array
     _source: Source | None  # None until it needs one
 
@@ -54,9 +53,12 @@ class Handle:
         return {0: name} if name else None
 
 
+tensor_class: Any = Handle  # of the handles that ops make: ``tensor`` puts Tensor here
+
+
 def from_array(data: Array, source: Source | None) -> Tensor:
     """A Tensor on an array that is there already: no copy, no check."""
-    tensor = object.__new__(Handle._tensor)
+    tensor: Tensor = object.__new__(tensor_class)
     tensor._data = data
     tensor._source = source
     return tensor
@@ -64,7 +66,8 @@ def from_array(data: Array, source: Source | None) -> Tensor:
 
 def output(data: Array, node: Node, index: int = 0) -> Tensor:
     """A handle on an output of a node just made: ``from_array(data, make_source(node, index))`` in one go."""
-    tensor, source = object.__new__(Handle._tensor), Source()
+    tensor: Tensor = object.__new__(tensor_class)
+    source = Source()
     source.node, source.index, source.tag = node, index, None
     tensor._data, tensor._source = data, source
     return tensor

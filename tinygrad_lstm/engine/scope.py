@@ -88,7 +88,11 @@ class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        inner, within = current_scope.get(), []  # ``within``: the scopes that began in this one and go on
+        inner = current_scope.get()
+        if inner is not None and inner.block is self:  # as nearly always: none that began in this one goes on
+            current_scope.set(inner.parent)
+            return
+        within = []  # the scopes that do
         while inner is not None and inner.block is not self:
             within.append(inner)
             inner = inner.parent

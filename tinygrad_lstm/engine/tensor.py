@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tinygrad_lstm.engine import handle
 from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array, read_only, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate, real
 from tinygrad_lstm.engine.changes import note_change
+from tinygrad_lstm.engine.collector import collector_paused
 from tinygrad_lstm.engine.copying import State, restore, state_of
-from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.handle import from_array as from_array
+from tinygrad_lstm.engine.handle import plain
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, changing
 from tinygrad_lstm.engine.operators import Operators
 from tinygrad_lstm.engine.operators import TensorLike as TensorLike
@@ -137,6 +139,7 @@ class Tensor(Operators):
         if value is not None or self._source is not None:
             self.source.node.grad = value
 
+    @collector_paused
     def backward(
         self, gradient: TensorLike = None, retain_graph: bool | None = None, create_graph: bool = False
     ) -> None:
@@ -249,4 +252,4 @@ def accumulate(node: Node, g: Any) -> None:
         node.grad = g if node.grad is None else node.grad + g
 
 
-Handle._tensor = Tensor
+handle.tensor_class = Tensor

@@ -81,10 +81,14 @@ class Cell(Module):
         Of one tensor that is two states the first name counts.
         """
         parts = state if type(state) is tuple else (state,)
+        for name, part in zip(self.states, parts, strict=False):  # most cells label their states, at every step
+            source = getattr(part, "_source", None)
+            if not (source and (labels := source.node.labels) and labels.get(source.index) == name):
+                break
+        else:
+            return
         for name, part in zip(self.states[::-1], parts[::-1], strict=False):
             source = getattr(part, "_source", None)
-            if source and (labels := source.node.labels) and labels.get(source.index) == name:
-                continue  # most cells label their states, at every step
             if isinstance(part, Tensor) and not isinstance(part, Parameter) and (source or grad_enabled.get()):
                 node = part.source.node
                 node.labels = {**(node.labels or {}), part.source.index: name}

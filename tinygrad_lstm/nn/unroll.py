@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 
+from tinygrad_lstm.engine.collector import collector_paused
 from tinygrad_lstm.engine.naming import collecting, label
 from tinygrad_lstm.engine.ops.arithmetic import where
 from tinygrad_lstm.engine.ops.shapes import expand_dims, reshape, stack, unstack
@@ -224,6 +225,7 @@ def unroll_nothing(cell: Cell, x: Tensor, state: State, initial: Step, reverse: 
     return Chain(cell, initial, (), output, state, reverse, nothing if collect else {})
 
 
+@collector_paused
 def unroll(
     cell: Cell, x: TensorLike, state: State | None = None, *, mask: TensorLike | None = None,
     outside: Outside = "zero", reverse: bool = False, collect: bool = True,
@@ -260,6 +262,7 @@ def unroll(
     steps: list[Step] = []
     outputs: list[Tensor] = []
     inputs = list(enumerate(unstack(x), start=1))
+    within = cell.scope()
     outer = collecting.get()
     try:
         for t, x_t in reversed(inputs) if reverse else inputs:
@@ -267,7 +270,7 @@ def unroll(
             collecting.set(named if collect else None)
             with scope(f"t={t}", t):
                 label(x=x_t)
-                with cell.scope():  # not cell(x_t, state): state and input are checked already
+                with within:  # not cell(x_t, state): state and input are checked already
                     after = cell.forward(x_t, state)
                 if not outputs:
                     check_step(cell, after, shapes)

@@ -74,6 +74,7 @@ class Primitive(Generic[P, R]):
         self.joint: CheckedRule | None = None
         self.slopes: dict[str, str] = {}  # how derivatives read, where the text of a rule does not show it
         self.plans: dict[tuple[bool, ...], Plan] = {}  # by which inputs need a gradient
+        self.forms: dict[tuple[Any, ...], Any] = {}  # how calls are bound, by the number of arguments and the names
         self.inputs: tuple[str, ...] = ()  # the differentiable parameters; there are none before a defvjp
         self.options = self.defaults  # the other parameters that need not be given
         self.sequence = False  # the first parameter is a sequence of inputs
@@ -136,6 +137,7 @@ class Primitive(Generic[P, R]):
     def _declare(self, inputs: tuple[str, ...], sequence: bool = False) -> None:
         """These parameters are the inputs, the others options; calls that need no binding are known from here on."""
         self.inputs, self.sequence = inputs, sequence
+        self.forms.clear()
         self.options = {name: value for name, value in self.defaults.items() if name not in inputs}
         self.leading = len(inputs) if self.names[: len(inputs)] == inputs else 0
         self.others = frozenset(self.names[self.leading :])
