@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Literal, SupportsFloat
 
 from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.optim.domains import checked
 from tinygrad_lstm.optim.optimizer import Optimizer
-from tinygrad_lstm.optim.options import checked
 from tinygrad_lstm.optim.scheduler import Scheduler, for_each_group
 
 

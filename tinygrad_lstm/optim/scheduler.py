@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinygrad_lstm.errors import ArgumentError, WeightsError
+from tinygrad_lstm.optim.domains import checked
 from tinygrad_lstm.optim.optimizer import Optimizer
-from tinygrad_lstm.optim.options import checked
 
 
 def an_optimizer(given: Any) -> Optimizer:

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.optim.domains import checked
 from tinygrad_lstm.optim.optimizer import Optimizer
-from tinygrad_lstm.optim.options import checked
 from tinygrad_lstm.optim.scheduler import LRScheduler, an_optimizer
 
 OfTime: TypeAlias = Callable[[int], float]
