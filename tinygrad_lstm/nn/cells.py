@@ -164,6 +164,10 @@ class Gates(Cell):
     ``dtype`` is that of the weights, the default one unless given.
     """
 
+    W: Parameter  # (nH, D)
+    U: Parameter  # (nH, H)
+    b: Parameter | None  # (nH,)
+
     @checked
     def __init__(
         self, input_size: int, hidden_size: int, gates: int, bias: bool = True, *, init: Init = None,
@@ -189,6 +193,11 @@ class RNNCell(Gates):
     (2, 5)
     """
 
+    W: Parameter  # (H, D)
+    U: Parameter  # (H, H)
+    b: Parameter | None  # (H,)
+    nonlinearity: Callable[[Tensor], Tensor]
+
     @checked
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: Literal["tanh", "relu"] = "tanh", *,
@@ -209,13 +218,24 @@ class RNNCell(Gates):
 class LSTMCell(Gates):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate by Gers 2000).
 
-    The forget gate's bias starts at ``forget_bias``, 1 unless given or drawn by ``init``, so that f starts near 0.7 and
-    a fresh cell remembers.
+        f  = σ(W_f x + U_f h + b_f)         forget gate: what to keep of C
+        i  = σ(W_i x + U_i h + b_i)         input gate: what to write
+        C̃  = tanh(W_c x + U_c h + b_c)      candidate: what could be written
+        C' = f ⊙ C + i ⊙ C̃                  the conveyor belt
+        o  = σ(W_o x + U_o h + b_o)         output gate: what to show
+        h' = o ⊙ tanh C'
+
+    W, U and b have the blocks of f, i, o, g one below the other; g is the candidate C̃, c is C. The forget gate's bias
+    starts at ``forget_bias``, 1 unless given or drawn by ``init``, so that f starts near 0.7 and a new cell remembers.
 
     >>> h, c = LSTMCell(3, 5)([[1.0, 2.0, 3.0]] * 2)
     >>> h.shape, c.shape
     ((2, 5), (2, 5))
     """
+
+    W: Parameter  # (4H, D)
+    U: Parameter  # (4H, H)
+    b: Parameter | None  # (4H,)
 
     states, carried = ("h", "c"), ("c",)
     memory = (1, -1, 0, 0)  # f, i, o, g
@@ -250,6 +270,11 @@ class GRUCell(Gates):
     >>> [(name, p.shape) for name, p in GRUCell(3, 5).named_parameters()]
     [('W', (15, 3)), ('U', (15, 5)), ('b', (15,)), ('b_n', (5,))]
     """
+
+    W: Parameter  # (3H, D)
+    U: Parameter  # (3H, H)
+    b: Parameter | None  # (3H,)
+    b_n: Parameter | None  # (H,)
 
     carried = ("h",)
     memory = (0, 1, 0)  # r, z, n

@@ -12,6 +12,7 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.nn.cells import Gates, GRUCell
 from tinygrad_lstm.nn.init import Init
 from tinygrad_lstm.nn.layers import LayerNorm
+from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.options import checked
 from tinygrad_lstm.tags import tag
 
@@ -25,6 +26,10 @@ class ResetBeforeGRUCell(Gates):
     >>> ResetBeforeGRUCell(3, 5)(np.ones((2, 3))).shape
     (2, 5)
     """
+
+    W: Parameter  # (3H, D)
+    U: Parameter  # (3H, H)
+    b: Parameter | None  # (3H,)
 
     carried = ("h",)
     memory = (0, 1, 0)  # r, z, n
@@ -57,6 +62,10 @@ class MGUCell(Gates):
     MGUCell(3 -> 5, 90 parameters)
     """
 
+    W: Parameter  # (2H, D)
+    U: Parameter  # (2H, H)
+    b: Parameter | None  # (2H,)
+
     carried = ("h",)
     memory = (-1, 0)  # f, n
 
@@ -86,6 +95,9 @@ class LayerNormGRUCell(GRUCell):
       (norm_x): LayerNorm(15, 15 parameters)
       (norm_h): LayerNorm(15, 15 parameters)
     """
+
+    norm_x: LayerNorm  # of (..., 3H)
+    norm_h: LayerNorm  # of (..., 3H)
 
     @checked
     def __init__(

@@ -35,6 +35,10 @@ class PeepholeLSTMCell(LSTMCell):
     PeepholeLSTMCell(3 -> 5, 195 parameters)
     """
 
+    p_f: Parameter  # (H,)
+    p_i: Parameter  # (H,)
+    p_o: Parameter  # (H,)
+
     @checked
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
@@ -63,6 +67,10 @@ class CoupledLSTMCell(Gates):
     >>> CoupledLSTMCell(3, 5).W.shape
     (15, 3)
     """
+
+    W: Parameter  # (3H, D)
+    U: Parameter  # (3H, H)
+    b: Parameter | None  # (3H,)
 
     states, carried = ("h", "c"), ("c",)
     memory = (1, 0, 0)  # f, o, g
@@ -97,6 +105,8 @@ class ClippedLSTMCell(LSTMCell):
     >>> ClippedLSTMCell(3, 5, clip=3.0)
     ClippedLSTMCell(3 -> 5, clip=3.0, 180 parameters)
     """
+
+    clip: float
 
     @checked
     def __init__(
@@ -134,6 +144,8 @@ class CandidateDropoutLSTMCell(LSTMCell):
       (dropout): Dropout(p=0.25, 0 parameters)
     """
 
+    dropout: Dropout
+
     @checked
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, p: float = 0.5,
@@ -163,6 +175,10 @@ class ProjectedLSTMCell(LSTMCell):
     >>> h.shape, c.shape
     ((4, 2), (4, 5))
     """
+
+    proj_size: int  # P
+    U: Parameter  # (4H, P)
+    W_h: Parameter  # (P, H)
 
     @checked
     def __init__(
@@ -209,6 +225,10 @@ class LayerNormLSTMCell(LSTMCell):
       (norm_h): LayerNorm(20, 20 parameters)
       (norm_c): LayerNorm(5, 10 parameters)
     """
+
+    norm_x: LayerNorm  # of (..., 4H)
+    norm_h: LayerNorm  # of (..., 4H)
+    norm_c: LayerNorm  # of (..., H)
 
     @checked
     def __init__(

@@ -82,6 +82,10 @@ class LinearCell(Cell):
 class MinGates(LinearCell):
     """The stacked weights of n gates that see only x: W (nH, D), Glorot-uniform gate by gate, and b (nH,), at 0."""
 
+    gates: int  # n
+    W: Parameter  # (nH, D)
+    b: Parameter | None  # (nH,)
+
     @checked
     def __init__(
         self, input_size: int, hidden_size: int, gates: int, bias: bool = True, *, init: Init = None,
@@ -109,6 +113,9 @@ class MinGRUCell(MinGates):
     MinGRUCell(3 -> 5, 40 parameters)
     """
 
+    W: Parameter  # (2H, D)
+    b: Parameter | None  # (2H,)
+
     memory = (1, 0)  # z, n
 
     @checked
@@ -134,6 +141,9 @@ class MinLSTMCell(MinGates):
     >>> MinLSTMCell(3, 5)(np.ones((2, 3))).shape
     (2, 5)
     """
+
+    W: Parameter  # (3H, D)
+    b: Parameter | None  # (3H,)
 
     memory = (1, -1, 0)  # f, i, g
 

@@ -34,6 +34,19 @@ class SeparateLSTMCell(Cell):
     True
     """
 
+    W_f: Parameter  # (H, D)
+    U_f: Parameter  # (H, H)
+    b_f: Parameter | None  # (H,)
+    W_i: Parameter  # (H, D)
+    U_i: Parameter  # (H, H)
+    b_i: Parameter | None  # (H,)
+    W_c: Parameter  # (H, D)
+    U_c: Parameter  # (H, H)
+    b_c: Parameter | None  # (H,)
+    W_o: Parameter  # (H, D)
+    U_o: Parameter  # (H, H)
+    b_o: Parameter | None  # (H,)
+
     states, carried = ("h", "c"), ("c",)
     memory = (1, -1, 0, 0)  # f, i, c, o
 
@@ -51,19 +64,6 @@ class SeparateLSTMCell(Cell):
             setattr(self, f"U_{gate}", Parameter(first.recurrent(1, hidden_size, hidden_size, dtype)))
             setattr(self, f"b_{gate}", Parameter(b) if bias else None)
         self.start_forgetting(self.b_f, init, forget_bias)
-
-    W_f: Parameter
-    W_i: Parameter
-    W_c: Parameter
-    W_o: Parameter
-    U_f: Parameter
-    U_i: Parameter
-    U_c: Parameter
-    U_o: Parameter
-    b_f: Parameter | None
-    b_i: Parameter | None
-    b_c: Parameter | None
-    b_o: Parameter | None
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The next (h, c)."""

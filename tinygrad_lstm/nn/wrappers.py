@@ -29,12 +29,14 @@ from tinygrad_lstm.tags import tag
 class CellWrapper(Cell, Generic[S]):
     """A cell around a cell, with its sizes and states."""
 
+    cell: Cell
+
     @checked
     def __init__(self, cell: Stepped[S]) -> None:
         if not isinstance(cell, Cell):
             raise ArgumentError(f"a {type(self).__name__} goes around one cell, not around a {type(cell).__name__}")
         super().__init__(cell.input_size, cell.hidden_size)
-        self.cell: Cell = cell
+        self.cell = cell
 
     @property
     def states(self) -> tuple[str, ...]:  # type: ignore[override]  # the wrapped cell's, so not the class's
@@ -63,6 +65,8 @@ class Zoneout(CellWrapper[S]):
     >>> c.shape
     (2, 5)
     """
+
+    p: dict[str, float]  # of each state, by its name
 
     @checked
     def __init__(self, cell: Stepped[S], **p: float) -> None:
@@ -106,6 +110,8 @@ class RecurrentDropout(CellWrapper[S]):
       (cell): LSTMCell(3 -> 5, 180 parameters)
     """
 
+    p: float
+
     @checked
     def __init__(self, cell: Stepped[S], p: float = 0.5) -> None:
         super().__init__(cell)
@@ -135,6 +141,9 @@ class WeightDrop(CellWrapper[S]):
     >>> WeightDrop(nn.GRUCell(3, 5), 0.5).names
     ('U',)
     """
+
+    p: float
+    names: tuple[str, ...]
 
     @checked
     def __init__(self, cell: Stepped[S], p: float = 0.5, names: tuple[str, ...] = ("U",)) -> None:
