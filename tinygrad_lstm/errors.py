@@ -90,20 +90,20 @@ def kind_of(error: Exception, wrong: type[TinygradError]) -> type[TinygradError]
     return DtypeError if isinstance(error, TypeError | AttributeError) else wrong
 
 
-def translated(error: Exception, call: str, wrong: type[TinygradError] = ArgumentError) -> TinygradError:
+def translate(error: Exception, call: str, wrong: type[TinygradError] = ArgumentError) -> TinygradError:
     """A bare error as one of ours, which names the call."""
     return kind_of(error, wrong)(f"{call}: {error}")
 
 
 def wrong_call(error: TypeError, given: Iterable[str], function: Callable[..., Any]) -> CallError:
     """The error for a call that does not fit a function, with what the names given are called here."""
-    from tinygrad_lstm.foreign import explained  # only now: a call that fits needs none of it
+    from tinygrad_lstm.foreign import explain_arguments  # only now: a call that fits needs none of it
 
-    said = explained(given, inspect.signature(function).parameters)
+    said = explain_arguments(given, inspect.signature(function).parameters)
     return CallError(f"{error}: {said}" if said else str(error))
 
 
-def was_wrong_call(error: Exception) -> TypeGuard[TypeError]:
+def is_wrong_call(error: Exception) -> TypeGuard[TypeError]:
     """Of an error caught where a function is called: whether the call did not fit, so that nothing of it has run."""
     return isinstance(error, TypeError) and error.__traceback__ is not None and error.__traceback__.tb_next is None
 
@@ -124,7 +124,7 @@ def called(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except TypeError as error:
-            if not was_wrong_call(error):
+            if not is_wrong_call(error):
                 raise
             raise wrong_call(error, kwargs, function) from None
 
@@ -152,20 +152,20 @@ def public(
             except TinygradError:
                 raise
             except BARE as error:
-                if was_wrong_call(error):
+                if is_wrong_call(error):
                     raise wrong_call(error, kwargs, function) from None
-                given = ", ".join([*map(shown, args), *(f"{name}={shown(value)}" for name, value in kwargs.items())])
-                raise translated(error, f"{function.__name__}({given})", wrong) from error
+                given = [*map(abbreviate, args), *(f"{name}={abbreviate(value)}" for name, value in kwargs.items())]
+                raise translate(error, f"{function.__name__}({', '.join(given)})", wrong) from error
 
         return run
 
     return decorate
 
 
-def shown(value: Any) -> str:
+def abbreviate(value: Any) -> str:
     """An argument in an error: an array by its shape, a list of arrays by theirs, a short value as it is."""
     if isinstance(value, list | tuple) and any(hasattr(part, "shape") for part in value):
-        return f"[{', '.join(map(shown, value))}]"
+        return f"[{', '.join(map(abbreviate, value))}]"
     if hasattr(value, "shape"):
         return str(value.shape)
     return text if len(text := repr(value)) < 60 else f"a {type(value).__name__}"

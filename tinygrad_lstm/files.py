@@ -64,9 +64,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     named = file_path(path)
     target = Path(os.path.realpath(named))  # through links: they stay
     try:
-        old = _old(target)
+        old = _find_old(target)
         _remove_leftovers(target.parent)
-        file, part = _new(target.parent, 0o600 if old else 0o666)
+        file, part = _open_new(target.parent, 0o600 if old else 0o666)
         try:
             with file:
                 yield file
@@ -90,12 +90,12 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise OSError(error.errno, error.strerror, str(named)) from error  # its class follows from the number
 
 
-def _own() -> str:
+def _prefix() -> str:
     """How the names of this host's unfinished files begin."""
     return PREFIX if sys.platform == "win32" else f"{PREFIX}{os.uname().nodename}-"
 
 
-def _old(target: Path) -> os.stat_result | None:
+def _find_old(target: Path) -> os.stat_result | None:
     """What is to be replaced, if there is something; OSError if we may not write it, or if it is no plain file."""
     try:
         old = target.stat()
@@ -108,13 +108,13 @@ def _old(target: Path) -> os.stat_result | None:
     return old
 
 
-def _new(folder: Path, mode: int) -> tuple[BinaryIO, Path]:
+def _open_new(folder: Path, mode: int) -> tuple[BinaryIO, Path]:
     """A new file that is locked, and the name that it has, or gets later where the system can do without one.
 
     A name is never used again: else a process that takes the first file for a leftover could remove the second.
     """
     while True:
-        part = folder / f"{_own()}{os.urandom(8).hex()}{SUFFIX}"
+        part = folder / f"{_prefix()}{os.urandom(8).hex()}{SUFFIX}"
         if hasattr(os, "O_TMPFILE") and os.path.isdir(DESCRIPTORS):
             with contextlib.suppress(OSError):  # the kernel can, this file system cannot
                 nameless = os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, mode), "wb")
@@ -138,7 +138,7 @@ def _remove_leftovers(folder: Path) -> None:
     """Remove the unfinished files of this host's dead processes, which nobody has locked."""
     if sys.platform == "win32":
         return
-    own = _own()
+    own = _prefix()
     with contextlib.suppress(OSError):  # a folder that we may write, but not list
         for name in os.listdir(folder):
             if name.startswith(own) and name.endswith(SUFFIX):

@@ -129,12 +129,12 @@ def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
         for edge in edges
         if None not in (pair := {steps[edge.source], steps[edge.reader]}) and len(pair) > 1
     }
-    located = {scope: _located(scope) for scope in dict.fromkeys(node.scope for node in order)}
+    located = {scope: _scope_names(scope) for scope in dict.fromkeys(node.scope for node in order)}
     vertices = (_vertex(node, k, k in handed_on, *located[node.scope]) for k, node in enumerate(order))
     return Graph(tuple(vertices), edges, ids)
 
 
-def _located(scope: Scope | None) -> Located:
+def _scope_names(scope: Scope | None) -> Located:
     """The names of a scope, and what time step each of them stands for."""
     scopes = scope.chain if scope is not None else ()
     names = tuple([each.name for each in scopes])

@@ -22,7 +22,7 @@ def check_floating(x: Tensor) -> Tensor:
     return x
 
 
-def looked_up(
+def select_classes(
     input: Tensor, target: TensorLike, mask: TensorLike | None, ignore_index: int
 ) -> tuple[Tensor, np.ndarray, Mask, tuple[int, ...]]:
     """Scores (..., V) and classes, of them only what counts; what that is, and the shape of all losses."""
@@ -45,7 +45,7 @@ def looked_up(
     return x, classes, on, shape
 
 
-def spread(name: str, weight: TensorLike, x: Tensor, on: Mask) -> np.ndarray:
+def broadcast_weights(name: str, weight: TensorLike, x: Tensor, on: Mask) -> np.ndarray:
     """Weights for the elements of x, of them only what counts, in its dtype."""
     w = np.asarray(numpy_array(weight.data if isinstance(weight, Tensor) else weight, x.dtype))
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array, read_only, to_array
+from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array, protect, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate, real
 from tinygrad_lstm.engine.changes import note_change
 from tinygrad_lstm.engine.copying import State, restore, state_of
@@ -176,7 +176,7 @@ class Tensor(Operators):
         node = self._sole_output("register_hook")
 
         def watch(g: Any) -> Any:
-            changed = hook(g if isinstance(g, Tensor) else from_array(read_only(g), None))
+            changed = hook(g if isinstance(g, Tensor) else from_array(protect(np.asarray(g)), None))
             if changed is None:
                 return None
             if np.shape(changed) != node.shapes[0]:

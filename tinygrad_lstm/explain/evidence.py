@@ -69,14 +69,14 @@ class Evidence:
                 total = sum(map(norm, parts))
                 rounding = 8 * float(np.finfo(node.dtypes[0]).eps)
                 if len(norms) > 1 and max(norms) > 0 and total <= rounding * max(norms) and np.isfinite(max(norms)):
-                    self._lost(node, f"gets {len(norms)} contributions that cancel: they sum to zero", 1.0)
+                    self._note_loss(node, f"gets {len(norms)} contributions that cancel: they sum to zero", 1.0)
                 if node is param:
                     self.gradient = g
 
     def _watch(self, edge: Edge, c: Any) -> Any:
         c = c if self._outer is None else self._outer(edge, c)
         if c is None:
-            self._lost(edge.reader, "is cut here, by through()", 1.0)
+            self._note_loss(edge.reader, "is cut here, by through()", 1.0)
             return None
         size = contribution_norm(edge, c)
         self._came.setdefault(edge.source, []).append(size)
@@ -94,13 +94,13 @@ class Evidence:
         if op is None or not came.any() or not is_finite(g):
             return
         if not c.any():
-            self._lost(edge.reader, _why(edge, g), 1.0)
+            self._note_loss(edge.reader, _why(edge, g), 1.0)
         elif is_curve(edge.reader) and c.shape == g.shape and MASKS.get(op) != COMMON:
             dead = (np.abs(c) < FLAT * np.abs(g)) & came
             if 2 * dead.sum() >= came.sum():
-                self._lost(edge.reader, MASKS.get(op, "is saturated"), dead.sum() / came.sum())
+                self._note_loss(edge.reader, MASKS.get(op, "is saturated"), dead.sum() / came.sum())
 
-    def _lost(self, node: Node, why: str, share: float) -> None:
+    def _note_loss(self, node: Node, why: str, share: float) -> None:
         self.losses.append(Loss(f"{_reader(node)} {why}", node.step, float(share)))
 
 

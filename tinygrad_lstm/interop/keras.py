@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.errors import WeightsError
-from tinygrad_lstm.interop.layout import Array, Layout, inner_bias, summed
+from tinygrad_lstm.interop.layout import Array, Layout, add_biases, inner_bias
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import ResetBeforeGRUCell
 from tinygrad_lstm.nn.options import array_of
@@ -73,7 +73,7 @@ def set_weights(layer: Recurrent, weights: Sequence[Any]) -> None:
         cell.U.data = layout.ours(next(arrays).T)
         if cell.b is not None:
             bias = next(arrays)
-            cell.b.data = layout.ours(summed(cell, *bias) if isinstance(cell, GRUCell) else bias)
+            cell.b.data = layout.ours(add_biases(cell, *bias) if isinstance(cell, GRUCell) else bias)
 
 
 def _cells(layer: Recurrent) -> list[Gates]:

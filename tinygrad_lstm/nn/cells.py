@@ -29,7 +29,7 @@ from tinygrad_lstm.nn.calls import R, Stepped
 from tinygrad_lstm.nn.context import PerContext
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Module, Parameter
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.tags import tag
 
 State: TypeAlias = Any  # h, or (h, c): one Tensor for each name in ``Cell.states``
@@ -53,7 +53,7 @@ class Cell(Module):
     carried: ClassVar[tuple[str, ...]] = ()  # those that go on into their own next value, scaled only
     memory: ClassVar[tuple[int, ...]] = ()  # of each gate: 1 if it keeps the old state, -1 if it writes the new, else 0
 
-    @checked
+    @check_arguments
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.input_size, self.hidden_size = input_size, hidden_size
 
@@ -168,7 +168,7 @@ class Gates(Cell):
     U: Parameter  # (nH, H)
     b: Parameter | None  # (nH,)
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, gates: int, bias: bool = True, *, init: Init = None,
         dtype: DTypeLike | None = None,
@@ -198,7 +198,7 @@ class RNNCell(Gates):
     b: Parameter | None  # (H,)
     nonlinearity: Callable[[Tensor], Tensor]
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: Literal["tanh", "relu"] = "tanh", *,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -240,7 +240,7 @@ class LSTMCell(Gates):
     states, carried = ("h", "c"), ("c",)
     memory = (1, -1, 0, 0)  # f, i, o, g
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -279,7 +279,7 @@ class GRUCell(Gates):
     carried = ("h",)
     memory = (0, 1, 0)  # r, z, n
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
     ) -> None:

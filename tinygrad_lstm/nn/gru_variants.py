@@ -13,7 +13,7 @@ from tinygrad_lstm.nn.cells import Gates, GRUCell
 from tinygrad_lstm.nn.init import Init
 from tinygrad_lstm.nn.layers import LayerNorm
 from tinygrad_lstm.nn.module import Parameter
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.tags import tag
 
 
@@ -34,7 +34,7 @@ class ResetBeforeGRUCell(Gates):
     carried = ("h",)
     memory = (0, 1, 0)  # r, z, n
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
     ) -> None:
@@ -69,7 +69,7 @@ class MGUCell(Gates):
     carried = ("h",)
     memory = (-1, 0)  # f, n
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
     ) -> None:
@@ -99,7 +99,7 @@ class LayerNormGRUCell(GRUCell):
     norm_x: LayerNorm  # of (..., 3H)
     norm_h: LayerNorm  # of (..., 3H)
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
     ) -> None:

@@ -22,7 +22,7 @@ from tinygrad_lstm.nn.cells import Gates, LSTMCell
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.layers import Dropout, LayerNorm
 from tinygrad_lstm.nn.module import Parameter
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.tags import tag
 
 
@@ -39,7 +39,7 @@ class PeepholeLSTMCell(LSTMCell):
     p_i: Parameter  # (H,)
     p_o: Parameter  # (H,)
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -75,7 +75,7 @@ class CoupledLSTMCell(Gates):
     states, carried = ("h", "c"), ("c",)
     memory = (1, 0, 0)  # f, o, g
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -108,7 +108,7 @@ class ClippedLSTMCell(LSTMCell):
 
     clip: float
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, clip: float,
         forget_bias: float | None = None, init: Init = None, dtype: DTypeLike | None = None,
@@ -146,7 +146,7 @@ class CandidateDropoutLSTMCell(LSTMCell):
 
     dropout: Dropout
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, p: float = 0.5,
         forget_bias: float | None = None, init: Init = None, dtype: DTypeLike | None = None,
@@ -180,7 +180,7 @@ class ProjectedLSTMCell(LSTMCell):
     U: Parameter  # (4H, P)
     W_h: Parameter  # (P, H)
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, proj_size: int,
         forget_bias: float | None = None, init: Init = None, dtype: DTypeLike | None = None,
@@ -230,7 +230,7 @@ class LayerNormLSTMCell(LSTMCell):
     norm_h: LayerNorm  # of (..., 4H)
     norm_c: LayerNorm  # of (..., H)
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,

@@ -16,9 +16,9 @@ from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, We
 from tinygrad_lstm.nn.calls import Called, P, R
 from tinygrad_lstm.nn.copying import Copied
 from tinygrad_lstm.nn.counting import parameter_counts
-from tinygrad_lstm.nn.missing import missing
+from tinygrad_lstm.nn.missing import refuse_missing
 from tinygrad_lstm.nn.options import FLAG, array_of, check, real_dtype
-from tinygrad_lstm.nn.parts import MAY_HOLD, can_grow, found
+from tinygrad_lstm.nn.parts import MAY_HOLD, can_grow, find_parts
 
 
 class Parameter(Tensor):
@@ -95,7 +95,7 @@ class Module(Copied):
         Parameter, a module in a set.
         """
         holds = isinstance(value, HOLDERS) and not isinstance(getattr(type(self), name, None), property)
-        for dotted, part in found(name, value, (Module, Tensor)) if holds else ():
+        for dotted, part in find_parts(name, value, (Module, Tensor)) if holds else ():
             if isinstance(part, Tensor) and not isinstance(part, Parameter) and part.is_leaf and part.requires_grad:
                 raise ArgumentError(
                     f"{type(self).__name__}.{dotted} is a tensor that requires a gradient but no nn.Parameter, so it "
@@ -115,12 +115,12 @@ class Module(Copied):
     if not TYPE_CHECKING:  # a type checker is to find attributes that do not exist
 
         def __getattr__(self, name: str) -> Any:
-            return missing(self, name)
+            return refuse_missing(self, name)
 
     def _name_parts(self, attributes: Iterable[str]) -> None:
         """Name modules and parameters after the attributes that hold them."""
         for attribute in attributes:
-            for name, part in found(attribute, vars(self).get(attribute), PARTS):
+            for name, part in find_parts(attribute, vars(self).get(attribute), PARTS):
                 whole = f"{self._name}.{name}" if self._named_within and self._name else name
                 if isinstance(part, Parameter):
                     part.source.node.labels = {0: whole}
@@ -148,7 +148,7 @@ class Module(Copied):
             if isinstance(value, PARTS):
                 yield name, value
             elif isinstance(value, MAY_HOLD):
-                yield from found(name, value, PARTS)
+                yield from find_parts(name, value, PARTS)
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The direct parts, by the names of the attributes: ``head``, or in containers ``layers.0``, ``heads.word``."""

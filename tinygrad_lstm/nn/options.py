@@ -113,7 +113,7 @@ def real_dtype(dtype: Any) -> np.dtype:
     return found
 
 
-def checked(function: Callable[P, R]) -> Callable[P, R]:
+def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """A function, mostly an ``__init__``, that first checks its arguments by their names: so nothing is half made.
 
     >>> @checked

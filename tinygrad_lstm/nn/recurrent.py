@@ -21,7 +21,7 @@ from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.lists import ModuleList
 from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
 from tinygrad_lstm.nn.module import Module
-from tinygrad_lstm.nn.options import DROPPED, array_of, check, checked
+from tinygrad_lstm.nn.options import DROPPED, array_of, check, check_arguments
 from tinygrad_lstm.nn.packing import PackedSequence, lengths_to_mask, pack_padded_sequence, pad_packed_sequence
 from tinygrad_lstm.nn.unroll import Chain, Outside, Trajectory, as_state, parts_of, unroll
 
@@ -74,7 +74,7 @@ class Recurrent(Module, Generic[S]):
     default_cell: ClassVar[Callable[..., Cell]]
     __call__: OverSteps[S]
 
-    @checked
+    @check_arguments
     def __init__(
         self,
         input_size: int,
@@ -132,7 +132,7 @@ class Recurrent(Module, Generic[S]):
                 raise ArgumentError(
                     "a PackedSequence holds the valid steps only: no lengths, mask or outside beside it"
                 )
-            return self._packed(x, state)
+            return self._run_packed(x, state)
         trajectory = self._run(x, state, lengths, mask, outside, collect=False)
         return trajectory.output, trajectory.state
 
@@ -178,7 +178,7 @@ class Recurrent(Module, Generic[S]):
                 for reverse in self.directions
             ]
             chains += layer
-            y = self._merged([chain.output for chain in layer])
+            y = self._merge([chain.output for chain in layer])
         final = [stack(parts) for parts in zip(*[parts_of(chain.state) for chain in chains], strict=True)]
         output = swapaxes(y, 0, 1) if batch_first else y
         return Trajectory(tuple(chains), output, as_state(final))
@@ -187,13 +187,13 @@ class Recurrent(Module, Generic[S]):
         """How each cell runs along the time axis: as one op only where nobody looks at the steps."""
         return unroll_fused if self.fused and not collect else partial(unroll, collect=collect)
 
-    def _merged(self, outputs: list[Tensor]) -> Tensor:
+    def _merge(self, outputs: list[Tensor]) -> Tensor:
         """One output of the directions'."""
         if len(outputs) == 1:
             return outputs[0]
         return outputs[0] + outputs[1] if self.merge == "sum" else concatenate(outputs, axis=-1)
 
-    def _packed(self, packed: PackedSequence, state: State | None) -> tuple[Any, State]:
+    def _run_packed(self, packed: PackedSequence, state: State | None) -> tuple[Any, State]:
         """Padded, run with the lengths, and packed again."""
         x, lengths = pad_packed_sequence(packed)
         trajectory = self._run(x if not self.batch_first else swapaxes(x, 0, 1), state, lengths, None, "zero", False)
@@ -223,7 +223,7 @@ class RNN(Recurrent[Tensor]):
 
     default_cell = RNNCell
 
-    @checked
+    @check_arguments
     def __init__(
         self,
         input_size: int,
@@ -266,7 +266,7 @@ class LSTM(Recurrent[tuple[Tensor, Tensor]]):
 
     default_cell = LSTMCell
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, *, proj_size: int = 0, **options: Any
     ) -> None:

@@ -32,9 +32,9 @@ from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, Unsuppor
 from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Parameter
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.nn.recurrent import Recurrent
-from tinygrad_lstm.nn.unroll import Chain, Outside, begun, unroll
+from tinygrad_lstm.nn.unroll import Chain, Outside, begin_run, unroll
 from tinygrad_lstm.tags import tag
 
 
@@ -86,7 +86,7 @@ class MinGates(LinearCell):
     W: Parameter  # (nH, D)
     b: Parameter | None  # (nH,)
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, gates: int, bias: bool = True, *, init: Init = None,
         dtype: DTypeLike | None = None,
@@ -118,7 +118,7 @@ class MinGRUCell(MinGates):
 
     memory = (1, 0)  # z, n
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
     ) -> None:
@@ -147,7 +147,7 @@ class MinLSTMCell(MinGates):
 
     memory = (1, -1, 0)  # f, i, g
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -173,7 +173,7 @@ def unroll_scanned(
     >>> unroll_scanned(MinGRUCell(3, 5), Tensor(np.ones((7, 2, 3))))
     Chain(MinGRUCell, steps not kept)
     """
-    on, x, state, initial = begun(cell, x, state, mask, outside)
+    on, x, state, initial = begin_run(cell, x, state, mask, outside)
     with cell.scope():
         a, b = cell.coefficients(x)
         rows = None if on is None else np.expand_dims(on, -1)
@@ -189,7 +189,7 @@ def unroll_scanned(
 class Scanned(Recurrent[Tensor]):
     """Recurrent layers whose cells are linear in h, run by a scan; ``unroll`` runs them step by step, to look at."""
 
-    @checked
+    @check_arguments
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, **options: Any) -> None:
         super().__init__(input_size, hidden_size, num_layers, **options)
         for cell in self.layers:

@@ -17,7 +17,7 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.nn.cells import Cell, LSTMCell
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Parameter
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.tags import tag
 
 
@@ -50,7 +50,7 @@ class SeparateLSTMCell(Cell):
     states, carried = ("h", "c"), ("c",)
     memory = (1, -1, 0, 0)  # f, i, c, o
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,

@@ -20,7 +20,7 @@ from tinygrad_lstm.nn.calls import S, Stepped
 from tinygrad_lstm.nn.cells import Cell
 from tinygrad_lstm.nn.layers import Dropout, keep_mask
 from tinygrad_lstm.nn.module import Module, Parameter
-from tinygrad_lstm.nn.options import ASLEEP, check, checked
+from tinygrad_lstm.nn.options import ASLEEP, check, check_arguments
 from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.unroll import as_state, parts_of
 from tinygrad_lstm.tags import tag
@@ -31,7 +31,7 @@ class CellWrapper(Cell, Generic[S]):
 
     cell: Cell
 
-    @checked
+    @check_arguments
     def __init__(self, cell: Stepped[S]) -> None:
         if not isinstance(cell, Cell):
             raise ArgumentError(f"a {type(self).__name__} goes around one cell, not around a {type(cell).__name__}")
@@ -68,7 +68,7 @@ class Zoneout(CellWrapper[S]):
 
     p: dict[str, float]  # of each state, by its name
 
-    @checked
+    @check_arguments
     def __init__(self, cell: Stepped[S], **p: float) -> None:
         super().__init__(cell)
         if unknown := set(p) - set(self.states):
@@ -112,7 +112,7 @@ class RecurrentDropout(CellWrapper[S]):
 
     p: float
 
-    @checked
+    @check_arguments
     def __init__(self, cell: Stepped[S], p: float = 0.5) -> None:
         super().__init__(cell)
         if "h" in self.cell.carried:
@@ -145,7 +145,7 @@ class WeightDrop(CellWrapper[S]):
     p: float
     names: tuple[str, ...]
 
-    @checked
+    @check_arguments
     def __init__(self, cell: Stepped[S], p: float = 0.5, names: tuple[str, ...] = ("U",)) -> None:
         super().__init__(cell)
         if not (isinstance(names, tuple | list) and names and all(isinstance(name, str) for name in names)):
@@ -156,11 +156,11 @@ class WeightDrop(CellWrapper[S]):
 
     def forward(self, x: Tensor, state: S) -> S:
         """The next state, by the dropped weights."""
-        cell = self.once(None, self._thinned) if self.training and self.p else self.cell
+        cell = self.once(None, self._drop_weights) if self.training and self.p else self.cell
         after: S = cell.forward(x, state)
         return after
 
-    def _thinned(self) -> Cell:
+    def _drop_weights(self) -> Cell:
         """The cell with the dropped weights in place of its own: another one, for other threads may run this one."""
         cell, within = copy(self.cell), current_scope.get()
         try:
@@ -205,16 +205,16 @@ class Residual(Module, Generic[S]):
     (5, 2, 4)
     """
 
-    @checked
+    @check_arguments
     def __init__(self, layer: Callable[..., S]) -> None:
         self.layer = layer
 
     def forward(self, x: TensorLike | PackedSequence, *args: Any, **kwargs: Any) -> S:
         """The sum; of a recurrent layer, (the sum, state)."""
-        added: S = self._added(x, self.layer(x, *args, **kwargs))
+        added: S = self._add(x, self.layer(x, *args, **kwargs))
         return added
 
-    def _added(self, x: TensorLike | PackedSequence, y: Any) -> Any:
+    def _add(self, x: TensorLike | PackedSequence, y: Any) -> Any:
         if isinstance(x, PackedSequence):
             return y[0]._replace(data=x.data + y[0].data), *y[1:]
         x = self.floating(x)

@@ -91,7 +91,7 @@ DOMAINS: dict[str, Domain] = {
 }
 
 
-def checked(name: str, value: Any) -> Any:
+def check_option(name: str, value: Any) -> Any:
     """An option's value, if it is in its domain; ArgumentError says what it may be.
 
     A number of NumPy's becomes a Python one, which never widens a float32. A truth value is no number.

@@ -14,8 +14,8 @@ from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, WeightsError, called
-from tinygrad_lstm.optim.domains import checked
-from tinygrad_lstm.optim.options import Option, named_by
+from tinygrad_lstm.optim.domains import check_option
+from tinygrad_lstm.optim.options import Option, select_named
 
 Params: TypeAlias = Tensor | Iterable[Tensor | tuple[str, Tensor] | Mapping[str, Any]]
 State: TypeAlias = dict[str, Any]  # of one parameter: arrays of its shape, and numbers
@@ -69,7 +69,7 @@ class Optimizer:
         self._group: Mapping[str, Any] | None  # the options of the group that a step is at
         self.defaults |= defaults
         self.defaults["maximize"] = self.defaults.pop("maximize", False)  # the last, as in every signature
-        groups = _listed(params)
+        groups = _as_list(params)
         grouped = bool(groups) and all(isinstance(group, Mapping) for group in groups)
         for group in groups if grouped else [{"params": groups}]:
             self.add_param_group(group)
@@ -85,9 +85,9 @@ class Optimizer:
         """
         if not isinstance(param_group, Mapping) or "params" not in param_group:
             raise ArgumentError(f"a group is a dict that has its parameters under 'params', not {param_group!r}")
-        options = self._checked(self.defaults | _options(param_group))
+        options = self._check(self.defaults | _options(param_group))
         parameters = [member[1] if isinstance(member, tuple) and len(member) == 2 else member
-                      for member in _listed(param_group["params"])]  # fmt: skip
+                      for member in _as_list(param_group["params"])]  # fmt: skip
         if not parameters:
             raise ArgumentError(
                 "an optimiser needs at least one parameter in each group (a generator, such as module.parameters(), "
@@ -105,7 +105,7 @@ class Optimizer:
         self.param_groups.append({"params": parameters, **options})
         self.state += [{} for _ in parameters]
 
-    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _check(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options of a group, if each is there, known and in its domain."""
         if missing := self.defaults.keys() - options.keys():
             raise ArgumentError(f"a group has lost its {', '.join(sorted(missing))}: set it in param_groups again")
@@ -114,7 +114,7 @@ class Optimizer:
             raise ArgumentError(
                 f"{type(self).__name__} has no option {', '.join(unknown)}: it has {', '.join(self.defaults)}"
             )
-        return {name: checked(name, value) for name, value in options.items()}
+        return {name: check_option(name, value) for name, value in options.items()}
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -131,7 +131,7 @@ class Optimizer:
         if name not in self.defaults:
             raise ArgumentError(f"{type(self).__name__} has no option {name}: it has {', '.join(self.defaults)}")
         groups = map(_options, self.param_groups)
-        first, *others = [self._checked(options)[name] for options in groups] or [self.defaults[name]]
+        first, *others = [self._check(options)[name] for options in groups] or [self.defaults[name]]
         if any(value != first for value in others):
             what = "learning rates" if name == "lr" else f"values of {name}"
             raise ArgumentError(f"the groups have different {what}, {[first, *others]}: ask param_groups[k][{name!r}]")
@@ -139,7 +139,7 @@ class Optimizer:
 
     def set_option(self, name: str, value: Any) -> None:
         """Set an option in every group; before there is one, its default."""
-        value = checked(name, value)
+        value = check_option(name, value)
         for options in self.param_groups or [self.defaults]:
             options[name] = value
 
@@ -165,16 +165,16 @@ class Optimizer:
         A float16 parameter is updated in float32 and then rounded; its state is float32. Raises ArgumentError for an
         option that was set to what it may not be, before anything is changed.
         """
-        options = [self._checked(_options(group)) for group in self.param_groups]
+        options = [self._check(_options(group)) for group in self.param_groups]
         states = iter(self.state)
         try:
             for group, own in zip(self.param_groups, options, strict=True):
                 self._group = own
-                named = named_by(type(self).update, {name: own[name] for name in self.defaults if name != "maximize"})
                 uphill = self.maximize
-                for parameter, state in zip(
-                    group["params"], states, strict=False
-                ):  # the next group has the next states
+                named = select_named(
+                    type(self).update, {name: own[name] for name in self.defaults.keys() - {"maximize"}}
+                )
+                for parameter, state in zip(group["params"], states, strict=False):  # the next states: the next group's
                     if (gradient := parameter.grad) is not None:
                         p, g = wide(parameter.data), wide(gradient.data)
                         parameter.data = self.update(p, -g if uphill else g, state, **named)
@@ -217,7 +217,7 @@ class Optimizer:
             if missing := set(self.defaults) - set(group):
                 raise WeightsError(f"the state has no {', '.join(sorted(missing))}")
         try:
-            options = [self._checked(_options(group)) for group in groups]
+            options = [self._check(_options(group)) for group in groups]
         except ArgumentError as error:
             raise WeightsError(f"the state does not fit: {error}") from None
         if extra := set(states) - set(range(len(self.state))):
@@ -249,7 +249,7 @@ def _options(group: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in group.items() if name != "params"}
 
 
-def _listed(params: Any) -> list[Any]:
+def _as_list(params: Any) -> list[Any]:
     """The members of an iterable; a tensor by itself is one."""
     if isinstance(params, Tensor):
         return [params]

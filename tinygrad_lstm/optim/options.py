@@ -64,7 +64,7 @@ def takes_options(cls: type[O]) -> type[O]:
 _parameters = cache(lambda function: signature(function).parameters)
 
 
-def named_by(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+def select_named(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Those options that a function names among its parameters; all of them, if it takes ``**``."""
     parameters: Mapping[str, Parameter] = _parameters(function)
     takes_all = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())

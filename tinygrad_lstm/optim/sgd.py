@@ -35,8 +35,8 @@ class SGD(Optimizer):
     weight_decay: Option[float] = Option(0.0)
     nesterov: Option[bool] = Option(False)
 
-    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        group = super()._checked(options)
+    def _check(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        group = super()._check(options)
         if group["nesterov"] and not (group["momentum"] > 0 and group["dampening"] == 0):
             raise ArgumentError("nesterov needs a momentum above 0, and no dampening")
         return group

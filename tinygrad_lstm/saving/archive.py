@@ -82,7 +82,7 @@ class Archive:
     def chunks(self, member: Member) -> Iterator[bytes]:
         """A member's content piece by piece; BadZipFile at its end if it is not what was saved."""
         crc = size = 0
-        for chunk in self._unpacked(member):
+        for chunk in self._unpack(member):
             crc, size = zlib.crc32(chunk, crc), size + len(chunk)
             if size > member.size:
                 break
@@ -156,7 +156,7 @@ class Archive:
         frame = (version, extra, rest, extra_rest, *entry.frame)
         return Member(label, method, entry.crc, entry.packed, entry.size, start, frame)
 
-    def _unpacked(self, member: Member) -> Iterator[bytes]:
+    def _unpack(self, member: Member) -> Iterator[bytes]:
         """What a member's bytes unpack to, never much more than a chunk at once."""
         self.file.seek(member.start)
         left, inflater = member.packed, zlib.decompressobj(-zlib.MAX_WBITS)

@@ -97,7 +97,7 @@ def _put_together(structure: Any, arrays: Arrays) -> Any:
     return {"list": values, "tuple": tuple(values)}[kind]
 
 
-def nested(arrays: Arrays) -> dict[str, Any]:
+def nest(arrays: Arrays) -> dict[str, Any]:
     """{"a/b": x, "c": y} -> {"a": {"b": x}, "c": y}, for arrays without a structure."""
     whole: dict[str, Any] = {}
     for path, array in arrays.items():

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_lstm.data import windows
 from tinygrad_lstm.losses import cross_entropy
-from tinygrad_lstm.nn.truncated import detached
+from tinygrad_lstm.nn.truncated import detach_state
 from tinygrad_lstm.nn.utils import clip_grad_norm_
 from tinygrad_lstm.optim import Adam
 from tinygrad_lstm.training.char_model import CharModel, bits_per_character
@@ -63,7 +63,7 @@ class Fit:
                 loss.backward()
                 norm = clip_grad_norm_(self.model.parameters(), self.clip, error_if_nonfinite=True)
                 adam.step()
-                state = detached(state)
+                state = detach_state(state)
                 update = Update(number, loss.item() / float(np.log(2)), norm, self._measure(number))
                 self.history.append(update)
                 yield update
