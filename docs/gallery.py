@@ -53,7 +53,7 @@ WRAPPED: dict[str, Callable[[], nn.Module]] = {
 
 
 class LeakyCell(nn.Cell):
-    """h' = 0.9 h + tanh(W x + U h): nobody drew a template for it."""
+    """h' = 0.9 h + tanh(W x + U h): there is no template for it."""
 
     carried = ("h",)
 
@@ -105,7 +105,7 @@ def of_players() -> Iterator[Card]:
 
 
 def of_gradients() -> Iterator[Card]:
-    """What else can be said of a gradient's way."""
+    """More pictures of a gradient's paths."""
     runs = {name: run(build(THREE[name]), 12) for name in ("RNN", "GRU", "LSTM")}
     yield picture("three cells on one scale", viz.compare, runs, view="cell", fold=None)
     loss, trajectory = run(build(THREE["LSTM"]), 3)

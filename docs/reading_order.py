@@ -1,4 +1,4 @@
-"""Write docs/reading-order.md anew: python docs/reading_order.py; with --lines, print how long files and chapters are.
+"""Write docs/reading-order.md: python docs/reading_order.py; with --lines, print how long files and chapters are.
 
 The order is the list below: every file needs only files before it, and tests/system/test_docs.py holds that. What
 a file holds is the first line of its docstring. A new file needs its name here, and one run. The page has no counts of

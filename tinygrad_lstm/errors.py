@@ -24,11 +24,11 @@ class ShapeError(TinygradError, ValueError):
 
 
 class PositionError(ShapeError, IndexError):
-    """An index, a step or an axis that is not there, or that is none."""
+    """An index, a step or an axis that does not exist, or that is no whole number."""
 
 
 class ArgumentError(TinygradError, ValueError):
-    """A size, a rate or an option outside what is meant, e.g. a negative learning rate."""
+    """A size, a rate or an option outside its domain, e.g. a negative learning rate."""
 
 
 class DtypeError(TinygradError, TypeError):
@@ -44,7 +44,7 @@ class CallError(TinygradError, TypeError):
 
 
 class ForeignNameError(TinygradError, AttributeError):
-    """A name of PyTorch, NumPy, Keras or JAX for what has another name here, or is not here; says which."""
+    """A name that PyTorch, NumPy, Keras or JAX have: the error says what it is called here, or that it is not here."""
 
 
 class AnomalyError(GradError):
@@ -80,7 +80,7 @@ BARE = (ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError, Type
 
 
 def kind_of(error: Exception, wrong: type[TinygradError]) -> type[TinygradError]:
-    """The class of ours for a bare error: what is neither a wrong kind of value nor a wrong place is ``wrong``.
+    """This package's class for an error of Python or NumPy: for a wrong type, a wrong index, or else ``wrong``.
 
     >>> [kind_of(error, ArgumentError).__name__ for error in (TypeError(), IndexError(), ValueError())]
     ['DtypeError', 'PositionError', 'ArgumentError']
@@ -91,7 +91,7 @@ def kind_of(error: Exception, wrong: type[TinygradError]) -> type[TinygradError]
 
 
 def translate(error: Exception, call: str, wrong: type[TinygradError] = ArgumentError) -> TinygradError:
-    """A bare error as one of ours, which names the call."""
+    """An error of Python or NumPy as one of this package, which names the call."""
     return kind_of(error, wrong)(f"{call}: {error}")
 
 
@@ -104,7 +104,7 @@ def wrong_call(error: TypeError, given: Iterable[str], function: Callable[..., A
 
 
 def is_wrong_call(error: Exception) -> TypeGuard[TypeError]:
-    """Of an error caught where a function is called: whether the call did not fit, so that nothing of it has run."""
+    """Whether an error, caught around a call, says that the arguments do not fit: nothing of the function has run."""
     return isinstance(error, TypeError) and error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
@@ -134,7 +134,7 @@ def called(function: Callable[P, R]) -> Callable[P, R]:
 def public(
     wrong: type[TinygradError] = ArgumentError,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a public function: what Python or NumPy raises inside becomes an error of ours that names the call.
+    """Decorate a public function: an error of Python or NumPy becomes one of this package, which names the call.
 
     >>> @public()
     ... def halves(n):

@@ -2,7 +2,7 @@
 
 Every loss takes ``reduction``: the "mean" of all elements, their "sum", or "none", each element by itself. And every
 loss takes ``mask``, of bools: (T, B) with an input (T, B, ...) says which steps of which row count. The others are
-taken out before anything is computed, so whatever they hold, NaN included, is neither in the loss nor in a gradient.
+taken out before anything is computed, so their values, NaN included, are neither in the loss nor in a gradient.
 The mean is over the elements that count, and with "none" the others are 0.
 
 A loss of float16 is computed in float32, its mean included, and rounded once.

@@ -1,6 +1,6 @@
 """A table twice: as text for a terminal, as HTML for a notebook.
 
-What is read as tables is a ``Tabular``: it says once what its tables are, and both come of that.
+A result that is shown as tables is a ``Tabular``: it says once what its tables are, for both forms.
 """
 
 from __future__ import annotations

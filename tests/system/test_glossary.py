@@ -46,6 +46,17 @@ BANNED = {
     r"in (our|one's) (own )?words": "as an error of this package",
     r"this floor knows": "this module does not import",
     r"as much time again": "double the cost",
+    r"nobody|somebody|anybody|everybody": "the subject: a user, a caller, another process; or say it without one",
+    r"in silence|without a word": "without a warning",
+    r"under (its|their) feet": "(say what changes, and when)",
+    r"has changed hands": "another thread continues it",
+    r"said aloud": "given explicitly",
+    r"half as long again": "1.5 times as long",
+    r"witness": "an independent check",
+    r"the wrong cure": "the wrong fix",
+    r"of the weights of today": "of the current weights",
+    r"seen running": "examples",
+    r"ways of (its|the|a) gradient|gradient's ways?": "paths of the gradient",
     r"cary|seperate|recieve": "(a misspelling)",
 }
 QUOTED = {"docs/reading-order.md": "made of docstrings, which are read where they stand"}

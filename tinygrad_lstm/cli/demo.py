@@ -155,7 +155,7 @@ def _train(fit: Fit, console: Console, save: Callable[[], None]) -> int:
 
 
 def _prompt(test: str) -> str:
-    """The beginning of the first line of prose in the test text, or of whatever there is."""
+    """The beginning of the first line of prose in the test text, or else of the text."""
     prose = re.search(r"^[A-Z][a-z]+( [a-z]+){3} ", test, re.MULTILINE)
     return prose.group() if prose else test[:20]
 

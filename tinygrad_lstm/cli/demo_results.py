@@ -73,7 +73,7 @@ def rows(bits: Mapping[str, Bits]) -> list[tuple[str, str, str]]:
 
 
 def verdict(bits: Mapping[str, Bits], updates: int) -> str:
-    """One sentence: how the LSTM stands beside the best of the models that only count, on the test text.
+    """One sentence: how the LSTM compares with the best of the models that only count, on the test text.
 
     >>> verdict({"bigram": Bits(3.4, 3.25), "LSTM": Bits(2.1, 1.87)}, 800)
     'On the test text the LSTM needs 1.38 bits per character less than the bigram model, the best of the others.'

@@ -1,4 +1,4 @@
-"""What becomes an array, and of which dtype."""
+"""Making arrays of numbers, lists and arrays, and choosing their dtype."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def masked_array_error() -> DtypeError:
 
 
 def bare_array(value: TensorLike) -> Array:
-    """The value as an array of no class of its own: a matrix would multiply in its own way.
+    """The value as a plain ndarray; a subclass, such as np.matrix, would multiply in another way.
 
     Raises DtypeError for a masked array, whose mask would be lost.
     """

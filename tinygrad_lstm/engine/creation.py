@@ -20,10 +20,11 @@ _of_this_thread: ContextVar[np.random.Generator | None] = ContextVar("generator"
 
 @public()
 def manual_seed(seed: int) -> None:
-    """Start the package's random numbers anew, so that what follows can be repeated.
+    """Restart the package's random numbers, so that what follows can be repeated.
 
-    Called in a thread of its own, it gives that thread numbers of its own: trained at once or one after the other,
-    models draw the same. Raises ArgumentError or DtypeError for a seed that is no whole number from 0 on.
+    Called in a thread, it gives that thread a generator of its own: models draw the same numbers, whether they are
+    trained in parallel or one after the other. Raises ArgumentError or DtypeError for a seed that is not a whole
+    number of at least 0.
     """
     import threading  # here, for it is slow to import
 

@@ -1,7 +1,7 @@
 """NumPy's functions on Tensors: np.tanh(t), ndarray @ t and np.concatenate([t, u]) come here.
 
-A function with a derivative is the primitive, or the composite, registered for it. One whose answer has none (a mask,
-a place, a count, zeros of the same shape) gives a plain array. Any other is refused, by name.
+A function with a derivative is the primitive, or the composite, registered for it. One whose result has none (a mask,
+an index, a count, zeros of the same shape) gives a plain array. Any other is an error that names it.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def _keep(
     op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Any], y: Any, params: dict[str, Any], saved: Any,
     needs_input_grad: tuple[bool, ...],
 ) -> tuple[Any, ...]:  # fmt: skip
-    """The values that the rules of this plan ask for, where it is more than inputs and output."""
+    """The values that the rules of this plan ask for, where they ask for more than inputs and output."""
     return tuple([meaning(op, name, arrays, y, params, saved, needs_input_grad) for name in plan.keep])
 
 
@@ -157,7 +157,7 @@ def _explain(op: Primitive[Any, Any], arrays: Sequence[Any], params: dict[str, A
 
 
 def _shape(value: Any) -> str:
-    """The shape of an input; of a literal that is no array yet, and may never be one, what it is."""
+    """The shape of an input; a literal that is not an array as it is."""
     return str(np.shape(value)) if isinstance(value, np.ndarray | np.generic | int | float) else abbreviate(value)
 
 

@@ -74,7 +74,7 @@ class Tensor(Operators):
         note_change(old, node, in_place=array is old)
 
     def numpy(self) -> Array:
-        """The array, of a tensor that needs no gradient; else GradError, for the graph would end here unseen."""
+        """The array, of a tensor that needs no gradient; else GradError, for the graph would end here unnoticed."""
         if self.requires_grad:
             raise GradError("numpy() of a tensor that needs a gradient: say detach().numpy(), or .data")
         return self._data

@@ -1,4 +1,4 @@
-"""One run of f on vertices of its own, with the derivatives of its outputs by them.
+"""One run of f on vertices of its own, with the derivatives of its outputs with respect to them.
 
 Only what f does with *these* vertices counts, so a derivative inside a derivative never sees the outer variable. All
 else that f reads is a constant here; it keeps its own vertex in the graph, so the result can be differentiated by it.

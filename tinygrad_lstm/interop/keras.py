@@ -8,9 +8,9 @@ The bias of a GRU with ``reset_after=True``, our ``GRUCell``, is (2, 3H): the in
 the forward and then the reverse cell's; a stack is Keras layers one after the other, and so are their lists:
 ``keras.Sequential([...]).get_weights()``. Keras itself is not needed here.
 
-Both need to know what else a layer of Keras does: "relu" for instance. Where a mask is off its output is that of
-``outside="repeat"``, in a Bidirectional that of "zero"; with ``go_backwards``, our ``reverse``, it comes in the order
-in which it was computed, ours in that of x.
+The weights do not say what else a layer of Keras does, such as "relu": build our layer with the same. Where a mask is
+off its output is that of ``outside="repeat"``, in a Bidirectional that of "zero"; with ``go_backwards``, our
+``reverse``, it comes in the order in which it was computed, ours in that of x.
 """
 
 from __future__ import annotations

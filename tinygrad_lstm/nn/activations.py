@@ -1,4 +1,4 @@
-"""Functions as modules: they have no weights, so that a network reads as what it does to its input.
+"""Functions as modules: they have no weights, and ``print(network)`` shows each where it acts.
 
 ``Sequential`` takes plain functions as well: ``Sequential(Linear(2, 3), tg.tanh)``.
 """

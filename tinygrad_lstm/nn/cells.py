@@ -90,16 +90,16 @@ class Cell(Module):
                 node.labels = {**(node.labels or {}), part.source.index: name}
 
     def begin(self) -> None:
-        """A new sequence begins: what was drawn for all steps of the last one is forgotten, here and in cells within.
+        """A new sequence begins: what was drawn for all steps of the last one is forgotten, here and in cells inside.
 
-        ``unroll`` says so, before and after; and so does a call without a state. A cell of your own draws by ``once``
-        what is to last for a sequence, or extends this method.
+        ``unroll`` calls this before and after a run, and so does a call without a state. A cell of your own draws with
+        ``once`` what must last for a sequence, or extends this method.
         """
         waiting: list[Module] = [self]
         known = {id(self)}
         for module in waiting:  # which grows
             if module is not self and isinstance(module, Cell) and type(module).begin is not Cell.begin:
-                module.begin()  # it sees to the cells within
+                module.begin()  # which begins the cells inside it too
                 continue
             if module._named_at_call:
                 module._name_parts(module._named_at_call)
@@ -187,7 +187,7 @@ class Gates(Cell):
 
 
 class RNNCell(Gates):
-    """h = tanh(W x + U h + b), or with relu (Elman 1990): every step passes through U and the squashing.
+    """h = tanh(W x + U h + b), or with relu (Elman 1990): every step passes through U and the nonlinearity.
 
     >>> RNNCell(3, 5)([[1.0, 2.0, 3.0]] * 2).shape
     (2, 5)

@@ -1,4 +1,4 @@
-"""How modules are copied and pickled: all that hang together at once, so that however deep they nest, nothing recurses.
+"""How modules are copied and pickled: a whole group at once and without recursion, so that any nesting works.
 
 First come all the modules, still empty, then what each of them holds. Modules may point at each other in circles, and
 what is shared (a tied weight, a module used twice) is shared in the copy. Gradients come along, hooks do not: see

@@ -39,7 +39,7 @@ class Loss(Module):
 
 
 def _constant(weight: TensorLike | None) -> np.ndarray | None:
-    """A copy, which nobody trains."""
+    """A copy as a constant, which is not trained."""
     return None if weight is None else array_of(weight).copy()
 
 

@@ -1,9 +1,9 @@
 """LSTM and GRU over a whole sequence as one op each, with backpropagation through time derived by hand.
 
-The same functions as ``unroll(LSTMCell(...))`` and ``unroll(GRUCell(...))``, and the witness against them: nothing of
-the graph's calculus is used here. What the graph finds node by node is written out as the chain rule of the notes; the
-steps of each backward pass bear the numbers of the forward steps they mirror. It is the fast way to train: products
-with W are made for all steps at once, and only what truly waits for the step before is inside the loop.
+The same functions as ``unroll(LSTMCell(...))`` and ``unroll(GRUCell(...))``, and an independent check of them: no rule
+of the graph is used here. What the graph finds node by node is written out as the chain rule of the notes; a line of
+the backward pass has the number of the forward line that it belongs to. It is the fast form for training: products with
+W are made for all steps at once, and only what depends on the step before is inside the loop.
 
     x (T, B, D)   h0, c0 (B, H)   W (nH, D)   U (nH, H)   b (nH,)   on (T, B) or None: which steps of each row count
     y (T, B, H)   h at every step (carried where ``on`` is off)     c (B, H)   the last cell state

@@ -1,4 +1,4 @@
-"""The LSTM's siblings: each is the LSTM with the one or two lines changed that are its lesson.
+"""The LSTM's siblings: each changes one or two lines of the LSTM.
 
 Letters as in ``cells``; beside them
 
@@ -98,9 +98,9 @@ class CoupledLSTMCell(Gates):
 
 
 class ClippedLSTMCell(LSTMCell):
-    """What goes into every σ and tanh is held between -clip and clip, ONNX's attribute of that name.
+    """What goes into every σ and tanh is clipped to -clip..clip, as ONNX's attribute of that name does.
 
-    Where it is held, no gradient passes. ``nn.LSTM(3, 5, cell=partial(ClippedLSTMCell, clip=3.0))``.
+    Where it is clipped, no gradient passes. ``nn.LSTM(3, 5, cell=partial(ClippedLSTMCell, clip=3.0))``.
 
     >>> ClippedLSTMCell(3, 5, clip=3.0)
     ClippedLSTMCell(3 -> 5, clip=3.0, 180 parameters)

@@ -49,8 +49,8 @@ class IncompatibleKeys(NamedTuple):
 class Module(Copied):
     """A piece of a network: subclasses put Parameters and Modules into attributes and write ``forward``.
 
-    They are found in lists, tuples, dicts and their like too, at whatever time they were put there (``parts.found``
-    says where a long one is taken for data), but not inside other objects: a partial, a dataclass, an iterator.
+    They are found in lists, tuples and dicts too, also when they are put there later (``parts.find_parts`` says when a
+    long one is taken for data), but not inside other objects: a partial, a dataclass, an iterator.
 
     >>> class Square(Module):
     ...     def __init__(self):

@@ -41,7 +41,7 @@ def maker(cell: Any, default: Callable[..., Cell] | None) -> Callable[..., Cell]
 def cell_options(make: Callable[..., Cell], **given: Any) -> dict[str, Any]:
     """The options that are given, for what makes the cells; ArgumentError for one that it does not take.
 
-    A cell of one's own need not know the others.
+    A cell of the user's need not take the others.
     """
     options = {name: value for name, value in given.items() if value is not None}
     takes = inspect.signature(make).parameters if options else {}
@@ -56,7 +56,7 @@ class Recurrent(Module, Generic[S]):
     """Any cell over time and in layers: layer k reads the outputs of layer k - 1.
 
     ``cell`` makes one layer's cell from its input and hidden size: a class, or ``partial(ClippedLSTMCell, clip=3.0)``.
-    ``bias``, ``forget_bias``, ``init`` and ``dtype`` are handed to the cells, where they mean what they mean there: see
+    ``bias``, ``forget_bias``, ``init`` and ``dtype`` are handed to the cells, whose docstrings explain them: see
     ``LSTMCell`` and ``nn.init``. For a cell without a forget gate, ``forget_bias`` is an ArgumentError.
     ``dropout`` acts on what goes from layer to layer: a probability, or a module, e.g. ``LockedDropout(0.3)``.
     ``bidirectional``: each layer has a second cell that runs from T to 1, and their outputs are put side by side
@@ -184,7 +184,7 @@ class Recurrent(Module, Generic[S]):
         return Trajectory(tuple(chains), output, as_state(final))
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """How each cell runs along the time axis: as one op only where nobody looks at the steps."""
+        """How each cell runs along the time axis: as one op, unless the steps are collected."""
         return unroll_fused if self.fused and not collect else partial(unroll, collect=collect)
 
     def _merge(self, outputs: list[Tensor]) -> Tensor:

@@ -1,9 +1,9 @@
-"""Recurrences without a chain: minGRU and minLSTM, whose T steps take log₂ T stages (Feng 2024, 2410.01201).
+"""Recurrences computed by a scan: minGRU and minLSTM, whose T steps take log₂ T stages (Feng 2024, 2410.01201).
 
 Where gates and candidate see only x, a step is h' = a ⊙ h + b with a and b known for all T steps beforehand. Two such
 steps in a row are one again, a₂ a₁ ⊙ h + (a₂ b₁ + b₂), and it does not matter which two are put together first. So each
 step takes in the one before it, all at once, then the two before those, then four, ...: 12 stages for 4096 steps. The
-graph is log T deep instead of T. The price is T log T products: a machine that does one thing at a time is slower with
+graph is log T deep instead of T. The price is T log T products: a machine with few cores is slower with
 it. The unrolled cell is the same function, step by step.
 
 The paper's code divides by the product of all a so far, so it has to work on logarithms, and with candidates above 0.
@@ -105,7 +105,7 @@ class MinGates(LinearCell):
 
 
 class MinGRUCell(MinGates):
-    """A GRU that asks only x: h' = (1 - z) ⊙ n + z ⊙ h, with no r and no tanh. Gate order z, n.
+    """A GRU whose gates read only x: h' = (1 - z) ⊙ n + z ⊙ h, with no r and no tanh. Gate order z, n.
 
     z is how much to keep, as in ``GRUCell``; what the paper calls z is 1 - z here.
 
@@ -133,7 +133,7 @@ class MinGRUCell(MinGates):
 
 
 class MinLSTMCell(MinGates):
-    """An LSTM that asks only x: h' = f ⊙ h + i ⊙ g, with f and i divided by f + i; no o, no c. Gate order f, i, g.
+    """An LSTM whose gates read only x: h' = f ⊙ h + i ⊙ g, f and i divided by f + i; no o, no c. Gate order f, i, g.
 
     The quotient keeps h the size of its inputs, and f/(f + i) = σ(log f - log i). The forget gate's bias starts at
     ``forget_bias``, 1 unless given or drawn by ``init``.
@@ -199,7 +199,7 @@ class Scanned(Recurrent[Tensor]):
                 )
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """Step by step only where somebody wants to see the steps."""
+        """Step by step if the steps are collected, else by a scan."""
         return partial(unroll, collect=True) if collect else unroll_scanned
 
 

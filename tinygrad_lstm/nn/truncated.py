@@ -1,4 +1,4 @@
-"""Long sequences in pieces: the state is carried on from piece to piece, its history is not."""
+"""Long sequences in pieces: the state goes on from piece to piece, detached from its history."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def refuse_the_future(layer: Layer) -> None:
 
 
 class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
-    """Truncated BPTT: every ``k1`` steps a loss, whose gradient goes back ``k2`` steps. To be iterated over.
+    """Truncated BPTT: every ``k1`` steps a loss, whose gradient goes back ``k2`` steps. Iterate over it.
 
-    The window that ends with step t = k1, 2 k1, ... begins with the state after step t - k2, cut off from its history,
-    and gives the loss of its last k1 steps: ``loss_of(output, now)``, for the outputs of the steps x[now]. k2 is k1
-    unless given: every step is run once. With a larger k2 the windows overlap, and each is run anew, for its gradient
-    is to be that of the weights of today. With k2 >= T it is full BPTT. In memory are the graph of one window, and that
-    of the loss before it while somebody holds it. After the loop ``state`` is the last state. Of T = 0 steps there is
-    no loss, and the last state is the initial one.
+    The window that ends with step t = k1, 2 k1, ... begins with the state after step t - k2, detached, and gives the
+    loss of its last k1 steps: ``loss_of(output, now)``, for the outputs of the steps x[now]. k2 is k1 unless given:
+    every step is run once. With a larger k2 the windows overlap, and each is run from its beginning, because its
+    gradient must be that of the current weights. With k2 >= T it is full BPTT. Memory holds the graph of one window,
+    and that of the loss before it, as long as the caller keeps that loss. After the loop ``state`` is the last state.
+    For T = 0 steps there is no loss, and the last state is the initial one.
 
     ``layer`` is anything called ``(x, state) -> (output, state)``, with time on the first axis of x and output; x is
     data, so an embedding is part of the layer. (Williams & Peng 1990, their BPTT(k2; k1).)
@@ -121,9 +121,9 @@ sequences = PerContext[tuple[State, tuple[int, ...] | None]]("sequences")
 class Stateful(Module, Generic[S]):
     """A layer that goes on where it stopped: each call starts from the state after the last, without its history.
 
-    ``reset_state()`` begins anew; ``reset_state(rows)``, bools (B,), only in those rows of the batch. ``state`` is what
-    the next call starts from. Each thread and each asyncio task goes on with a sequence of its own; a copy or a pickle
-    takes along the state of where it is made.
+    ``reset_state()`` starts a new sequence; ``reset_state(rows)``, bools (B,), only in those rows of the batch.
+    ``state`` is what the next call starts from. Each thread and each asyncio task goes on with a sequence of its own; a
+    copy or a pickle takes along the state of where it is made.
 
     Raises ShapeError where the batch has another size than that of the state kept.
 

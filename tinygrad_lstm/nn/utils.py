@@ -76,7 +76,7 @@ def clip_grad_norm_(
 
 @check_arguments
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
-    """Hold each element of each gradient within ±clip_value; the direction may change."""
+    """Clip each element of each gradient to ±clip_value; the direction may change."""
     for parameter in tensors_in(parameters):
         if parameter.grad is not None:
             parameter.grad = Tensor(np.clip(parameter.grad.data, -clip_value, clip_value))

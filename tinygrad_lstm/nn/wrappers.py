@@ -1,4 +1,4 @@
-"""Regularisers and shortcuts as wrappers: around a cell, or around a layer. What they draw, they draw in training only.
+"""Regularisers and shortcuts as wrappers: around a cell, or around a layer. They draw random masks in training only.
 
 A wrapped cell is a cell, so it goes wherever one goes: ``nn.LSTM(8, 16, cell=lambda D, H: Zoneout(LSTMCell(D, H)))``.
 """
@@ -55,7 +55,7 @@ class CellWrapper(Cell, Generic[S]):
 
 
 class Zoneout(CellWrapper[S]):
-    """Now and then a unit sleeps: its state stays as it was, each with its own probability (Krueger 2017).
+    """At random a unit keeps its old state; each state has its own probability of it (Krueger 2017).
 
     s' = d ⊙ s + (1 - d) ⊙ cell(s), d Bernoulli(p) in training, d = p in evaluation. ``Zoneout(cell, c=0.5, h=0.05)``
     are the paper's; each state of the cell can be named.
@@ -79,11 +79,11 @@ class Zoneout(CellWrapper[S]):
 
     @property
     def carried(self) -> tuple[str, ...]:  # type: ignore[override]  # likewise
-        """A sleeping state is carried too."""
+        """A state that may be kept is carried too."""
         return tuple(name for name in self.states if self.p[name] or name in self.cell.carried)
 
     def forward(self, x: Tensor, state: S) -> S:
-        """The next state, parts of it asleep."""
+        """The next state, where some units keep the old one."""
         named: dict[str, Tensor] = {}
         for name, new, old in zip(self.states, parts_of(self.cell.forward(x, state)), parts_of(state), strict=True):
             p = self.p[name]
@@ -196,7 +196,7 @@ class LockedDropout(Dropout):
 
 
 class Residual(Module, Generic[S]):
-    """x + layer(x): the gradient has a way around every layer (He 2015). For a layer, or for a recurrent one.
+    """x + layer(x): the gradient has a path around every layer (He 2015). For a layer, or for a recurrent one.
 
     >>> import tinygrad_lstm as tg
     >>> from tinygrad_lstm import nn

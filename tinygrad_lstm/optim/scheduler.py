@@ -70,7 +70,7 @@ class Scheduler:
             raise WeightsError(f"the state does not fit: {error}") from None
 
     def _go_on(self, state: dict[str, Any]) -> None:
-        """Take over what fits, and set the rates."""
+        """Check a state, take it over, and set the rates."""
         raise TypeError(f"{type(self).__name__} does not say how it goes on from a state")
 
     def _set(self, settings: list[dict[str, Any]]) -> None:
@@ -144,5 +144,5 @@ class LRScheduler(Scheduler):
             raise
 
     def _take_over(self, state: dict[str, Any]) -> None:
-        """Make what fits its own."""
+        """Set a state that was checked."""
         vars(self).update(state)

@@ -17,7 +17,7 @@ OfTime: TypeAlias = Callable[[int], float]
 
 
 class StepLR(LRScheduler):
-    """lr(t) = lr₀ γ^⌊t / step_size⌋: a stair."""
+    """lr(t) = lr₀ γ^⌊t / step_size⌋: a staircase."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         self.step_size, self.gamma = check_option("step_size", step_size), check_option("gamma", gamma)
@@ -29,7 +29,7 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """lr(t) = lr₀ γⁿ, where n of the ``milestones`` are behind: a stair whose steps are where you say.
+    """lr(t) = lr₀ γⁿ, where n of the ``milestones`` are behind: a staircase with steps of your choice.
 
     >>> from tinygrad_lstm import Tensor, optim
     >>> stair = MultiStepLR(optim.SGD(Tensor(1.0, requires_grad=True), lr=8.0), milestones=[2, 3], gamma=0.5)
@@ -176,7 +176,7 @@ class SequentialLR(LRScheduler):
         return scheduler.rates(own_t)
 
     def settings(self, t: int) -> list[dict[str, Any]]:
-        """Likewise."""
+        """Those of that schedule, at its own time."""
         scheduler, own_t = self._at(t)
         return scheduler.settings(own_t)
 

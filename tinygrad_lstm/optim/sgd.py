@@ -16,7 +16,7 @@ class SGD(Optimizer):
     """v ← μ v + (1 - τ) g, p ← p - lr v (momentum μ, dampening τ): a ball that rolls downhill.
 
     v starts as the first g, and is g throughout without momentum. ``weight_decay`` λ adds λ p to g. ``nesterov`` steps
-    by g + μ v in place of v: where the next roll leads, seen from here (Sutskever et al. 2013, section 2, with the
+    by g + μ v in place of v, one step of momentum ahead (Sutskever et al. 2013, section 2, with the
     learning rate outside v, as in PyTorch).
 
     >>> import tinygrad_lstm as tg

@@ -1,4 +1,4 @@
-"""A zip archive, read with suspicion: every byte of the file belongs to something, and all that is said twice agrees.
+"""Reading a zip archive with every check: each byte belongs to a known part, and what is written twice agrees.
 
     member      a header, the name, extra fields, the content, and from some programs a descriptor
     ...

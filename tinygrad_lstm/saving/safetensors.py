@@ -73,7 +73,7 @@ def read(file: BinaryIO, limit: int) -> tuple[Arrays, str | None]:
     if not all(isinstance(value, str) for value in texts.values()):
         raise ValueError("its texts are no texts")
     ours = text.startswith(BEFORE)
-    if not ours and STRUCTURE in texts and len(texts) > 1:  # alone it is in files from before there was a checksum
+    if not ours and STRUCTURE in texts and len(texts) > 1:  # alone it is in files of versions that wrote no checksum
         raise ValueError("its checksum is not where save writes it")
     _check(header, size - 8 - length)
     taken = sum(math.prod(entry["shape"]) * _dtype(name, entry).itemsize for name, entry in header.items())

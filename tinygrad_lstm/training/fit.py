@@ -27,7 +27,7 @@ class Update:
 
 @dataclass
 class Fit:
-    """Train a model: iterate to make it happen, update by update; stop whenever you like.
+    """Train a model: iterate over it, one update after the other, and stop at any time.
 
     Windows of ``steps`` characters in ``batch`` streams; the state is carried from window to window but detached
     between them, and starts again at zero with each pass over the text. Adam, its rate falling in a straight line to a
