@@ -35,11 +35,11 @@ MASKS: dict[Primitive[Any, Any], str] = {  # what it means when one of these ops
 
 
 class Attenuation(NamedTuple):
-    """A place where most or all of a cotangent got lost."""
+    """A node that hands on little or nothing of its cotangent."""
 
     what: str  # e.g. ``f (sigmoid) in lstm/layers.0 is saturated``
     step: int | None
-    share: float  # of the elements; 1 where nothing at all went on
+    share: float  # the share of the elements; 1 where nothing is handed on
 
 
 class Use(NamedTuple):

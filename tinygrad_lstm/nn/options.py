@@ -116,7 +116,7 @@ def real_dtype(dtype: Any) -> np.dtype:
 def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """A function, mostly an ``__init__``, that first checks its arguments by their names: so nothing is half made.
 
-    >>> @checked
+    >>> @check_arguments
     ... def drop(p):
     ...     print(f"drops {p:.0%}")
     >>> drop(0.5)
