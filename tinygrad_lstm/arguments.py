@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, TinygradError, called
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, TinygradError, check_call
 from tinygrad_lstm.escaping import printable
 
 P = ParamSpec("P")
@@ -58,7 +58,7 @@ def takes(**kinds: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
 
     def checking(function: Callable[P, R]) -> Callable[P, R]:
-        signature, fitting = inspect.signature(function), called(function)
+        signature, fitting = inspect.signature(function), check_call(function)
         plain = [p.name for p in signature.parameters.values() if p.kind is not p.KEYWORD_ONLY and p.name != "self"]
         call = f"{function.__qualname__.removesuffix('.__init__')}({', '.join(plain)})"
 

@@ -108,10 +108,10 @@ def is_wrong_call(error: Exception) -> TypeGuard[TypeError]:
     return isinstance(error, TypeError) and error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
-def called(function: Callable[P, R]) -> Callable[P, R]:
+def check_call(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a public function: a call that does not fit it is a CallError, which knows the names of others.
 
-    >>> @called
+    >>> @check_call
     ... def total(x, axis=None):
     ...     return x
     >>> total(3, dim=1)

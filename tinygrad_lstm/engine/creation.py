@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array
 from tinygrad_lstm.engine.operators import plain
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import called, public
+from tinygrad_lstm.errors import check_call, public
 
 _everybodys: list[np.random.Generator] = []  # one at most; made at first use, for numpy.random is slow to import
 _of_this_thread: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)
@@ -43,7 +43,7 @@ def generator() -> np.random.Generator:
     return _everybodys[0]
 
 
-@called
+@check_call
 def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """A leaf holding a copy of the data; numbers and lists take the default dtype, arrays keep theirs.
 

@@ -12,7 +12,7 @@ from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.call_site import call_site
 from tinygrad_lstm.engine.scope import Scope, current_scope, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, WeightsError, called
+from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, WeightsError, check_call
 from tinygrad_lstm.nn.calls import Called, P, R
 from tinygrad_lstm.nn.copying import Copied
 from tinygrad_lstm.nn.counting import parameter_counts
@@ -196,7 +196,7 @@ class Module(Copied):
         """How many numbers the module learns."""
         return sum(parameter.size for parameter in self.parameters())
 
-    @called
+    @check_call
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for parameter in self.parameters():

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, ShapeError, called
+from tinygrad_lstm.errors import ArgumentError, ShapeError, check_call
 from tinygrad_lstm.nn.calls import OverSteps, S, Stepped
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from tinygrad_lstm.nn.fused import fusible, unroll_fused
@@ -121,7 +121,7 @@ class Recurrent(Module, Generic[S]):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first = batch_first
 
-    @called
+    @check_call
     def forward(
         self, x: Any, state: State | None = None, *, lengths: TensorLike = None, mask: TensorLike = None,
         outside: Outside = "zero",

@@ -13,7 +13,7 @@ from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, WeightsError, called
+from tinygrad_lstm.errors import ArgumentError, WeightsError, check_call
 from tinygrad_lstm.optim.domains import check_option
 from tinygrad_lstm.optim.options import Option, select_named
 
@@ -153,7 +153,7 @@ class Optimizer:
 
     # A step ---------------------------------------------------------------------------------------------------------
 
-    @called
+    @check_call
     def zero_grad(self) -> None:
         """Forget the gradients of its parameters."""
         for parameter in self.parameters:

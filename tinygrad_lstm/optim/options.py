@@ -8,7 +8,7 @@ from functools import cache
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, dataclass_transform, overload
 
-from tinygrad_lstm.errors import called
+from tinygrad_lstm.errors import check_call
 
 if TYPE_CHECKING:
     from tinygrad_lstm.optim.optimizer import Optimizer
@@ -57,7 +57,7 @@ def takes_options(cls: type[O]) -> type[O]:
     SignSGD(1 parameters, lr=0.5, maximize=False)
     """
     cls = dataclass(eq=False, repr=False)(cls)
-    cls.__init__ = called(cls.__init__)  # type: ignore[method-assign]
+    cls.__init__ = check_call(cls.__init__)  # type: ignore[method-assign]
     return cls
 
 
