@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tinygrad_lstm.optim.optimizer import Optimizer
 
 T = TypeVar("T")
-O = TypeVar("O", bound="Optimizer")  # noqa: E741
+C = TypeVar("C", bound="Optimizer")
 
 
 class Option(Generic[T]):
@@ -42,7 +42,7 @@ class Option(Generic[T]):
 
 
 @dataclass_transform()
-def takes_options(cls: type[O]) -> type[O]:
+def takes_options(cls: type[C]) -> type[C]:
     """Decorate a subclass of ``Optimizer``: its constructor takes its options, as that of a dataclass takes its fields.
 
     >>> import numpy as np
