@@ -39,7 +39,7 @@ def cpu_seconds(step: Callable[[], None]) -> float:
     return (time.process_time_ns() - start) / 1e9
 
 
-def stepped(layer: Any, x: Any) -> Callable[[], None]:
+def time_steps(layer: Any, x: Any) -> Callable[[], None]:
     """A training step of our layer or of theirs: the words are the same."""
 
     def step() -> None:
@@ -68,7 +68,7 @@ def main() -> None:
             weights = interop.torch.state_dict(fused)
             theirs.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
 
-            steps = stepped(fused, x), stepped(theirs, torch.tensor(x)), stepped(composed, x)
+            steps = time_steps(fused, x), time_steps(theirs, torch.tensor(x)), time_steps(composed, x)
             for warm_up in steps * 2:
                 warm_up()
             np.testing.assert_allclose(

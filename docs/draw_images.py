@@ -1,4 +1,4 @@
-"""Draw the README's pictures anew: python docs/draw_images.py
+"""Draw the README's pictures: python docs/draw_images.py
 
 One LSTM with random weights, three steps, a batch of four: the last hidden state is asked to be 0.5 everywhere. And an
 RNN, a GRU and an LSTM over forty steps on one scale.

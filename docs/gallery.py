@@ -53,7 +53,7 @@ WRAPPED: dict[str, Callable[[], nn.Module]] = {
 
 
 class LeakyCell(nn.Cell):
-    """h' = 0.9 h + tanh(W x + U h): nobody drew a template for it."""
+    """h' = 0.9 h + tanh(W x + U h): there is no template for it."""
 
     carried = ("h",)
 
@@ -72,7 +72,7 @@ class LeakyCell(nn.Cell):
 Run: TypeAlias = tuple[tg.Tensor, nn.Trajectory]
 
 
-def made(make: Callable[[], nn.Module], seed: int = 0) -> Any:
+def build(make: Callable[[], nn.Module], seed: int = 0) -> Any:
     """A layer with the random weights of a seed."""
     tg.manual_seed(seed)
     layer = make()
@@ -99,21 +99,21 @@ def twice() -> tg.Tensor:
 def of_players() -> Iterator[Card]:
     """Pages that step through both passes."""
     for name, make in THREE.items():
-        steps = run(made(make), 3)
+        steps = run(build(make), 3)
         yield play(name, viz.gradient_paths(*steps, theme="auto"), *steps)
     yield play("a small graph, in which x is read twice", viz.draw(twice(), theme="auto"), twice())
 
 
 def of_gradients() -> Iterator[Card]:
-    """What else can be said of a gradient's way."""
-    runs = {name: run(made(THREE[name]), 12) for name in ("RNN", "GRU", "LSTM")}
+    """More pictures of a gradient's paths."""
+    runs = {name: run(build(THREE[name]), 12) for name in ("RNN", "GRU", "LSTM")}
     yield picture("three cells on one scale", viz.compare, runs, view="cell", fold=None)
-    loss, trajectory = run(made(THREE["LSTM"]), 3)
+    loss, trajectory = run(build(THREE["LSTM"]), 3)
     yield picture("the strongest path", viz.gradient_paths, loss, trajectory, strongest=trajectory.steps[0].h)
     for name, make in THREE.items():
-        yield picture(f"conserved flow, {name}", viz.flow, *run(made(make), 3))
+        yield picture(f"conserved flow, {name}", viz.flow, *run(build(make), 3))
     for name, make in THREE.items():
-        pair = run(made(make), 3), run(made(make, 1), 3)
+        pair = run(build(make), 3), run(build(make, 1), 3)
         yield picture(f"the difference of two random starts, {name}", viz.difference, *pair, names=("one", "other"))
 
 
@@ -158,14 +158,14 @@ def of_layers() -> Iterator[Card]:
 def of_wrappers() -> Iterator[Card]:
     """Cells around cells, and those whose gates see only x."""
     for name, make in WRAPPED.items():
-        yield picture(name, viz.gradient_paths, *run(made(make), 3))
-    output, _ = made(lambda: nn.Residual(nn.GRU(3, 3)))(tg.randn(3, 2, 3))
+        yield picture(name, viz.gradient_paths, *run(build(make), 3))
+    output, _ = build(lambda: nn.Residual(nn.GRU(3, 3)))(tg.randn(3, 2, 3))
     yield picture("Residual around a GRU, every operation", viz.draw, (output[-1] ** 2).sum())
 
 
 def of_cell(make: Callable[[], nn.Module]) -> Iterator[Card]:
     """Every view of one cell."""
-    layer = made(make)
+    layer = build(make)
     short, middle, long = run(layer, 3), run(layer, 16), run(layer, 50)
     yield picture("the values' way", viz.draw, short[1])
     yield picture("where the gradient goes", viz.gradient_paths, *short)
@@ -179,17 +179,17 @@ def of_cell(make: Callable[[], nn.Module]) -> Iterator[Card]:
 def of_plots() -> Iterator[Card]:
     """Plots of runs, by matplotlib."""
     text = "hello world, hello gradient"
-    loss, trajectory = run(made(lambda: nn.LSTM(3, 8)), len(text), every=True)
+    loss, trajectory = run(build(lambda: nn.LSTM(3, 8)), len(text), every=True)
     cell: Any = trajectory.chains[0].cell
     steps = trajectory.steps
     yield plot("gates", plots.gates, trajectory, text=text)
-    yield plot("gradient by lag", plots.gradient_by_lag, {name: run(made(make), 40) for name, make in THREE.items()})
+    yield plot("gradient by lag", plots.gradient_by_lag, {name: run(build(make), 40) for name, make in THREE.items()})
     lags = tg.paths.lag_matrix([(step.h**2).sum() for step in steps], list(cell.parameters()))
     yield plot("lag matrix", plots.lag_matrix, lags)
     yield plot("ledger", plots.ledger, tg.paths.ledger(loss, cell.U))
     yield plot("shares", plots.shares, tg.paths.routes(loss, [step.c for step in steps]))
     for name, make in THREE.items():
-        yield plot(f"eigenvalues of U, {name}", plots.eigenvalues, made(make).layers[0])
+        yield plot(f"eigenvalues of U, {name}", plots.eigenvalues, build(make).layers[0])
     yield plot("half-lives", plots.half_lives, {"LSTM": tg.paths.horizon(loss, trajectory)})
 
 

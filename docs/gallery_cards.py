@@ -32,7 +32,7 @@ def picture(caption: str, draw: Callable[..., viz.Picture], *args: Any, **option
 
     def write(folder: Path, name: str) -> str:
         write_text(folder / f"{name}.svg", draw(*args, theme="auto", **options).svg)
-        return linked(f"{name}.svg", image(f"{name}.svg", caption))
+        return link(f"{name}.svg", image(f"{name}.svg", caption))
 
     return Card(caption, write)
 
@@ -47,7 +47,7 @@ def plot(caption: str, draw: Callable[..., Any], *args: Any, **options: Any) -> 
                 axes.flat[0].get_figure().savefig(file, format="svg", metadata={"Date": None})
         dark = f'<source srcset="{markup(name)}-dark.svg" media="(prefers-color-scheme: dark)">'
         light = f"{name}-light.svg"
-        return linked(light, f"<picture>{dark}{image(light, caption)}</picture>")
+        return link(light, f"<picture>{dark}{image(light, caption)}</picture>")
 
     return Card(caption, write)
 
@@ -58,7 +58,7 @@ def play(caption: str, poster: viz.Picture, *args: Any) -> Card:
     def write(folder: Path, name: str) -> str:
         viz.player(*args).save(folder / f"{name}.html")
         write_text(folder / f"{name}.svg", poster.svg)
-        return linked(f"{name}.html", image(f"{name}.svg", caption), "plays")
+        return link(f"{name}.html", image(f"{name}.svg", caption), "plays")
 
     return Card(caption, write)
 
@@ -69,7 +69,7 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def linked(to: str, inside: str, look: str = "opens") -> str:
+def link(to: str, inside: str, look: str = "opens") -> str:
     """Something that leads to a file."""
     return f'<a class="{look}" href="{markup(to)}">{inside}</a>'
 

@@ -1,10 +1,12 @@
-"""Write docs/reading-order.md anew: python docs/reading_order.py
+"""Write docs/reading-order.md: python docs/reading_order.py; with --lines, print how long files and chapters are.
 
 The order is the list below: every file needs only files before it, and tests/system/test_docs.py holds that. What
-a file holds is the first line of its docstring, and its lines are counted. A new file needs its name here, and one run.
+a file holds is the first line of its docstring. A new file needs its name here, and one run. The page has no counts of
+lines, so that it changes only when a file comes, goes, or gets another first line.
 """
 
 import ast
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +50,7 @@ CHAPTERS = {
         "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest}.py",
     ],
     "Learning": [
-        "tinygrad_lstm/optim/{options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",
+        "tinygrad_lstm/optim/{domains,options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",
         "tinygrad_lstm/data.py",
         "tinygrad_lstm/training/{baselines,char_model,fit,adding,vanishing}.py",
     ],
@@ -73,8 +75,9 @@ CHAPTERS = {
 
 HEAD = """# The code in reading order
 
-Every file needs only the files before it. A reader of the first chapter, *An op and its derivatives* and *The engine*
-knows how reverse mode works here; the rest falls out of that. A file is one idea, and says it in its first line.
+Every file needs only the files before it. A reader of the chapters 0 to 3 knows how reverse mode works here; the rest
+follows from that. A file is one idea, and says it in its first line. `python docs/reading_order.py --lines` prints how
+long each file is.
 """
 FOOT = """
 The other `__init__.py` files only say what a package exports. This page is written by `python docs/reading_order.py`.
@@ -105,15 +108,26 @@ def page() -> str:
     """The page as it should be."""
     text = HEAD
     for number, (title, names) in enumerate(CHAPTERS.items()):
-        paths = files(names)
-        text += f"\n## {number}. {title} ({sum(map(lines, paths)):,} lines)\n\n"
-        text += "| file | lines | what it holds |\n|---|---:|---|\n"
-        for path in paths:
+        text += f"\n## {number}. {title}\n\n| file | what it holds |\n|---|---|\n"
+        for path in files(names):
             name = path.relative_to(ROOT).as_posix()
-            text += f"| [`{name.removeprefix('tinygrad_lstm/')}`](../{name}) | {lines(path)} | {idea(path)} |\n"
+            text += f"| [`{name.removeprefix('tinygrad_lstm/')}`](../{name}) | {idea(path)} |\n"
     return text + FOOT
 
 
+def lengths() -> str:
+    """How many lines each chapter and each of its files has."""
+    text = ""
+    for number, (title, names) in enumerate(CHAPTERS.items()):
+        paths = files(names)
+        text += f"{sum(map(lines, paths)):6,}  {number}. {title}\n"
+        text += "".join(f"{lines(path):6,}      {path.relative_to(ROOT).as_posix()}\n" for path in paths)
+    return text
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    if sys.argv[1:] == ["--lines"]:
+        print(lengths(), end="")
+    else:
+        PAGE.write_text(page(), encoding="utf-8")
+        print(f"wrote {PAGE.relative_to(ROOT)}")

@@ -1,4 +1,4 @@
-"""One step of an LSTM, looked at twice: as the graph of its operations, and as the way of its gradient.
+"""One step of an LSTM, looked at twice: as the graph of its operations, and as the path of its gradient.
 
 The loss reads h₁. Its gradient reaches C₁ through o ⊙ tanh(C), goes on to C₀ times f, and to the weights through the
 four gates. A line of the second picture is as wide as the gradient that went along it.
@@ -34,7 +34,7 @@ loss = ((step.h - 1) ** 2).sum()
 graph_view = viz.draw(loss)
 paths = viz.gradient_paths(loss, trajectory)
 
-# What the belt says, checked with numbers: the only way from C₁ to C₀ is times f.
+# What the belt says, checked with numbers: the only path from C₁ to C₀ multiplies by f.
 grad_c1, grad_c0 = tg.grad(loss, [step.c, trajectory.initial.c])
 assert grad_c1 is not None
 assert grad_c0 is not None

@@ -3,7 +3,7 @@
     a = 3·x,  b = a·a,  L = a + b          ∂L/∂a = 1 + 2a,  ∂L/∂x = 3 (1 + 2a)
 
 L reads a twice, directly and through b, so a gets parts of its gradient at different times. A walk that goes on from a
-as soon as the first part is there sends x too little: the rest finds the door closed. (To open it again and hand on all
+as soon as the first part is there sends x too little: the rest comes too late. (To go on again with all
 that is there sends x too much. To hand on each part by itself is right, but it walks every path, and n such diamonds in
 a row have 3ⁿ of them.) In a topological order a value comes after everything that reads it: it waits until its gradient
 is whole, and goes on once. The newest value first is such an order, for what reads a value was made after it.
@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
     taker: Value
     amount: float
-    late: bool  # the taker has had its turn
+    late: bool  # its receiver has had its turn
 
 
 class Turn(NamedTuple):
@@ -56,7 +56,7 @@ def depth_first() -> list[Value]:
     waiting = [L]
     while waiting:
         value = waiting.pop()
-        if value in formulas and value not in order:  # the number 3 is a value too, but nobody asks for its gradient
+        if value in formulas and value not in order:  # the number 3 is a value too, but its gradient is not needed
             order.append(value)
             waiting += [source for source, _ in reversed(value.sources)]
     return order

@@ -32,7 +32,7 @@ before, f_before = belt_shares(model, x, lags)
 error = learn_to_add(model, UPDATES, T)
 after, f_after = belt_shares(model, x, lags)
 
-print(f"Mean squared error after {UPDATES} updates: {error:.4f} (1/6 for who always says 1)")
+print(f"Mean squared error after {UPDATES} updates: {error:.4f} (1/6 for a model that always answers 1)")
 print(f"Mean forget gate: {f_before:.2f} before, {f_after:.2f} after\n")
 print(f"{'lag':>4} {'‖dL/dC‖ before':>15} {'on the belt':>12} {'‖dL/dC‖ after':>15} {'on the belt':>12}")
 for one, other in zip(before, after, strict=True):

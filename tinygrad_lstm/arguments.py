@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, TinygradError, called
+from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, TinygradError, check_call
 from tinygrad_lstm.escaping import printable
 
 P = ParamSpec("P")
@@ -33,7 +33,7 @@ class Mismatch(Exception):  # noqa: N818  # never seen outside: it becomes one o
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of argument: what it is called, and what makes of a value the one that the function gets."""
+    """A kind of argument: its name in errors, and a function that checks a value and gives it to the call."""
 
     words: str
     take: Callable[[Any], Any]  # raises Mismatch
@@ -58,7 +58,7 @@ def takes(**kinds: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
 
     def checking(function: Callable[P, R]) -> Callable[P, R]:
-        signature, fitting = inspect.signature(function), called(function)
+        signature, fitting = inspect.signature(function), check_call(function)
         plain = [p.name for p in signature.parameters.values() if p.kind is not p.KEYWORD_ONLY and p.name != "self"]
         call = f"{function.__qualname__.removesuffix('.__init__')}({', '.join(plain)})"
 
@@ -67,7 +67,7 @@ def takes(**kinds: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
             try:
                 given = signature.bind(*args, **kwargs)
             except TypeError:
-                return fitting(*args, **kwargs)  # which refuses it, in Python's words
+                return fitting(*args, **kwargs)  # which raises Python's own error
             for name, kind in kinds.items():
                 if name in given.arguments:
                     given.arguments[name] = taken(call, kind, name, given.arguments[name])

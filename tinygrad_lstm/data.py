@@ -25,7 +25,7 @@ def read_text(path: str | Path) -> str:
     """A text file, whole.
 
     Raises TextError, in one line, for one that is missing, empty, binary or too short to learn from; DtypeError or
-    ArgumentError for what is no path.
+    ArgumentError for what is not a path.
     """
     path = Path(path)
     try:
@@ -113,7 +113,7 @@ def adding_problem(T: int, B: int, rng: np.random.Generator) -> tuple[np.ndarray
     """Sequences of which two numbers are to be added: x (T, B, 2), y (B,) (Hochreiter & Schmidhuber 1997).
 
     x[..., 0] is uniform in [0, 1), x[..., 1] marks one step in each half by a 1, y is the sum of the two marked
-    numbers. Who always says 1 has a mean squared error of 1/6.
+    numbers. A model that always answers 1 has a mean squared error of 1/6.
 
     >>> x, y = adding_problem(4, 1, np.random.default_rng(0))
     >>> x[:, 0].round(2).tolist(), y.round(2).tolist()

@@ -24,11 +24,11 @@ class ShapeError(TinygradError, ValueError):
 
 
 class PositionError(ShapeError, IndexError):
-    """An index, a step or an axis that is not there, or that is none."""
+    """An index, a step or an axis that does not exist, or that is no whole number."""
 
 
 class ArgumentError(TinygradError, ValueError):
-    """A size, a rate or an option outside what is meant, e.g. a negative learning rate."""
+    """A size, a rate or an option outside its domain, e.g. a negative learning rate."""
 
 
 class DtypeError(TinygradError, TypeError):
@@ -44,7 +44,7 @@ class CallError(TinygradError, TypeError):
 
 
 class ForeignNameError(TinygradError, AttributeError):
-    """A name of PyTorch, NumPy, Keras or JAX for what has another name here, or is not here; says which."""
+    """A name that PyTorch, NumPy, Keras or JAX have: the error says what it is called here, or that it is not here."""
 
 
 class AnomalyError(GradError):
@@ -80,7 +80,7 @@ BARE = (ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError, Type
 
 
 def kind_of(error: Exception, wrong: type[TinygradError]) -> type[TinygradError]:
-    """The class of ours for a bare error: what is neither a wrong kind of value nor a wrong place is ``wrong``.
+    """This package's class for an error of Python or NumPy: for a wrong type, a wrong index, or else ``wrong``.
 
     >>> [kind_of(error, ArgumentError).__name__ for error in (TypeError(), IndexError(), ValueError())]
     ['DtypeError', 'PositionError', 'ArgumentError']
@@ -90,28 +90,28 @@ def kind_of(error: Exception, wrong: type[TinygradError]) -> type[TinygradError]
     return DtypeError if isinstance(error, TypeError | AttributeError) else wrong
 
 
-def translated(error: Exception, call: str, wrong: type[TinygradError] = ArgumentError) -> TinygradError:
-    """A bare error as one of ours, which names the call."""
+def translate(error: Exception, call: str, wrong: type[TinygradError] = ArgumentError) -> TinygradError:
+    """An error of Python or NumPy as one of this package, which names the call."""
     return kind_of(error, wrong)(f"{call}: {error}")
 
 
 def wrong_call(error: TypeError, given: Iterable[str], function: Callable[..., Any]) -> CallError:
     """The error for a call that does not fit a function, with what the names given are called here."""
-    from tinygrad_lstm.foreign import explained  # only now: a call that fits needs none of it
+    from tinygrad_lstm.foreign import explain_arguments  # only now: a call that fits needs none of it
 
-    said = explained(given, inspect.signature(function).parameters)
+    said = explain_arguments(given, inspect.signature(function).parameters)
     return CallError(f"{error}: {said}" if said else str(error))
 
 
-def was_wrong_call(error: Exception) -> TypeGuard[TypeError]:
-    """Of an error caught where a function is called: whether the call did not fit, so that nothing of it has run."""
+def is_wrong_call(error: Exception) -> TypeGuard[TypeError]:
+    """Whether an error, caught around a call, says that the arguments do not fit: nothing of the function has run."""
     return isinstance(error, TypeError) and error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
-def called(function: Callable[P, R]) -> Callable[P, R]:
+def check_call(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a public function: a call that does not fit it is a CallError, which knows the names of others.
 
-    >>> @called
+    >>> @check_call
     ... def total(x, axis=None):
     ...     return x
     >>> total(3, dim=1)
@@ -124,7 +124,7 @@ def called(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except TypeError as error:
-            if not was_wrong_call(error):
+            if not is_wrong_call(error):
                 raise
             raise wrong_call(error, kwargs, function) from None
 
@@ -134,7 +134,7 @@ def called(function: Callable[P, R]) -> Callable[P, R]:
 def public(
     wrong: type[TinygradError] = ArgumentError,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a public function: what Python or NumPy raises inside becomes an error of ours that names the call.
+    """Decorate a public function: an error of Python or NumPy becomes one of this package, which names the call.
 
     >>> @public()
     ... def halves(n):
@@ -152,20 +152,20 @@ def public(
             except TinygradError:
                 raise
             except BARE as error:
-                if was_wrong_call(error):
+                if is_wrong_call(error):
                     raise wrong_call(error, kwargs, function) from None
-                given = ", ".join([*map(shown, args), *(f"{name}={shown(value)}" for name, value in kwargs.items())])
-                raise translated(error, f"{function.__name__}({given})", wrong) from error
+                given = [*map(abbreviate, args), *(f"{name}={abbreviate(value)}" for name, value in kwargs.items())]
+                raise translate(error, f"{function.__name__}({', '.join(given)})", wrong) from error
 
         return run
 
     return decorate
 
 
-def shown(value: Any) -> str:
+def abbreviate(value: Any) -> str:
     """An argument in an error: an array by its shape, a list of arrays by theirs, a short value as it is."""
     if isinstance(value, list | tuple) and any(hasattr(part, "shape") for part in value):
-        return f"[{', '.join(map(shown, value))}]"
+        return f"[{', '.join(map(abbreviate, value))}]"
     if hasattr(value, "shape"):
         return str(value.shape)
     return text if len(text := repr(value)) < 60 else f"a {type(value).__name__}"

@@ -1,4 +1,4 @@
-r"""Text from outside in a generated text: one function for each language, and no other way in.
+r"""Text from outside in a generated text: one function for each language.
 
     printable    one line for a person: a table, a comment in code, a label. All others build on it
     identifier   a name in Python code

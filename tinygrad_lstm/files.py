@@ -1,9 +1,9 @@
-"""A file whole or not at all: how this project writes weights, models, pictures and pages.
+"""Writing a file completely or not at all: for weights, models, pictures and pages.
 
-The bytes go into a new file in the same folder, then to the disk, and then the new file takes the old one's place.
-Where the system can (Linux, on most file systems) the new file has no name until it is whole, so a killed process
-leaves nothing. Elsewhere it has one, and a lock that ends with its process; the next write into the folder removes what
-this host's dead processes left, never a file that is locked, nor one of another host.
+The bytes go into a new file in the same folder, then to the disk, and then the new file replaces the old one. Where the
+system allows it (Linux, on most file systems), the new file has no name until it is complete, so a process that is
+killed leaves nothing behind. Elsewhere it has a name, and a lock that ends with its process. The next write into the
+folder removes the unfinished files of this host's dead processes: none that is locked, and none of another host.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ACL = "system.posix_acl_access"  # rights of single users and groups, an extende
 
 
 def file_path(path: object) -> Path:
-    """A path that a caller gave; DtypeError if it is none, ArgumentError if no file can have it."""
+    """The path that a caller gives; DtypeError if it is not a path, ArgumentError if no file can have it."""
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
     if not isinstance(text, str):
         raise DtypeError(f"a path is a str or a Path, not a {type(path).__name__}")
@@ -46,11 +46,11 @@ def file_path(path: object) -> Path:
 def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A new file to write: it is at ``path`` when the block ends, and nowhere if the block raises.
 
-    A link stays, and its target is replaced. A file that is there keeps its owner, group and rights as far as the
-    system lets us; a new one has those of the umask. Other names of the same file (hard links) keep the old content.
-    Whatever ``open(path, "wb")`` may not write is left alone.
+    A link stays, and its target is replaced. An existing file keeps its owner, group and rights as far as the system
+    allows; a new one has those of the umask. Other names of the same file (hard links) keep the old content. A file
+    that ``open(path, "wb")`` may not write is not replaced.
 
-    Raises OSError, with ``path`` in it, where the system refuses; DtypeError or ArgumentError for what is no path.
+    Raises OSError, with ``path`` in it, where the system refuses; DtypeError or ArgumentError for what is not a path.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -64,9 +64,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     named = file_path(path)
     target = Path(os.path.realpath(named))  # through links: they stay
     try:
-        old = _old(target)
+        old = _find_old(target)
         _remove_leftovers(target.parent)
-        file, part = _new(target.parent, 0o600 if old else 0o666)
+        file, part = _open_new(target.parent, 0o600 if old else 0o666)
         try:
             with file:
                 yield file
@@ -90,13 +90,13 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise OSError(error.errno, error.strerror, str(named)) from error  # its class follows from the number
 
 
-def _own() -> str:
+def _prefix() -> str:
     """How the names of this host's unfinished files begin."""
     return PREFIX if sys.platform == "win32" else f"{PREFIX}{os.uname().nodename}-"
 
 
-def _old(target: Path) -> os.stat_result | None:
-    """What is to be replaced, if there is something; OSError if we may not write it, or if it is no plain file."""
+def _find_old(target: Path) -> os.stat_result | None:
+    """The file that will be replaced, if it exists; OSError if it may not be written, or is not a regular file."""
     try:
         old = target.stat()
     except FileNotFoundError:
@@ -108,13 +108,13 @@ def _old(target: Path) -> os.stat_result | None:
     return old
 
 
-def _new(folder: Path, mode: int) -> tuple[BinaryIO, Path]:
-    """A new file that is locked, and the name that it has, or gets later where the system can do without one.
+def _open_new(folder: Path, mode: int) -> tuple[BinaryIO, Path]:
+    """A new, locked file, and its name: the one it has, or the one it gets later where a file can be without a name.
 
     A name is never used again: else a process that takes the first file for a leftover could remove the second.
     """
     while True:
-        part = folder / f"{_own()}{os.urandom(8).hex()}{SUFFIX}"
+        part = folder / f"{_prefix()}{os.urandom(8).hex()}{SUFFIX}"
         if hasattr(os, "O_TMPFILE") and os.path.isdir(DESCRIPTORS):
             with contextlib.suppress(OSError):  # the kernel can, this file system cannot
                 nameless = os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, mode), "wb")
@@ -124,7 +124,7 @@ def _new(folder: Path, mode: int) -> tuple[BinaryIO, Path]:
         _lock(file)
         if os.fstat(file.fileno()).st_nlink:
             return file, part
-        file.close()  # before it was locked it looked like a leftover, and somebody removed it: once more
+        file.close()  # another process took it for a leftover before it was locked, and removed it: try again
 
 
 def _lock(file: BinaryIO) -> None:
@@ -135,10 +135,10 @@ def _lock(file: BinaryIO) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove the unfinished files of this host's dead processes, which nobody has locked."""
+    """Remove the unfinished files of this host's dead processes: those without a lock."""
     if sys.platform == "win32":
         return
-    own = _own()
+    own = _prefix()
     with contextlib.suppress(OSError):  # a folder that we may write, but not list
         for name in os.listdir(folder):
             if name.startswith(own) and name.endswith(SUFFIX):

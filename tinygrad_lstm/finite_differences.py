@@ -5,9 +5,9 @@ element of x at a time, at the price of two evaluations each:
 
     (v·J)ₖ  ≈  v · (f(x + εeₖ) - f(x - εeₖ)) / 2ε
 
-The cotangent is random because a constant one is blind: Σ softmax(x) = 1, so under v = 1 any multiple of softmax's
-gradient looks right, as zero. In float64 with ε = 1e-6 the differences carry about nine digits, so that a rule wrong by
-one part in ten thousand stands out; in float32 they would carry none, hence it is refused.
+The cotangent is random because a constant one misses errors: Σ softmax(x) = 1, so with v = 1 the gradient of softmax is
+0, and so is any wrong multiple of it. In float64 with ε = 1e-6 the differences carry about nine digits, so that a rule
+wrong by one part in ten thousand stands out; in float32 they would carry none, hence it is refused.
 
 After torch.autograd.gradcheck, with tighter tolerances: PyTorch's (atol 1e-5, rtol 1e-3) let an error of 0.05 % pass.
 """
@@ -184,7 +184,7 @@ _TELLING = {
 
 
 def _hints(wrong: list[_Wrong], unreached: list[int]) -> list[str]:
-    """What a ratio that is the same in every wrong element says."""
+    """What it means if the ratio is the same in every wrong element."""
     hints = []
     for k in sorted({row.input for row in wrong}):
         ratios = [row.ratio for row in wrong if row.input == k]

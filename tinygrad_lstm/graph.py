@@ -129,12 +129,12 @@ def graph_of(tensors: Tensor | Iterable[Tensor]) -> Graph:
         for edge in edges
         if None not in (pair := {steps[edge.source], steps[edge.reader]}) and len(pair) > 1
     }
-    located = {scope: _located(scope) for scope in dict.fromkeys(node.scope for node in order)}
+    located = {scope: _scope_names(scope) for scope in dict.fromkeys(node.scope for node in order)}
     vertices = (_vertex(node, k, k in handed_on, *located[node.scope]) for k, node in enumerate(order))
     return Graph(tuple(vertices), edges, ids)
 
 
-def _located(scope: Scope | None) -> Located:
+def _scope_names(scope: Scope | None) -> Located:
     """The names of a scope, and what time step each of them stands for."""
     scopes = scope.chain if scope is not None else ()
     names = tuple([each.name for each in scopes])
@@ -168,7 +168,7 @@ def _vertex(
 
 
 def _brief(value: object) -> object:
-    """A parameter for the record: of a large array and of what is no plain value only what it is.
+    """A parameter as the record shows it: a large array by its shape, an object by its type.
 
     So the record keeps neither arrays nor other parts of a graph alive.
     """
@@ -189,7 +189,7 @@ def _name(dtype: np.dtype) -> str:
 
 
 def _kind(node: Node, handed_on: bool) -> Kind:
-    """A state is what one time step computes and another reads; an input is a constant that somebody named."""
+    """A state is what one time step computes and another reads; an input is a constant with a name."""
     if node.op is not None:
         return "state" if handed_on else "op"
     return "parameter" if node.requires_grad else "input" if node.labels else "constant"

@@ -2,7 +2,7 @@
 
 Every loss takes ``reduction``: the "mean" of all elements, their "sum", or "none", each element by itself. And every
 loss takes ``mask``, of bools: (T, B) with an input (T, B, ...) says which steps of which row count. The others are
-taken out before anything is computed, so whatever they hold, NaN included, is neither in the loss nor in a gradient.
+taken out before anything is computed, so their values, NaN included, are neither in the loss nor in a gradient.
 The mean is over the elements that count, and with "none" the others are 0.
 
 A loss of float16 is computed in float32, its mean included, and rounded once.
@@ -22,7 +22,7 @@ from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax_cross_entropy
 from tinygrad_lstm.engine.ops.wide import in_float32
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError
-from tinygrad_lstm.masking import Reduction, class_weights, looked_up, pair, reduce, spread
+from tinygrad_lstm.masking import Reduction, broadcast_weights, class_weights, pair, reduce, select_classes
 
 
 @in_float32
@@ -45,7 +45,7 @@ def cross_entropy(
     >>> cross_entropy(tg.zeros(3, 4), [0, -100, 3], "none")
     tensor([1.3862944, 0.       , 1.3862944])
     """
-    x, classes, on, shape = looked_up(input, target, mask, ignore_index)
+    x, classes, on, shape = select_classes(input, target, mask, ignore_index)
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(f"label_smoothing is a share of the target, 0 to 1, not {label_smoothing}")
     w = None if weight is None else class_weights(weight, x)
@@ -72,7 +72,7 @@ def nll_loss(
     >>> nll_loss(tg.log_softmax(tg.zeros(3, 4)), [0, 1, 3])
     tensor(1.3862944)
     """
-    x, classes, on, shape = looked_up(input, target, mask, ignore_index)
+    x, classes, on, shape = select_classes(input, target, mask, ignore_index)
     shares = None if weight is None else class_weights(weight, x)[classes]
     losses = -take_along_axis(x, classes[..., None], -1)[..., 0]
     return reduce(losses if shares is None else losses * shares, reduction, on, shape, shares)
@@ -203,6 +203,6 @@ def binary_cross_entropy_with_logits(
         raise ArgumentError(f"targets are probabilities, 0 to 1, not {y.data.min()} to {y.data.max()}")
     yes, no = y * softplus(-x), (1 - y) * softplus(x)
     if pos_weight is not None:
-        yes = yes * spread("pos_weight", pos_weight, input, on)
-    losses = yes + no if weight is None else (yes + no) * spread("weight", weight, input, on)
+        yes = yes * broadcast_weights("pos_weight", pos_weight, input, on)
+    losses = yes + no if weight is None else (yes + no) * broadcast_weights("weight", weight, input, on)
     return reduce(losses, reduction, on, input.shape)

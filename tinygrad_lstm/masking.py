@@ -1,4 +1,4 @@
-"""What of a loss counts: input and target checked and masked, and losses reduced to one number."""
+"""Which elements of a loss count: input and target are checked and masked, and losses are reduced to one number."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def check_floating(x: Tensor) -> Tensor:
     return x
 
 
-def looked_up(
+def select_classes(
     input: Tensor, target: TensorLike, mask: TensorLike | None, ignore_index: int
 ) -> tuple[Tensor, np.ndarray, Mask, tuple[int, ...]]:
-    """Scores (..., V) and classes, of them only what counts; what that is, and the shape of all losses."""
+    """The scores (..., V) and classes that count, the mask that says which do, and the shape of all losses."""
     x, classes = check_floating(input), np.asarray(target.data if isinstance(target, Tensor) else target)
     if classes.dtype.kind not in "iu":
         raise DtypeError(f"targets are whole numbers, the index of the right class, not {classes.dtype}")
@@ -45,8 +45,8 @@ def looked_up(
     return x, classes, on, shape
 
 
-def spread(name: str, weight: TensorLike, x: Tensor, on: Mask) -> np.ndarray:
-    """Weights for the elements of x, of them only what counts, in its dtype."""
+def broadcast_weights(name: str, weight: TensorLike, x: Tensor, on: Mask) -> np.ndarray:
+    """Weights for the elements of x that count, in the dtype of x."""
     w = np.asarray(numpy_array(weight.data if isinstance(weight, Tensor) else weight, x.dtype))
     try:
         everywhere = np.broadcast_to(w, x.shape)
@@ -74,7 +74,7 @@ def check_mask(mask: TensorLike | None, shape: tuple[int, ...]) -> Mask:
 
 
 def pair(input: Tensor, target: TensorLike, mask: TensorLike | None) -> tuple[Tensor, Tensor, Mask]:
-    """Input and target, of them only what counts, and the mask.
+    """The elements of input and target that count, and the mask.
 
     A target that is an array or a list is taken in the input's dtype: float64 data widen no float32 loss.
     """

@@ -1,6 +1,6 @@
 """A table twice: as text for a terminal, as HTML for a notebook.
 
-What is read as tables is a ``Tabular``: it says once what its tables are, and both come of that.
+A result that is shown as tables is a ``Tabular``: it says once what its tables are, for both forms.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Table(NamedTuple):
         if any(column.head for column in self.columns):
             yield f"<thead><tr>{''.join(heads)}</tr></thead>"
         last = self.rows[-1] if self.total else None
-        for row in shortened(self.rows):
+        for row in shorten(self.rows):
             if row is None:
                 left_out = f"... {len(self.rows) - MOST} more rows, which print(...) shows ..."
                 yield f'<tr><td colspan="{len(looks)}" style="{WORDS}">{left_out}</td></tr>'
@@ -88,7 +88,7 @@ def in_notebook() -> bool:
     return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
 
 
-def shortened(rows: Sequence[Sequence[str]]) -> list[Sequence[str] | None]:
+def shorten(rows: Sequence[Sequence[str]]) -> list[Sequence[str] | None]:
     """The rows that a page has room for: first ones and last ones, and None where some are left out."""
     half = MOST // 2
     return list(rows) if len(rows) <= MOST else [*rows[:half], None, *rows[-half:]]

@@ -16,7 +16,7 @@ from tests.support.optimisers import OPTIONS
 from tinygrad_lstm import optim
 from tinygrad_lstm.errors import ArgumentError, WeightsError
 from tinygrad_lstm.optim import SGD, Optimizer, lr_scheduler
-from tinygrad_lstm.optim.options import DOMAINS
+from tinygrad_lstm.optim.domains import DOMAINS
 
 nan, inf = math.nan, math.inf
 NUMBERS = [nan, inf, -inf, np.float32(nan), "0.1", None, [0.1], True, 10**400, 1j, np.ones(2)]

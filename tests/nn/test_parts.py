@@ -17,7 +17,7 @@ import viz
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, MissingInitError
 from tinygrad_lstm.nn import parts
-from tinygrad_lstm.nn.parts import found
+from tinygrad_lstm.nn.parts import find_parts
 
 Pair = namedtuple("Pair", "left right")  # the untyped kind is to be found too
 
@@ -297,7 +297,7 @@ def test_containers_in_circles_end() -> None:
     assert [name for name, _ in Holder(circle).named_parameters()] == ["held.0.W"]
     long: list[Any] = [1.0] * 1000
     long[0] = long[-1] = long
-    assert list(found("x", long, (nn.Module,))) == []
+    assert list(find_parts("x", long, (nn.Module,))) == []
 
 
 # Without super().__init__() ------------------------------------------------------------------------------------------

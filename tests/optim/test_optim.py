@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 import tinygrad_lstm as tg
 from tests.support.optimisers import OPTIONS
 from tinygrad_lstm import nn, optim
-from tinygrad_lstm.errors import ArgumentError, WeightsError
-from tinygrad_lstm.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from tinygrad_lstm.errors import ArgumentError, TinygradError, WeightsError
+from tinygrad_lstm.optim import SGD, Adagrad, Adam, AdamW, Optimizer, Option, RMSprop, takes_options
 
 
 def gradients(k: int) -> list[np.ndarray | None]:
@@ -187,6 +188,104 @@ def test_groups_have_options_of_their_own() -> None:
     assert [group["lr"] for group in sgd.param_groups] == [0.125] * 3
     sgd.zero_grad()
     assert u.grad is v.grad is w.grad is None
+
+
+@takes_options
+class Lion(Optimizer):
+    """p ← (1 - lr λ) p - lr sign(β₁ m + (1 - β₁) g), m ← β₂ m + (1 - β₂) g (Chen et al. 2023, algorithm 2)."""
+
+    lr: Option[float] = Option(1e-4)
+    betas: Option[tuple[float, float]] = Option((0.9, 0.99))
+    weight_decay: Option[float] = Option(0.0)
+
+    def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+        (beta1, beta2), m = self.betas, state.get("m", 0.0)
+        state["m"] = beta2 * m + (1 - beta2) * g
+        return (1 - self.lr * self.weight_decay) * p - self.lr * np.sign(beta1 * m + (1 - beta1) * g)
+
+
+class ByName(Optimizer):
+    """As PyTorch's users write one: options by ``super().__init__``, and as parameters of ``update``."""
+
+    def __init__(self, params: Any, lr: float = 0.5, scale: float = 2.0) -> None:
+        super().__init__(params, lr=lr, scale=scale)
+
+    def update(self, p: Any, g: Any, state: dict[str, Any], *, lr: float, scale: float) -> Any:
+        return p - lr * scale * g
+
+
+def test_a_new_optimiser_says_its_options_once() -> None:
+    """As fields: so the constructor takes them in their order, groups have them, and they are checked and saved."""
+    u, v = (tg.tensor([1.0, -1.0], requires_grad=True) for _ in range(2))
+    lion = Lion([{"params": u}, {"params": v, "lr": 0.25, "betas": (0.0, 0.5)}], 0.5, weight_decay=0.5)
+    assert lion.defaults == {"lr": 0.5, "betas": (0.9, 0.99), "weight_decay": 0.5, "maximize": False}
+    for k in range(2):
+        u.grad, v.grad = tg.tensor([2.0, 4.0]), tg.tensor([2.0, -4.0 * k])
+        lion.step()
+    assert u.tolist() == [0.75 * (0.75 - 0.5) - 0.5, 0.75 * (-0.75 - 0.5) - 0.5]
+    assert v.tolist() == [0.875 * (0.875 - 0.25) - 0.25, 0.875 * -0.875 + 0.25]
+    assert lion.state[1]["m"].tolist() == [1.5, -2.0]
+    assert lion.state_dict()["param_groups"][1] == {**lion.param_groups[1], "params": [1]}
+    for call, words in (
+        (lambda: Lion(u, betas=(0.9, 1.0)), "betas are two numbers"),
+        (lambda: Lion(u, momentum=0.9), r"Lion.__init__\(\) got an unexpected keyword argument 'momentum'"),  # type: ignore[call-arg]
+        (lambda: Lion([{"params": u, "rho": 1}]), "Lion has no option rho: it has lr, betas, weight_decay, maximize"),
+        (lambda: setattr(lion, "lr", -1.0), "learning rate, a number from 0, not -1.0"),
+    ):
+        with pytest.raises(TinygradError, match=words):
+            call()
+    assert "betas: " in str(signature(Lion))
+    assert Lion.betas == (0.9, 0.99)
+
+
+def test_an_update_may_name_its_options_as_parameters() -> None:
+    u, v = (tg.tensor([1.0], requires_grad=True) for _ in range(2))
+    own = ByName([{"params": u}, {"params": v, "scale": 1.0}])
+    u.grad = v.grad = tg.tensor([0.25])
+    own.step()
+    assert (u.item(), v.item()) == (0.75, 0.875)
+    assert own.defaults == {"lr": 0.5, "scale": 2.0, "maximize": False}
+
+    class All(ByName):
+        def update(self, p: Any, g: Any, state: dict[str, Any], **options: Any) -> Any:
+            return p - sum(options.values())
+
+    optim.lr_scheduler.StepLR(all_of_it := All(u), 1)
+    all_of_it.step()
+    assert u.item() == 0.75 - 0.5 - 2.0
+    with pytest.raises(ArgumentError, match="Optimizer has no option lr: it has scale, maximize"):
+        assert Optimizer(u, scale=1.0).lr
+
+
+def test_an_option_is_read_and_set_on_the_optimiser() -> None:
+    u, v = (tg.tensor([1.0], requires_grad=True) for _ in range(2))
+    adam = Adam([{"params": u}, {"params": v, "eps": 0.5}], betas=[0.5, 0.9])  # type: ignore[arg-type]
+    assert list(adam.betas) == [0.5, 0.9]
+    with pytest.raises(ArgumentError, match=r"different values of eps, \[1e-08, 0.5\]: ask param_groups\[k\]\['eps'\]"):
+        assert adam.eps
+    adam.eps = 0.25
+    assert [group["eps"] for group in adam.param_groups] == [0.25, 0.25]
+    adam.param_groups[0]["eps"] = adam.param_groups[1]["eps"] = 0.125
+    assert adam.eps == 0.125
+    u.grad = tg.tensor([np.nan])
+    del adam.param_groups[1]["lr"]
+    with pytest.raises(ArgumentError, match="a group has lost its lr"):
+        adam.step()
+    assert u.item() == 1
+
+
+def test_an_update_that_fails_leaves_the_options_those_of_all_groups() -> None:
+    class Refuses(SGD):
+        def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+            raise OSError(self.lr)
+
+    u, v = (tg.tensor([1.0], requires_grad=True) for _ in range(2))
+    refuses = Refuses([{"params": u}, {"params": v, "lr": 0.5}], lr=0.25)
+    v.grad = tg.tensor([1.0])
+    with pytest.raises(OSError, match=r"0\.5"):
+        refuses.step()
+    with pytest.raises(ArgumentError, match="different learning rates"):
+        assert refuses.lr
 
 
 def test_a_constant_gradient_has_a_variance_of_zero() -> None:

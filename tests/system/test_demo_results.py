@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tinygrad_lstm.cli.demo_results import Bits, left_in_words, measured, rows, verdict
+from tinygrad_lstm.cli.demo_results import Bits, describe_ratio, measure, rows, verdict
 from tinygrad_lstm.training import CharModel, Fit, baselines, bits_per_character, gradient_left, untrained_runs
 
 
@@ -50,7 +50,7 @@ def test_every_model_is_measured_on_both_texts() -> None:
     model = CharModel(5, 4)
     fit = Fit(model, train, validation, updates=4, batch=2, measure_every=2)
     for updates in range(2):  # without weights that were measured, then with them
-        bits = measured(fit, test, 5)
+        bits = measure(fit, test, 5)
         assert bits["LSTM"] == (bits_per_character(model, validation), bits_per_character(model, test))
         assert (fit.best is None) == (updates == 0)
         list(fit)
@@ -63,14 +63,14 @@ def test_every_model_is_measured_on_both_texts() -> None:
 
 @pytest.mark.parametrize("times", [1.2, 7.0, 12.0, 880.0, 4.6e6, 3e20])
 def test_what_is_left_of_a_gradient_is_larger_or_smaller(times: float) -> None:
-    larger, smaller = left_in_words(times), left_in_words(1 / times)
+    larger, smaller = describe_ratio(times), describe_ratio(1 / times)
     assert larger.replace("larger", "smaller") == smaller
     assert math.isclose(float(larger.split()[0].replace(",", "")), times, rel_tol=0.06)
 
 
 @pytest.mark.parametrize(("left", "said"), [(0.0, "0"), (math.nan, "not finite"), (math.inf, "not finite")])
 def test_what_is_left_may_be_nothing(left: float, said: str) -> None:
-    assert left_in_words(left) == said
+    assert describe_ratio(left) == said
 
 
 @pytest.mark.parametrize("hidden", [16, 32, 128])

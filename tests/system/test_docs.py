@@ -1,4 +1,4 @@
-"""The pages of docs/ tell the truth: names and counts are those of the code, and what they show running runs."""
+"""The pages of docs/ tell the truth: names are those of the code, and what they show running runs."""
 
 from __future__ import annotations
 
@@ -65,10 +65,27 @@ def test_every_file_says_in_a_line_what_it_holds() -> None:
     assert not mute, f"the docstrings of {mute} should begin with a line that is a sentence"
 
 
-def test_names_and_counts_are_true() -> None:
+def test_the_page_is_that_of_the_script() -> None:
     if not all(path.exists() for path in ORDER):
         pytest.fail("a listed file is gone: see the test above")
     assert (DOCS / "reading-order.md").read_text("utf-8") == READING["page"](), "run: python docs/reading_order.py"
+
+
+def test_a_longer_file_leaves_the_page_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = READING["page"]()
+    read = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, *given: read(path, *given) + "\n# a line more\n")
+    assert READING["page"]() == before
+
+
+def test_the_script_prints_how_long_files_are() -> None:
+    printed = READING["lengths"]().splitlines()
+    counts = {name: int(count.replace(",", "")) for count, name in (line.split(maxsplit=1) for line in printed)}
+    assert counts["tinygrad_lstm/micro.py"] == len(
+        (ROOT / "tinygrad_lstm" / "micro.py").read_text("utf-8").splitlines()
+    )
+    first, second = (line.split() for line in printed[1:3])
+    assert int(printed[0].split()[0]) == int(first[0]) + int(second[0]), "a chapter is as long as its files together"
 
 
 # What the table says of PyTorch ------------------------------------------------------------------------------------

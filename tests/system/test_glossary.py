@@ -25,20 +25,19 @@ ROWS = [
 FIELD = """
 adjoint, anomaly, backpropagation, backward pass, belt, bidirectional, BPTT, broadcasting, call site, candidate, carry,
 cell state, chain rule, checkpoint, composed, contribution, constant error carousel, conveyor belt, cotangent, crossing,
-detach, directional derivative, dropout, exploding, finite differences, forget gate, forward mode, forward pass, fused,
-gain, gradient clipping, h-detach, half-life, handle, Hessian, hidden state, hook, horizon, HVP, initial state,
-input gate, Jacobian, JVP, kept, kink, label, lag, leaf, ledger, legend, literal, mask, output gate, packed, padded,
-peephole, pill, player, primitive, pull-back, reset gate, reverse mode, rolled, saved tensor, scan, scope, slope, stale,
-state Jacobian, strip, strongest path, tag, tangent, tape, template, theme, time step, topological order, trajectory,
-truncated BPTT, unbroadcast, unrolled, update gate, vanishing, vector-Jacobian product, vertex, VJP, Wengert list,
-zoneout
+detach, direct derivative, directional derivative, dropout, exploding, finite differences, forget gate, forward mode,
+forward pass, fused, gain, gradient clipping, h-detach, half-life, handle, Hessian, hidden state, hook, horizon, HVP,
+initial state, input gate, Jacobian, JVP, kept, kink, label, lag, leaf, learning rate, ledger, legend, literal, mask,
+optimiser, output gate, packed, padded, peephole, pill, player, primitive, pull-back, reset gate, reverse mode, rolled,
+saturated, saved tensor, scan, scope, slope, stale, state Jacobian, strip, strongest path, tag, tangent, tape, template,
+theme, time step, topological order, total derivative, trajectory, truncated BPTT, unbroadcast, unrolled, update gate,
+vanishing, vector-Jacobian product, vertex, VJP, Wengert list, zoneout
 """.replace("\n", " ").split(",")  # fmt: skip
 
 # Words and phrases that readers stopped at, each with what is written instead
 BANNED = {
     r"told": "shown, said, named",
     r"whoever": "a reader, a user, the caller",
-    r"nobody asked": "(leave it out)",
     r"as the way (there|back)": "as the forward (backward) pass",
     r"ways (there|back)": "directions, or paths",
     r"three doors": "three ways",
@@ -46,6 +45,17 @@ BANNED = {
     r"in (our|one's) (own )?words": "as an error of this package",
     r"this floor knows": "this module does not import",
     r"as much time again": "double the cost",
+    r"nobody|somebody|anybody|everybody": "the subject: a user, a caller, another process; or say it without one",
+    r"in silence|without a word": "without a warning",
+    r"under (its|their) feet": "(say what changes, and when)",
+    r"has changed hands": "another thread continues it",
+    r"said aloud": "given explicitly",
+    r"half as long again": "1.5 times as long",
+    r"witness": "an independent check",
+    r"the wrong cure": "the wrong fix",
+    r"of the weights of today": "of the current weights",
+    r"seen running": "examples",
+    r"ways of (its|the|a) gradient|gradient's ways?": "paths of the gradient",
     r"cary|seperate|recieve": "(a misspelling)",
 }
 QUOTED = {"docs/reading-order.md": "made of docstrings, which are read where they stand"}

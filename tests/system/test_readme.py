@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -29,3 +30,13 @@ def test_every_path_in_the_map_exists() -> None:
     }
     for path in paths:
         assert (ROOT / inside.get(path, path)).exists(), path
+
+
+def test_what_is_to_be_read_in_one_evening_is_as_short_as_the_readme_says() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    evening = readme.split("\n## One evening\n")[1].split("\nAfter that,")[0]
+    files = [ROOT / name for name in re.findall(r"\]\(([\w/]+\.py)\)", evening)]
+    lines = sum(len(path.read_text("utf-8").splitlines()) for path in files)
+    assert len(files) == 10
+    assert readme.count("about 1,450 lines") == 2
+    assert 1400 <= lines <= 1500, f"the README says about 1,450 lines, and they are {lines}"

@@ -81,6 +81,7 @@ def ops(x: tg.Tensor) -> None:
 
 def the_rest(x: tg.Tensor, model: nn.LSTM) -> None:
     optim.Adam(model.parameters(), learning_rate=0.1)  # rejected: no option of that name
+    optim.SGD(model.parameters(), momentum="much")  # rejected: a text for a number
     optim.lr_scheduler.StepLR(model, 3)  # rejected: a module for an optimiser
     loss: float = losses.mse_loss(x, x)  # rejected: a tensor
     losses.cross_entropy(x, x, "average")  # rejected: no reduction of that name

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from tinygrad_lstm import saving
 from tinygrad_lstm.cli import demo_page, demo_pictures
-from tinygrad_lstm.cli.demo_results import SLICES, Report, measured, rows, verdict
+from tinygrad_lstm.cli.demo_results import SLICES, Report, measure, rows, verdict
 from tinygrad_lstm.data import Vocabulary, language_reference, read_text
 from tinygrad_lstm.engine.creation import manual_seed
 from tinygrad_lstm.errors import GradError, TinygradError
@@ -98,11 +98,11 @@ def _learn_and_show(text: str, text_file: Path | None, out: Path, size: Size, se
         model.load_state_dict(fit.best)
     _save(model, vocabulary, out)
 
-    bits = measured(fit, test, len(vocabulary))
+    bits = measure(fit, test, len(vocabulary))
     prompt = _prompt(text[-held:])
-    spoken = shown(sample(model, vocabulary, prompt, size.sample))
+    spoken = drop_controls(sample(model, vocabulary, prompt, size.sample))
     report = Report(
-        name, model.parameter_count(), len(text), len(fit.history), seconds, bits, shown(prompt), spoken,
+        name, model.parameter_count(), len(text), len(fit.history), seconds, bits, drop_controls(prompt), spoken,
         demo_pictures.LAGS - 1,
     )  # fmt: skip
     _print(report, console)
@@ -113,7 +113,7 @@ def _learn_and_show(text: str, text_file: Path | None, out: Path, size: Size, se
     return code
 
 
-def shown(text: str) -> str:
+def drop_controls(text: str) -> str:
     """Text of several lines without control characters, which a terminal would obey."""
     return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
 
@@ -155,7 +155,7 @@ def _train(fit: Fit, console: Console, save: Callable[[], None]) -> int:
 
 
 def _prompt(test: str) -> str:
-    """The beginning of the first line of prose in the test text, or of whatever there is."""
+    """The beginning of the first line of prose in the test text, or else of the text."""
     prose = re.search(r"^[A-Z][a-z]+( [a-z]+){3} ", test, re.MULTILINE)
     return prose.group() if prose else test[:20]
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from tinygrad_lstm.cli.demo_results import COUNTED, SLICES, Drawing, Report, left_in_words, rows, verdict
+from tinygrad_lstm.cli.demo_results import COUNTED, SLICES, Drawing, Report, describe_ratio, rows, verdict
 from tinygrad_lstm.escaping import markup, markup_lines
 
 TITLES = {
@@ -22,7 +22,7 @@ TITLES = {
 def html(report: Report) -> str:
     """The page as text; pictures are linked by file name, the dark twin where the reader's screen is dark."""
     bits, left = rows(report.bits), report.left
-    networks = [(name, left_in_words(part)) for name, part in left.items()]
+    networks = [(name, describe_ratio(part)) for name, part in left.items()]
     page = Template(files("tinygrad_lstm.cli").joinpath("demo.html").read_text("utf-8"))
     return page.substitute(
         name=markup(report.name), characters=f"{report.characters:,}", parameters=f"{report.parameters:,}",

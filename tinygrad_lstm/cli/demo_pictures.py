@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import viz
-from tinygrad_lstm.cli.demo_results import Bits, Drawing, left_in_words
+from tinygrad_lstm.cli.demo_results import Bits, Drawing, describe_ratio
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.losses import cross_entropy
@@ -71,10 +71,10 @@ def of_training(
     if importlib.util.find_spec("matplotlib") is None:
         say('There are no plots without matplotlib: pip install "tinygrad-lstm[viz]"')
         return {}
-    words = "; ".join(f"{name}: {left_in_words(part)}" for name, part in left.items())
+    words = "; ".join(f"{name}: {describe_ratio(part)}" for name, part in left.items())
     drawn = {
         "gradient_by_lag": Drawing(
-            plotted("gradient_by_lag", plots.gradient_by_lag, runs, out),
+            save_plot("gradient_by_lag", plots.gradient_by_lag, runs, out),
             f"Norms of gradients over {LAGS - 1} steps back, one line for each network. At the end: {words}.",
         )
     }
@@ -83,14 +83,14 @@ def of_training(
         test = bits["LSTM"].test
         point = test if math.isfinite(test) else None
         drawn["training_curve"] = Drawing(
-            plotted("training_curve", plots.training_curve, history, out, baselines=lines, test=point),
+            save_plot("training_curve", plots.training_curve, history, out, baselines=lines, test=point),
             f"Bits per character over {len(history)} updates, falling on the training text and on the validation text. "
             f"The test text, measured at the end: {test:.2f}.",
         )
     return drawn
 
 
-def plotted(name: str, plot: Callable[..., Any], subject: object, out: Path, **options: Any) -> list[Path]:
+def save_plot(name: str, plot: Callable[..., Any], subject: object, out: Path, **options: Any) -> list[Path]:
     """Draw a plot in every style; returns its files."""
     files = [out / f"{name}{end}" for end in STYLES]
     for path, theme in zip(files, STYLES.values(), strict=True):

@@ -55,7 +55,7 @@ class Report:
     drawings: dict[str, Drawing] = field(default_factory=dict)
 
 
-def measured(fit: Fit, test: np.ndarray, characters: int) -> dict[str, Bits]:
+def measure(fit: Fit, test: np.ndarray, characters: int) -> dict[str, Bits]:
     """The models that count, and the LSTM with the weights it has now, those of ``fit.best`` if there are any."""
     train, texts = fit.train, (fit.validation, test)
     known = fit.best_bits if fit.best is not None else bits_per_character(fit.model, fit.validation)
@@ -73,7 +73,7 @@ def rows(bits: Mapping[str, Bits]) -> list[tuple[str, str, str]]:
 
 
 def verdict(bits: Mapping[str, Bits], updates: int) -> str:
-    """One sentence: how the LSTM stands beside the best of the models that only count, on the test text.
+    """One sentence: how the LSTM compares with the best of the models that only count, on the test text.
 
     >>> verdict({"bigram": Bits(3.4, 3.25), "LSTM": Bits(2.1, 1.87)}, 800)
     'On the test text the LSTM needs 1.38 bits per character less than the bigram model, the best of the others.'
@@ -96,10 +96,10 @@ def verdict(bits: Mapping[str, Bits], updates: int) -> str:
     return f"On the test text the LSTM needs {better if more < 0 else worse + COUNTED[best] + '.'}"
 
 
-def left_in_words(left: float) -> str:
+def describe_ratio(left: float) -> str:
     """What is left of a gradient, as a multiple that a person reads.
 
-    >>> [left_in_words(left) for left in (1.3e-8, 0.02, 1.0, 41_234_000.0, 0.0, 1e-20)]
+    >>> [describe_ratio(left) for left in (1.3e-8, 0.02, 1.0, 41_234_000.0, 0.0, 1e-20)]
     ['77,000,000 times smaller', '50 times smaller', 'as large', '41,000,000 times larger', '0', '1e+20 times smaller']
     """
     if left == 0 or not math.isfinite(left):

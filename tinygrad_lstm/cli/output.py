@@ -1,7 +1,7 @@
 """Output that never ends a command: in every encoding, and after its reader has left.
 
 A character that the encoding of the output does not have becomes ``?``. When the reader of a pipe leaves, as ``head``
-does, the command finishes its work without a word. Output that is lost for another reason, as on a full disk, is
+does, the command finishes its work and prints no more. Output that is lost for another reason, as on a full disk, is
 reported at the end, with exit code 1.
 """
 

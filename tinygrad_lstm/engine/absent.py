@@ -2,7 +2,7 @@
 
 A class with ``__getattr__`` would answer for any name. But Python 3.11 then reads every attribute of every tensor more
 slowly: 4 % of the instructions of an LSTM step. So these names are attributes that raise AttributeError, and a lookup
-of any other costs what it did. What they answer is in ``foreign``, loaded when the first of them is looked up.
+of any other name costs nothing more. What they answer is in ``foreign``, loaded when the first of them is looked up.
 """
 
 from __future__ import annotations

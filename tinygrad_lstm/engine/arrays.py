@@ -1,4 +1,4 @@
-"""What becomes an array, and of which dtype."""
+"""Making arrays of numbers, lists and arrays, and choosing their dtype."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
     return array
 
 
-def masked_refused() -> DtypeError:
+def masked_array_error() -> DtypeError:
     """The error for a masked array among tensors."""
     return DtypeError(
         "a masked array would lose its mask here: give its .filled(0), and the mask to tg.where or to the loss"
@@ -54,22 +54,23 @@ def masked_refused() -> DtypeError:
 
 
 def bare_array(value: TensorLike) -> Array:
-    """The value as an array of no class of its own: a matrix would multiply in its own way.
+    """The value as a plain ndarray; a subclass, such as np.matrix, would multiply in another way.
 
     Raises DtypeError for a masked array, whose mask would be lost.
     """
     if type(value) is np.ndarray:
         return value
     if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):
-        raise masked_refused()
+        raise masked_array_error()
     return np.asarray(value)
 
 
-def read_only(array: Any) -> Array:
-    """The array as a hook sees it: writing into it is an error."""
-    shown = np.asarray(array).view()
-    shown.flags.writeable = False
-    return shown
+def protect(array: Any) -> Any:
+    """A view of an array into which a hook cannot write, for others may have the same array; a Tensor as it is."""
+    if isinstance(array, np.ndarray):
+        array = array.view()
+        array.flags.writeable = False
+    return array
 
 
 def has_members(value: object) -> bool:

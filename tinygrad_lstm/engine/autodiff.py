@@ -90,7 +90,7 @@ def backpropagate(
                 yield node, g
                 continue
             sources = node.sources
-            kept = node.kept if wrap is None else wrapped(node, wrap)
+            kept = node.kept if wrap is None else wrap_kept(node, wrap)
             given = [g] if plan.multi_output and len(node.shapes) == 1 else g  # a split into one part is still a split
             if plan.joint is not None:
                 try:
@@ -176,7 +176,7 @@ def zeros_like_output(node: Node, index: int) -> Array:
     return np.zeros(node.shapes[index], node.dtypes[index])
 
 
-def wrapped(node: Node, wrap: Wrap) -> tuple[Any, ...]:
+def wrap_kept(node: Node, wrap: Wrap) -> tuple[Any, ...]:
     """What the node kept, with its inputs and outputs as Tensors, so that the rules run on them are recorded."""
     op, plan, kept = node.op, node.plan, node.kept
     assert op is not None

@@ -1,4 +1,4 @@
-"""With-blocks that give a variable of this thread another value, and take it back however they end."""
+"""With-blocks in which a variable of this thread has another value; the old one is back after any end."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Block:
         while entry is not None and entry[0] is not self:
             within.append(entry)
             entry = entry[2]
-        if entry is None:  # it began in another thread, in a generator that has changed hands
+        if entry is None:  # it began in another thread, which handed its generator to this one
             return
         _, value, around = entry
         for block, outer, _ in reversed(within):

@@ -1,4 +1,4 @@
-"""What a backward pass may no longer rely on: values changed after a node kept them, and values freed.
+"""Values that a backward pass cannot use: those changed after a node kept them, and those freed.
 
 Rules read what forward saw. A tensor whose ``data`` is assigned notes when: a new array on its vertex, and a write into
 the array it has (``p.data -= step``) on the memory, for a view or a detached tensor may look into the same memory.
@@ -110,13 +110,13 @@ def freed_error(order: Sequence[Node]) -> GradError:
         )
     return GradError(
         "backward reached a graph that an earlier backward has already used and freed, through "
-        f"{_crossing(order, max(one.number for one in passes))}. If that value is carried from one step of training to "
+        f"{_entry(order, max(one.number for one in passes))}. If that value is carried from one step of training to "
         "the next, detach() it there, which cuts the history; to go through the same graph twice on purpose, say "
         "retain_graph=True the first time"
     )
 
 
-def _crossing(order: Sequence[Node], freed_at: int) -> Node:
+def _entry(order: Sequence[Node], freed_at: int) -> Node:
     """The newest node of the freed graph that a node made after it was freed reads; else the newest of that graph.
 
     A node that kept nothing, as a sum does, has nothing to be freed: it goes by what it reads.

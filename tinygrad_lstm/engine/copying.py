@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class State(NamedTuple):
-    """All that a leaf hands to its copy: hooks are not among it, for they are functions of the tensor they watch."""
+    """What a leaf gives to its copy. Hooks stay behind: they are functions of the tensor that they watch."""
 
     data: Array
     requires_grad: bool

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array
 from tinygrad_lstm.engine.operators import plain
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import called, public
+from tinygrad_lstm.errors import check_call, public
 
 _everybodys: list[np.random.Generator] = []  # one at most; made at first use, for numpy.random is slow to import
 _of_this_thread: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)
@@ -20,10 +20,11 @@ _of_this_thread: ContextVar[np.random.Generator | None] = ContextVar("generator"
 
 @public()
 def manual_seed(seed: int) -> None:
-    """Start the package's random numbers anew, so that what follows can be repeated.
+    """Restart the package's random numbers, so that what follows can be repeated.
 
-    Called in a thread of its own, it gives that thread numbers of its own: trained at once or one after the other,
-    models draw the same. Raises ArgumentError or DtypeError for a seed that is no whole number from 0 on.
+    Called in a thread, it gives that thread a generator of its own: models draw the same numbers, whether they are
+    trained in parallel or one after the other. Raises ArgumentError or DtypeError for a seed that is not a whole
+    number of at least 0.
     """
     import threading  # here, for it is slow to import
 
@@ -42,7 +43,7 @@ def generator() -> np.random.Generator:
     return _everybodys[0]
 
 
-@called
+@check_call
 def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """A leaf holding a copy of the data; numbers and lists take the default dtype, arrays keep theirs.
 

@@ -1,4 +1,4 @@
-"""The handle on a hook: how a function that watches a gradient is taken away again."""
+"""The handle on a hook: how a function that watches a gradient is removed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Watch: TypeAlias = Callable[[Any], Any]
 
 
 class HookHandle:
-    """What ``register_hook`` gives: ``remove()`` takes the hook away. A with block does so at its end, and so does a
+    """What ``register_hook`` gives: ``remove()`` removes the hook. A with block does so at its end, and so does a
     call of the handle.
 
     A second ``remove()``, also of another thread, does nothing. Copies of a tensor have no hooks, so the copy of a
-    handle, as one that a module holds, has nothing to take away.
+    handle, as one that a module holds, has nothing to remove.
 
     >>> import tinygrad_lstm as tg
     >>> x = tg.tensor(3.0, requires_grad=True)
@@ -33,7 +33,7 @@ class HookHandle:
         self._node, self._watch = node, watch
 
     def remove(self) -> None:
-        """Take the hook away, if it is still there."""
+        """Remove the hook, if it is still there."""
         with changing:
             if self._node is not None:
                 self._node.hooks = tuple(other for other in self._node.hooks if other is not self._watch)

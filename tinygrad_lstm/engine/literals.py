@@ -2,7 +2,7 @@
 
 A number or a list takes the dtype of its partners, so that neither widens nor rounds anything. An array keeps its own.
 A node keeps what backward needs by reference; a Tensor's array is ours, but a bare array (a mask, an index) is the
-caller's, who may fill it anew for the next step. So a recorded op gets copies of bare arrays.
+caller's, who may write new values into it for the next step. So a recorded op gets copies of bare arrays.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from tinygrad_lstm.engine.ops import (
     ufuncs,
 )
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.errors import ShapeError, called, public
+from tinygrad_lstm.errors import ShapeError, check_call, public
 
 if TYPE_CHECKING:  # for types only: numpy.typing is slow to import
     from numpy.typing import DTypeLike
@@ -61,14 +61,14 @@ class Methods(NumpyProtocol):
         """The axes reversed."""
         return shapes.transpose(self)
 
-    @called
+    @check_call
     def item(self) -> Any:
         """The only element, as a Python number."""
         if self._data.size != 1:
             raise ShapeError(f"item() of a tensor of shape {self._data.shape}: it needs exactly one element")
         return self._data.item()
 
-    @called
+    @check_call
     def tolist(self) -> Any:
         """The elements as nested lists."""
         return self._data.tolist()
@@ -78,47 +78,47 @@ class Methods(NumpyProtocol):
             raise ShapeError(f"the format {spec!r} is for one number, not for a tensor of shape {self.shape}")
         return format(self.item(), spec) if spec else repr(self)
 
-    @called
+    @check_call
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """See ``tg.sum``."""
         return reductions.sum(self, axis, keepdims)
 
-    @called
+    @check_call
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """See ``tg.mean``."""
         return reductions.mean(self, axis, keepdims)
 
-    @called
+    @check_call
     def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """See ``tg.max``."""
         return reductions.max(self, axis, keepdims)
 
-    @called
+    @check_call
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """See ``tg.min``."""
         return reductions.min(self, axis, keepdims)
 
-    @called
+    @check_call
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """See ``tg.prod``."""
         return products.prod(self, axis, keepdims)
 
-    @called
+    @check_call
     def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """See ``tg.var``."""
         return reductions.var(self, axis, ddof, keepdims)
 
-    @called
+    @check_call
     def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """See ``tg.std``."""
         return reductions.std(self, axis, ddof, keepdims)
 
-    @called
+    @check_call
     def cumsum(self, axis: int | None = None) -> Tensor:
         """See ``tg.cumsum``."""
         return reductions.cumsum(self, axis)
 
-    @called
+    @check_call
     def cumprod(self, axis: int | None = None) -> Tensor:
         """See ``tg.cumprod``."""
         return products.cumprod(self, axis)
@@ -140,7 +140,7 @@ class Methods(NumpyProtocol):
         """Where each element of the sorted tensor is."""
         return self._data.argsort(axis, kind="stable")
 
-    @called
+    @check_call
     def nonzero(self) -> tuple[Array, ...]:
         """Where the elements are that are not 0."""
         return self._data.nonzero()  # type: ignore[no-any-return]  # Array is Any
@@ -155,7 +155,7 @@ class Methods(NumpyProtocol):
         """Whether no element is 0."""
         return self._data.all(axis, keepdims=keepdims)
 
-    @called
+    @check_call
     def dot(self, other: TensorLike) -> Tensor:
         """See ``tg.dot``."""
         return contractions.dot(self, other)
@@ -170,17 +170,17 @@ class Methods(NumpyProtocol):
         wanted: Any = axes[0] if len(axes) == 1 else axes or None
         return shapes.transpose(self, wanted)
 
-    @called
+    @check_call
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """See ``tg.swapaxes``."""
         return shapes.swapaxes(self, axis1, axis2)
 
-    @called
+    @check_call
     def squeeze(self, axis: Axis = None) -> Tensor:
         """See ``tg.squeeze``."""
         return shapes.squeeze(self, axis)
 
-    @called
+    @check_call
     def clip(self, min: TensorLike = None, max: TensorLike = None) -> Tensor:
         """See ``tg.clip``."""
         return arithmetic.clip(self, min, max)
@@ -190,42 +190,42 @@ class Methods(NumpyProtocol):
         """See ``tg.cast``."""
         return shapes.cast(self, np.dtype(dtype))
 
-    @called
+    @check_call
     def sort(self, axis: int | None = -1) -> Tensor:
         """The sorted elements, as a new tensor: unlike an array, a tensor is never changed in place."""
         return picking.sort(self, axis)
 
-    @called
+    @check_call
     def take(self, indices: TensorLike, axis: int | None = None) -> Tensor:
         """See ``tg.take``."""
         return picking.take(self, indices, axis)
 
-    @called
+    @check_call
     def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
         """See ``tg.repeat``."""
         return rearranging.repeat(self, repeats, axis)
 
-    @called
+    @check_call
     def ravel(self) -> Tensor:
         """See ``tg.ravel``."""
         return rearranging.ravel(self)
 
-    @called
+    @check_call
     def flatten(self) -> Tensor:
         """See ``tg.ravel``."""
         return rearranging.ravel(self)
 
-    @called
+    @check_call
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """See ``tg.diagonal``."""
         return diagonals.diagonal(self, offset, axis1, axis2)
 
-    @called
+    @check_call
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """The sum of the diagonal."""
         return diagonals.trace(self, offset, axis1, axis2)
 
-    @called
+    @check_call
     def round(self, decimals: int = 0) -> Tensor:
         """See ``tg.round``."""
         return ufuncs.round(self, decimals)

@@ -1,4 +1,4 @@
-"""Names on values: the letters of the equations, put there without a vertex of their own."""
+"""Names of values: the letters of the equations, which add no vertex to the graph."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """NumPy's functions on Tensors: np.tanh(t), ndarray @ t and np.concatenate([t, u]) come here.
 
-A function with a derivative is the primitive, or the composite, registered for it. One whose answer has none (a mask,
-a place, a count, zeros of the same shape) gives a plain array. Any other is refused, by name.
+A function with a derivative is the primitive, or the composite, registered for it. One whose result has none (a mask,
+an index, a count, zeros of the same shape) gives a plain array. Any other is an error that names it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.engine.absent import Foreign
-from tinygrad_lstm.engine.arrays import masked_refused
+from tinygrad_lstm.engine.arrays import masked_array_error
 from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.numpy_calls import as_ours
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.errors import BARE, ShapeError, UnsupportedError, translated
+from tinygrad_lstm.errors import BARE, ShapeError, UnsupportedError, translate
 
 PLAIN = {
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isfinite, np.isnan, np.isinf,
@@ -71,7 +71,7 @@ class NumpyProtocol(Handle, Foreign):
     @property
     def _mask(self) -> Any:
         """numpy.ma asks each operand for its mask, and would compute with our bare array: the graph would be lost."""
-        raise masked_refused()
+        raise masked_array_error()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         arrays = [plain(part) for part in inputs]
@@ -102,5 +102,5 @@ class NumpyProtocol(Handle, Foreign):
             try:
                 return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
             except BARE as error:
-                raise translated(error, _name(function), ShapeError) from None
+                raise translate(error, _name(function), ShapeError) from None
         raise _refusal(_name(function))

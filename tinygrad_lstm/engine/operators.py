@@ -1,4 +1,4 @@
-"""What Python's own signs do to a Tensor: + and @, comparisons, x[i].
+"""Python's operators on a Tensor: + and @, comparisons, x[i].
 
 Each is a primitive under another name. ``x[i] = v`` is refused: the values that backward needs must not change. Look
 for ``index_put``, ``where`` or ``stack``.

@@ -20,7 +20,7 @@ from tinygrad_lstm.engine.ops.binding import bind, run
 from tinygrad_lstm.engine.ops.plan import Plan, meaning, plan_for
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.scope import current_scope
-from tinygrad_lstm.errors import BARE, DtypeError, ShapeError, TinygradError, shown, translated
+from tinygrad_lstm.errors import BARE, DtypeError, ShapeError, TinygradError, abbreviate, translate
 
 ONE_INPUT = (True,)
 NUMBERS = frozenset({int, float})
@@ -69,7 +69,7 @@ def record(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
         return tuple([from_array(part, None) for part in parts]) if op.multi_output else from_array(parts[0], None)
 
     if (bare or not op.real) and any(map(np.iscomplexobj, (*arrays, *parts))):
-        raise complex_refused(op)
+        raise complex_error(op)
     shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
     needs_input_grad = tuple(needs)
     plan = op.plans.get(needs_input_grad) or plan_for(op, needs_input_grad)
@@ -134,11 +134,11 @@ def _keep(
     op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Any], y: Any, params: dict[str, Any], saved: Any,
     needs_input_grad: tuple[bool, ...],
 ) -> tuple[Any, ...]:  # fmt: skip
-    """The values that the rules of this plan ask for, where it is more than inputs and output."""
+    """The values that the rules of this plan ask for, where they ask for more than inputs and output."""
     return tuple([meaning(op, name, arrays, y, params, saved, needs_input_grad) for name in plan.keep])
 
 
-def complex_refused(op: Primitive[Any, Any]) -> DtypeError:
+def complex_error(op: Primitive[Any, Any]) -> DtypeError:
     """The error for a recorded op that has to do with complex numbers."""
     return DtypeError(
         f"{op.name} of or into complex numbers cannot be recorded: the rules hold for real numbers only. "
@@ -150,15 +150,15 @@ def _explain(op: Primitive[Any, Any], arrays: Sequence[Any], params: dict[str, A
     """The error of a forward, raised again with the op, the shapes, the module and the step."""
     given = [f"{input_name(op, k)} {_shape(array)}" for k, array in enumerate(arrays[:6])]
     given += [f"... {len(arrays)} in all"] if len(arrays) > 6 else []
-    given += [f"{name}={shown(value)}" for name, value in params.items()]
+    given += [f"{name}={abbreviate(value)}" for name, value in params.items()]
     scope = current_scope.get()
     where = f" in {scope}" if scope is not None else ""
-    return translated(error, f"{op.name}({', '.join(given)}){where}", ShapeError)
+    return translate(error, f"{op.name}({', '.join(given)}){where}", ShapeError)
 
 
 def _shape(value: Any) -> str:
-    """The shape of an input; of a literal that is no array yet, and may never be one, what it is."""
-    return str(np.shape(value)) if isinstance(value, np.ndarray | np.generic | int | float) else shown(value)
+    """The shape of an input; a literal that is not an array as it is."""
+    return str(np.shape(value)) if isinstance(value, np.ndarray | np.generic | int | float) else abbreviate(value)
 
 
 Primitive.interpreter, Primitive.of_one, Primitive.of_two = record, record_one, record_two

@@ -96,7 +96,7 @@ class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):
         while inner is not None and inner.block is not self:
             within.append(inner)
             inner = inner.parent
-        if inner is None:  # it began in another thread, in a generator that has changed hands
+        if inner is None:  # it began in another thread, which handed its generator to this one
             return
         scope = inner.parent
         for other in reversed(within):

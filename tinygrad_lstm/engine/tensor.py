@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_lstm.engine import handle
-from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array, read_only, to_array
+from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array, protect, to_array
 from tinygrad_lstm.engine.autodiff import backpropagate, real
 from tinygrad_lstm.engine.changes import note_change
 from tinygrad_lstm.engine.collector import collector_paused
@@ -76,7 +76,7 @@ class Tensor(Operators):
         note_change(old, node, in_place=array is old)
 
     def numpy(self) -> Array:
-        """The array, of a tensor that needs no gradient; else GradError, for the graph would end here unseen."""
+        """The array, of a tensor that needs no gradient; else GradError, for the graph would end here unnoticed."""
         if self.requires_grad:
             raise GradError("numpy() of a tensor that needs a gradient: say detach().numpy(), or .data")
         return self._data
@@ -179,7 +179,7 @@ class Tensor(Operators):
         node = self._sole_output("register_hook")
 
         def watch(g: Any) -> Any:
-            changed = hook(g if isinstance(g, Tensor) else from_array(read_only(g), None))
+            changed = hook(g if isinstance(g, Tensor) else from_array(protect(np.asarray(g)), None))
             if changed is None:
                 return None
             if np.shape(changed) != node.shapes[0]:

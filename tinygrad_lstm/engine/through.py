@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from tinygrad_lstm.engine.arrays import protect
 from tinygrad_lstm.engine.blocks import Block
 from tinygrad_lstm.errors import DtypeError
 
@@ -42,9 +43,9 @@ class through(Block):  # noqa: N801  # read as a statement: with through(hook):
         hook, indexed = self.hook, self.indexed
 
         def both(edge: Any, cotangent: Any) -> Any:
-            shown = cotangent if indexed else edge.shown(cotangent)
-            kept = hook(edge, shown)
-            kept = cotangent if kept is shown else kept
+            given = cotangent if indexed else protect(edge.whole(cotangent))
+            kept = hook(edge, given)
+            kept = cotangent if kept is given else kept
             return kept if kept is None or outer is None else outer(edge, kept)
 
         return both

@@ -72,7 +72,7 @@ class detect_anomaly(Block):  # noqa: N801  # PyTorch's name
     ) -> None:
         entered = list(watching.get())
         last = max((k for k, (block, _) in enumerate(entered) if block is self), default=None)
-        if last is None:  # it began in another thread, in a generator that has changed hands
+        if last is None:  # it began in another thread, which handed its generator to this one
             return
         _, modes = entered.pop(last)
         watching.set(tuple(entered))

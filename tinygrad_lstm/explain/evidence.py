@@ -34,12 +34,12 @@ MASKS: dict[Primitive[Any, Any], str] = {  # what it means when one of these ops
 }  # fmt: skip
 
 
-class Loss(NamedTuple):
-    """A place where most or all of a cotangent got lost."""
+class Attenuation(NamedTuple):
+    """A node that hands on little or nothing of its cotangent."""
 
     what: str  # e.g. ``f (sigmoid) in lstm/layers.0 is saturated``
     step: int | None
-    share: float  # of the elements; 1 where nothing at all went on
+    share: float  # the share of the elements; 1 where nothing is handed on
 
 
 class Use(NamedTuple):
@@ -50,10 +50,10 @@ class Use(NamedTuple):
 
 
 class Evidence:
-    """All that one pass shows: losses on the way, uses of the parameter, the first edge that is not finite."""
+    """All that one pass shows: attenuations on the path, uses of the parameter, the first edge that is not finite."""
 
     def __init__(self, loss: Tensor, param: Node) -> None:
-        self.losses: list[Loss] = []
+        self.attenuations: list[Attenuation] = []
         self.uses: list[Use] = []
         self.not_finite: Edge | None = None
         self.gradient: Any = None  # None where no contribution came
@@ -69,14 +69,14 @@ class Evidence:
                 total = sum(map(norm, parts))
                 rounding = 8 * float(np.finfo(node.dtypes[0]).eps)
                 if len(norms) > 1 and max(norms) > 0 and total <= rounding * max(norms) and np.isfinite(max(norms)):
-                    self._lost(node, f"gets {len(norms)} contributions that cancel: they sum to zero", 1.0)
+                    self._note(node, f"gets {len(norms)} contributions that cancel: they sum to zero", 1.0)
                 if node is param:
                     self.gradient = g
 
     def _watch(self, edge: Edge, c: Any) -> Any:
         c = c if self._outer is None else self._outer(edge, c)
         if c is None:
-            self._lost(edge.reader, "is cut here, by through()", 1.0)
+            self._note(edge.reader, "is cut here, by through()", 1.0)
             return None
         size = contribution_norm(edge, c)
         self._came.setdefault(edge.source, []).append(size)
@@ -94,14 +94,14 @@ class Evidence:
         if op is None or not came.any() or not is_finite(g):
             return
         if not c.any():
-            self._lost(edge.reader, _why(edge, g), 1.0)
+            self._note(edge.reader, _why(edge, g), 1.0)
         elif is_curve(edge.reader) and c.shape == g.shape and MASKS.get(op) != COMMON:
             dead = (np.abs(c) < FLAT * np.abs(g)) & came
             if 2 * dead.sum() >= came.sum():
-                self._lost(edge.reader, MASKS.get(op, "is saturated"), dead.sum() / came.sum())
+                self._note(edge.reader, MASKS.get(op, "is saturated"), dead.sum() / came.sum())
 
-    def _lost(self, node: Node, why: str, share: float) -> None:
-        self.losses.append(Loss(f"{_reader(node)} {why}", node.step, float(share)))
+    def _note(self, node: Node, why: str, share: float) -> None:
+        self.attenuations.append(Attenuation(f"{_reader(node)} {why}", node.step, float(share)))
 
 
 def _why(edge: Edge, g: Any) -> str:

@@ -2,7 +2,7 @@
 
 Every line is the text of an op's forward or of its rule, with the names of the values in it. What the backward loop
 adds is written out too: sums over broadcast axes, and the sum of contributions. So the program runs without this
-package, and is a second witness for the engine.
+package, and checks the engine independently.
 
 An op of one expression is written in place, so that the lines read as the equations do, ``c_1 = v14 + v15`` and
 ``dv15 = dc_1``; an op of several statements becomes a function above the program, and a line calls it.
@@ -129,7 +129,7 @@ class _Writer:
         self.owned = set[str]()  # those made by the program, so that it may write into them
 
     def free(self, name: str, outputs: int = 0) -> str:
-        """A name that nothing else has, and neither has any that the program makes of it, as of its cotangents."""
+        """A name that is not in use, nor is any name that the program makes of it, as that of its cotangent."""
         name = free = identifier(name)
         k, ends = self.uses.get(name, 1), ["", "_parts", *(f"_{index}" for index in range(outputs))]
         while not self.taken.isdisjoint(made := {free, f"{free}_saved", *(f"d{free}{end}" for end in ends)}):

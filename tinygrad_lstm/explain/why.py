@@ -12,7 +12,7 @@ from tinygrad_lstm.engine.call_site import source_line
 from tinygrad_lstm.engine.node import Node, topological_order
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.escaping import printable
-from tinygrad_lstm.explain.evidence import FLAT, Evidence, Loss, Use
+from tinygrad_lstm.explain.evidence import FLAT, Attenuation, Evidence, Use
 from tinygrad_lstm.explain.source import underline
 from tinygrad_lstm.explain.values import describe, first_not_finite, is_finite, norm
 
@@ -66,7 +66,9 @@ def explain_grad(loss: Tensor, param: Tensor) -> Explanation:
     seen = Evidence(loss, param.source.node)
     notes = _notes(loss, param)
     if seen.gradient is None:
-        return Explanation(name, "none", ("no contribution came: every path is cut", *_group(seen.losses), *notes))
+        return Explanation(
+            name, "none", ("no contribution came: every path is cut", *_group(seen.attenuations), *notes)
+        )
     g = seen.gradient[param.source.index] if isinstance(seen.gradient, list) else seen.gradient
     g = np.zeros(param.shape) if g is None else g
     uses, size = tuple(reversed(seen.uses)), norm(g)
@@ -74,11 +76,11 @@ def explain_grad(loss: Tensor, param: Tensor) -> Explanation:
         verdict = "nan" if np.isnan(g).any() else "inf"
         return Explanation(name, verdict, (*_first_not_finite(loss, seen), *notes), uses, size)
     if not g.any():
-        reasons = _group(seen.losses, all_lost=True) or ["everything that arrived is zero"]
+        reasons = _group(seen.attenuations, all_lost=True) or ["everything that arrived is zero"]
         return Explanation(name, "zero", (*reasons, *notes), uses, size)
     zeros = int((g == 0).sum())
     partly = [f"{zeros} of its {g.size} elements are zero"] if zeros else []
-    return Explanation(name, "fine", (*_group(seen.losses), *partly, *notes), uses, size)
+    return Explanation(name, "fine", (*_group(seen.attenuations), *partly, *notes), uses, size)
 
 
 # No path ------------------------------------------------------------------------------------------------------------
@@ -143,17 +145,17 @@ def _notes(loss: Tensor, param: Tensor) -> list[str]:
     return computed + [f"elsewhere {cut}" for cut in _cuts(topological_order([loss.source.node], all_nodes=True))]
 
 
-def _group(losses: Sequence[Loss], all_lost: bool = False) -> list[str]:
-    """One line for each kind of loss, with the steps it happened at."""
-    steps: dict[str, list[Loss]] = {}
-    for lost in losses:
+def _group(attenuations: Sequence[Attenuation], all_lost: bool = False) -> list[str]:
+    """One line for each kind of attenuation, with the steps it happened at."""
+    steps: dict[str, list[Attenuation]] = {}
+    for lost in attenuations:
         if lost.share == 1 or not all_lost:
             steps.setdefault(lost.what, []).append(lost)
     return _few([what + _steps(found) + _share(found) for what, found in steps.items()])
 
 
-def _steps(found: Sequence[Loss]) -> str:
-    """`` at t=3, 7..12``, of losses at these steps."""
+def _steps(found: Sequence[Attenuation]) -> str:
+    """`` at t=3, 7..12``, of attenuations at these steps."""
     times = sorted({lost.step for lost in found if lost.step is not None})
     runs: list[list[int]] = []
     for t in times:
@@ -165,7 +167,7 @@ def _steps(found: Sequence[Loss]) -> str:
     return f" at t={', '.join(texts)}" if texts else ""
 
 
-def _share(found: Sequence[Loss]) -> str:
+def _share(found: Sequence[Attenuation]) -> str:
     least = min(lost.share for lost in found)
     return f" ({least:.0%} or more of it: slope below {FLAT:g})" if least < 1 else ""
 

@@ -6,6 +6,6 @@ answers.
 
 from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.foreign.answers import answer, not_found
-from tinygrad_lstm.foreign.arguments import explained
+from tinygrad_lstm.foreign.arguments import explain_arguments
 
-__all__ = ["answer", "explained", "getattr_of", "not_found"]
+__all__ = ["answer", "explain_arguments", "getattr_of", "not_found"]

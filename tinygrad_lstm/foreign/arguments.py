@@ -50,12 +50,12 @@ ABSENT = {  # what no function here has, and why it needs none
 }  # fmt: skip
 
 
-def explained(given: Iterable[str], has: Collection[str]) -> str:
+def explain_arguments(given: Iterable[str], has: Collection[str]) -> str:
     """Of the arguments given, those that a function with these names does not have, as an explanation; or ''.
 
-    >>> explained(["dim", "keepdims"], ["x", "axis", "keepdims"])
+    >>> explain_arguments(["dim", "keepdims"], ["x", "axis", "keepdims"])
     'dim is called axis here'
-    >>> explained(["dtype"], ["x", "axis"])
+    >>> explain_arguments(["dtype"], ["x", "axis"])
     'dtype is not here: say x.astype(dtype), before or after'
     """
     said = []

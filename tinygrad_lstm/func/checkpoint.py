@@ -52,7 +52,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     result = f(*args)  # recorded, to see what it reads; the record dies as we return
     values = values_of(result)
     made = [k for k, y in enumerate(values) if (key := key_of(y)) is not None and key[0].number > start]
-    read = read_from_outside([values[k].source.node for k in made], start)
+    read = find_outer_values([values[k].source.node for k in made], start)
     if not read:
         return result
     places: dict[Key | None, int] = {key: k for k, key in enumerate(read)}
@@ -102,7 +102,7 @@ class Segment:
     def __repr__(self) -> str:
         return getattr(self.f, "__name__", type(self.f).__name__)
 
-    def again(self, xs: Sequence[Tensor]) -> list[Tensor]:
+    def rerun(self, xs: Sequence[Tensor]) -> list[Tensor]:
         """The values once more, of these inputs, in the scope and with the random numbers of the first run."""
         bits = generator().bit_generator
         args = map_values(lambda x: xs[x.position] if isinstance(x, Blank) else x, self.args)
@@ -133,7 +133,7 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
     places: dict[Key | None, int] = {key: k for k, key in enumerate(f.read)}
     places |= {key_of(x): k for k, x in enumerate(tensors)}
     start, outer = next(counter), current_hook.get()
-    values = f.again(tensors)
+    values = f.rerun(tensors)
     if not is_same(values, y):
         raise GradError(CHANGED.format(f))
     collected: list[Any] = [None] * len(xs)
@@ -168,7 +168,7 @@ recomputed = primitive_multi(hand_over)
 recomputed.defvjp_all(pull_back, sequence=True)
 
 
-def read_from_outside(nodes: Iterable[Node], start: int) -> list[Key]:
+def find_outer_values(nodes: Iterable[Node], start: int) -> list[Key]:
     """The values made before ``start`` that these nodes, made after it, depend on."""
     inside = list(dict.fromkeys(nodes))
     seen, read = set(inside), dict[Key, None]()  # a dict for its order

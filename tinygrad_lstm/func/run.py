@@ -1,4 +1,4 @@
-"""One run of f on vertices of its own, with the derivatives of its outputs by them.
+"""One run of f on vertices of its own, with the derivatives of its outputs with respect to them.
 
 Only what f does with *these* vertices counts, so a derivative inside a derivative never sees the outer variable. All
 else that f reads is a constant here; it keeps its own vertex in the graph, so the result can be differentiated by it.
@@ -48,7 +48,7 @@ class Run:
         order = topological_order([tensor.source.node]) if tensor.requires_grad else []
         return any(node.op is None and node not in own for node in order)
 
-    def shown(self, tensor: Tensor) -> Tensor:
+    def hand_out(self, tensor: Tensor) -> Tensor:
         """A tensor as the caller gets it: a constant, unless a tensor of the caller leads to it."""
         return tensor if grad_enabled.get() and self._leads_out(tensor) else tensor.detach()
 
@@ -56,7 +56,7 @@ class Run:
         """vᵀJ for each input; zeros where none of the outputs depends on it."""
         recorded = self._records(*vs)
         found = gradients_of(self.outputs, self.inputs, vs, again or recorded, recorded, allow_unused=True)
-        return [self.shown(_or_zeros(g, x)) for g, x in zip(found, self.inputs, strict=True)]
+        return [self.hand_out(_or_zeros(g, x)) for g, x in zip(found, self.inputs, strict=True)]
 
     def push(self, ts: Sequence[Tensor]) -> list[Tensor]:
         """J t for each output; zeros where it depends on none of the inputs."""
@@ -70,7 +70,7 @@ class Run:
             gs, along = zip(*pairs, strict=True)
             pushed = gradients_of(gs, vs, along, None, self._records(*ts), allow_unused=True)
             for k, change in zip(moving, pushed, strict=True):
-                changes[k] = self.shown(_or_zeros(change, self.outputs[k]))
+                changes[k] = self.hand_out(_or_zeros(change, self.outputs[k]))
         return changes
 
     def rows(self, k: int) -> list[Tensor]:
@@ -85,7 +85,7 @@ class Run:
         if not rows:
             return [Tensor(np.zeros(y.shape + x.shape, x.dtype)) for x in self.inputs]
         return [
-            self.shown(reshape(stack(column), y.shape + x.shape))
+            self.hand_out(reshape(stack(column), y.shape + x.shape))
             for column, x in zip(zip(*rows, strict=True), self.inputs, strict=True)
         ]
 
@@ -94,9 +94,9 @@ class Run:
         return rebuild(self.chosen, gradients)
 
 
-def run_on_own(f: Function, xs: Sequence[Any], argnums: Argnums, options: dict[str, Any]) -> Run:
+def run_on_leaves(f: Function, xs: Sequence[Any], argnums: Argnums, options: dict[str, Any]) -> Run:
     """Run f with the chosen arguments replaced by vertices of its own."""
-    chosen = _chosen(xs, argnums)
+    chosen = _positions(xs, argnums)
     arguments = list(xs)
     with enable_grad():
         for k in chosen:
@@ -106,7 +106,7 @@ def run_on_own(f: Function, xs: Sequence[Any], argnums: Argnums, options: dict[s
     return Run(picked, values_of(picked), value, values_of(value))
 
 
-def _chosen(xs: Sequence[Any], argnums: Argnums) -> list[int]:
+def _positions(xs: Sequence[Any], argnums: Argnums) -> list[int]:
     """The positions of the arguments to differentiate by."""
     asked = argnums if isinstance(argnums, tuple) else (argnums,)
     for k in asked:

@@ -25,7 +25,7 @@ import numpy as np
 from tinygrad_lstm.engine.ops.shapes import cast
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError
-from tinygrad_lstm.func.run import Argnums, Function, run_on_own
+from tinygrad_lstm.func.run import Argnums, Function, run_on_leaves
 from tinygrad_lstm.func.structures import map_values, rebuild, values_like
 
 
@@ -58,7 +58,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
     _refuse_if_not_a_function(f)
 
     def both(*xs: Any, **options: Any) -> tuple[Any, Any]:
-        run = run_on_own(f, xs, argnums, options)
+        run = run_on_leaves(f, xs, argnums, options)
         if not isinstance(run.value, Tensor) or run.value.size != 1:
             came = f"shape {run.value.shape}" if isinstance(run.value, Tensor) else f"a {type(run.value).__name__}"
             raise ShapeError(
@@ -66,7 +66,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
                 "or ask for func.jacobian or func.vjp"
             )
         ones = Tensor(np.ones_like(run.value.data))
-        return run.shown(run.value), run.argument(run.pull_back([ones], again=False))
+        return run.hand_out(run.value), run.argument(run.pull_back([ones], again=False))
 
     return both
 
@@ -82,14 +82,14 @@ def vjp(f: Function, *xs: Any) -> tuple[Any, Function]:
     (tensor([10., 20.]), (tensor([10., 10.]), tensor(3.)))
     """
     _refuse_if_not_a_function(f)
-    run = run_on_own(f, xs, 0 if len(xs) == 1 else tuple(range(len(xs))), {})
+    run = run_on_leaves(f, xs, 0 if len(xs) == 1 else tuple(range(len(xs))), {})
 
     def pull_back(v: Any) -> Any:
         given = values_like(v, run.value, "the cotangent")
         vs = [_like(part, y, "a cotangent", "a result") for part, y in zip(given, run.outputs, strict=True)]
         return run.argument(run.pull_back(vs, again=True))
 
-    return map_values(run.shown, run.value), pull_back
+    return map_values(run.hand_out, run.value), pull_back
 
 
 def jvp(f: Function, xs: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -108,10 +108,10 @@ def jvp(f: Function, xs: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, A
                 f"{what} of jvp is a tuple with one entry for each argument, as in jvp(f, (x,), (t,)), "
                 f"not a {type(given).__name__}"
             )
-    run = run_on_own(f, xs, tuple(range(len(xs))), {})
+    run = run_on_leaves(f, xs, tuple(range(len(xs))), {})
     given = values_like(tuple(tangents), run.chosen, "the tangents")
     ts = [_like(part, x, "a tangent", "an argument") for part, x in zip(given, run.inputs, strict=True)]
-    return map_values(run.shown, run.value), rebuild(run.value, run.push(ts))
+    return map_values(run.hand_out, run.value), rebuild(run.value, run.push(ts))
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:
@@ -127,7 +127,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     _refuse_if_not_a_function(f)
 
     def matrix(*xs: Any, **options: Any) -> Any:
-        run = run_on_own(f, xs, argnums, options)
+        run = run_on_leaves(f, xs, argnums, options)
         return rebuild(run.value, [run.argument(run.rows(k)) for k in range(len(run.outputs))])
 
     return matrix

@@ -1,4 +1,4 @@
-"""Weights of other libraries, read and written: what cannot be said in theirs is refused, never approximated."""
+"""Weights of other libraries, read and written: what their format cannot hold is an error, never an approximation."""
 
 from tinygrad_lstm.interop import keras, onnx, torch
 

@@ -8,9 +8,9 @@ The bias of a GRU with ``reset_after=True``, our ``GRUCell``, is (2, 3H): the in
 the forward and then the reverse cell's; a stack is Keras layers one after the other, and so are their lists:
 ``keras.Sequential([...]).get_weights()``. Keras itself is not needed here.
 
-Both need to know what else a layer of Keras does: "relu" for instance. Where a mask is off its output is that of
-``outside="repeat"``, in a Bidirectional that of "zero"; with ``go_backwards``, our ``reverse``, it comes in the order
-in which it was computed, ours in that of x.
+The weights do not say what else a layer of Keras does, such as "relu": build our layer with the same. Where a mask is
+off its output is that of ``outside="repeat"``, in a Bidirectional that of "zero"; with ``go_backwards``, our
+``reverse``, it comes in the order in which it was computed, ours in that of x.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.errors import WeightsError
-from tinygrad_lstm.interop.layout import Array, Layout, inner_bias, summed
+from tinygrad_lstm.interop.layout import Array, Layout, add_biases, inner_bias
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import ResetBeforeGRUCell
 from tinygrad_lstm.nn.options import array_of
@@ -73,7 +73,7 @@ def set_weights(layer: Recurrent, weights: Sequence[Any]) -> None:
         cell.U.data = layout.ours(next(arrays).T)
         if cell.b is not None:
             bias = next(arrays)
-            cell.b.data = layout.ours(summed(cell, *bias) if isinstance(cell, GRUCell) else bias)
+            cell.b.data = layout.ours(add_biases(cell, *bias) if isinstance(cell, GRUCell) else bias)
 
 
 def _cells(layer: Recurrent) -> list[Gates]:

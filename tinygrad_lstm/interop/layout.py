@@ -46,7 +46,7 @@ def inner_bias(cell: Gates, outer: Array) -> Array:
     return inner
 
 
-def summed(cell: Gates, outer: Array, inner: Array) -> Array:
+def add_biases(cell: Gates, outer: Array, inner: Array) -> Array:
     """Their two biases as one. That of a GRU's candidate stays inside the reset: it is set as b_n, not added."""
     both: Array = outer + inner
     if isinstance(cell, GRUCell) and cell.b_n is not None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_lstm import saving
 from tinygrad_lstm.errors import WeightsError
-from tinygrad_lstm.interop.layout import Array, Layout, inner_bias, summed
+from tinygrad_lstm.interop.layout import Array, Layout, add_biases, inner_bias
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
 from tinygrad_lstm.nn.recurrent import Recurrent
@@ -82,7 +82,7 @@ def load_state_dict(layer: Recurrent, state: Mapping[str, Any], prefix: str = ""
         cell.W.data = layout.ours(given[f"weight_ih{suffix}"])
         cell.U.data = layout.ours(given[f"weight_hh{suffix}"])
         if cell.b is not None:
-            cell.b.data = layout.ours(summed(cell, given[f"bias_ih{suffix}"], given[f"bias_hh{suffix}"]))
+            cell.b.data = layout.ours(add_biases(cell, given[f"bias_ih{suffix}"], given[f"bias_hh{suffix}"]))
         if isinstance(cell, ProjectedLSTMCell):
             cell.W_h.data = given[f"weight_hr{suffix}"].copy()  # or training it would train PyTorch's
 

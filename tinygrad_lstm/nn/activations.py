@@ -1,4 +1,4 @@
-"""Functions as modules: they have no weights, so that a network reads as what it does to its input.
+"""Functions as modules: they have no weights, and ``print(network)`` shows each where it acts.
 
 ``Sequential`` takes plain functions as well: ``Sequential(Linear(2, 3), tg.tanh)``.
 """
@@ -15,7 +15,7 @@ from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import DtypeError, ShapeError
 from tinygrad_lstm.nn.module import Module
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 
 
 def gelu(x: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class Softmax(Activation):
     ([0.25, 0.25, 0.25, 0.25], Softmax(axis=0))
     """
 
-    @checked
+    @check_arguments
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis
 
@@ -152,7 +152,7 @@ class Flatten(Activation):
     ((5, 6), (10, 3))
     """
 
-    @checked
+    @check_arguments
     def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:
         self.start_axis, self.end_axis = start_axis, end_axis
 

@@ -29,7 +29,7 @@ from tinygrad_lstm.nn.calls import R, Stepped
 from tinygrad_lstm.nn.context import PerContext
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Module, Parameter
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.tags import tag
 
 State: TypeAlias = Any  # h, or (h, c): one Tensor for each name in ``Cell.states``
@@ -53,7 +53,7 @@ class Cell(Module):
     carried: ClassVar[tuple[str, ...]] = ()  # those that go on into their own next value, scaled only
     memory: ClassVar[tuple[int, ...]] = ()  # of each gate: 1 if it keeps the old state, -1 if it writes the new, else 0
 
-    @checked
+    @check_arguments
     def __init__(self, input_size: int, hidden_size: int) -> None:
         self.input_size, self.hidden_size = input_size, hidden_size
 
@@ -94,16 +94,16 @@ class Cell(Module):
                 node.labels = {**(node.labels or {}), part.source.index: name}
 
     def begin(self) -> None:
-        """A new sequence begins: what was drawn for all steps of the last one is forgotten, here and in cells within.
+        """A new sequence begins: what was drawn for all steps of the last one is forgotten, here and in cells inside.
 
-        ``unroll`` says so, before and after; and so does a call without a state. A cell of your own draws by ``once``
-        what is to last for a sequence, or extends this method.
+        ``unroll`` calls this before and after a run, and so does a call without a state. A cell of your own draws with
+        ``once`` what must last for a sequence, or extends this method.
         """
         waiting: list[Module] = [self]
         known = {id(self)}
         for module in waiting:  # which grows
             if module is not self and isinstance(module, Cell) and type(module).begin is not Cell.begin:
-                module.begin()  # it sees to the cells within
+                module.begin()  # which begins the cells inside it too
                 continue
             if module._named_at_call:
                 module._name_parts(module._named_at_call)
@@ -168,7 +168,11 @@ class Gates(Cell):
     ``dtype`` is that of the weights, the default one unless given.
     """
 
-    @checked
+    W: Parameter  # (nH, D)
+    U: Parameter  # (nH, H)
+    b: Parameter | None  # (nH,)
+
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, gates: int, bias: bool = True, *, init: Init = None,
         dtype: DTypeLike | None = None,
@@ -187,13 +191,18 @@ class Gates(Cell):
 
 
 class RNNCell(Gates):
-    """h = tanh(W x + U h + b), or with relu (Elman 1990): every step passes through U and the squashing.
+    """h = tanh(W x + U h + b), or with relu (Elman 1990): every step passes through U and the nonlinearity.
 
     >>> RNNCell(3, 5)([[1.0, 2.0, 3.0]] * 2).shape
     (2, 5)
     """
 
-    @checked
+    W: Parameter  # (H, D)
+    U: Parameter  # (H, H)
+    b: Parameter | None  # (H,)
+    nonlinearity: Callable[[Tensor], Tensor]
+
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: Literal["tanh", "relu"] = "tanh", *,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -213,18 +222,29 @@ class RNNCell(Gates):
 class LSTMCell(Gates):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate by Gers 2000).
 
-    The forget gate's bias starts at ``forget_bias``, 1 unless given or drawn by ``init``, so that f starts near 0.7 and
-    a fresh cell remembers.
+        f  = σ(W_f x + U_f h + b_f)         forget gate: what to keep of C
+        i  = σ(W_i x + U_i h + b_i)         input gate: what to write
+        C̃  = tanh(W_c x + U_c h + b_c)      candidate: what could be written
+        C' = f ⊙ C + i ⊙ C̃                  the conveyor belt
+        o  = σ(W_o x + U_o h + b_o)         output gate: what to show
+        h' = o ⊙ tanh C'
+
+    W, U and b have the blocks of f, i, o, g one below the other; g is the candidate C̃, c is C. The forget gate's bias
+    starts at ``forget_bias``, 1 unless given or drawn by ``init``, so that f starts near 0.7 and a new cell remembers.
 
     >>> h, c = LSTMCell(3, 5)([[1.0, 2.0, 3.0]] * 2)
     >>> h.shape, c.shape
     ((2, 5), (2, 5))
     """
 
+    W: Parameter  # (4H, D)
+    U: Parameter  # (4H, H)
+    b: Parameter | None  # (4H,)
+
     states, carried = ("h", "c"), ("c",)
     memory = (1, -1, 0, 0)  # f, i, o, g
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -255,10 +275,15 @@ class GRUCell(Gates):
     [('W', (15, 3)), ('U', (15, 5)), ('b', (15,)), ('b_n', (5,))]
     """
 
+    W: Parameter  # (3H, D)
+    U: Parameter  # (3H, H)
+    b: Parameter | None  # (3H,)
+    b_n: Parameter | None  # (H,)
+
     carried = ("h",)
     memory = (0, 1, 0)  # r, z, n
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
     ) -> None:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class PerContext(Generic[T]):
-    """A value for each owner, of which every thread and every asyncio task has its own; gone with its owner.
+    """A value for each owner; every thread and every asyncio task has its own, which is removed with the owner.
 
     >>> class Owner:
     ...     pass

@@ -1,4 +1,4 @@
-"""How modules are copied and pickled: all that hang together at once, so that however deep they nest, nothing recurses.
+"""How modules are copied and pickled: a whole group at once and without recursion, so that any nesting works.
 
 First come all the modules, still empty, then what each of them holds. Modules may point at each other in circles, and
 what is shared (a tied weight, a module used twice) is shared in the copy. Gradients come along, hooks do not: see
@@ -22,14 +22,14 @@ class Copied:
         raise NotImplementedError
 
     def __copy__(self) -> Self:
-        return _filled(_empty(self), self.__getstate__())  # type: ignore[no-any-return]  # the empty module it was given
+        return _restore(_empty(self), self.__getstate__())  # type: ignore[no-any-return]  # the empty module it was given
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A copy that shares nothing with this module: parameters with their gradients, without their hooks."""
         group = [part for part in self.modules() if part is self or (id(part) not in memo and _copies_plainly(part))]
         memo.update({id(part): _empty(part) for part in group})
         for part in group:
-            _filled(memo[id(part)], deepcopy(part.__getstate__(), memo))
+            _restore(memo[id(part)], deepcopy(part.__getstate__(), memo))
         return memo[id(self)]  # type: ignore[no-any-return]  # what the memo holds for self is its copy
 
     def __reduce__(self) -> str | tuple[Any, ...]:
@@ -72,7 +72,7 @@ class Contents:
 def _fill(group: Group, state: tuple[list[Any], list[Any]]) -> None:
     """Give every module of the group what it held."""
     for module, held in zip(*state, strict=True):
-        _filled(module, held)
+        _restore(module, held)
 
 
 def _comes_with_its_group(module: Any, group: Group) -> None:
@@ -96,7 +96,7 @@ def _empty(module: Any) -> Any:
     return kind.__new__(kind)
 
 
-def _filled(module: Any, held: Any) -> Any:
+def _restore(module: Any, held: Any) -> Any:
     """The module, once it has what ``__getstate__`` gave: attributes, or those and slots."""
     if hasattr(type(module), "__setstate__"):
         module.__setstate__(held)

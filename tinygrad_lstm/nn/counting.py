@@ -1,4 +1,4 @@
-"""How many numbers each module of a network learns, all counted in one go."""
+"""How many numbers each module of a network learns, all counted at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def parameter_counts(module: Module) -> dict[int, int]:
     """``parameter_count()`` of the module and of every part, by its id: what is shared counts once in each.
 
     Each module has a set of parameters, its own and those of its parts, as the bits of a number. Where modules point at
-    each other in circles the sets grow until none does any more.
+    each other in circles, this repeats until no set grows.
     """
     sizes: dict[int, int] = {}
     bits: dict[int, int] = {}  # which bit a parameter is

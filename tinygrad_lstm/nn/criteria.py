@@ -14,7 +14,7 @@ from tinygrad_lstm import losses
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.masking import Reduction
 from tinygrad_lstm.nn.module import Module
-from tinygrad_lstm.nn.options import array_of, check, checked
+from tinygrad_lstm.nn.options import array_of, check, check_arguments
 
 
 class Loss(Module):
@@ -39,7 +39,7 @@ class Loss(Module):
 
 
 def _constant(weight: TensorLike | None) -> np.ndarray | None:
-    """A copy, which nobody trains."""
+    """A copy as a constant, which is not trained."""
     return None if weight is None else array_of(weight).copy()
 
 
@@ -56,7 +56,7 @@ class CrossEntropyLoss(Loss):
 
     function = losses.cross_entropy
 
-    @checked
+    @check_arguments
     def __init__(
         self,
         weight: TensorLike | None = None,
@@ -73,7 +73,7 @@ class NLLLoss(Loss):
 
     function = losses.nll_loss
 
-    @checked
+    @check_arguments
     def __init__(
         self, weight: TensorLike | None = None, *, ignore_index: int = -100, reduction: Reduction = "mean"
     ) -> None:
@@ -85,7 +85,7 @@ class BCEWithLogitsLoss(Loss):
 
     function = losses.binary_cross_entropy_with_logits
 
-    @checked
+    @check_arguments
     def __init__(
         self,
         weight: TensorLike | None = None,
@@ -102,7 +102,7 @@ class KLDivLoss(Loss):
     function = losses.kl_div
     reductions = (*Loss.reductions, "batchmean")
 
-    @checked
+    @check_arguments
     def __init__(self, *, reduction: Reduction | Literal["batchmean"] = "mean", log_target: bool = False) -> None:
         super().__init__(reduction=reduction, log_target=log_target)
 
@@ -112,7 +112,7 @@ class MSELoss(Loss):
 
     function = losses.mse_loss
 
-    @checked
+    @check_arguments
     def __init__(self, *, reduction: Reduction = "mean") -> None:
         super().__init__(reduction=reduction)
 
@@ -122,7 +122,7 @@ class L1Loss(Loss):
 
     function = losses.l1_loss
 
-    @checked
+    @check_arguments
     def __init__(self, *, reduction: Reduction = "mean") -> None:
         super().__init__(reduction=reduction)
 
@@ -132,7 +132,7 @@ class HuberLoss(Loss):
 
     function = losses.huber_loss
 
-    @checked
+    @check_arguments
     def __init__(self, reduction: Reduction = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction, delta=delta)
 
@@ -142,6 +142,6 @@ class SmoothL1Loss(Loss):
 
     function = losses.smooth_l1_loss
 
-    @checked
+    @check_arguments
     def __init__(self, *, reduction: Reduction = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction, beta=beta)

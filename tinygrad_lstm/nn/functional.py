@@ -1,4 +1,4 @@
-"""The functions behind the modules, under PyTorch's roof: activations, products, losses."""
+"""The functions behind the modules, under PyTorch's name for them: activations, products, losses."""
 
 from typing import TYPE_CHECKING
 

@@ -1,9 +1,9 @@
 """LSTM and GRU over a whole sequence as one op each, with backpropagation through time derived by hand.
 
-The same functions as ``unroll(LSTMCell(...))`` and ``unroll(GRUCell(...))``, and the witness against them: nothing of
-the graph's calculus is used here. What the graph finds node by node is written out as the chain rule of the notes; the
-steps of each backward pass bear the numbers of the forward steps they mirror. It is the fast way to train: products
-with W are made for all steps at once, and only what truly waits for the step before is inside the loop.
+The same functions as ``unroll(LSTMCell(...))`` and ``unroll(GRUCell(...))``, and an independent check of them: no rule
+of the graph is used here. What the graph finds node by node is written out as the chain rule of the notes; a line of
+the backward pass has the number of the forward line that it belongs to. It is the fast form for training: products with
+W are made for all steps at once, and only what depends on the step before is inside the loop.
 
     x (T, B, D)   h0, c0 (B, H)   W (nH, D)   U (nH, H)   b (nH,)   on (T, B) or None: which steps of each row count
     y (T, B, H)   h at every step (carried where ``on`` is off)     c (B, H)   the last cell state
@@ -25,18 +25,18 @@ from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, State
-from tinygrad_lstm.nn.unroll import Chain, Outside, as_state, begun, parts_of
+from tinygrad_lstm.nn.unroll import Chain, Outside, as_state, begin_run, parts_of
 
 Mask: TypeAlias = np.ndarray | None
 σ = sigmoid.forward
 
 
-def order(T: int, reverse: bool) -> range:
+def step_order(T: int, reverse: bool) -> range:
     """The time steps in the order in which they are run."""
     return range(T - 1, -1, -1) if reverse else range(T)
 
 
-def rest(on: Array, new: Array, old: Array) -> None:
+def keep_old_rows(on: Array, new: Array, old: Array) -> None:
     """Put the old state back, in place, in the rows that do not count at this step."""
     np.copyto(new, old, where=~on[:, None])
 
@@ -57,7 +57,7 @@ def fused_lstm(
     y, C, S = (np.empty((T, B, H), Z.dtype) for _ in range(3))
     h, c, one = h0, c0, np.ones((), Z.dtype)  # (a bare 1 costs a ufunc twice)
     with np.errstate(over="ignore"):  # e⁻ᶻ = ∞ gives σ = 0
-        for t in order(T, reverse):
+        for t in step_order(T, reverse):
             z = Z[t]
             z += h.dot(U_T)  # 2
             np.exp(z, out=z)  # 3
@@ -71,8 +71,8 @@ def fused_lstm(
             c += i * g  # 4
             h = np.multiply(o, np.tanh(c, out=S[t]), out=y[t])  # 5
             if on is not None:
-                rest(on[t], h, before_h)
-                rest(on[t], c, before_c)
+                keep_old_rows(on[t], h, before_h)
+                keep_old_rows(on[t], c, before_c)
     return (y, h.copy(), c.copy()), (Z, C, S)
 
 
@@ -84,14 +84,14 @@ def _fused_lstm_vjp(
     T, B, H = C.shape
     f, i, o, g = np.moveaxis(gates.reshape(T, B, 4, H), 2, 0)
     dz = np.empty((T, B, 4, H), gates.dtype)  # each gate's slope times what it meets on the way to c or h ...
-    dz[:, :, 0] = before(C, c0, reverse) * f * (1 - f)
+    dz[:, :, 0] = states_before(C, c0, reverse) * f * (1 - f)
     dz[:, :, 1] = g * i * (1 - i)
     dz[:, :, 2] = S * o * (1 - o)
     dz[:, :, 3] = i * (1 - g * g)
     dc_of_dh = o * (1 - S * S)
     dZ = dz.reshape(T, B, 4 * H)
     dy, dh, dc = gs
-    for t in reversed(order(T, reverse)):
+    for t in reversed(step_order(T, reverse)):
         dh = dh + dy[t]
         if on is not None:
             resting_h, resting_c = dh * ~on[t][:, None], dc * ~on[t][:, None]  # rows that handed their state on
@@ -107,11 +107,11 @@ def _fused_lstm_vjp(
     rows = dZ.reshape(T * B, 4 * H)  # every row of every step at once
     dx = rows.dot(W).reshape(x.shape) if needs_input_grad[0] else None  # 1'
     dW = rows.T.dot(x.reshape(T * B, x.shape[2])) if needs_input_grad[3] else None  # 1'
-    dU = rows.T.dot(before(y[0], h0, reverse).reshape(T * B, H)) if needs_input_grad[4] else None  # 2'
+    dU = rows.T.dot(states_before(y[0], h0, reverse).reshape(T * B, H)) if needs_input_grad[4] else None  # 2'
     return dx, dh, dc, dW, dU, wide(rows).sum(axis=0)
 
 
-def before(states: Array, first: Array, reverse: bool) -> Array:
+def states_before(states: Array, first: Array, reverse: bool) -> Array:
     """The state that each step started from: (T, B, H)."""
     if reverse:
         return np.concatenate([states, first[None]])[1:]
@@ -133,7 +133,7 @@ def fused_gru(
     A = np.asarray(x.reshape(T * B, D).dot(W.T) + b).reshape(T, B, 3 * H)  # 1  every step's W x + b
     y, M = np.empty((T, B, H), A.dtype), np.empty((T, B, H), A.dtype)
     h, U_T = h0, np.ascontiguousarray(U.T)
-    for t in order(T, reverse):
+    for t in step_order(T, reverse):
         a, u = A[t], h.dot(U_T)  # 2
         a[:, : 2 * H] = σ(a[:, : 2 * H] + u[:, : 2 * H])  # 3  r, z
         r, z, n = a[:, :H], a[:, H : 2 * H], a[:, 2 * H :]
@@ -143,7 +143,7 @@ def fused_gru(
         before_h = h
         h = np.add(n, z * (h - n), out=y[t])  # 5  (1 - z) n + z h
         if on is not None:
-            rest(on[t], h, before_h)
+            keep_old_rows(on[t], h, before_h)
     return (y, h.copy()), (A, M)
 
 
@@ -154,13 +154,13 @@ def _fused_gru_vjp(
     gates, M = saved
     T, B, H = M.shape
     r, z, n = gates[..., :H], gates[..., H : 2 * H], gates[..., 2 * H :]
-    h_before = before(y[0], h0, reverse)
+    h_before = states_before(y[0], h0, reverse)
     dn_of = (1 - z) * (1 - n * n)  # each gate's slope, and what it meets on the way to h
     dz_of = (h_before - n) * z * (1 - z)
     dr_of = M * r * (1 - r)
     dA, dV = np.empty_like(gates), np.empty_like(gates)  # dL/d(W x + b) and dL/d(U h): they differ in n, by the reset
     dy, dh = gs
-    for t in reversed(order(T, reverse)):
+    for t in reversed(step_order(T, reverse)):
         dh = dh + dy[t]
         if on is not None:
             resting = dh * ~on[t][:, None]  # rows that handed their state on
@@ -207,7 +207,7 @@ def unroll_fused(
     if not fusible(cell):
         raise ArgumentError(f"fused=True is for LSTMCell and GRUCell; unroll {type(cell).__name__} with fused=False")
     assert isinstance(cell, LSTMCell | GRUCell)
-    on, x, state, initial = begun(cell, x, state, mask, outside)
+    on, x, state, initial = begin_run(cell, x, state, mask, outside)
     if outside == "raw":
         raise ArgumentError(
             'outside="raw" shows what a step makes of the padding, which has no fused form: fused=False'

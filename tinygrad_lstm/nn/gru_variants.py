@@ -12,7 +12,8 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.nn.cells import Gates, GRUCell
 from tinygrad_lstm.nn.init import Init
 from tinygrad_lstm.nn.layers import LayerNorm
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.module import Parameter
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.tags import tag
 
 
@@ -26,10 +27,14 @@ class ResetBeforeGRUCell(Gates):
     (2, 5)
     """
 
+    W: Parameter  # (3H, D)
+    U: Parameter  # (3H, H)
+    b: Parameter | None  # (3H,)
+
     carried = ("h",)
     memory = (0, 1, 0)  # r, z, n
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
     ) -> None:
@@ -57,10 +62,14 @@ class MGUCell(Gates):
     MGUCell(3 -> 5, 90 parameters)
     """
 
+    W: Parameter  # (2H, D)
+    U: Parameter  # (2H, H)
+    b: Parameter | None  # (2H,)
+
     carried = ("h",)
     memory = (-1, 0)  # f, n
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
     ) -> None:
@@ -87,7 +96,10 @@ class LayerNormGRUCell(GRUCell):
       (norm_h): LayerNorm(15, 15 parameters)
     """
 
-    @checked
+    norm_x: LayerNorm  # of (..., 3H)
+    norm_h: LayerNorm  # of (..., 3H)
+
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
     ) -> None:

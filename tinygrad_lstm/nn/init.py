@@ -1,4 +1,4 @@
-"""First weights, drawn from the generator that ``manual_seed`` starts: arrays, and how a recurrent cell begins.
+"""Initial weights, drawn from the generator that ``manual_seed`` starts: arrays, and schemes for recurrent cells.
 
 A recurrent cell takes ``init``, a word or a scheme: "orthogonal", "uniform" (PyTorch's), "identity" or "chrono", of
 which ``nn.init.chrono(T_max)`` is the one for dependencies of T_max steps. ``nn.LSTM(8, 16, init="chrono")`` hands the
@@ -96,10 +96,10 @@ class Scheme:
 
 
 class Orthogonal(Scheme):
-    """As every cell begins that has a square U; said aloud, it is an error for one that has none."""
+    """How every cell with a square U begins anyway; given as ``init``, it is an error for a cell without one."""
 
     def check(self, cell: str, square: bool, memory: tuple[int, ...], bias: bool) -> None:
-        """A square U there must be."""
+        """ArgumentError for a cell without a square U."""
         if not square:
             raise ArgumentError(f"init={type(self).__name__.lower()!r} is of a square U, and a {cell} has none")
 
@@ -127,7 +127,7 @@ class Uniform(Scheme):
         return uniform((len(memory) * H,), H**-0.5, dtype)
 
     def forget(self, b: np.ndarray, forget_bias: float | None) -> None:
-        """Set them where a number is given; else they are as drawn."""
+        """Set the biases where a number is given; else they stay as drawn."""
         if forget_bias is not None:
             b[:] = forget_bias
 
@@ -151,7 +151,7 @@ class Chrono(Scheme):
         self.T_max = T_max
 
     def check(self, cell: str, square: bool, memory: tuple[int, ...], bias: bool) -> None:
-        """A gate that keeps or writes there must be, and its bias."""
+        """ArgumentError for a cell without a gate that keeps or writes, or without biases."""
         if not any(memory):
             raise ArgumentError(f"init='chrono' is of a gate that keeps or writes the state, and a {cell} has none")
         if not bias:
@@ -165,7 +165,7 @@ class Chrono(Scheme):
         return np.concatenate([part * lasting for part in memory]).astype(floating_dtype(dtype))
 
     def forget(self, b: np.ndarray, forget_bias: float | None) -> None:
-        """They are drawn; ArgumentError for a number beside that."""
+        """Nothing, for the biases are drawn; ArgumentError if a number is given as well."""
         if forget_bias is not None:
             raise ArgumentError("init='chrono' draws the biases of the forget gate: no forget_bias beside it")
 

@@ -15,7 +15,7 @@ from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError, ShapeError
 from tinygrad_lstm.nn import init
 from tinygrad_lstm.nn.module import Module, Parameter
-from tinygrad_lstm.nn.options import array_of, checked
+from tinygrad_lstm.nn.options import array_of, check_arguments
 
 
 class Linear(Module):
@@ -31,7 +31,7 @@ class Linear(Module):
     (5, 2)
     """
 
-    @checked
+    @check_arguments
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, dtype: DTypeLike | None = None
     ) -> None:
@@ -63,7 +63,7 @@ class Embedding(Module):
     ([0.0, 0.0, 0.0, 0.0], [[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
     """
 
-    @checked
+    @check_arguments
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, dtype: DTypeLike | None = None
     ) -> None:
@@ -105,7 +105,7 @@ class LayerNorm(Module):
     [[-1.07, -0.53, 0.0, 1.6]]
     """
 
-    @checked
+    @check_arguments
     def __init__(self, features: int, eps: float = 1e-5, *, bias: bool = True, dtype: DTypeLike | None = None) -> None:
         self.w = Parameter(np.ones(features, init.floating_dtype(dtype)))
         self.b = Parameter(np.zeros(features, self.w.dtype)) if bias else None
@@ -145,7 +145,7 @@ class Dropout(Module):
     tensor([1., 1., 1., 1., 1., 1.])
     """
 
-    @checked
+    @check_arguments
     def __init__(self, p: float = 0.5) -> None:
         self.p = p
 

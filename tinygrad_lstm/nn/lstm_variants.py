@@ -1,4 +1,4 @@
-"""The LSTM's siblings: each is the LSTM with the one or two lines changed that are its lesson.
+"""The LSTM's siblings: each changes one or two lines of the LSTM.
 
 Letters as in ``cells``; beside them
 
@@ -22,7 +22,7 @@ from tinygrad_lstm.nn.cells import Gates, LSTMCell
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.layers import Dropout, LayerNorm
 from tinygrad_lstm.nn.module import Parameter
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.tags import tag
 
 
@@ -35,7 +35,11 @@ class PeepholeLSTMCell(LSTMCell):
     PeepholeLSTMCell(3 -> 5, 195 parameters)
     """
 
-    @checked
+    p_f: Parameter  # (H,)
+    p_i: Parameter  # (H,)
+    p_o: Parameter  # (H,)
+
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -64,10 +68,14 @@ class CoupledLSTMCell(Gates):
     (15, 3)
     """
 
+    W: Parameter  # (3H, D)
+    U: Parameter  # (3H, H)
+    b: Parameter | None  # (3H,)
+
     states, carried = ("h", "c"), ("c",)
     memory = (1, 0, 0)  # f, o, g
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -90,15 +98,17 @@ class CoupledLSTMCell(Gates):
 
 
 class ClippedLSTMCell(LSTMCell):
-    """What goes into every σ and tanh is held between -clip and clip, ONNX's attribute of that name.
+    """What goes into every σ and tanh is clipped to -clip..clip, as ONNX's attribute of that name does.
 
-    Where it is held, no gradient passes. ``nn.LSTM(3, 5, cell=partial(ClippedLSTMCell, clip=3.0))``.
+    Where it is clipped, no gradient passes. ``nn.LSTM(3, 5, cell=partial(ClippedLSTMCell, clip=3.0))``.
 
     >>> ClippedLSTMCell(3, 5, clip=3.0)
     ClippedLSTMCell(3 -> 5, clip=3.0, 180 parameters)
     """
 
-    @checked
+    clip: float
+
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, clip: float,
         forget_bias: float | None = None, init: Init = None, dtype: DTypeLike | None = None,
@@ -134,7 +144,9 @@ class CandidateDropoutLSTMCell(LSTMCell):
       (dropout): Dropout(p=0.25, 0 parameters)
     """
 
-    @checked
+    dropout: Dropout
+
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, p: float = 0.5,
         forget_bias: float | None = None, init: Init = None, dtype: DTypeLike | None = None,
@@ -164,7 +176,11 @@ class ProjectedLSTMCell(LSTMCell):
     ((4, 2), (4, 5))
     """
 
-    @checked
+    proj_size: int  # P
+    U: Parameter  # (4H, P)
+    W_h: Parameter  # (P, H)
+
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, proj_size: int,
         forget_bias: float | None = None, init: Init = None, dtype: DTypeLike | None = None,
@@ -210,7 +226,11 @@ class LayerNormLSTMCell(LSTMCell):
       (norm_c): LayerNorm(5, 10 parameters)
     """
 
-    @checked
+    norm_x: LayerNorm  # of (..., 4H)
+    norm_h: LayerNorm  # of (..., 4H)
+    norm_c: LayerNorm  # of (..., H)
+
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,

@@ -11,7 +11,7 @@ from tinygrad_lstm.errors import MissingInitError
 LIBRARY = __name__.split(".", maxsplit=1)[0] + "."
 
 
-def missing(module: object, name: str) -> Any:
+def refuse_missing(module: object, name: str) -> Any:
     """Raise AttributeError: MissingInitError, where an ``__init__`` of a base class sets this and may not have run."""
     kinds = type(module).__mro__
     if any(name in vars(kind) for kind in kinds):

@@ -12,13 +12,13 @@ from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.call_site import call_site
 from tinygrad_lstm.engine.scope import Scope, current_scope, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, WeightsError, called
+from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, WeightsError, check_call
 from tinygrad_lstm.nn.calls import Called, P, R
 from tinygrad_lstm.nn.copying import Copied
 from tinygrad_lstm.nn.counting import parameter_counts
-from tinygrad_lstm.nn.missing import missing
+from tinygrad_lstm.nn.missing import refuse_missing
 from tinygrad_lstm.nn.options import FLAG, array_of, check, real_dtype
-from tinygrad_lstm.nn.parts import MAY_HOLD, can_grow, found
+from tinygrad_lstm.nn.parts import MAY_HOLD, can_grow, find_parts
 
 
 class Parameter(Tensor):
@@ -49,8 +49,8 @@ class IncompatibleKeys(NamedTuple):
 class Module(Copied):
     """A piece of a network: subclasses put Parameters and Modules into attributes and write ``forward``.
 
-    They are found in lists, tuples, dicts and their like too, at whatever time they were put there (``parts.found``
-    says where a long one is taken for data), but not inside other objects: a partial, a dataclass, an iterator.
+    They are found in lists, tuples and dicts too, also when they are put there later (``parts.find_parts`` says when a
+    long one is taken for data), but not inside other objects: a partial, a dataclass, an iterator.
 
     >>> class Square(Module):
     ...     def __init__(self):
@@ -95,7 +95,7 @@ class Module(Copied):
         Parameter, a module in a set.
         """
         holds = isinstance(value, HOLDERS) and not isinstance(getattr(type(self), name, None), property)
-        for dotted, part in found(name, value, (Module, Tensor)) if holds else ():
+        for dotted, part in find_parts(name, value, (Module, Tensor)) if holds else ():
             if isinstance(part, Tensor) and not isinstance(part, Parameter) and part.is_leaf and part.requires_grad:
                 raise ArgumentError(
                     f"{type(self).__name__}.{dotted} is a tensor that requires a gradient but no nn.Parameter, so it "
@@ -115,12 +115,12 @@ class Module(Copied):
     if not TYPE_CHECKING:  # a type checker is to find attributes that do not exist
 
         def __getattr__(self, name: str) -> Any:
-            return missing(self, name)
+            return refuse_missing(self, name)
 
     def _name_parts(self, attributes: Iterable[str]) -> None:
         """Name modules and parameters after the attributes that hold them."""
         for attribute in attributes:
-            for name, part in found(attribute, vars(self).get(attribute), PARTS):
+            for name, part in find_parts(attribute, vars(self).get(attribute), PARTS):
                 whole = f"{self._name}.{name}" if self._named_within and self._name else name
                 if isinstance(part, Parameter):
                     part.source.node.labels = {0: whole}
@@ -148,7 +148,7 @@ class Module(Copied):
             if isinstance(value, PARTS):
                 yield name, value
             elif isinstance(value, MAY_HOLD):
-                yield from found(name, value, PARTS)
+                yield from find_parts(name, value, PARTS)
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The direct parts, by the names of the attributes: ``head``, or in containers ``layers.0``, ``heads.word``."""
@@ -196,7 +196,7 @@ class Module(Copied):
         """How many numbers the module learns."""
         return sum(parameter.size for parameter in self.parameters())
 
-    @called
+    @check_call
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for parameter in self.parameters():

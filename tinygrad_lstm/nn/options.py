@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.arrays import bare_array, numpy_array
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, DtypeError, TinygradError, called
+from tinygrad_lstm.errors import ArgumentError, DtypeError, TinygradError, check_call
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -113,10 +113,10 @@ def real_dtype(dtype: Any) -> np.dtype:
     return found
 
 
-def checked(function: Callable[P, R]) -> Callable[P, R]:
+def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """A function, mostly an ``__init__``, that first checks its arguments by their names: so nothing is half made.
 
-    >>> @checked
+    >>> @check_arguments
     ... def drop(p):
     ...     print(f"drops {p:.0%}")
     >>> drop(0.5)
@@ -125,7 +125,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     Traceback (most recent call last):
     tinygrad_lstm.errors.ArgumentError: p is the probability of dropping an element, 0 <= p < 1, not 1.5
     """
-    signature, fitting = inspect.signature(function), called(function)
+    signature, fitting = inspect.signature(function), check_call(function)
     single = {name for name, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     own = [name for name in signature.parameters if name != "self"]
     domains = {name: domain for name, domain in DOMAINS.items() if name in single}

@@ -16,7 +16,7 @@ from tinygrad_lstm.engine.ops.indexing import index, scatter
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, public
-from tinygrad_lstm.nn.options import array_of, checked
+from tinygrad_lstm.nn.options import array_of, check_arguments
 
 
 class PackedSequence(NamedTuple):
@@ -56,7 +56,7 @@ def lengths_to_mask(lengths: TensorLike, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(steps < checked_lengths(lengths, shape))
 
 
-@checked
+@check_arguments
 def pad_sequence(sequences: Sequence[TensorLike], batch_first: bool = False, padding_value: float = 0.0) -> Tensor:
     """Sequences (T_b, ...) side by side as one tensor (T, B, ...), filled up at the end.
 
@@ -73,7 +73,7 @@ def pad_sequence(sequences: Sequence[TensorLike], batch_first: bool = False, pad
     return stack([concatenate([row, fill]) for row, fill in zip(rows, rest, strict=True)], 0 if batch_first else 1)
 
 
-@checked
+@check_arguments
 def pack_padded_sequence(
     input: TensorLike, lengths: TensorLike, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
@@ -106,7 +106,7 @@ def pack_padded_sequence(
     return PackedSequence(data, sizes, order, np.argsort(order))
 
 
-@checked
+@check_arguments
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, np.ndarray]:

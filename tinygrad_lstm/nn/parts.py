@@ -29,7 +29,7 @@ def can_grow(value: Any) -> bool:
     return isinstance(value, CONTAINERS)
 
 
-def found(
+def find_parts(
     name: str, value: Any, kinds: tuple[type, ...], seen: frozenset[int] = frozenset()
 ) -> Iterator[tuple[str, Any]]:
     """Every object of these kinds in a value, by its dotted name: the value itself, or what its containers hold.
@@ -37,7 +37,7 @@ def found(
     A container of more than 256 entries is data, and passed over, if neither the first nor the last entry is or holds
     such an object. Raises ArgumentError for one in a set or an array, and for keys of a dict that are one word.
 
-    >>> list(found("x", [1, ["a", 2], {"b": "c"}], (str,)))
+    >>> list(find_parts("x", [1, ["a", 2], {"b": "c"}], (str,)))
     [('x.1.0', 'a'), ('x.2.b', 'c')]
     """
     visited = set(seen)
@@ -62,7 +62,7 @@ def _worth_a_look(name: str, value: Any, kinds: tuple[type, ...], visited: set[i
     inside = kinds + MAY_HOLD
     if len(entries) > LARGE:
         ends = next(iter(entries)), next(reversed(entries))
-        if not any(True for end in ends for _ in found(name, end, kinds, frozenset(visited))):
+        if not any(True for end in ends for _ in find_parts(name, end, kinds, frozenset(visited))):
             return []
     if not any(issubclass(kind, inside) for kind in set(map(type, entries))):  # at C's speed: mostly the answer is no
         return []

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
-from tinygrad_lstm.errors import ArgumentError, ShapeError, called
+from tinygrad_lstm.errors import ArgumentError, ShapeError, check_call
 from tinygrad_lstm.nn.calls import OverSteps, S, Stepped
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from tinygrad_lstm.nn.fused import fusible, unroll_fused
@@ -21,7 +21,7 @@ from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.lists import ModuleList
 from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
 from tinygrad_lstm.nn.module import Module
-from tinygrad_lstm.nn.options import DROPPED, array_of, check, checked
+from tinygrad_lstm.nn.options import DROPPED, array_of, check, check_arguments
 from tinygrad_lstm.nn.packing import PackedSequence, lengths_to_mask, pack_padded_sequence, pad_packed_sequence
 from tinygrad_lstm.nn.unroll import Chain, Outside, Trajectory, as_state, parts_of, unroll
 
@@ -41,7 +41,7 @@ def maker(cell: Any, default: Callable[..., Cell] | None) -> Callable[..., Cell]
 def cell_options(make: Callable[..., Cell], **given: Any) -> dict[str, Any]:
     """The options that are given, for what makes the cells; ArgumentError for one that it does not take.
 
-    A cell of one's own need not know the others.
+    A cell of the user's need not take the others.
     """
     options = {name: value for name, value in given.items() if value is not None}
     takes = inspect.signature(make).parameters if options else {}
@@ -56,7 +56,7 @@ class Recurrent(Module, Generic[S]):
     """Any cell over time and in layers: layer k reads the outputs of layer k - 1.
 
     ``cell`` makes one layer's cell from its input and hidden size: a class, or ``partial(ClippedLSTMCell, clip=3.0)``.
-    ``bias``, ``forget_bias``, ``init`` and ``dtype`` are handed to the cells, where they mean what they mean there: see
+    ``bias``, ``forget_bias``, ``init`` and ``dtype`` are handed to the cells, whose docstrings explain them: see
     ``LSTMCell`` and ``nn.init``. For a cell without a forget gate, ``forget_bias`` is an ArgumentError.
     ``dropout`` acts on what goes from layer to layer: a probability, or a module, e.g. ``LockedDropout(0.3)``.
     ``bidirectional``: each layer has a second cell that runs from T to 1, and their outputs are put side by side
@@ -74,7 +74,7 @@ class Recurrent(Module, Generic[S]):
     default_cell: ClassVar[Callable[..., Cell]]
     __call__: OverSteps[S]
 
-    @checked
+    @check_arguments
     def __init__(
         self,
         input_size: int,
@@ -121,7 +121,7 @@ class Recurrent(Module, Generic[S]):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first = batch_first
 
-    @called
+    @check_call
     def forward(
         self, x: Any, state: State | None = None, *, lengths: TensorLike = None, mask: TensorLike = None,
         outside: Outside = "zero",
@@ -132,7 +132,7 @@ class Recurrent(Module, Generic[S]):
                 raise ArgumentError(
                     "a PackedSequence holds the valid steps only: no lengths, mask or outside beside it"
                 )
-            return self._packed(x, state)
+            return self._run_packed(x, state)
         trajectory = self._run(x, state, lengths, mask, outside, collect=False)
         return trajectory.output, trajectory.state
 
@@ -178,22 +178,22 @@ class Recurrent(Module, Generic[S]):
                 for reverse in self.directions
             ]
             chains += layer
-            y = self._merged([chain.output for chain in layer])
+            y = self._merge([chain.output for chain in layer])
         final = [stack(parts) for parts in zip(*[parts_of(chain.state) for chain in chains], strict=True)]
         output = swapaxes(y, 0, 1) if batch_first else y
         return Trajectory(tuple(chains), output, as_state(final))
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """How each cell runs along the time axis: as one op only where nobody looks at the steps."""
+        """How each cell runs along the time axis: as one op, unless the steps are collected."""
         return unroll_fused if self.fused and not collect else partial(unroll, collect=collect)
 
-    def _merged(self, outputs: list[Tensor]) -> Tensor:
+    def _merge(self, outputs: list[Tensor]) -> Tensor:
         """One output of the directions'."""
         if len(outputs) == 1:
             return outputs[0]
         return outputs[0] + outputs[1] if self.merge == "sum" else concatenate(outputs, axis=-1)
 
-    def _packed(self, packed: PackedSequence, state: State | None) -> tuple[Any, State]:
+    def _run_packed(self, packed: PackedSequence, state: State | None) -> tuple[Any, State]:
         """Padded, run with the lengths, and packed again."""
         x, lengths = pad_packed_sequence(packed)
         trajectory = self._run(x if not self.batch_first else swapaxes(x, 0, 1), state, lengths, None, "zero", False)
@@ -223,7 +223,7 @@ class RNN(Recurrent[Tensor]):
 
     default_cell = RNNCell
 
-    @checked
+    @check_arguments
     def __init__(
         self,
         input_size: int,
@@ -266,7 +266,7 @@ class LSTM(Recurrent[tuple[Tensor, Tensor]]):
 
     default_cell = LSTMCell
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, *, proj_size: int = 0, **options: Any
     ) -> None:

@@ -1,9 +1,9 @@
-"""Recurrences without a chain: minGRU and minLSTM, whose T steps take log₂ T stages (Feng 2024, 2410.01201).
+"""Recurrences computed by a scan: minGRU and minLSTM, whose T steps take log₂ T stages (Feng 2024, 2410.01201).
 
 Where gates and candidate see only x, a step is h' = a ⊙ h + b with a and b known for all T steps beforehand. Two such
 steps in a row are one again, a₂ a₁ ⊙ h + (a₂ b₁ + b₂), and it does not matter which two are put together first. So each
 step takes in the one before it, all at once, then the two before those, then four, ...: 12 stages for 4096 steps. The
-graph is log T deep instead of T. The price is T log T products: a machine that does one thing at a time is slower with
+graph is log T deep instead of T. The price is T log T products: a machine with few cores is slower with
 it. The unrolled cell is the same function, step by step.
 
 The paper's code divides by the product of all a so far, so it has to work on logarithms, and with candidates above 0.
@@ -32,9 +32,9 @@ from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, Unsuppor
 from tinygrad_lstm.nn.cells import Cell, State
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Parameter
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.nn.recurrent import Recurrent
-from tinygrad_lstm.nn.unroll import Chain, Outside, begun, unroll
+from tinygrad_lstm.nn.unroll import Chain, Outside, begin_run, unroll
 from tinygrad_lstm.tags import tag
 
 
@@ -82,7 +82,11 @@ class LinearCell(Cell):
 class MinGates(LinearCell):
     """The stacked weights of n gates that see only x: W (nH, D), Glorot-uniform gate by gate, and b (nH,), at 0."""
 
-    @checked
+    gates: int  # n
+    W: Parameter  # (nH, D)
+    b: Parameter | None  # (nH,)
+
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, gates: int, bias: bool = True, *, init: Init = None,
         dtype: DTypeLike | None = None,
@@ -101,7 +105,7 @@ class MinGates(LinearCell):
 
 
 class MinGRUCell(MinGates):
-    """A GRU that asks only x: h' = (1 - z) ⊙ n + z ⊙ h, with no r and no tanh. Gate order z, n.
+    """A GRU whose gates read only x: h' = (1 - z) ⊙ n + z ⊙ h, with no r and no tanh. Gate order z, n.
 
     z is how much to keep, as in ``GRUCell``; what the paper calls z is 1 - z here.
 
@@ -109,9 +113,12 @@ class MinGRUCell(MinGates):
     MinGRUCell(3 -> 5, 40 parameters)
     """
 
+    W: Parameter  # (2H, D)
+    b: Parameter | None  # (2H,)
+
     memory = (1, 0)  # z, n
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, init: Init = None, dtype: DTypeLike | None = None
     ) -> None:
@@ -126,7 +133,7 @@ class MinGRUCell(MinGates):
 
 
 class MinLSTMCell(MinGates):
-    """An LSTM that asks only x: h' = f ⊙ h + i ⊙ g, with f and i divided by f + i; no o, no c. Gate order f, i, g.
+    """An LSTM whose gates read only x: h' = f ⊙ h + i ⊙ g, f and i divided by f + i; no o, no c. Gate order f, i, g.
 
     The quotient keeps h the size of its inputs, and f/(f + i) = σ(log f - log i). The forget gate's bias starts at
     ``forget_bias``, 1 unless given or drawn by ``init``.
@@ -135,9 +142,12 @@ class MinLSTMCell(MinGates):
     (2, 5)
     """
 
+    W: Parameter  # (3H, D)
+    b: Parameter | None  # (3H,)
+
     memory = (1, -1, 0)  # f, i, g
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -163,7 +173,7 @@ def unroll_scanned(
     >>> unroll_scanned(MinGRUCell(3, 5), Tensor(np.ones((7, 2, 3))))
     Chain(MinGRUCell, steps not kept)
     """
-    on, x, state, initial = begun(cell, x, state, mask, outside)
+    on, x, state, initial = begin_run(cell, x, state, mask, outside)
     with cell.scope():
         a, b = cell.coefficients(x)
         rows = None if on is None else np.expand_dims(on, -1)
@@ -179,7 +189,7 @@ def unroll_scanned(
 class Scanned(Recurrent[Tensor]):
     """Recurrent layers whose cells are linear in h, run by a scan; ``unroll`` runs them step by step, to look at."""
 
-    @checked
+    @check_arguments
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, **options: Any) -> None:
         super().__init__(input_size, hidden_size, num_layers, **options)
         for cell in self.layers:
@@ -189,7 +199,7 @@ class Scanned(Recurrent[Tensor]):
                 )
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """Step by step only where somebody wants to see the steps."""
+        """Step by step if the steps are collected, else by a scan."""
         return partial(unroll, collect=True) if collect else unroll_scanned
 
 

@@ -17,7 +17,7 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.nn.cells import Cell, LSTMCell
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Parameter
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.tags import tag
 
 
@@ -34,10 +34,23 @@ class SeparateLSTMCell(Cell):
     True
     """
 
+    W_f: Parameter  # (H, D)
+    U_f: Parameter  # (H, H)
+    b_f: Parameter | None  # (H,)
+    W_i: Parameter  # (H, D)
+    U_i: Parameter  # (H, H)
+    b_i: Parameter | None  # (H,)
+    W_c: Parameter  # (H, D)
+    U_c: Parameter  # (H, H)
+    b_c: Parameter | None  # (H,)
+    W_o: Parameter  # (H, D)
+    U_o: Parameter  # (H, H)
+    b_o: Parameter | None  # (H,)
+
     states, carried = ("h", "c"), ("c",)
     memory = (1, -1, 0, 0)  # f, i, c, o
 
-    @checked
+    @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None,
         init: Init = None, dtype: DTypeLike | None = None,
@@ -51,19 +64,6 @@ class SeparateLSTMCell(Cell):
             setattr(self, f"U_{gate}", Parameter(first.recurrent(1, hidden_size, hidden_size, dtype)))
             setattr(self, f"b_{gate}", Parameter(b) if bias else None)
         self.start_forgetting(self.b_f, init, forget_bias)
-
-    W_f: Parameter
-    W_i: Parameter
-    W_c: Parameter
-    W_o: Parameter
-    U_f: Parameter
-    U_i: Parameter
-    U_c: Parameter
-    U_o: Parameter
-    b_f: Parameter | None
-    b_i: Parameter | None
-    b_c: Parameter | None
-    b_o: Parameter | None
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The next (h, c)."""

@@ -1,4 +1,4 @@
-"""Long sequences in pieces: the state is carried on from piece to piece, its history is not."""
+"""Long sequences in pieces: the state goes on from piece to piece, detached from its history."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tinygrad_lstm.nn.calls import Continued, S
 from tinygrad_lstm.nn.cells import State
 from tinygrad_lstm.nn.context import PerContext
 from tinygrad_lstm.nn.module import Module
-from tinygrad_lstm.nn.options import array_of, checked, is_whole
+from tinygrad_lstm.nn.options import array_of, check_arguments, is_whole
 from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.unroll import parts_of
 
 Layer: TypeAlias = Callable[[Any, Any], tuple[Any, State]]  # (x, state) -> (output, state)
 
 
-def detached(state: State) -> State:
+def detach_state(state: State) -> State:
     """The same state without its history: where truncated BPTT cuts."""
     parts = tuple([part.detach() for part in parts_of(state)])
     return parts if isinstance(state, tuple) else parts[0]
@@ -35,14 +35,14 @@ def refuse_the_future(layer: Layer) -> None:
 
 
 class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
-    """Truncated BPTT: every ``k1`` steps a loss, whose gradient goes back ``k2`` steps. To be iterated over.
+    """Truncated BPTT: every ``k1`` steps a loss, whose gradient goes back ``k2`` steps. Iterate over it.
 
-    The window that ends with step t = k1, 2 k1, ... begins with the state after step t - k2, cut off from its history,
-    and gives the loss of its last k1 steps: ``loss_of(output, now)``, for the outputs of the steps x[now]. k2 is k1
-    unless given: every step is run once. With a larger k2 the windows overlap, and each is run anew, for its gradient
-    is to be that of the weights of today. With k2 >= T it is full BPTT. In memory are the graph of one window, and that
-    of the loss before it while somebody holds it. After the loop ``state`` is the last state. Of T = 0 steps there is
-    no loss, and the last state is the initial one.
+    The window that ends with step t = k1, 2 k1, ... begins with the state after step t - k2, detached, and gives the
+    loss of its last k1 steps: ``loss_of(output, now)``, for the outputs of the steps x[now]. k2 is k1 unless given:
+    every step is run once. With a larger k2 the windows overlap, and each is run from its beginning, because its
+    gradient must be that of the current weights. With k2 >= T it is full BPTT. Memory holds the graph of one window,
+    and that of the loss before it, as long as the caller keeps that loss. After the loop ``state`` is the last state.
+    For T = 0 steps there is no loss, and the last state is the initial one.
 
     ``layer`` is anything called ``(x, state) -> (output, state)``, with time on the first axis of x and output; x is
     data, so an embedding is part of the layer. (Williams & Peng 1990, their BPTT(k2; k1).)
@@ -61,7 +61,7 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
     (10, (1, 2, 8))
     """
 
-    @checked
+    @check_arguments
     def __init__(
         self, layer: Layer, x: TensorLike, loss_of: Callable[[Any, slice], Tensor], *, k1: int, k2: int | None = None,
         state: State | None = None,
@@ -88,7 +88,7 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
         """From the first step, with the initial state, whenever a loop begins."""
         T = len(self.x)
         if not T:
-            self.state = detached(self.layer(self.x, self.start)[1])
+            self.state = detach_state(self.layer(self.x, self.start)[1])
         overlap = self.k2 - self.k1 if self.k2 < T else T  # how far before its new steps a window begins
         begin, state = 0, self.start
         for new in range(0, T, self.k1):
@@ -105,11 +105,11 @@ class truncated_bptt:  # noqa: N801  # read as the verb it is, in a for loop
         if begin < following:
             output, state = self.layer(self.x[begin : min(following, end)], state)
             outputs.append(output)
-        carried = detached(state) if following else state  # the initial state keeps its gradient
+        carried = detach_state(state) if following else state  # the initial state keeps its gradient
         if following < end:
             output, state = self.layer(self.x[following:end], state)
             outputs.append(output)
-        self.state = detached(state)
+        self.state = detach_state(state)
         output = outputs[0] if len(outputs) == 1 else concatenate(outputs)
         return self.loss_of(output[new - begin :] if begin < new else output, slice(new, end)), carried
 
@@ -121,9 +121,9 @@ sequences = PerContext[tuple[State, tuple[int, ...] | None]]("sequences")
 class Stateful(Module, Generic[S]):
     """A layer that goes on where it stopped: each call starts from the state after the last, without its history.
 
-    ``reset_state()`` begins anew; ``reset_state(rows)``, bools (B,), only in those rows of the batch. ``state`` is what
-    the next call starts from. Each thread and each asyncio task goes on with a sequence of its own; a copy or a pickle
-    takes along the state of where it is made.
+    ``reset_state()`` starts a new sequence; ``reset_state(rows)``, bools (B,), only in those rows of the batch.
+    ``state`` is what the next call starts from. Each thread and each asyncio task goes on with a sequence of its own; a
+    copy or a pickle takes along the state of where it is made.
 
     Raises ShapeError where the batch has another size than that of the state kept.
 
@@ -137,7 +137,7 @@ class Stateful(Module, Generic[S]):
 
     __call__: Continued[S]
 
-    @checked
+    @check_arguments
     def __init__(self, layer: Callable[..., tuple[Any, S]]) -> None:
         refuse_the_future(layer)
         self.layer = layer
@@ -180,7 +180,7 @@ class Stateful(Module, Generic[S]):
                 f"the state kept is of inputs {kept_step} at each step, these are {step}: first reset_state()"
             )
         output, state = self.layer(x, state, **options)
-        sequences[self] = detached(state), step
+        sequences[self] = detach_state(state), step
         return output, state
 
     def reset_state(self, rows: TensorLike | None = None) -> None:

@@ -151,13 +151,13 @@ def named_state(cell: Cell, state: State) -> dict[str, Tensor]:
     return dict(zip(cell.states, parts_of(state), strict=True))
 
 
-def held(mask: np.ndarray, new: State, old: State) -> State:
+def keep_rows(mask: np.ndarray, new: State, old: State) -> State:
     """The new state in the rows where the mask is on; the others carry their old state on."""
     rows = np.expand_dims(mask, -1)
     return as_state([where(rows, n, tag(o, "carry")) for n, o in zip(parts_of(new), parts_of(old), strict=True)])
 
 
-def masked(x: Tensor, mask: TensorLike | None, outside: Outside) -> tuple[np.ndarray | None, Tensor]:
+def apply_mask(x: Tensor, mask: TensorLike | None, outside: Outside) -> tuple[np.ndarray | None, Tensor]:
     """The mask as an array, None if it is on everywhere; and x with 0 where it is off.
 
     So that no NaN in the padding can meet a zero gradient. ShapeError for a mask that is not one bool for each step.
@@ -183,11 +183,11 @@ def check_step(cell: Cell, after: object, shapes: list[tuple[int, ...]]) -> None
         raise ShapeError(f"the next state of a {type(cell).__name__} is {wanted}, but its forward gave {got}")
 
 
-def begun(
+def begin_run(
     cell: Cell, x: Tensor, state: State | None, mask: TensorLike | None, outside: Outside
 ) -> tuple[np.ndarray | None, Tensor, State, Step]:
-    """How every run of a cell begins: the mask and x by ``masked``, the state checked, and named as that of t = 0."""
-    on, x = masked(x, mask, outside)
+    """What every run of a cell starts from: mask and x by ``apply_mask``, and the checked state, named as t = 0."""
+    on, x = apply_mask(x, mask, outside)
     state = cell.checked_state(state, x.shape[1:-1], x.dtype)
     initial = named_state(cell, state)
     label(**initial)
@@ -254,7 +254,7 @@ def unroll(
         raise ShapeError(f"a sequence is (T, B, D) or (T, D), not {x.shape}")
     if x.shape[-1] != cell.input_size:
         raise ShapeError(f"inputs of width {x.shape[-1]} for a {type(cell).__name__} that takes {cell.input_size}")
-    on, x, state, initial = begun(cell, x, state, mask, outside)
+    on, x, state, initial = begin_run(cell, x, state, mask, outside)
     if not len(x):
         return unroll_nothing(cell, x, state, initial, reverse, collect)
     shapes = [part.shape for part in parts_of(state)]
@@ -277,7 +277,7 @@ def unroll(
                 cell.name_states(after)
                 h = parts_of(after)[0]
                 if on is not None and not on[t - 1].all():
-                    state = held(on[t - 1], after, state)
+                    state = keep_rows(on[t - 1], after, state)
                     label(**named_state(cell, state))
                     if outside == "zero":
                         h = where(np.expand_dims(on[t - 1], -1), h, 0)

@@ -14,7 +14,7 @@ from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.ops.norms import norm as norm_of
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
-from tinygrad_lstm.nn.options import checked
+from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.nn.packing import (
     PackedSequence,
     lengths_to_mask,
@@ -43,7 +43,7 @@ def tensors_in(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
     return tensors
 
 
-@checked
+@check_arguments
 def clip_grad_norm_(
     parameters: Iterable[Tensor] | Tensor, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> float:
@@ -74,15 +74,15 @@ def clip_grad_norm_(
     return norm
 
 
-@checked
+@check_arguments
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
-    """Hold each element of each gradient within ±clip_value; the direction may change."""
+    """Clip each element of each gradient to ±clip_value; the direction may change."""
     for parameter in tensors_in(parameters):
         if parameter.grad is not None:
             parameter.grad = Tensor(np.clip(parameter.grad.data, -clip_value, clip_value))
 
 
-@checked
+@check_arguments
 def add_grad_noise_(parameters: Iterable[Tensor] | Tensor, eta: float, gamma: float, step: int) -> None:
     """Add normal noise of variance η / (1 + step)^γ to each gradient; less and less, as the steps go by from 0.
 

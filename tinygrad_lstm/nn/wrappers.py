@@ -1,4 +1,4 @@
-"""Regularisers and shortcuts as wrappers: around a cell, or around a layer. What they draw, they draw in training only.
+"""Regularisers and shortcuts as wrappers: around a cell, or around a layer. They draw random masks in training only.
 
 A wrapped cell is a cell, so it goes wherever one goes: ``nn.LSTM(8, 16, cell=lambda D, H: Zoneout(LSTMCell(D, H)))``.
 """
@@ -20,7 +20,7 @@ from tinygrad_lstm.nn.calls import S, Stepped
 from tinygrad_lstm.nn.cells import Cell
 from tinygrad_lstm.nn.layers import Dropout, keep_mask
 from tinygrad_lstm.nn.module import Module, Parameter
-from tinygrad_lstm.nn.options import ASLEEP, check, checked
+from tinygrad_lstm.nn.options import ASLEEP, check, check_arguments
 from tinygrad_lstm.nn.packing import PackedSequence
 from tinygrad_lstm.nn.unroll import as_state, parts_of
 from tinygrad_lstm.tags import tag
@@ -29,12 +29,14 @@ from tinygrad_lstm.tags import tag
 class CellWrapper(Cell, Generic[S]):
     """A cell around a cell, with its sizes and states."""
 
-    @checked
+    cell: Cell
+
+    @check_arguments
     def __init__(self, cell: Stepped[S]) -> None:
         if not isinstance(cell, Cell):
             raise ArgumentError(f"a {type(self).__name__} goes around one cell, not around a {type(cell).__name__}")
         super().__init__(cell.input_size, cell.hidden_size)
-        self.cell: Cell = cell
+        self.cell = cell
 
     @property
     def states(self) -> tuple[str, ...]:  # type: ignore[override]  # the wrapped cell's, so not the class's
@@ -53,7 +55,7 @@ class CellWrapper(Cell, Generic[S]):
 
 
 class Zoneout(CellWrapper[S]):
-    """Now and then a unit sleeps: its state stays as it was, each with its own probability (Krueger 2017).
+    """At random a unit keeps its old state; each state has its own probability of it (Krueger 2017).
 
     s' = d ⊙ s + (1 - d) ⊙ cell(s), d Bernoulli(p) in training, d = p in evaluation. ``Zoneout(cell, c=0.5, h=0.05)``
     are the paper's; each state of the cell can be named.
@@ -64,7 +66,9 @@ class Zoneout(CellWrapper[S]):
     (2, 5)
     """
 
-    @checked
+    p: dict[str, float]  # of each state, by its name
+
+    @check_arguments
     def __init__(self, cell: Stepped[S], **p: float) -> None:
         super().__init__(cell)
         if unknown := set(p) - set(self.states):
@@ -75,11 +79,11 @@ class Zoneout(CellWrapper[S]):
 
     @property
     def carried(self) -> tuple[str, ...]:  # type: ignore[override]  # likewise
-        """A sleeping state is carried too."""
+        """A state that may be kept is carried too."""
         return tuple(name for name in self.states if self.p[name] or name in self.cell.carried)
 
     def forward(self, x: Tensor, state: S) -> S:
-        """The next state, parts of it asleep."""
+        """The next state, where some units keep the old one."""
         named: dict[str, Tensor] = {}
         for name, new, old in zip(self.states, parts_of(self.cell.forward(x, state)), parts_of(state), strict=True):
             p = self.p[name]
@@ -106,7 +110,9 @@ class RecurrentDropout(CellWrapper[S]):
       (cell): LSTMCell(3 -> 5, 180 parameters)
     """
 
-    @checked
+    p: float
+
+    @check_arguments
     def __init__(self, cell: Stepped[S], p: float = 0.5) -> None:
         super().__init__(cell)
         if "h" in self.cell.carried:
@@ -136,7 +142,10 @@ class WeightDrop(CellWrapper[S]):
     ('U',)
     """
 
-    @checked
+    p: float
+    names: tuple[str, ...]
+
+    @check_arguments
     def __init__(self, cell: Stepped[S], p: float = 0.5, names: tuple[str, ...] = ("U",)) -> None:
         super().__init__(cell)
         if not (isinstance(names, tuple | list) and names and all(isinstance(name, str) for name in names)):
@@ -147,11 +156,11 @@ class WeightDrop(CellWrapper[S]):
 
     def forward(self, x: Tensor, state: S) -> S:
         """The next state, by the dropped weights."""
-        cell = self.once(None, self._thinned) if self.training and self.p else self.cell
+        cell = self.once(None, self._drop_weights) if self.training and self.p else self.cell
         after: S = cell.forward(x, state)
         return after
 
-    def _thinned(self) -> Cell:
+    def _drop_weights(self) -> Cell:
         """The cell with the dropped weights in place of its own: another one, for other threads may run this one."""
         cell, within = copy(self.cell), current_scope.get()
         try:
@@ -187,7 +196,7 @@ class LockedDropout(Dropout):
 
 
 class Residual(Module, Generic[S]):
-    """x + layer(x): the gradient has a way around every layer (He 2015). For a layer, or for a recurrent one.
+    """x + layer(x): the gradient has a path around every layer (He 2015). For a layer, or for a recurrent one.
 
     >>> import tinygrad_lstm as tg
     >>> from tinygrad_lstm import nn
@@ -196,16 +205,16 @@ class Residual(Module, Generic[S]):
     (5, 2, 4)
     """
 
-    @checked
+    @check_arguments
     def __init__(self, layer: Callable[..., S]) -> None:
         self.layer = layer
 
     def forward(self, x: TensorLike | PackedSequence, *args: Any, **kwargs: Any) -> S:
         """The sum; of a recurrent layer, (the sum, state)."""
-        added: S = self._added(x, self.layer(x, *args, **kwargs))
+        added: S = self._add(x, self.layer(x, *args, **kwargs))
         return added
 
-    def _added(self, x: TensorLike | PackedSequence, y: Any) -> Any:
+    def _add(self, x: TensorLike | PackedSequence, y: Any) -> Any:
         if isinstance(x, PackedSequence):
             return y[0]._replace(data=x.data + y[0].data), *y[1:]
         x = self.floating(x)

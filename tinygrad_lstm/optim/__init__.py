@@ -7,10 +7,11 @@ from tinygrad_lstm.optim import lr_scheduler
 from tinygrad_lstm.optim.adagrad import Adagrad
 from tinygrad_lstm.optim.adam import Adam, AdamW
 from tinygrad_lstm.optim.optimizer import Optimizer
+from tinygrad_lstm.optim.options import Option, takes_options
 from tinygrad_lstm.optim.rmsprop import RMSprop
 from tinygrad_lstm.optim.sgd import SGD
 
-__all__ = ["Adagrad", "Adam", "AdamW", "lr_scheduler", "Optimizer", "RMSprop", "SGD"]
+__all__ = ["Adagrad", "Adam", "AdamW", "lr_scheduler", "Optimizer", "Option", "RMSprop", "SGD", "takes_options"]
 
 if not TYPE_CHECKING:  # to a type checker, what is not here does not exist
     __getattr__ = getattr_of("optim", __name__)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.errors import called
-from tinygrad_lstm.optim.optimizer import Optimizer, Params, State
+from tinygrad_lstm.optim.optimizer import Optimizer, State
+from tinygrad_lstm.optim.options import Option, takes_options
 
 
+@takes_options
 class Adagrad(Optimizer):
     """G ← G + g², p ← p - lr g / (√G + ε), with the sum G of all squares so far (Duchi, Hazan & Singer 2011, figure 1).
 
@@ -29,30 +30,16 @@ class Adagrad(Optimizer):
     [-2.784 -2.784]
     """
 
-    @called
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-2,
-        lr_decay: float = 0.0,
-        weight_decay: float = 0.0,
-        initial_accumulator_value: float = 0.0,
-        eps: float = 1e-10,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(
-            params, lr=lr, lr_decay=lr_decay, weight_decay=weight_decay,
-            initial_accumulator_value=initial_accumulator_value, eps=eps, maximize=maximize,
-        )  # fmt: skip
+    lr: Option[float] = Option(1e-2)
+    lr_decay: Option[float] = Option(0.0)
+    weight_decay: Option[float] = Option(0.0)
+    initial_accumulator_value: Option[float] = Option(0.0)
+    eps: Option[float] = Option(1e-10)
 
-    def update(
-        self, p: Array, g: Array, state: State, *,
-        lr: float, lr_decay: float, weight_decay: float, initial_accumulator_value: float, eps: float,
-    ) -> Array:  # fmt: skip
+    def update(self, p: Array, g: Array, state: State) -> Array:
         """p - lr g / (√G + ε)."""
-        if weight_decay:
-            g = g + weight_decay * p
+        if self.weight_decay:
+            g = g + self.weight_decay * p
         t = state["t"] = state.get("t", 0) + 1
-        G = state["G"] = state.get("G", initial_accumulator_value) + g * g
-        return p - lr / (1 + (t - 1) * lr_decay) * g / (np.sqrt(G) + eps)
+        G = state["G"] = state.get("G", self.initial_accumulator_value) + g * g
+        return p - self.lr / (1 + (t - 1) * self.lr_decay) * g / (np.sqrt(G) + self.eps)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.errors import called
-from tinygrad_lstm.optim.optimizer import Optimizer, Params, State
+from tinygrad_lstm.optim.optimizer import Optimizer, State
+from tinygrad_lstm.optim.options import Option, takes_options
 
 
+@takes_options
 class Adam(Optimizer):
     """p ← p - lr m̂ / (√v̂ + ε), with running means m of g and v of g² (Kingma & Ba 2015, algorithm 1).
 
@@ -28,40 +28,29 @@ class Adam(Optimizer):
     array([99.9, -0.9], dtype=float32)
     """
 
-    @called
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(
-            params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize
-        )
+    betas: Option[tuple[float, float]] = Option((0.9, 0.999))
+    eps: Option[float] = Option(1e-8)
+    weight_decay: Option[float] = Option(0.0)
+    amsgrad: Option[bool] = Option(False)
 
-    def update(
-        self, p: Array, g: Array, state: State, *,
-        lr: float, betas: tuple[float, float], eps: float, weight_decay: float, amsgrad: bool,
-    ) -> Array:  # fmt: skip
+    def update(self, p: Array, g: Array, state: State) -> Array:
+        """Adam's step by g + λ p."""
+        return self.adam(p, g + self.weight_decay * p if self.weight_decay else g, state)
+
+    def adam(self, p: Array, g: Array, state: State) -> Array:
         """p - lr m̂ / (√v̂ + ε)."""
-        beta1, beta2 = betas
-        if weight_decay:
-            g = g + weight_decay * p
+        beta1, beta2 = self.betas
         t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = beta1 * state.get("m", 0.0) + (1 - beta1) * g
         v = state["v"] = beta2 * state.get("v", 0.0) + (1 - beta2) * g * g
-        if amsgrad:
+        if self.amsgrad:
             v = state["v_max"] = np.maximum(state.get("v_max", 0.0), v)
         m_hat = m / (1 - beta1**t)
         root_v_hat = np.sqrt(v) / math.sqrt(1 - beta2**t)  # v̂ itself may be out of range where v is not
-        return p - lr * m_hat / (root_v_hat + eps)
+        return p - self.lr * m_hat / (root_v_hat + self.eps)
 
 
+@takes_options
 class AdamW(Adam):
     """Adam whose weights decay by themselves: p ← (1 - lr λ) p, then Adam's step on the loss's own gradient.
 
@@ -76,20 +65,8 @@ class AdamW(Adam):
     tensor([6.], requires_grad=True)
     """
 
-    @called
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+    weight_decay: Option[float] = Option(1e-2)
 
-    def update(self, p: Array, g: Array, state: State, *, lr: float, weight_decay: float, **adam: Any) -> Array:
-        """Adam's step from (1 - lr λ) p."""
-        return super().update((1 - lr * weight_decay) * p, g, state, lr=lr, weight_decay=0.0, **adam)
+    def update(self, p: Array, g: Array, state: State) -> Array:
+        """Adam's step by g, from (1 - lr λ) p."""
+        return self.adam((1 - self.lr * self.weight_decay) * p, g, state)

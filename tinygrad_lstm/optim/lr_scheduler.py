@@ -1,8 +1,8 @@
 """Learning rates in time: each schedule is a formula of t, how often ``step`` was called.
 
 Call ``scheduler.step()`` after each update, or after each epoch: t counts what you like. lr₀ is the rate that a group
-had when its first scheduler was made (its ``"initial_lr"``). As a formula gives the rate outright, an optimiser has one
-scheduler at a time; ``SequentialLR`` puts several one after the other.
+had when its first scheduler was made (its ``"initial_lr"``). A formula gives the rate itself, not a change of it, so an
+optimiser has one scheduler at a time; ``SequentialLR`` puts several one after the other.
 """
 
 from typing import TYPE_CHECKING

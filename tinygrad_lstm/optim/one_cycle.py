@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.optim.domains import check_option
 from tinygrad_lstm.optim.optimizer import Optimizer
-from tinygrad_lstm.optim.options import checked
 from tinygrad_lstm.optim.scheduler import LRScheduler, for_each_group
 
 
@@ -52,17 +52,17 @@ class OneCycleLR(LRScheduler):
         if total_steps is None:
             if epochs is steps_per_epoch is None:
                 raise ArgumentError("total_steps is its length, not None: give it, or epochs and steps_per_epoch")
-            total_steps = checked("epochs", epochs) * checked("steps_per_epoch", steps_per_epoch)
-        self.total_steps: int = checked("total_steps", total_steps)
-        self.max_lrs: list[float] = checked("max_lrs", for_each_group(optimizer, "max_lr", max_lr))
-        self.pct_start: float = checked("pct_start", pct_start)
-        self.anneal_strategy = checked("anneal_strategy", anneal_strategy)
-        self.cycle_momentum: bool = checked("cycle_momentum", cycle_momentum)
+            total_steps = check_option("epochs", epochs) * check_option("steps_per_epoch", steps_per_epoch)
+        self.total_steps: int = check_option("total_steps", total_steps)
+        self.max_lrs: list[float] = check_option("max_lrs", for_each_group(optimizer, "max_lr", max_lr))
+        self.pct_start: float = check_option("pct_start", pct_start)
+        self.anneal_strategy = check_option("anneal_strategy", anneal_strategy)
+        self.cycle_momentum: bool = check_option("cycle_momentum", cycle_momentum)
         for name, value in (("base_momentum", base_momentum), ("max_momentum", max_momentum)):
-            setattr(self, f"{name}s", checked(f"{name}s", for_each_group(optimizer, name, value)))
-        self.div_factor: float = checked("div_factor", div_factor)
-        self.final_div_factor: float = checked("final_div_factor", final_div_factor)
-        self.three_phase: bool = checked("three_phase", three_phase)
+            setattr(self, f"{name}s", check_option(f"{name}s", for_each_group(optimizer, name, value)))
+        self.div_factor: float = check_option("div_factor", div_factor)
+        self.final_div_factor: float = check_option("final_div_factor", final_div_factor)
+        self.three_phase: bool = check_option("three_phase", three_phase)
         if self.cycle_momentum and not {"momentum", "betas"} & optimizer.defaults.keys():
             raise ArgumentError(f"{type(optimizer).__name__} has no momentum to cycle: cycle_momentum=False")
         super().__init__(optimizer)

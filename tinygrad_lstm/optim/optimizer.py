@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import Any, TypeAlias
+from dataclasses import KW_ONLY, InitVar, dataclass
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -12,47 +13,69 @@ from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, WeightsError, called
-from tinygrad_lstm.optim.options import checked
+from tinygrad_lstm.errors import ArgumentError, WeightsError, check_call
+from tinygrad_lstm.optim.domains import check_option
+from tinygrad_lstm.optim.options import Option, select_named
 
 Params: TypeAlias = Tensor | Iterable[Tensor | tuple[str, Tensor] | Mapping[str, Any]]
 State: TypeAlias = dict[str, Any]  # of one parameter: arrays of its shape, and numbers
 
 
+@dataclass(eq=False, repr=False, init=False)
 class Optimizer:
-    """Changes parameters by their gradients: a subclass gives its options' defaults and its equations, ``update``.
+    """Changes parameters by their gradients: a subclass has its options as fields, and its equations in ``update``.
 
     Parameters are tensors, (name, tensor) pairs, or groups of them with options of their own, as in PyTorch:
     ``[{"params": net.head.parameters(), "lr": 0.1}, {"params": net.rnn.parameters()}]``. ``param_groups`` has one dict
     for each; what is written there (a new ``"lr"``) holds from the next step on.
 
-    A parameter whose gradient is None stays as it is, and so does its state. An infinite or NaN gradient is taken as it
-    comes, as in PyTorch, and mostly makes its parameter NaN for good; to refuse it, call
+    A parameter whose gradient is None stays as it is, and so does its state. An infinite or NaN gradient is used as it
+    is, as in PyTorch, and mostly makes its parameter NaN for good; to refuse it, call
     ``nn.utils.clip_grad_norm_(parameters, max_norm, error_if_nonfinite=True)`` before the step.
 
     A new optimiser, with a learning rate of its own for one of two parameters:
 
-    >>> class SignSGD(Optimizer):
-    ...     def __init__(self, params, lr=0.25):
-    ...         super().__init__(params, lr=lr)
-    ...     def update(self, p, g, state, *, lr):
-    ...         return p - lr * np.sign(g)
+    >>> from tinygrad_lstm.optim import Option, takes_options
+    >>> @takes_options
+    ... class SignSGD(Optimizer):
+    ...     lr: Option[float] = Option(0.25)
+    ...     def update(self, p, g, state):
+    ...         return p - self.lr * np.sign(g)
     >>> u, w = Tensor([1.0, 1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
     >>> (5 * u.sum() - w.sum()).backward()
     >>> SignSGD([{"params": [u]}, {"params": [w], "lr": 0.5}]).step()
     >>> u, w
     (tensor([0.75, 0.75], requires_grad=True), tensor([1.5], requires_grad=True))
+
+    A subclass may also have an ``__init__`` that calls ``super().__init__(params, lr=lr)``, and an ``update`` that
+    names options among its parameters, ``update(self, p, g, state, *, lr)``.
     """
 
+    params: InitVar[Params]
+    lr: Option[float] = Option(1e-3)  # noqa: RUF009  a descriptor, which all optimisers share
+    _: KW_ONLY
+    maximize: Option[bool] = Option(False)  # noqa: RUF009
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        """An optimiser of nothing yet: a constructor that ``takes_options`` made then sets the options in turn."""
+        self = super().__new__(cls)
+        self.defaults, self.param_groups, self.state, self._group = {}, [], [], None
+        return self
+
     def __init__(self, params: Params, **defaults: Any) -> None:
-        self.defaults = defaults
-        self.defaults.setdefault("maximize", False)
-        self.param_groups: list[dict[str, Any]] = []
-        self.state: list[State] = []  # one for each parameter, in the order of the groups
-        groups = _listed(params)
+        self.defaults: dict[str, Any]
+        self.param_groups: list[dict[str, Any]]
+        self.state: list[State]  # one for each parameter, in the order of the groups
+        self._group: Mapping[str, Any] | None  # the options of the group that a step is at
+        self.defaults |= defaults
+        self.defaults["maximize"] = self.defaults.pop("maximize", False)  # the last, as in every signature
+        groups = _as_list(params)
         grouped = bool(groups) and all(isinstance(group, Mapping) for group in groups)
         for group in groups if grouped else [{"params": groups}]:
             self.add_param_group(group)
+
+    def __post_init__(self, params: Params) -> None:
+        Optimizer.__init__(self, params)
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """More parameters, ``param_group["params"]``; options that the group does not give are the optimiser's.
@@ -62,9 +85,9 @@ class Optimizer:
         """
         if not isinstance(param_group, Mapping) or "params" not in param_group:
             raise ArgumentError(f"a group is a dict that has its parameters under 'params', not {param_group!r}")
-        options = self._checked(self.defaults | _options(param_group))
+        options = self._check(self.defaults | _options(param_group))
         parameters = [member[1] if isinstance(member, tuple) and len(member) == 2 else member
-                      for member in _listed(param_group["params"])]  # fmt: skip
+                      for member in _as_list(param_group["params"])]  # fmt: skip
         if not parameters:
             raise ArgumentError(
                 "an optimiser needs at least one parameter in each group (a generator, such as module.parameters(), "
@@ -82,7 +105,7 @@ class Optimizer:
         self.param_groups.append({"params": parameters, **options})
         self.state += [{} for _ in parameters]
 
-    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _check(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options of a group, if each is there, known and in its domain."""
         if missing := self.defaults.keys() - options.keys():
             raise ArgumentError(f"a group has lost its {', '.join(sorted(missing))}: set it in param_groups again")
@@ -91,26 +114,34 @@ class Optimizer:
             raise ArgumentError(
                 f"{type(self).__name__} has no option {', '.join(unknown)}: it has {', '.join(self.defaults)}"
             )
-        return {name: checked(name, value) for name, value in options.items()}
+        return {name: check_option(name, value) for name, value in options.items()}
 
     @property
     def parameters(self) -> list[Tensor]:
         """The parameters of all groups."""
         return [parameter for group in self.param_groups for parameter in group["params"]]
 
-    @property
-    def lr(self) -> float:
-        """The learning rate, where all groups have the same; setting it sets that of every group."""
-        rates = {float(checked("lr", group["lr"])) for group in self.param_groups}
-        if len(rates) > 1:
-            raise ArgumentError(f"the groups have different learning rates, {sorted(rates)}: ask param_groups[k]['lr']")
-        return rates.pop()
+    def option(self, name: str) -> Any:
+        """What an option is: in ``update``, for the group that is updated; else for all groups.
 
-    @lr.setter
-    def lr(self, value: float) -> None:
-        lr = checked("lr", value)
-        for group in self.param_groups:
-            group["lr"] = lr
+        Raises ArgumentError if groups differ in it.
+        """
+        if self._group is not None:
+            return self._group[name]
+        if name not in self.defaults:
+            raise ArgumentError(f"{type(self).__name__} has no option {name}: it has {', '.join(self.defaults)}")
+        groups = map(_options, self.param_groups)
+        first, *others = [self._check(options)[name] for options in groups] or [self.defaults[name]]
+        if any(value != first for value in others):
+            what = "learning rates" if name == "lr" else f"values of {name}"
+            raise ArgumentError(f"the groups have different {what}, {[first, *others]}: ask param_groups[k][{name!r}]")
+        return first
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Set an option in every group; before there is one, its default."""
+        value = check_option(name, value)
+        for options in self.param_groups or [self.defaults]:
+            options[name] = value
 
     def __repr__(self) -> str:
         groups = [
@@ -122,7 +153,7 @@ class Optimizer:
 
     # A step ---------------------------------------------------------------------------------------------------------
 
-    @called
+    @check_call
     def zero_grad(self) -> None:
         """Forget the gradients of its parameters."""
         for parameter in self.parameters:
@@ -134,18 +165,24 @@ class Optimizer:
         A float16 parameter is updated in float32 and then rounded; its state is float32. Raises ArgumentError for an
         option that was set to what it may not be, before anything is changed.
         """
-        options = [self._checked(_options(group)) for group in self.param_groups]
+        options = [self._check(_options(group)) for group in self.param_groups]
         states = iter(self.state)
-        for group, given in zip(self.param_groups, options, strict=True):
-            uphill = given.pop("maximize")
-            given.pop("initial_lr", None)
-            for parameter, state in zip(group["params"], states, strict=False):  # the states go on in the next group
-                if (gradient := parameter.grad) is not None:
-                    p, g = wide(parameter.data), wide(gradient.data)
-                    parameter.data = self.update(p, -g if uphill else g, state, **given)
+        try:
+            for group, own in zip(self.param_groups, options, strict=True):
+                self._group = own
+                uphill = self.maximize
+                named = select_named(
+                    type(self).update, {name: own[name] for name in self.defaults.keys() - {"maximize"}}
+                )
+                for parameter, state in zip(group["params"], states, strict=False):  # the next states: the next group's
+                    if (gradient := parameter.grad) is not None:
+                        p, g = wide(parameter.data), wide(gradient.data)
+                        parameter.data = self.update(p, -g if uphill else g, state, **named)
+        finally:
+            self._group = None
 
     def update(self, *args: Any, **options: Any) -> Array:
-        """The new p, from p, its gradient g, its state (a dict of its own, to write into) and the group's options."""
+        """The new p, from p, its gradient g and its state, a dict of its own to write into; options are ``self.lr``."""
         raise TypeError(f"{type(self).__name__} has no update")
 
     # Going on later -------------------------------------------------------------------------------------------------
@@ -180,7 +217,7 @@ class Optimizer:
             if missing := set(self.defaults) - set(group):
                 raise WeightsError(f"the state has no {', '.join(sorted(missing))}")
         try:
-            options = [self._checked(_options(group)) for group in groups]
+            options = [self._check(_options(group)) for group in groups]
         except ArgumentError as error:
             raise WeightsError(f"the state does not fit: {error}") from None
         if extra := set(states) - set(range(len(self.state))):
@@ -212,7 +249,7 @@ def _options(group: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in group.items() if name != "params"}
 
 
-def _listed(params: Any) -> list[Any]:
+def _as_list(params: Any) -> list[Any]:
     """The members of an iterable; a tensor by itself is one."""
     if isinstance(params, Tensor):
         return [params]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Literal, SupportsFloat
 
 from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.optim.domains import check_option
 from tinygrad_lstm.optim.optimizer import Optimizer
-from tinygrad_lstm.optim.options import checked
 from tinygrad_lstm.optim.scheduler import Scheduler, for_each_group
 
 
@@ -41,11 +41,11 @@ class ReduceLROnPlateau(Scheduler):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(optimizer)
-        self.mode, self.threshold_mode = checked("mode", mode), checked("threshold_mode", threshold_mode)
-        self.threshold: float = checked("threshold", threshold)
-        self.factor, self.eps = checked("factor", factor), checked("eps", eps)
-        self.patience, self.cooldown = checked("patience", patience), checked("cooldown", cooldown)
-        self.min_lrs = checked("min_lrs", for_each_group(optimizer, "min_lr", min_lr))
+        self.mode, self.threshold_mode = check_option("mode", mode), check_option("threshold_mode", threshold_mode)
+        self.threshold: float = check_option("threshold", threshold)
+        self.factor, self.eps = check_option("factor", factor), check_option("eps", eps)
+        self.patience, self.cooldown = check_option("patience", patience), check_option("cooldown", cooldown)
+        self.min_lrs = check_option("min_lrs", for_each_group(optimizer, "min_lr", min_lr))
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = 0
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinygrad_lstm.errors import ArgumentError, WeightsError
+from tinygrad_lstm.optim.domains import check_option
 from tinygrad_lstm.optim.optimizer import Optimizer
-from tinygrad_lstm.optim.options import checked
 
 
-def an_optimizer(given: Any) -> Optimizer:
+def check_optimizer(given: Any) -> Optimizer:
     """What is given, if it is an optimiser."""
     if not isinstance(given, Optimizer):
         raise ArgumentError(f"a scheduler takes an optimiser, not a {type(given).__name__}")
@@ -19,7 +19,7 @@ def an_optimizer(given: Any) -> Optimizer:
 
 def for_each_group(optimizer: Optimizer, name: str, value: Any) -> list[Any]:
     """One value for each group of parameters: those of a list, or the same for all."""
-    groups = len(an_optimizer(optimizer).param_groups)
+    groups = len(check_optimizer(optimizer).param_groups)
     values = list(value) if isinstance(value, tuple | list) else [value] * groups
     if len(values) != groups:
         raise ArgumentError(f"{len(values)} values of {name} for {groups} groups of parameters")
@@ -32,12 +32,12 @@ class Scheduler:
     _no_state: tuple[str, ...] = ("optimizer",)
 
     def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = an_optimizer(optimizer)
+        self.optimizer = check_optimizer(optimizer)
         self.last_epoch = 0
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group."""
-        return [float(checked("lr", group["lr"])) for group in self.optimizer.param_groups]
+        return [float(check_option("lr", group["lr"])) for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """All it needs to go on beside the optimiser's own state, as ``tg.save`` takes it; functions are left out."""
@@ -50,9 +50,9 @@ class Scheduler:
         So it does not matter which of the two is made or loaded first. Raises WeightsError for a state of another kind,
         before anything is changed.
         """
-        self._go_on(self._fitting(state_dict))
+        self._go_on(self._check_state(state_dict))
 
-    def _fitting(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
+    def _check_state(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
         """What such a state sets, each value in its domain."""
         own = self.state_dict()
         if not isinstance(state_dict, Mapping) or set(state_dict) != set(own):
@@ -65,12 +65,12 @@ class Scheduler:
                 came = f"of {len(given)}" if isinstance(given, list) else repr(given)
                 raise WeightsError(f"{name} is a list of {len(value)}, not {came}")
         try:
-            return {name: checked(name, value) for name, value in state_dict.items() if name != "scheduler"}
+            return {name: check_option(name, value) for name, value in state_dict.items() if name != "scheduler"}
         except ArgumentError as error:
             raise WeightsError(f"the state does not fit: {error}") from None
 
     def _go_on(self, state: dict[str, Any]) -> None:
-        """Take over what fits, and set the rates."""
+        """Check a state, take it over, and set the rates."""
         raise TypeError(f"{type(self).__name__} does not say how it goes on from a state")
 
     def _set(self, settings: list[dict[str, Any]]) -> None:
@@ -81,7 +81,7 @@ class Scheduler:
                 f"the optimiser has {len(groups)} groups, and had {len(settings)} when this {type(self).__name__} was "
                 "made: make the scheduler after the last add_param_group"
             )
-        options = [{name: checked(name, value) for name, value in own.items()} for own in settings]
+        options = [{name: check_option(name, value) for name, value in own.items()} for own in settings]
         for group, own in zip(groups, options, strict=True):
             group.update(own)
 
@@ -101,7 +101,7 @@ class LRScheduler(Scheduler):
     def __init__(self, optimizer: Optimizer) -> None:  # called last by a subclass: it sets the rates of t = 0
         super().__init__(optimizer)
         first = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]
-        self.base_lrs = [float(checked("initial_lr", lr)) for lr in first]
+        self.base_lrs = [float(check_option("initial_lr", lr)) for lr in first]
         self._go_to(0)
 
     def rate(self, t: int, lr0: float) -> float:
@@ -135,7 +135,7 @@ class LRScheduler(Scheduler):
         self.last_epoch = t
 
     def _go_on(self, state: dict[str, Any]) -> None:
-        before = self._fitting(self.state_dict())
+        before = self._check_state(self.state_dict())
         self._take_over(state)
         try:
             self._go_to(self.last_epoch)
@@ -144,5 +144,5 @@ class LRScheduler(Scheduler):
             raise
 
     def _take_over(self, state: dict[str, Any]) -> None:
-        """Make what fits its own."""
+        """Set a state that was checked."""
         vars(self).update(state)

@@ -9,18 +9,18 @@ from typing import Any, TypeAlias
 
 from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.optim.domains import check_option
 from tinygrad_lstm.optim.optimizer import Optimizer
-from tinygrad_lstm.optim.options import checked
-from tinygrad_lstm.optim.scheduler import LRScheduler, an_optimizer
+from tinygrad_lstm.optim.scheduler import LRScheduler, check_optimizer
 
 OfTime: TypeAlias = Callable[[int], float]
 
 
 class StepLR(LRScheduler):
-    """lr(t) = lr₀ γ^⌊t / step_size⌋: a stair."""
+    """lr(t) = lr₀ γ^⌊t / step_size⌋: a staircase."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        self.step_size, self.gamma = checked("step_size", step_size), checked("gamma", gamma)
+        self.step_size, self.gamma = check_option("step_size", step_size), check_option("gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, t: int, lr0: float) -> float:
@@ -29,7 +29,7 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """lr(t) = lr₀ γⁿ, where n of the ``milestones`` are behind: a stair whose steps are where you say.
+    """lr(t) = lr₀ γⁿ, where n of the ``milestones`` are behind: a staircase with steps of your choice.
 
     >>> from tinygrad_lstm import Tensor, optim
     >>> stair = MultiStepLR(optim.SGD(Tensor(1.0, requires_grad=True), lr=8.0), milestones=[2, 3], gamma=0.5)
@@ -38,7 +38,7 @@ class MultiStepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
-        self.milestones, self.gamma = list(checked("milestones", milestones)), checked("gamma", gamma)
+        self.milestones, self.gamma = list(check_option("milestones", milestones)), check_option("gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, t: int, lr0: float) -> float:
@@ -50,7 +50,7 @@ class ExponentialLR(LRScheduler):
     """lr(t) = lr₀ γᵗ."""
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        self.gamma = checked("gamma", gamma)
+        self.gamma = check_option("gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, t: int, lr0: float) -> float:
@@ -65,8 +65,8 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        self.T_max: int = checked("T_max", T_max)
-        self.eta_min: float = checked("eta_min", eta_min)
+        self.T_max: int = check_option("T_max", T_max)
+        self.eta_min: float = check_option("eta_min", eta_min)
         super().__init__(optimizer)
 
     def rate(self, t: int, lr0: float) -> float:
@@ -87,9 +87,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0) -> None:
-        self.T_0: int = checked("T_0", T_0)
-        self.T_mult: int = checked("T_mult", T_mult)
-        self.eta_min: float = checked("eta_min", eta_min)
+        self.T_0: int = check_option("T_0", T_0)
+        self.T_mult: int = check_option("T_mult", T_mult)
+        self.eta_min: float = check_option("eta_min", eta_min)
         super().__init__(optimizer)
 
     def rate(self, t: int, lr0: float) -> float:
@@ -109,9 +109,9 @@ class LinearLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
-        self.start_factor: float = checked("start_factor", start_factor)
-        self.end_factor: float = checked("end_factor", end_factor)
-        self.total_iters: int = checked("total_iters", total_iters)
+        self.start_factor: float = check_option("start_factor", start_factor)
+        self.end_factor: float = check_option("end_factor", end_factor)
+        self.total_iters: int = check_option("total_iters", total_iters)
         super().__init__(optimizer)
 
     def rate(self, t: int, lr0: float) -> float:
@@ -129,7 +129,7 @@ class LambdaLR(LRScheduler):
     _no_state = ("optimizer", "lr_lambdas")
 
     def __init__(self, optimizer: Optimizer, lr_lambda: OfTime | Sequence[OfTime]) -> None:
-        groups = len(an_optimizer(optimizer).param_groups)
+        groups = len(check_optimizer(optimizer).param_groups)
         given = [lr_lambda] * groups if callable(lr_lambda) else lr_lambda
         if not isinstance(given, Sequence) or not all(map(callable, given)):
             raise ArgumentError(f"lr_lambda is a function of t, or a list of them, not {given!r}")
@@ -157,7 +157,7 @@ class SequentialLR(LRScheduler):
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
         given: Any = schedulers
         self.schedulers: list[LRScheduler] = list(given) if has_members(given) else [given]
-        self.milestones = list(checked("milestones", milestones))
+        self.milestones = list(check_option("milestones", milestones))
         for scheduler in self.schedulers:
             if not isinstance(scheduler, LRScheduler) or scheduler.optimizer is not optimizer:
                 raise ArgumentError(f"SequentialLR takes schedules by formula of this optimiser, not {scheduler!r}")
@@ -176,7 +176,7 @@ class SequentialLR(LRScheduler):
         return scheduler.rates(own_t)
 
     def settings(self, t: int) -> list[dict[str, Any]]:
-        """Likewise."""
+        """Those of that schedule, at its own time."""
         scheduler, own_t = self._at(t)
         return scheduler.settings(own_t)
 
@@ -184,10 +184,10 @@ class SequentialLR(LRScheduler):
         """All it needs to go on, the states of its schedulers included."""
         return super().state_dict() | {"schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
 
-    def _fitting(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
-        own = super()._fitting(state_dict)
+    def _check_state(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
+        own = super()._check_state(state_dict)
         states = zip(self.schedulers, own["schedulers"], strict=True)
-        return own | {"schedulers": [scheduler._fitting(state) for scheduler, state in states]}
+        return own | {"schedulers": [scheduler._check_state(state) for scheduler, state in states]}
 
     def _take_over(self, state: dict[str, Any]) -> None:
         for scheduler, own in zip(self.schedulers, state["schedulers"], strict=True):

@@ -42,7 +42,7 @@ class LagMatrix(Tabular):
         self._biases: dict[int, float] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """For a copy or a pickle: which leave the graph out: the numbers of the table are computed first."""
+        """For a copy or a pickle, which leave the graph out: the numbers of the table are computed first."""
         str(self)
         return self.__dict__ | {"losses": [loss.detach() for loss in self.losses]}
 
@@ -168,7 +168,7 @@ def lag_matrix(losses: Sequence[Tensor], params: Tensor | Sequence[Tensor], *, e
 
 
 def nodes_that_feed_steps(order: Sequence[Node]) -> set[Node]:
-    """The nodes, of an order oldest first, of which a time step makes use."""
+    """The nodes, oldest first, whose values a time step uses."""
     found: set[Node] = set()
     for node in reversed(order):
         if node.step is not None or node in found:

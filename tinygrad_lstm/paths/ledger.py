@@ -86,7 +86,7 @@ class Ledger(Tabular):
     def by_gate(self) -> dict[str, Array]:
         """By gate, under the label of what the rows lead to: (T, rows, ...) for each.
 
-        Nothing where they lead to no one gate, as of a W whose product a LayerNorm mixes.
+        Empty where rows lead to several gates, as those of a W whose product a LayerNorm mixes.
         """
         grouped: dict[str, list[tuple[int | None, Array]]] = defaultdict(list)
         for use in self.uses:

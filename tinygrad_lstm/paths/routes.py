@@ -181,7 +181,7 @@ def routes(
 
     @cache
     def sum_crossings() -> dict[Node, Any]:
-        """Σ n λₙ: every contribution that crosses is sent on once more from there."""
+        """Σ n λₙ: every contribution that crosses is sent on a second time from there."""
         _, crossed = context.run(one_pass, start, targets, crosses, stop=False)
         return context.run(one_pass, crossed, targets, None)[0]
 
@@ -197,7 +197,7 @@ def routes(
 
 
 def crossing_predicate(crossing: Predicate | EdgeClass | None, gate: str | None) -> Predicate:
-    """The predicate of the two arguments, with a memory: all passes ask about the same edges."""
+    """The predicate of the two arguments; it remembers its answers, for all passes ask about the same edges."""
     if crossing is not None and gate is not None:
         raise ArgumentError("crossing or gate, not both: each says which edges count")
     if gate is not None:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 from tinygrad_lstm.errors import ArgumentError, DtypeError, WeightsError
 from tinygrad_lstm.files import file_path, whole_file
 from tinygrad_lstm.saving import npz, safetensors
-from tinygrad_lstm.saving.structure import Arrays, nested, put_together, take_apart
+from tinygrad_lstm.saving.structure import Arrays, nest, put_together, take_apart
 
 Write: TypeAlias = Callable[[BinaryIO, Arrays, str], None]
 Read: TypeAlias = Callable[[BinaryIO, int], tuple[Arrays, str | None]]
@@ -100,7 +100,7 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> dict[
         with open(path, "rb") as file:
             limit = max(SMALL_LIMIT, TIMES * os.fstat(file.fileno()).st_size) if max_bytes is None else max_bytes
             arrays, text = read(file, limit)
-        return nested(arrays) if text is None else put_together(json.loads(text), arrays)
+        return nest(arrays) if text is None else put_together(json.loads(text), arrays)
     except (FileNotFoundError, MemoryError):
         raise
     except WeightsError as error:

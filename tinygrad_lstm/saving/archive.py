@@ -1,4 +1,4 @@
-"""A zip archive, read with suspicion: every byte of the file belongs to something, and all that is said twice agrees.
+"""Reading a zip archive with every check: each byte belongs to a known part, and what is written twice agrees.
 
     member      a header, the name, extra fields, the content, and from some programs a descriptor
     ...
@@ -82,7 +82,7 @@ class Archive:
     def chunks(self, member: Member) -> Iterator[bytes]:
         """A member's content piece by piece; BadZipFile at its end if it is not what was saved."""
         crc = size = 0
-        for chunk in self._unpacked(member):
+        for chunk in self._unpack(member):
             crc, size = zlib.crc32(chunk, crc), size + len(chunk)
             if size > member.size:
                 break
@@ -156,7 +156,7 @@ class Archive:
         frame = (version, extra, rest, extra_rest, *entry.frame)
         return Member(label, method, entry.crc, entry.packed, entry.size, start, frame)
 
-    def _unpacked(self, member: Member) -> Iterator[bytes]:
+    def _unpack(self, member: Member) -> Iterator[bytes]:
         """What a member's bytes unpack to, never much more than a chunk at once."""
         self.file.seek(member.start)
         left, inflater = member.packed, zlib.decompressobj(-zlib.MAX_WBITS)

@@ -19,7 +19,7 @@ from tinygrad_lstm.saving.archive import Archive, Member
 from tinygrad_lstm.saving.structure import SMALL, STRUCTURE, Arrays, check_size
 
 RIGHTS = 0o600 << 16  # of a member when it is unpacked, as numpy.savez has it
-UNIX = 3  # what made a file, whatever really did: so the same contents are the same bytes
+UNIX = 3  # the system named as the maker, the same on all: so the same contents are the same bytes
 WIDE = 45  # the version of zip that numbers of 64 bits need
 OUR_FRAMES = ((b"",), (b"", WIDE, WIDE))  # no comment; and the versions of a wide end
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -83,7 +83,7 @@ def _info(name: str, size: int) -> ZipInfo:
 
 
 def _is_framed_by_us(member: Member) -> bool:
-    """Whether all that nothing depends on is as ``write`` has it: so a wrong byte there is noticed too."""
+    """Whether the fields that no reader uses are as ``write`` sets them, so that a wrong byte there is noticed too."""
     version = member.frame[0]
     entries = {version, WIDE} if member.start > zipfile.ZIP64_LIMIT else {version}  # far back, the entry alone is wide
     return member.frame in [(version, {}, b"", b"", (UNIX << 8) + v, v, 0, RIGHTS, {}, b"", b"", b"") for v in entries]

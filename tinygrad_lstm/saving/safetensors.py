@@ -73,7 +73,7 @@ def read(file: BinaryIO, limit: int) -> tuple[Arrays, str | None]:
     if not all(isinstance(value, str) for value in texts.values()):
         raise ValueError("its texts are no texts")
     ours = text.startswith(BEFORE)
-    if not ours and STRUCTURE in texts and len(texts) > 1:  # alone it is in files from before there was a checksum
+    if not ours and STRUCTURE in texts and len(texts) > 1:  # alone it is in files of versions that wrote no checksum
         raise ValueError("its checksum is not where save writes it")
     _check(header, size - 8 - length)
     taken = sum(math.prod(entry["shape"]) * _dtype(name, entry).itemsize for name, entry in header.items())
@@ -89,7 +89,7 @@ def read(file: BinaryIO, limit: int) -> tuple[Arrays, str | None]:
             raise ValueError("it became shorter while it was read")
         if ours:
             checksum.update(raw.data)
-        arrays[name] = _widened(array) if header[name]["dtype"] == "BF16" else array
+        arrays[name] = _widen(array) if header[name]["dtype"] == "BF16" else array
     if ours and text[place] != checksum.hexdigest().encode():
         raise ValueError("it is damaged: its checksum is another")
     return {name: arrays[name] for name in sorted(arrays)}, texts.get(STRUCTURE)
@@ -127,6 +127,6 @@ def _dtype(name: str, entry: dict[str, Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if entry["dtype"] == "BF16" else DTYPES[entry["dtype"]])
 
 
-def _widened(bfloat16: np.ndarray) -> np.ndarray:
+def _widen(bfloat16: np.ndarray) -> np.ndarray:
     """The upper halves of float32 numbers as such numbers."""
     return (bfloat16.astype(np.uint32) << 16).view(np.float32)

@@ -1,4 +1,4 @@
-"""A nested value as flat arrays and a structure of plain JSON that says how they hang together, and back.
+"""A nested value as flat arrays and a JSON structure that says how they are nested; and back.
 
 ``{"step": 3, "m": (x, None)}`` has the arrays ``{"m/0": x}`` and the structure
 ``{"dict": [["step", 3], ["m", {"tuple": [{"array": "m/0"}, null]}]]}``.
@@ -54,7 +54,7 @@ def _below(path: str, key: Any) -> str:
 
 
 def _is_name(word: str) -> bool:
-    """Whether a path may have this between its slashes, also where somebody unpacks the file into folders."""
+    """Whether a path may have this between its slashes, also where a program unpacks the file into folders."""
     return word.isprintable() and "/" not in word and word not in ("", ".", "..")
 
 
@@ -97,7 +97,7 @@ def _put_together(structure: Any, arrays: Arrays) -> Any:
     return {"list": values, "tuple": tuple(values)}[kind]
 
 
-def nested(arrays: Arrays) -> dict[str, Any]:
+def nest(arrays: Arrays) -> dict[str, Any]:
     """{"a/b": x, "c": y} -> {"a": {"b": x}, "c": y}, for arrays without a structure."""
     whole: dict[str, Any] = {}
     for path, array in arrays.items():

@@ -1,4 +1,4 @@
-"""An LSTM that learns to add two numbers far apart, and what that does to the ways of its gradient.
+"""An LSTM that learns to add two numbers far apart, and what that does to the paths of its gradient.
 
 Before training, a gradient that reaches back 45 steps has come through the gates; nothing of it stayed on the belt.
 After it, most of it stays there, though the mean forget gate has hardly moved: training did not raise the gates, it

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_lstm.data import windows
 from tinygrad_lstm.losses import cross_entropy
-from tinygrad_lstm.nn.truncated import detached
+from tinygrad_lstm.nn.truncated import detach_state
 from tinygrad_lstm.nn.utils import clip_grad_norm_
 from tinygrad_lstm.optim import Adam
 from tinygrad_lstm.training.char_model import CharModel, bits_per_character
@@ -27,7 +27,7 @@ class Update:
 
 @dataclass
 class Fit:
-    """Train a model: iterate to make it happen, update by update; stop whenever you like.
+    """Train a model: iterate over it, one update after the other, and stop at any time.
 
     Windows of ``steps`` characters in ``batch`` streams; the state is carried from window to window but detached
     between them, and starts again at zero with each pass over the text. Adam, its rate falling in a straight line to a
@@ -63,7 +63,7 @@ class Fit:
                 loss.backward()
                 norm = clip_grad_norm_(self.model.parameters(), self.clip, error_if_nonfinite=True)
                 adam.step()
-                state = detached(state)
+                state = detach_state(state)
                 update = Update(number, loss.item() / float(np.log(2)), norm, self._measure(number))
                 self.history.append(update)
                 yield update

@@ -77,7 +77,7 @@ def export(layer: Recurrent, path: str | PathLike[str], *, initial_state: bool =
             **attributes_of(cells),
         )
         to = f"layer{k}.output" if k + 1 < depth else "output.by_time" if layer.batch_first else "output"
-        y = _merged(graph, layer, Y, to)
+        y = _merge(graph, layer, Y, to)
 
     if layer.batch_first:
         y = graph.node("Transpose", [y], "output", perm=[1, 0, 2])
@@ -91,7 +91,7 @@ def export(layer: Recurrent, path: str | PathLike[str], *, initial_state: bool =
         file.write(content)
 
 
-def _merged(graph: Graph, layer: Recurrent, Y: str, to: str) -> str:
+def _merge(graph: Graph, layer: Recurrent, Y: str, to: str) -> str:
     """Y (T, directions, B, H) as our output (T, B, H) or (T, B, 2H)."""
     if len(layer.directions) == 1:
         return graph.node("Squeeze", [Y, graph.array(f"{Y}.axis", [1])], to)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_lstm.engine.ops.nonlinear import relu
-from tinygrad_lstm.interop.layout import Array, Layout, inner_bias, summed
+from tinygrad_lstm.interop.layout import Array, Layout, add_biases, inner_bias
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.gru_variants import ResetBeforeGRUCell
 from tinygrad_lstm.nn.lstm_variants import ClippedLSTMCell, CoupledLSTMCell, PeepholeLSTMCell
@@ -76,7 +76,7 @@ def set_inputs(cell: Gates, inputs: dict[str, Array]) -> None:
     """
     stacked = {"W": inputs["W"], "U": inputs["R"]}
     if "B" in inputs:
-        stacked["b"] = summed(cell, *np.split(inputs["B"], 2))
+        stacked["b"] = add_biases(cell, *np.split(inputs["B"], 2))
     for name, rows in stacked.items():
         own = OPERATORS[type(cell)].layout.ours(rows)
         if isinstance(cell, CoupledLSTMCell):
