@@ -15,7 +15,7 @@ from tinygrad_lstm.engine.ops.wide import wide
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, WeightsError, check_call
 from tinygrad_lstm.optim.domains import check_option
-from tinygrad_lstm.optim.options import Option, select_named
+from tinygrad_lstm.optim.options import Option, named_options
 
 Params: TypeAlias = Tensor | Iterable[Tensor | tuple[str, Tensor] | Mapping[str, Any]]
 State: TypeAlias = dict[str, Any]  # of one parameter: arrays of its shape, and numbers
@@ -59,7 +59,7 @@ class Optimizer:
     def __new__(cls, *args: Any, **options: Any) -> Self:
         """An optimiser of nothing yet: a constructor that ``takes_options`` made then sets the options in turn."""
         self = super().__new__(cls)
-        self.defaults, self.param_groups, self.state, self._group = {}, [], [], None
+        self.defaults, self.param_groups, self.state, self._group, self._checked = {}, [], [], None, []
         return self
 
     def __init__(self, params: Params, **defaults: Any) -> None:
@@ -67,6 +67,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]]
         self.state: list[State]  # one for each parameter, in the order of the groups
         self._group: Mapping[str, Any] | None  # the options of the group that a step is at
+        self._checked: list[dict[str, Any]]  # those of all groups, as the last step found them in their domains
         self.defaults |= defaults
         self.defaults["maximize"] = self.defaults.pop("maximize", False)  # the last, as in every signature
         groups = _as_list(params)
@@ -165,19 +166,19 @@ class Optimizer:
         A float16 parameter is updated in float32 and then rounded; its state is float32. Raises ArgumentError for an
         option that was set to what it may not be, before anything is changed.
         """
-        options = [self._check(_options(group)) for group in self.param_groups]
+        groups = [_options(group) for group in self.param_groups]
+        if groups != self._checked:  # someone has set an option since the last step
+            self._checked = [self._check(group) for group in groups]
+        named = named_options(type(self).update, tuple(name for name in self.defaults if name != "maximize"))
         states = iter(self.state)
         try:
-            for group, own in zip(self.param_groups, options, strict=True):
+            for group, own in zip(self.param_groups, self._checked, strict=True):
                 self._group = own
-                uphill = self.maximize
-                named = select_named(
-                    type(self).update, {name: own[name] for name in self.defaults.keys() - {"maximize"}}
-                )
+                uphill, options = own["maximize"], {name: own[name] for name in named}
                 for parameter, state in zip(group["params"], states, strict=False):  # the next states: the next group's
                     if (gradient := parameter.grad) is not None:
                         p, g = wide(parameter.data), wide(gradient.data)
-                        parameter.data = self.update(p, -g if uphill else g, state, **named)
+                        parameter.data = self.update(p, -g if uphill else g, state, **options)
         finally:
             self._group = None
 

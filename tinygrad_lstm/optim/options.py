@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter, signature
@@ -35,7 +35,10 @@ class Option(Generic[T]):
     @overload
     def __get__(self, optimizer: Optimizer, owner: type) -> T: ...
     def __get__(self, optimizer: Optimizer | None, owner: type) -> Any:
-        return self.default if optimizer is None else optimizer.option(self.name)
+        if optimizer is None:
+            return self.default
+        group = optimizer._group
+        return group[self.name] if group is not None else optimizer.option(self.name)
 
     def __set__(self, optimizer: Optimizer, value: T) -> None:
         optimizer.set_option(self.name, value)
@@ -61,11 +64,9 @@ def takes_options(cls: type[C]) -> type[C]:
     return cls
 
 
-_parameters = cache(lambda function: signature(function).parameters)
-
-
-def select_named(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+@cache
+def named_options(function: Callable[..., Any], options: tuple[str, ...]) -> tuple[str, ...]:
     """Those options that a function names among its parameters; all of them, if it takes ``**``."""
-    parameters: Mapping[str, Parameter] = _parameters(function)
+    parameters = signature(function).parameters
     takes_all = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
-    return {name: value for name, value in options.items() if takes_all or name in parameters}
+    return tuple(name for name in options if takes_all or name in parameters)
