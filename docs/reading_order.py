@@ -24,8 +24,8 @@ CHAPTERS = {
         "tinygrad_lstm/engine/{through,changes,contributions,autodiff}.py",
     ],
     "Tensors, as users have them": [
-        "tinygrad_lstm/engine/ops/{reductions,softmax,shapes}.py",
-        "tinygrad_lstm/engine/ops/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
+        "tinygrad_lstm/engine/ops/{choices,reductions,softmax,shapes}.py",
+        "tinygrad_lstm/engine/ops/more/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
         "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,tensor}.py",
         "tinygrad_lstm/engine/{call_types,gradients,creation,naming}.py",
     ],

@@ -9,17 +9,8 @@ import numpy as np
 
 from tinygrad_lstm.engine.arrays import TensorLike
 from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol
-from tinygrad_lstm.engine.ops import (
-    arithmetic,
-    contractions,
-    diagonals,
-    picking,
-    products,
-    rearranging,
-    reductions,
-    shapes,
-    ufuncs,
-)
+from tinygrad_lstm.engine.ops import choices, reductions, shapes
+from tinygrad_lstm.engine.ops.more import contractions, diagonals, picking, products, rearranging, ufuncs
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.errors import ShapeError, called, public
 
@@ -183,7 +174,7 @@ class Methods(NumpyProtocol):
     @called
     def clip(self, min: TensorLike = None, max: TensorLike = None) -> Tensor:
         """See ``tg.clip``."""
-        return arithmetic.clip(self, min, max)
+        return choices.clip(self, min, max)
 
     @public()
     def astype(self, dtype: DTypeLike) -> Tensor:
