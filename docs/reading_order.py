@@ -1,6 +1,8 @@
 """Write docs/reading-order.md anew: python docs/reading_order.py
 
-The order is the list below: every file needs only files before it, and tests/system/test_docs.py holds that. What
+The order is the list below: every file needs only files before it, but for errors, which may be looked up where they
+are raised: exceptions, and functions that make one. tests/system/test_docs.py holds that, and the length of the way to
+the backward loop. What
 a file holds is the first line of its docstring, and its lines are counted. A new file needs its name here, and one run.
 """
 
@@ -13,15 +15,23 @@ PAGE = ROOT / "docs" / "reading-order.md"
 CHAPTERS = {
     "The whole idea, with plain numbers": ["tinygrad_lstm/{micro,micro_arrays}.py"],
     "An op and its derivatives": [
-        "tinygrad_lstm/errors.py",
-        "tinygrad_lstm/engine/ops/{rules,wide,primitive,dtypes,arithmetic,nonlinear,linear,indexing}.py",
+        "tinygrad_lstm/engine/ops/{rules,primitive,arithmetic,nonlinear,linear,indexing}.py",
     ],
     "Forward: an op runs, and the graph grows": [
-        "tinygrad_lstm/engine/ops/{binding,plan}.py",
-        "tinygrad_lstm/engine/{blocks,modes,call_site,scope,node,handle,arrays,literals,record}.py",
+        "tinygrad_lstm/engine/ops/plan.py",
+        "tinygrad_lstm/engine/{current,call_site,node,handle,record}.py",
     ],
-    "Backward: the loop": [
-        "tinygrad_lstm/engine/{through,changes,contributions,autodiff}.py",
+    "Backward: the loop": ["tinygrad_lstm/engine/{contributions,autodiff}.py"],
+    "What may be set, and what is refused": [
+        "tinygrad_lstm/engine/{blocks,modes,scope,through,recorded_rules,rule_calls}.py",
+        "tinygrad_lstm/engine/{source_line,changes}.py",
+        "tinygrad_lstm/errors.py",
+        "tinygrad_lstm/engine/failures.py",
+    ],
+    "Any call of an op": [
+        "tinygrad_lstm/engine/arrays.py",
+        "tinygrad_lstm/engine/ops/{wide,dtypes,binding}.py",
+        "tinygrad_lstm/engine/{literals,calls}.py",
     ],
     "Tensors, as users have them": [
         "tinygrad_lstm/engine/ops/{choices,reductions,softmax,shapes}.py",
@@ -73,8 +83,9 @@ CHAPTERS = {
 
 HEAD = """# The code in reading order
 
-Every file needs only the files before it. A reader of the first chapter, *An op and its derivatives* and *The engine*
-knows how reverse mode works here; the rest falls out of that. A file is one idea, and says it in its first line.
+Every file needs only the files before it, but for errors: an exception, or a function that makes one, may be looked up
+where it is raised. The first four chapters are the way to the backward loop: whoever has read them knows how reverse
+mode works here, and the rest falls out of that. A file is one idea, and says it in its first line.
 """
 FOOT = """
 The other `__init__.py` files only say what a package exports. This page is written by `python docs/reading_order.py`.

@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import all, any, argmax, argmin, argsort, count_nonzero  # plain results: NumPy's own take Tensors
 
-import tinygrad_lstm.engine.record  # noqa: F401  # it puts the engine under the ops
+import tinygrad_lstm.engine.calls  # noqa: F401  # it puts the engine under the ops
 from tinygrad_lstm import errors
 from tinygrad_lstm.engine.arrays import get_default_dtype, set_default_dtype
 from tinygrad_lstm.engine.creation import (

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.engine.absent import Foreign
-from tinygrad_lstm.engine.arrays import masked_refused
+from tinygrad_lstm.engine.failures import masked_refused
 from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.numpy_calls import as_ours
 from tinygrad_lstm.engine.ops.primitive import Primitive

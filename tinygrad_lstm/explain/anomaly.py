@@ -17,12 +17,13 @@ import numpy as np
 
 from tinygrad_lstm.engine.blocks import Block
 from tinygrad_lstm.engine.call_site import caller
+from tinygrad_lstm.engine.current import at_start, current_scope
 from tinygrad_lstm.engine.node import Edge, Node, input_name
 from tinygrad_lstm.engine.ops.binding import bind
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.scope import Scope, current_scope
+from tinygrad_lstm.engine.scope import Scope
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.engine.through import at_start, through
+from tinygrad_lstm.engine.through import through
 from tinygrad_lstm.errors import AnomalyError
 from tinygrad_lstm.explain.source import assigned_name, caller_of, underline
 from tinygrad_lstm.explain.values import describe, first_not_finite, is_finite, kept_values, plain

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.errors import DtypeError, wrong_call
+
+
+class Binding(NamedTuple):
+    """What is the same for all calls of an op."""
+
+    leading: int  # how many inputs there are, if they are the first parameters
+    others: frozenset[str]  # the names of all parameters but these
+    plain: int  # a call with just this many positional arguments gives the inputs and nothing else
+
+
+def binding_of(op: Primitive[Any, Any]) -> Binding:
+    """The binding of an op, found at its first call."""
+    if op.binding is None:
+        leading = len(op.inputs) if op.names[: len(op.inputs)] == op.inputs else 0
+        others = frozenset(op.names[leading:])
+        op.binding = Binding(leading, others, leading if not op.sequence and others == op.options.keys() else 0)
+    return op.binding
 
 
 def bind(
     op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Sequence[Any], dict[str, Any]]:
     """The inputs and the other parameters of a call of the op; a wrong call is Python's own TypeError."""
-    names = op.names
-    first = op.leading if len(args) >= op.leading else 0  # so many inputs need no name
+    names, (leading, others, plain) = op.names, op.binding or binding_of(op)
+    if not kwargs and args and len(args) == plain:
+        return args, op.options
+    first = leading if len(args) >= leading else 0  # so many inputs need no name
     given = dict(zip(names[first:], args[first:], strict=False)) | kwargs
     values = (op.options if first else op.defaults) | given
-    expected = op.others if first else op.signature.parameters.keys()
+    expected = others if first else op.signature.parameters.keys()
     if len(given) != len(args) - first + len(kwargs) or values.keys() != expected:
         try:
             op.signature.bind(*args, **kwargs)
@@ -37,6 +56,6 @@ def run(op: Primitive[Any, Any], arrays: Sequence[Array], params: Mapping[str, A
     """The op's forward on plain arrays."""
     if op.sequence:
         return op.forward(arrays, **params)
-    if op.leading:
+    if (op.binding or binding_of(op)).leading:
         return op.forward(*arrays, **params)
     return op.forward(**dict(zip(op.inputs, arrays, strict=True)), **params)

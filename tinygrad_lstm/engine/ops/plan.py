@@ -12,7 +12,6 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.engine.ops.rules import Rule
-from tinygrad_lstm.engine.ops.wide import rule_in_float32
 from tinygrad_lstm.errors import GradError
 
 Call: TypeAlias = tuple[int, Rule, tuple[int, ...]]  # for input k: the rule, called rule(g, *[kept[n] for n in needs])
@@ -36,40 +35,31 @@ class Plan:
 
 def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Plan:
     """The plan of an op when these inputs need a gradient; GradError for an op that has no derivatives."""
-    plan = _make_plan(op, needs_input_grad)
-    if not op.sequence:  # any number of inputs: a cache would grow without bound
-        op.plans[needs_input_grad] = plan
-    return plan
-
-
-def _make_plan(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Plan:
     if not op.inputs:
         raise GradError(f"{op.name} has no derivative; give it one with {op.name}.defvjp(...)")
-    in_its_dtype = rule_in_float32 if op.wide else _as_it_is
-    keep: dict[str, int] = {}  # each name with its position among the kept values
+    joint, names = op.joint or (None, ())
+    keep = {name: n for n, name in enumerate(names)}  # each name with its position among the kept values
     calls: list[Call] = []
-    joint, names = op.joint if op.joint is not None else (None, ())
-    keep.update(zip(names, range(len(names)), strict=True))
     for k in [k for k, wants in enumerate(needs_input_grad) if wants]:
         if joint is not None:
             calls.append((k, itemgetter(k), ()))
             continue
         rule, names = op.rules[op.inputs[0 if op.sequence else k]]
+        rule = partial(rule, k) if op.sequence else rule
         needs = tuple([keep.setdefault(name, len(keep)) for name in names])
-        calls.append((k, in_its_dtype(partial(rule, k) if op.sequence else rule), needs))
+        calls.append((k, Primitive.rule_in_float32(rule) if op.wide else rule, needs))
     positions = {name: k for k, name in enumerate(op.inputs)} | {op.words.y: len(op.inputs)}
     at_hand = not op.sequence and keep.keys() <= positions.keys()
-    return Plan(
+    plan = Plan(
         tuple(keep),
         _picker([positions[name] for name in keep]) if at_hand else None,
         tuple(calls),
-        in_its_dtype(joint) if joint is not None else None,
+        Primitive.rule_in_float32(joint) if joint is not None and op.wide else joint,
         op.multi_output,
     )
-
-
-def _as_it_is(rule: Rule) -> Rule:
-    return rule
+    if not op.sequence:  # any number of inputs: a cache would grow without bound
+        op.plans[needs_input_grad] = plan
+    return plan
 
 
 def _picker(slots: list[int]) -> Pick:
@@ -79,15 +69,18 @@ def _picker(slots: list[int]) -> Pick:
     return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))
 
 
-def meaning(
-    op: Primitive[Any, Any],
-    name: str,
-    arrays: Sequence[Array],
-    y: Any,
-    params: Mapping[str, Any],
-    saved: Any,
+def kept_values(
+    op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Array], y: Any, params: Mapping[str, Any], saved: Any,
     needs_input_grad: tuple[bool, ...],
-) -> Any:
+) -> tuple[Any, ...]:  # fmt: skip
+    """The values that the rules of a plan ask for, where it is more than inputs and output."""
+    return tuple([_meaning(op, name, arrays, y, params, saved, needs_input_grad) for name in plan.keep])
+
+
+def _meaning(
+    op: Primitive[Any, Any], name: str, arrays: Sequence[Array], y: Any, params: Mapping[str, Any], saved: Any,
+    needs_input_grad: tuple[bool, ...],
+) -> Any:  # fmt: skip
     """The value that a rule of this op means by this name."""
     words = op.words
     if name in params:

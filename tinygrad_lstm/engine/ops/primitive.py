@@ -11,7 +11,7 @@ and only that is kept for backward: ``g``, the output ``y``, inputs and paramete
 whole list. Rules are written in NumPy. Broadcasting is undone by the backward loop, not by the rule.
 
 This module does not import Tensor and knows nothing of graphs. What a call does is decided by the engine, which puts
-its own interpreter into ``Primitive.interpreter``, as a tracing system binds its primitives.
+its own functions under ``Primitive``, as a tracing system binds its primitives: see ``calls``.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
 
 from tinygrad_lstm.engine.ops.rules import Rule, Words
-from tinygrad_lstm.engine.ops.wide import in_float32
 
 if TYPE_CHECKING:  # for the types of calls only; nothing here uses them
     from tinygrad_lstm.engine.call_types import Given, Listed, One, Tensor, Three, Two
+    from tinygrad_lstm.engine.ops.binding import Binding
     from tinygrad_lstm.engine.ops.plan import Plan
 
 Array: TypeAlias = Any  # an ndarray in the forward; in a rule also a Tensor (create_graph=True)
@@ -52,6 +52,8 @@ class Primitive(Generic[P, R]):
     interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]
     of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # the same, shorter: see ``short``
     of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
+    in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # around the forward of a wide op
+    rule_in_float32: ClassVar[Callable[[Rule], Rule]]  # and around its rules
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
     by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also composites
 
@@ -59,7 +61,7 @@ class Primitive(Generic[P, R]):
         self, forward: Callable[P, Any], *, multi_output: bool, numpy: Any = None, saves: bool = False,
         view: bool = False, wide: bool = False, hides_steps: bool = False,
     ) -> None:  # fmt: skip
-        self.forward: Callable[..., Any] = in_float32(forward) if wide else forward
+        self.forward: Callable[..., Any] = Primitive.in_float32(forward) if wide else forward
         self.name = self.__name__ = forward.__name__
         self.__doc__, self.__module__, self.__qualname__ = forward.__doc__, forward.__module__, forward.__qualname__
         self.signature = self.__signature__ = inspect.signature(forward)
@@ -69,18 +71,16 @@ class Primitive(Generic[P, R]):
         parameters = self.signature.parameters
         self.names = tuple(parameters)
         self.defaults = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
+        self.options = self.defaults  # of those that are no inputs
         self.words = Words(self.names)
+        self.inputs: tuple[str, ...] = ()  # the differentiable parameters; there are none before a defvjp
+        self.sequence = False  # the first parameter is a sequence of inputs
+        self.short = 0  # with so many arguments, 1 or 2, a call gives all inputs and nothing else: a shorter path
+        self.binding: Binding | None = None  # what any other call needs to know, once there was one
         self.rules: dict[str, CheckedRule] = {}
         self.joint: CheckedRule | None = None
         self.slopes: dict[str, str] = {}  # how derivatives read, where the text of a rule does not show it
         self.plans: dict[tuple[bool, ...], Plan] = {}  # by which inputs need a gradient
-        self.inputs: tuple[str, ...] = ()  # the differentiable parameters; there are none before a defvjp
-        self.options = self.defaults  # the other parameters that need not be given
-        self.sequence = False  # the first parameter is a sequence of inputs
-        self.leading = 0  # how many inputs there are, if they are the first parameters
-        self.others = frozenset(self.names)  # the names of all parameters but these
-        self.plain = 0  # a call with just this many positional arguments gives the inputs and nothing else
-        self.short = 0  # the same, if it is 1 or 2 and the op has one output: most calls take this shorter path
         functions = numpy if isinstance(numpy, tuple) else (numpy,) if numpy is not None else ()
         Primitive.by_numpy.update(dict.fromkeys(functions, self))
         Primitive.by_name.setdefault(self.name, self)
@@ -134,14 +134,11 @@ class Primitive(Generic[P, R]):
             raise TypeError(f"a rule of {self.name} {error}") from None
 
     def _declare(self, inputs: tuple[str, ...], sequence: bool = False) -> None:
-        """These parameters are the inputs, the others options; calls that need no binding are known from here on."""
-        self.inputs, self.sequence = inputs, sequence
+        """These parameters are the inputs, the others options."""
+        self.inputs, self.sequence, self.binding = inputs, sequence, None
         self.options = {name: value for name, value in self.defaults.items() if name not in inputs}
-        self.leading = len(inputs) if self.names[: len(inputs)] == inputs else 0
-        self.others = frozenset(self.names[self.leading :])
-        if not sequence and self.others == self.options.keys():
-            self.plain = self.leading
-            self.short = self.plain if self.plain < 3 and self.real and not self.multi_output and not self.saves else 0
+        whole = len(inputs) < 3 and (*inputs, *self.options) == self.names
+        self.short = len(inputs) if whole and self.real and not (sequence or self.multi_output or self.saves) else 0
 
     @overload  # an input annotated as an array may be a Tensor: the first one, two, three, or those in a sequence
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
