@@ -23,13 +23,11 @@ CHAPTERS = {
     ],
     "Backward: the loop": ["tinygrad_lstm/engine/{contributions,autodiff}.py"],
     "What may be set, and what is refused": [
-        "tinygrad_lstm/engine/{blocks,modes,scope,through,recorded_rules,rule_calls}.py",
-        "tinygrad_lstm/engine/{source_line,changes}.py",
         "tinygrad_lstm/errors.py",
-        "tinygrad_lstm/engine/failures.py",
+        "tinygrad_lstm/engine/{arrays,blocks,modes,scope,through,recorded_rules,rule_calls}.py",
+        "tinygrad_lstm/engine/{source_line,changes,failures}.py",
     ],
     "Any call of an op": [
-        "tinygrad_lstm/engine/arrays.py",
         "tinygrad_lstm/engine/ops/{wide,dtypes,binding}.py",
         "tinygrad_lstm/engine/{literals,calls}.py",
     ],

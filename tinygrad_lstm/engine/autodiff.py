@@ -18,14 +18,11 @@ import numpy as np
 from tinygrad_lstm.engine.changes import unusable
 from tinygrad_lstm.engine.contributions import fit
 from tinygrad_lstm.engine.current import current_hook
-from tinygrad_lstm.engine.failures import rule_failed
+from tinygrad_lstm.engine.failures import FAILURES, rule_failed
 from tinygrad_lstm.engine.node import BackwardPass, Edge, Node, Source, ancestors_of, topological_order
 from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
-from tinygrad_lstm.errors import TinygradError
 
-# Of a rule: the error says which rule, and of which line
-FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError, OverflowError)
 Hook: TypeAlias = Callable[[Edge, Any], Any]
 Lift: TypeAlias = Callable[[Node], tuple[Any, ...]]
 
@@ -111,8 +108,7 @@ def backpropagate(
                 if recorded or not fits:
                     c = fit(c, node, position, g, recorded)
                 if hook is not None:
-                    edge = Edge(node, position, source, index, came_from.tag, g)
-                    c = hook(edge, c)
+                    c = hook(Edge(node, position, source, index, came_from.tag, g), c)
                     if c is None:
                         continue
                 if source in pending or len(source.shapes) > 1 or type(c) is IndexedCotangent:
@@ -131,9 +127,7 @@ def backpropagate(
 def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, c: Any, recorded: bool) -> None:
     """pending[node] += c, in place where the buffer is ours."""
     if len(node.shapes) > 1:
-        outputs = pending.get(node)
-        if outputs is None:
-            outputs = pending[node] = [None] * len(node.shapes)
+        outputs = pending.setdefault(node, [None] * len(node.shapes))
         outputs[index] = c if outputs[index] is None else outputs[index] + c
     elif type(c) is IndexedCotangent:
         buffer, dtype = pending.get(node), np.asarray(c.values).dtype

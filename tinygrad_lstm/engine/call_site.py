@@ -37,12 +37,7 @@ def first_outside(frame: FrameType) -> FrameType:
     return frame
 
 
-def caller(depth: int) -> FrameType:
-    """The frame that called the engine, looked for from ``depth`` frames above our caller."""
-    return first_outside(_getframe(depth + 1))  # every frame skipped is one that need not be made an object
-
-
 def call_site() -> CallSite:
     """Where the engine was called from."""
-    frame = caller(2)
+    frame = first_outside(_getframe(2))  # a frame skipped is one that need not be made an object
     return frame.f_code, frame.f_lasti

@@ -17,5 +17,3 @@ if TYPE_CHECKING:
 grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)
 current_hook: ContextVar[Callable[[Any, Any], Any] | None] = ContextVar("current_hook", default=None)  # see through()
-# called with each tensor that a backward pass starts from, and its cotangent: see detect_anomaly
-at_start: ContextVar[Callable[[Any, Any], None] | None] = ContextVar("at_start", default=None)

@@ -14,6 +14,9 @@ from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.source_line import describe
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError, kind_of, shown, translated
 
+# What a rule may raise: it is raised again by ``rule_failed``
+FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError, OverflowError)
+
 
 def forward_failed(
     op: Primitive[Any, Any], arrays: Sequence[Any], params: Mapping[str, Any], error: Exception

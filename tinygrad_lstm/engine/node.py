@@ -142,14 +142,6 @@ class Edge(NamedTuple):
         assert self.reader.op is not None
         return input_name(self.reader.op, self.position)
 
-    def shown(self, cotangent: Any) -> Any:
-        """The contribution as a hook sees it: whole, and read-only, for other edges may have the same array."""
-        whole = self.whole(cotangent)
-        if isinstance(whole, np.ndarray):
-            whole = whole.view()
-            whole.flags.writeable = False
-        return whole
-
     def whole(self, cotangent: Any) -> Any:
         """A contribution along this edge as an array of the source's shape, also where it is an IndexedCotangent."""
         if type(cotangent) is not IndexedCotangent:

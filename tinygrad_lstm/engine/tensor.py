@@ -17,7 +17,6 @@ from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array, read_onl
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.changes import note_change
 from tinygrad_lstm.engine.copying import State, restore, state_of
-from tinygrad_lstm.engine.current import at_start
 from tinygrad_lstm.engine.handle import Handle, bare_array, plain
 from tinygrad_lstm.engine.handle import from_array as from_array
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, changing
@@ -25,6 +24,7 @@ from tinygrad_lstm.engine.operators import Operators
 from tinygrad_lstm.engine.operators import TensorLike as TensorLike
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.engine.recorded_rules import kept_as_tensors
+from tinygrad_lstm.engine.through import at_start
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError
 
 if TYPE_CHECKING:

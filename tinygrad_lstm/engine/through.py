@@ -1,18 +1,23 @@
-"""Hooks on every edge of a backward pass, in this thread."""
+"""Hooks on every edge of a backward pass, and on its start, in this thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
+from tinygrad_lstm.engine.arrays import read_only
 from tinygrad_lstm.engine.blocks import Block
 from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.handle import Handle, bare_array, from_array, plain
 from tinygrad_lstm.engine.node import Edge
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.errors import DtypeError, ShapeError
+
+# called with each tensor that a backward pass starts from, and its cotangent: see detect_anomaly
+at_start: ContextVar[Callable[[Any, Any], None] | None] = ContextVar("at_start", default=None)
 
 
 class through(Block):  # noqa: N801  # read as a statement: with through(hook):
@@ -43,12 +48,18 @@ class through(Block):  # noqa: N801  # read as a statement: with through(hook):
         hook, indexed = self.hook, self.indexed
 
         def both(edge: Any, cotangent: Any) -> Any:
-            shown = cotangent if indexed else edge.shown(cotangent)
+            shown = cotangent if indexed else show(edge, cotangent)
             kept = hook(edge, shown)
             kept = cotangent if kept is shown else kept if kept is None else from_hook(edge, kept, cotangent)
             return kept if kept is None or outer is None else outer(edge, kept)
 
         return both
+
+
+def show(edge: Edge, cotangent: Any) -> Any:
+    """The contribution as a hook sees it: whole, and read-only, for other edges may have the same array."""
+    whole = edge.whole(cotangent)
+    return read_only(whole) if isinstance(whole, np.ndarray) else whole
 
 
 def from_hook(edge: Edge, c: Any, instead_of: Any) -> Any:

@@ -74,26 +74,11 @@ def kept_values(
     needs_input_grad: tuple[bool, ...],
 ) -> tuple[Any, ...]:  # fmt: skip
     """The values that the rules of a plan ask for, where it is more than inputs and output."""
-    return tuple([_meaning(op, name, arrays, y, params, saved, needs_input_grad) for name in plan.keep])
+    words, values = op.words, [tuple(arrays)] if op.sequence else arrays
+    known = {words.y: y, words.saved: saved, words.needs_input_grad: needs_input_grad, **params}
+    known.update(zip(op.inputs, values, strict=True))
 
+    def shape(value: Any) -> Any:
+        return tuple(map(np.shape, value)) if op.sequence else np.shape(value)
 
-def _meaning(
-    op: Primitive[Any, Any], name: str, arrays: Sequence[Array], y: Any, params: Mapping[str, Any], saved: Any,
-    needs_input_grad: tuple[bool, ...],
-) -> Any:  # fmt: skip
-    """The value that a rule of this op means by this name."""
-    words = op.words
-    if name in params:
-        return params[name]
-    if name == words.needs_input_grad:
-        return needs_input_grad
-    if name == words.y:
-        return y
-    if name == words.saved:
-        return saved
-    shape = name in words.input_of
-    k = op.inputs.index(words.input_of.get(name, name))
-    values = tuple(arrays) if op.sequence else arrays[k]
-    if not shape:
-        return values
-    return tuple(map(np.shape, values)) if op.sequence else np.shape(values)
+    return tuple([known[name] if name in known else shape(known[words.input_of[name]]) for name in plan.keep])

@@ -89,17 +89,11 @@ class Primitive(Generic[P, R]):
         """One rule per named input: ``multiply.defvjp(a=lambda g, b: g * b, b=lambda g, a: g * a)``."""
         if unknown := ", ".join(sorted(set(rules) - set(self.names))):
             raise TypeError(f"{self.name} has no input called {unknown}; it has {', '.join(self.names)}")
-        inputs = tuple(name for name in self.names if name in rules)
-        checked = {name: self._check(rule, inputs, self._g) for name, rule in rules.items()}
-        self._declare(inputs)
-        self.rules = checked
+        self.rules = self._declare(tuple(name for name in self.names if name in rules), rules)
 
     def defvjp_args(self, rule: Rule) -> None:
         """One rule for every element k of the first parameter, a sequence: ``lambda k, g, ...: dL/d(element k)``."""
-        inputs = self.names[:1]
-        checked = self._check(rule, inputs, "k", self._g)
-        self._declare(inputs, sequence=True)
-        self.rules = {self.names[0]: checked}
+        self.rules = self._declare(self.names[:1], {self.names[0]: rule}, "k", sequence=True)
 
     def defvjp_all(self, rule: Rule, inputs: Sequence[str] | None = None, *, sequence: bool = False) -> None:
         """One joint rule that returns a cotangent for each input (None where its input needs none).
@@ -109,9 +103,7 @@ class Primitive(Generic[P, R]):
         """
         required = tuple(name for name in self.names if name not in self.defaults)
         inputs = self.names[:1] if sequence else required if inputs is None else tuple(inputs)
-        checked = self._check(rule, inputs, self._g)
-        self._declare(inputs, sequence)
-        self.joint = checked
+        self.joint = self._declare(inputs, {"all": rule}, sequence=sequence)["all"]
 
     def defslope(self, **slopes: str) -> None:
         """How ∂y/∂(input) reads where the text of the rule does not show it: ``sigmoid.defslope(x="y (1 - y)")``."""
@@ -119,26 +111,25 @@ class Primitive(Generic[P, R]):
             raise TypeError(f"{self.name} has no derivative by {unknown}; it has one by {', '.join(self.inputs)}")
         self.slopes |= slopes
 
-    @property
-    def _g(self) -> str:
-        """What a rule calls the cotangent, or the list of cotangents."""
-        return "gs" if self.multi_output else "g"
+    def _declare(
+        self, inputs: tuple[str, ...], rules: dict[str, Rule], *first: str, sequence: bool = False
+    ) -> dict[str, CheckedRule]:
+        """These parameters are the inputs, the others options. Returns the rules with the names that they ask for.
 
-    def _check(self, rule: Rule, inputs: Sequence[str], *first: str) -> CheckedRule:
-        """The rule, with the names it asks for; TypeError, where it is written, if one of them will not be there."""
+        Raises TypeError, before anything is changed, if one of those will not be there.
+        """
         if self.inputs:
             raise TypeError(f"{self.name} has its derivatives already")
+        first = (*first, "gs" if self.multi_output else "g")
         try:
-            return rule, self.words.needs_of(rule, first, inputs, self.saves)
+            needs = {name: self.words.needs_of(rule, first, inputs, self.saves) for name, rule in rules.items()}
         except TypeError as error:
             raise TypeError(f"a rule of {self.name} {error}") from None
-
-    def _declare(self, inputs: tuple[str, ...], sequence: bool = False) -> None:
-        """These parameters are the inputs, the others options."""
         self.inputs, self.sequence, self.binding = inputs, sequence, None
         self.options = {name: value for name, value in self.defaults.items() if name not in inputs}
         whole = len(inputs) < 3 and (*inputs, *self.options) == self.names
         self.short = len(inputs) if whole and self.real and not (sequence or self.multi_output or self.saves) else 0
+        return {name: (rule, needs[name]) for name, rule in rules.items()}
 
     @overload  # an input annotated as an array may be a Tensor: the first one, two, three, or those in a sequence
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
