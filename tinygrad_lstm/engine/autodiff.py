@@ -127,7 +127,9 @@ def backpropagate(
 def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, c: Any, recorded: bool) -> None:
     """pending[node] += c, in place where the buffer is ours."""
     if len(node.shapes) > 1:
-        outputs = pending.setdefault(node, [None] * len(node.shapes))
+        outputs = pending.get(node)
+        if outputs is None:
+            outputs = pending[node] = [None] * len(node.shapes)
         outputs[index] = c if outputs[index] is None else outputs[index] + c
     elif type(c) is IndexedCotangent:
         buffer, dtype = pending.get(node), np.asarray(c.values).dtype

@@ -74,11 +74,17 @@ def kept_values(
     needs_input_grad: tuple[bool, ...],
 ) -> tuple[Any, ...]:  # fmt: skip
     """The values that the rules of a plan ask for, where it is more than inputs and output."""
-    words, values = op.words, [tuple(arrays)] if op.sequence else arrays
-    known = {words.y: y, words.saved: saved, words.needs_input_grad: needs_input_grad, **params}
-    known.update(zip(op.inputs, values, strict=True))
+    words = op.words
 
-    def shape(value: Any) -> Any:
-        return tuple(map(np.shape, value)) if op.sequence else np.shape(value)
+    def value(name: str) -> Any:
+        if name in params:
+            return params[name]
+        if name in (words.y, words.saved, words.needs_input_grad):
+            return y if name == words.y else saved if name == words.saved else needs_input_grad
+        k = op.inputs.index(words.input_of.get(name, name))
+        given = tuple(arrays) if op.sequence else arrays[k]
+        if name not in words.input_of:
+            return given
+        return tuple(map(np.shape, given)) if op.sequence else np.shape(given)
 
-    return tuple([known[name] if name in known else shape(known[words.input_of[name]]) for name in plan.keep])
+    return tuple([value(name) for name in plan.keep])
