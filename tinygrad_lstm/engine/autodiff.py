@@ -79,7 +79,6 @@ def backpropagate(
                     g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of another array
                 yield node, g
                 continue
-            sources = node.sources
             kept = node.kept if lift is None else lift(node)
             given = [g] if plan.multi_output and len(node.shapes) == 1 else g  # a split into one part is still a split
             if plan.joint is not None:
@@ -88,7 +87,7 @@ def backpropagate(
                 except FAILURES as error:
                     raise rule_failed(node, None, error) from error
             for position, rule, needs in plan.calls:
-                came_from: Source = sources[position]  # type: ignore[assignment]  # it wants a gradient: not None
+                came_from: Source = node.sources[position]  # type: ignore[assignment]  # it wants a gradient: not None
                 source, index = came_from.node, came_from.index
                 if source not in visited:
                     continue

@@ -66,7 +66,7 @@ def call(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any])
     needs_input_grad = tuple(needs)
     plan = op.plans.get(needs_input_grad) or plan_for(op, needs_input_grad)
     y = tuple(parts) if op.multi_output else parts[0]
-    kept = kept_values(op, plan, arrays, y, params, saved, needs_input_grad)
+    kept = kept_values(op, plan, arrays, y, params, needs_input_grad, saved)
     sources = tuple([value.source if isinstance(value, Handle) else None for value in inputs])
     if None in sources:  # the literals, by the names of their inputs: the record of the graph shows them
         params = params | {input_name(op, k): arrays[k] for k, source in enumerate(sources) if source is None}

@@ -37,7 +37,7 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
     if source is None or not source.node.requires_grad or not grad_enabled.get():
         return from_array(y, None)
     plan = op.plans.get(ONE_INPUT) or plan_for(op, ONE_INPUT)
-    kept = plan.pick((array, y)) if plan.pick else kept_values(op, plan, (array,), y, op.options, None, ONE_INPUT)
+    kept = plan.pick((array, y)) if plan.pick else kept_values(op, plan, (array,), y, op.options, ONE_INPUT)
     node = make_node(op, (source,), (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)
 
@@ -62,9 +62,7 @@ def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
         return from_array(y, None)
     needs = a_needs, b_needs
     plan = op.plans.get(needs) or plan_for(op, needs)
-    kept = (
-        plan.pick((left, right, y)) if plan.pick else kept_values(op, plan, (left, right), y, op.options, None, needs)
-    )
+    kept = plan.pick((left, right, y)) if plan.pick else kept_values(op, plan, (left, right), y, op.options, needs)
     sources = from_a or a.source, from_b or b.source  # a constant gets its vertex when an op first records it
     node = make_node(op, sources, (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)

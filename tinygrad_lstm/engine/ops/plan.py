@@ -70,8 +70,8 @@ def _picker(slots: list[int]) -> Pick:
 
 
 def kept_values(
-    op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Array], y: Any, params: Mapping[str, Any], saved: Any,
-    needs_input_grad: tuple[bool, ...],
+    op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Array], y: Any, params: Mapping[str, Any],
+    needs_input_grad: tuple[bool, ...], saved: Any = None,
 ) -> tuple[Any, ...]:  # fmt: skip
     """The values that the rules of a plan ask for, where it is more than inputs and output."""
     words = op.words

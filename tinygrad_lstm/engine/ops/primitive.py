@@ -58,7 +58,7 @@ class Primitive(Generic[P, R]):
     by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also composites
 
     def __init__(
-        self, forward: Callable[P, Any], *, multi_output: bool, numpy: Any = None, saves: bool = False,
+        self, forward: Callable[P, Any], *, multi_output: bool = False, numpy: Any = None, saves: bool = False,
         view: bool = False, wide: bool = False, hides_steps: bool = False,
     ) -> None:  # fmt: skip
         self.forward: Callable[..., Any] = Primitive.in_float32(forward) if wide else forward
@@ -182,7 +182,7 @@ def primitive(forward: Any = None, /, **options: Any) -> Any:
     >>> x.grad
     tensor(12.)
     """
-    return _decorate(forward, multi_output=False, **options)
+    return Primitive(forward, **options) if forward is not None else partial(Primitive, **options)
 
 
 @overload
@@ -193,8 +193,5 @@ def primitive_multi(
 ) -> Callable[[Callable[P, Any]], Primitive[P, tuple[Tensor, ...]]]: ...
 def primitive_multi(forward: Any = None, /, **options: Any) -> Any:
     """Make a differentiable op of a NumPy function that returns several outputs; its rules get the list ``gs``."""
-    return _decorate(forward, multi_output=True, **options)
-
-
-def _decorate(forward: Any, **options: Any) -> Any:
+    options["multi_output"] = True
     return Primitive(forward, **options) if forward is not None else partial(Primitive, **options)
