@@ -1,8 +1,10 @@
 """Write docs/reading-order.md: python docs/reading_order.py; with --lines, print how long files and chapters are.
 
-The order is the list below: every file needs only files before it, and tests/system/test_docs.py holds that. What
-a file holds is the first line of its docstring. A new file needs its name here, and one run. The page has no counts of
-lines, so that it changes only when a file comes, goes, or gets another first line.
+The order is the list below: every file needs only files before it, but for errors, which may be looked up where they
+are raised (exceptions, and functions that make one). tests/system/test_docs.py holds that, and the length of the
+chapters up to the backward loop. What a file holds is the first line of its docstring. A new file needs its name here,
+and one run. The page has no counts of lines, so that it changes only when a file comes, goes, or gets another first
+line.
 """
 
 import ast
@@ -15,19 +17,25 @@ PAGE = ROOT / "docs" / "reading-order.md"
 CHAPTERS = {
     "The whole idea, with plain numbers": ["tinygrad_lstm/{micro,micro_arrays}.py"],
     "An op and its derivatives": [
-        "tinygrad_lstm/errors.py",
-        "tinygrad_lstm/engine/ops/{rules,wide,primitive,dtypes,arithmetic,nonlinear,linear,indexing}.py",
+        "tinygrad_lstm/engine/ops/{rules,primitive,arithmetic,nonlinear,linear,indexing}.py",
     ],
     "Forward: an op runs, and the graph grows": [
-        "tinygrad_lstm/engine/ops/{binding,plan}.py",
-        "tinygrad_lstm/engine/{blocks,modes,call_site,scope,node,handle,arrays,literals,record}.py",
+        "tinygrad_lstm/engine/ops/plan.py",
+        "tinygrad_lstm/engine/{current,call_site,node,handle,record}.py",
     ],
-    "Backward: the loop": [
-        "tinygrad_lstm/engine/{through,changes,contributions,autodiff}.py",
+    "Backward: the loop": ["tinygrad_lstm/engine/{contributions,autodiff}.py"],
+    "What may be set, and what is refused": [
+        "tinygrad_lstm/errors.py",
+        "tinygrad_lstm/engine/{arrays,blocks,modes,scope,through,recorded_rules,rule_calls}.py",
+        "tinygrad_lstm/engine/{source_line,changes,failures}.py",
+    ],
+    "Any call of an op": [
+        "tinygrad_lstm/engine/ops/{wide,dtypes,binding}.py",
+        "tinygrad_lstm/engine/{literals,calls}.py",
     ],
     "Tensors, as users have them": [
-        "tinygrad_lstm/engine/ops/{reductions,softmax,shapes}.py",
-        "tinygrad_lstm/engine/ops/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
+        "tinygrad_lstm/engine/ops/{choices,reductions,softmax,shapes}.py",
+        "tinygrad_lstm/engine/ops/more/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
         "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,collector,tensor}.py",
         "tinygrad_lstm/engine/{call_types,gradients,creation,naming}.py",
     ],
@@ -75,9 +83,9 @@ CHAPTERS = {
 
 HEAD = """# The code in reading order
 
-Every file needs only the files before it. A reader of the chapters 0 to 3 knows how reverse mode works here; the rest
-follows from that. A file is one idea, and says it in its first line. `python docs/reading_order.py --lines` prints how
-long each file is.
+Every file needs only the files before it, but for errors: an exception, or a function that makes one, may be looked up
+where it is raised. A reader of the chapters 0 to 3 knows how reverse mode works here; the rest follows from that. A
+file is one idea, and says it in its first line. `python docs/reading_order.py --lines` prints how long each file is.
 """
 FOOT = """
 The other `__init__.py` files only say what a package exports. This page is written by `python docs/reading_order.py`.

@@ -14,11 +14,10 @@ import pytest
 
 from tests.support.borrowed import ops_that_borrow
 from tinygrad_lstm.engine.arrays import get_default_dtype
-from tinygrad_lstm.engine.modes import grad_enabled
+from tinygrad_lstm.engine.current import current_hook, current_scope, grad_enabled
 from tinygrad_lstm.engine.naming import collecting
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.scope import current_scope
-from tinygrad_lstm.engine.through import at_start, current_hook
+from tinygrad_lstm.engine.through import at_start
 
 
 def global_state() -> dict[str, Any]:

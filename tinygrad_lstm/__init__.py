@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import all, any, argmax, argmin, argsort, count_nonzero  # plain results: NumPy's own take Tensors
 
-import tinygrad_lstm.engine.record  # noqa: F401  # it puts the engine under the ops
+import tinygrad_lstm.engine.calls  # noqa: F401  # it puts the engine under the ops
 from tinygrad_lstm import errors
 from tinygrad_lstm.engine.arrays import get_default_dtype, set_default_dtype
 from tinygrad_lstm.engine.collector import pause_collector
@@ -62,40 +62,16 @@ from tinygrad_lstm.engine.creation import (
 from tinygrad_lstm.engine.gradients import backward_events, grad
 from tinygrad_lstm.engine.modes import enable_grad, no_grad
 from tinygrad_lstm.engine.naming import label
-from tinygrad_lstm.engine.ops.arithmetic import (
-    absolute,
-    add,
-    clip,
-    divide,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    power,
-    subtract,
-    where,
-)
-from tinygrad_lstm.engine.ops.contractions import contract, dot, einsum, inner, outer, tensordot, vdot
-from tinygrad_lstm.engine.ops.diagonals import diag, diagonal, tril, triu
-from tinygrad_lstm.engine.ops.indexing import embedding, index, index_put, scatter
+from tinygrad_lstm.engine.ops.arithmetic import add, divide, multiply, negative, power, subtract
+from tinygrad_lstm.engine.ops.choices import absolute, clip, maximum, minimum, where
+from tinygrad_lstm.engine.ops.indexing import embedding, index, scatter
 from tinygrad_lstm.engine.ops.linear import linear, matmul
-from tinygrad_lstm.engine.ops.nonlinear import (
-    erf,
-    exp,
-    expm1,
-    log,
-    log1p,
-    relu,
-    sigmoid,
-    softplus,
-    sqrt,
-    tanh,
-)
-from tinygrad_lstm.engine.ops.norms import norm
-from tinygrad_lstm.engine.ops.picking import index_add, sort, take, take_along_axis
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive, primitive, primitive_multi
-from tinygrad_lstm.engine.ops.products import cumprod, prod
-from tinygrad_lstm.engine.ops.rearranging import (
+from tinygrad_lstm.engine.ops.more.contractions import contract, dot, einsum, inner, outer, tensordot, vdot
+from tinygrad_lstm.engine.ops.more.diagonals import diag, diagonal, tril, triu
+from tinygrad_lstm.engine.ops.more.norms import norm
+from tinygrad_lstm.engine.ops.more.picking import index_add, index_put, sort, take, take_along_axis
+from tinygrad_lstm.engine.ops.more.products import cumprod, prod
+from tinygrad_lstm.engine.ops.more.rearranging import (
     array_split,
     atleast_1d,
     atleast_2d,
@@ -109,23 +85,7 @@ from tinygrad_lstm.engine.ops.rearranging import (
     tile,
     vstack,
 )
-from tinygrad_lstm.engine.ops.reductions import cumsum, max, mean, min, std, sum, var
-from tinygrad_lstm.engine.ops.shapes import (
-    broadcast_to,
-    cast,
-    concatenate,
-    expand_dims,
-    reshape,
-    roll,
-    split,
-    squeeze,
-    stack,
-    swapaxes,
-    transpose,
-    unstack,
-)
-from tinygrad_lstm.engine.ops.softmax import log_softmax, logsumexp, softmax, softmax_cross_entropy
-from tinygrad_lstm.engine.ops.ufuncs import (
+from tinygrad_lstm.engine.ops.more.ufuncs import (
     arccos,
     arccosh,
     arcsin,
@@ -139,7 +99,9 @@ from tinygrad_lstm.engine.ops.ufuncs import (
     cos,
     cosh,
     deg2rad,
+    erf,
     exp2,
+    expm1,
     floor,
     floor_divide,
     fmax,
@@ -147,6 +109,7 @@ from tinygrad_lstm.engine.ops.ufuncs import (
     fmod,
     heaviside,
     hypot,
+    log1p,
     log2,
     log10,
     logaddexp,
@@ -164,6 +127,24 @@ from tinygrad_lstm.engine.ops.ufuncs import (
     tan,
     trunc,
 )
+from tinygrad_lstm.engine.ops.nonlinear import exp, log, relu, sigmoid, softplus, sqrt, tanh
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive, primitive, primitive_multi
+from tinygrad_lstm.engine.ops.reductions import cumsum, max, mean, min, std, sum, var
+from tinygrad_lstm.engine.ops.shapes import (
+    broadcast_to,
+    cast,
+    concatenate,
+    expand_dims,
+    reshape,
+    roll,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
+    unstack,
+)
+from tinygrad_lstm.engine.ops.softmax import log_softmax, logsumexp, softmax, softmax_cross_entropy
 from tinygrad_lstm.engine.scope import scope
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.engine.through import through

@@ -14,9 +14,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.call_site import SourceLine, source_line
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.scope import Scope
+from tinygrad_lstm.engine.source_line import SourceLine, source_line
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError
 

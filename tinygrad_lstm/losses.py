@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tinygrad_lstm.engine.ops.arithmetic import absolute, clip, where
+from tinygrad_lstm.engine.ops.choices import absolute, clip, where
+from tinygrad_lstm.engine.ops.more.picking import take_along_axis
 from tinygrad_lstm.engine.ops.nonlinear import exp, log, softplus
-from tinygrad_lstm.engine.ops.picking import take_along_axis
 from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax_cross_entropy
 from tinygrad_lstm.engine.ops.wide import in_float32
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike

@@ -19,8 +19,7 @@ import tinygrad_lstm as tg
 from tests.conftest import global_state
 from tinygrad_lstm import Tensor, nn, paths
 from tinygrad_lstm.engine.blocks import innermost
-from tinygrad_lstm.engine.modes import grad_enabled
-from tinygrad_lstm.engine.scope import current_scope
+from tinygrad_lstm.engine.current import current_scope, grad_enabled
 from tinygrad_lstm.errors import DtypeError, UnsupportedError
 
 BLOCKS: dict[str, Callable[[], Any]] = {

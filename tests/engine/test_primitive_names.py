@@ -19,8 +19,9 @@ from tinygrad_lstm import func
 PACKAGE = Path(tg.__file__).parent
 READ = [
     *(PACKAGE / "engine" / "ops" / f"{name}.py" for name in ("primitive", "rules", "binding", "plan")),
-    *(PACKAGE / "engine" / "ops" / f"{name}.py" for name in ("wide", "composite")),
-    *(PACKAGE / "engine" / f"{name}.py" for name in ("record", "literals", "autodiff", "node", "tensor", "gradients")),
+    *(PACKAGE / "engine" / "ops" / f"{name}.py" for name in ("wide", "more/composite")),
+    *(PACKAGE / "engine" / f"{name}.py" for name in ("record", "calls", "literals", "autodiff", "node")),
+    *(PACKAGE / "engine" / f"{name}.py" for name in ("tensor", "gradients")),
     *(PACKAGE / "explain" / f"{name}.py" for name in ("program", "prelude", "formulas", "trace", "values")),
     PACKAGE / "finite_differences.py", PACKAGE / "func" / "transforms.py", PACKAGE / "func" / "run.py",
 ]  # fmt: skip

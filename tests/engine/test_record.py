@@ -15,7 +15,8 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor
-from tinygrad_lstm.engine.call_site import in_engine, source_line
+from tinygrad_lstm.engine.call_site import in_engine
+from tinygrad_lstm.engine.source_line import source_line
 from tinygrad_lstm.errors import DtypeError, GradError
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+import pydoc
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,8 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor
-from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError, UnsupportedError
+from tinygrad_lstm.engine.methods import Methods
+from tinygrad_lstm.errors import CallError, DtypeError, GradError, ShapeError, TinygradError, UnsupportedError
 
 
 def leaf(data: Any, dtype: Any = float) -> Tensor:
@@ -345,3 +349,50 @@ def test_a_mode_is_no_decorator_for_a_generator() -> None:
 
     with pytest.raises(UnsupportedError, match="on the generator values would be over"):
         tg.no_grad()(values)
+
+
+# Methods are ops ---------------------------------------------------------------------------------------------------
+
+WRITTEN = {"reshape", "transpose", "all", "any", "argmax", "argmin", "argsort"}  # called in another way than the op
+NAMED_ALIKE = {"trace"}  # tg.trace is another thing
+METHODS = {name for name, method in vars(Methods).items() if inspect.isfunction(method) and not name.startswith("_")}
+OPS = sorted(name for name in METHODS - WRITTEN - NAMED_ALIKE if name in tg.__all__)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_a_method_says_what_its_op_says(name: str) -> None:
+    op, made = getattr(tg, name), getattr(Tensor, name)
+    assert (made.__name__, made.__qualname__, made.__doc__) == (name, f"Tensor.{name}", op.__doc__)
+    theirs, ours = (list(inspect.signature(f).parameters.values()) for f in (op, made))
+    assert (ours[0].name, ours[1:]) == ("self", theirs[1:])
+    assert f"{name}({', '.join(map(str, ours))}) -> 'Tensor'" in pydoc.plain(pydoc.render_doc(made))
+
+
+def test_many_methods_are_ops() -> None:
+    assert len(OPS) > 15
+    assert Tensor.flatten.__doc__ == tg.ravel.__doc__
+
+
+@pytest.mark.parametrize("name", sorted([*METHODS, "__add__", "__eq__"]))
+def test_a_method_is_called_after_the_class_that_users_know(name: str) -> None:
+    function = getattr(Tensor, name)
+    assert function.__qualname__ == inspect.unwrap(function).__qualname__ == f"Tensor.{name}"
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda x: x.sum(1, 2, 3), r"^Tensor\.sum\(\) too many positional arguments$"),
+    (lambda x: x.max(dim=0), r"^Tensor\.max\(\) got an unexpected keyword argument 'dim': dim is called axis here$"),
+    (lambda x: x.sum(x=0), r"^Tensor\.sum\(\) got an unexpected keyword argument 'x'$"),
+    (lambda x: x.take(), r"^Tensor\.take\(\) missing a required argument: 'indices'$"),
+    (lambda x: x.flatten(2), r"^Tensor\.flatten\(\) too many positional arguments$"),
+    (lambda x: x.item(3), r"^Tensor\.item\(\) takes 1 positional argument but 2 were given$"),
+    (lambda x: x.argmax(dim=0), r"^Tensor\.argmax\(\) got an unexpected keyword argument 'dim': dim is called axis"),
+    (lambda x: x.reshape(form=3), r"^Tensor\.reshape\(\) got an unexpected keyword argument 'form'"),
+])  # fmt: skip
+def test_the_error_of_a_wrong_call_names_the_method_of_tensor(call: Callable[[Tensor], Any], message: str) -> None:
+    with pytest.raises(CallError, match=message):
+        call(tg.ones((2, 3), requires_grad=True))
+
+
+def test_a_method_pickles_by_its_tensor() -> None:
+    assert pickle.loads(pickle.dumps(tg.ones(2).sum))().item() == 2.0

@@ -13,7 +13,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor
-from tinygrad_lstm.engine.ops import diagonals
+from tinygrad_lstm.engine.ops.more import diagonals
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.errors import ShapeError
 

@@ -11,7 +11,7 @@ import pytest
 import tinygrad_lstm as tg
 from tests.support.unrolled import MAKERS, B, D, H, T, gradient, make, unrolled
 from tinygrad_lstm import nn, paths
-from tinygrad_lstm.engine.scope import current_scope
+from tinygrad_lstm.engine.current import current_scope
 from tinygrad_lstm.errors import ArgumentError, GradError, UnsupportedError
 
 CLOSE: dict[str, Any] = {"rtol": 1e-11, "atol": 1e-13}

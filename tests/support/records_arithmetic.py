@@ -24,8 +24,9 @@ from tests.support.record import (
     positive,
     unary,
 )
-from tinygrad_lstm.engine.ops import arithmetic, nonlinear
+from tinygrad_lstm.engine.ops import arithmetic, choices, nonlinear
 from tinygrad_lstm.engine.ops import softmax as softmaxes
+from tinygrad_lstm.engine.ops.more import ufuncs
 from tinygrad_lstm.errors import DtypeError, ShapeError
 
 
@@ -71,21 +72,21 @@ RECORDS: tuple[Record, ...] = (
     ),
     unary(arithmetic.negative, lambda x: 0 - x, method=lambda x: -x, numpy=np.negative),
     unary(
-        arithmetic.absolute, np.abs, off_zero, analytic=False, method=abs, numpy=np.abs,
+        choices.absolute, np.abs, off_zero, analytic=False, method=abs, numpy=np.abs,
         kinks=(Kink(Call(np.array([-2.0, 0.0, 2.0])), ([-1.0, 0.0, 1.0],)),),
     ),
     binary(
-        arithmetic.maximum, lambda a, b: np.where(a > b, a, b), distinct, between, analytic=False, numpy=np.maximum,
+        choices.maximum, lambda a, b: np.where(a > b, a, b), distinct, between, analytic=False, numpy=np.maximum,
         smooth_at_ties=False,
         kinks=(Kink(Call(np.array([1.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])), ([0.5, 0, 1], [0.5, 1, 0])),),
     ),
     binary(
-        arithmetic.minimum, lambda a, b: np.where(a < b, a, b), distinct, between, analytic=False, numpy=np.minimum,
+        choices.minimum, lambda a, b: np.where(a < b, a, b), distinct, between, analytic=False, numpy=np.minimum,
         smooth_at_ties=False,
         kinks=(Kink(Call(np.array([1.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0])), ([0.5, 1, 0], [0.5, 0, 1])),),
     ),
     Record(
-        arithmetic.clip,
+        choices.clip,
         lambda x, min=None, max=None: np.minimum(
             np.maximum(x, -np.inf if min is None else min), np.inf if max is None else max
         ),
@@ -98,7 +99,7 @@ RECORDS: tuple[Record, ...] = (
         kinks=(Kink(Call(np.array([-1.0, 0.0, 0.5, 1.0, 2.0]), 0, 1), ([0, 1, 1, 1, 0],)),),
     ),
     Record(
-        arithmetic.where, lambda c, a, b: c * a + np.logical_not(c) * b,
+        choices.where, lambda c, a, b: c * a + np.logical_not(c) * b,
         normal(lambda x: [
             Call(MASK, x(2, 3), x(2, 3)), Call(MASK[0], x(2, 1), x(3)),
             Call(MASK, x(2, 3), 0.0), Call(MASK, 0, x()), Call(True, np.array(1.0), np.array(2.0)),
@@ -107,9 +108,9 @@ RECORDS: tuple[Record, ...] = (
         numpy=np.where, refused=(Refused(Call(MASK, ones(4), 0.0), ShapeError, r"where\(a \(4,\).*broadcast"),),
     ),
     unary(nonlinear.exp, np.exp, numpy=np.exp),
-    unary(nonlinear.expm1, np.expm1, numpy=np.expm1),
+    unary(ufuncs.expm1, np.expm1, numpy=np.expm1),
     unary(nonlinear.log, np.log, positive, numpy=np.log),
-    unary(nonlinear.log1p, np.log1p, positive, numpy=np.log1p),
+    unary(ufuncs.log1p, np.log1p, positive, numpy=np.log1p),
     unary(nonlinear.sqrt, lambda x: x**0.5, positive, numpy=np.sqrt),
     unary(nonlinear.tanh, lambda x: 1 - 2 / (np.exp(2 * x) + 1), numpy=np.tanh),
     unary(nonlinear.sigmoid, sigmoid, analytic=False),

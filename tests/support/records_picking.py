@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.support.record import Array, Call, Record, Refused, Shape, normal, ones
 from tinygrad_lstm.engine.ops import indexing
+from tinygrad_lstm.engine.ops.more import picking
 from tinygrad_lstm.errors import DtypeError, ShapeError
 
 
@@ -69,7 +70,7 @@ RECORDS: tuple[Record, ...] = (
         refused=(Refused(Call(ones(2), np.array([0, 3]), (3,)), ShapeError, r"scatter\(values \(2,\)"),),
     ),
     Record(
-        indexing.index_put, written,
+        picking.index_put, written,
         normal(lambda x: [
             Call(x(4), 1, x()), Call(x(4), slice(1, 3), x(2)), Call(x(4, 3), (slice(None), 0), x(4)),
             Call(x(3), np.array([0, 2, 2]), x(3)), Call(x(3, 2), [1, 1, 1], x(3, 2)), Call(x(3, 2), [1, 1, 0], x(2)),

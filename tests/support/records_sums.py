@@ -22,7 +22,8 @@ from tests.support.record import (
     ones,
     reduction,
 )
-from tinygrad_lstm.engine.ops import contractions, linear, norms, products, reductions
+from tinygrad_lstm.engine.ops import linear, reductions
+from tinygrad_lstm.engine.ops.more import contractions, norms, products
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 
 ZEROS = np.array([[0.0, 2.0, -3.0], [0.0, 0.0, 0.5], [1.5, 2.0, -1.0]])

@@ -20,7 +20,7 @@ from tests.support.record import (
     positive,
     unary,
 )
-from tinygrad_lstm.engine.ops import nonlinear, ufuncs
+from tinygrad_lstm.engine.ops.more import ufuncs
 
 
 def inside(rng: Rng, shape: Shape) -> Array:
@@ -117,6 +117,6 @@ RECORDS: tuple[Record, ...] = (
         kinks=(Kink(Call(np.array([0.0, -2.0]), np.array([1.0, 3.0])), ([0.0, -1.0], [0.0, 0.0])),),
     ),
     unary(
-        nonlinear.erf, lambda x: np.vectorize(lambda t: 1 - math.erfc(t), otypes="d")(x), analytic=False,
+        ufuncs.erf, lambda x: np.vectorize(lambda t: 1 - math.erfc(t), otypes="d")(x), analytic=False,
     ),
 )  # fmt: skip

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import doctest
+import importlib
 import runpy
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any, cast
 
 import pytest
@@ -49,13 +51,51 @@ def test_every_file_is_in_the_reading_order_once() -> None:
     assert ORDER[0].name == "micro.py"
 
 
+def only_errors(name: str, needed: str) -> bool:
+    """Whether a module imports nothing of another but exceptions and functions that make them, by their annotations."""
+    taken = [found.removeprefix(f"{needed}.") for found in IMPORTS[name] if found.startswith(f"{needed}.")]
+    module = importlib.import_module(needed)
+    return bool(taken) and all(is_error(getattr(module, one), vars(module)) for one in taken)
+
+
+def is_error(thing: object, names: dict[str, Any]) -> bool:
+    if isinstance(thing, tuple):
+        return all(is_error(part, names) for part in thing)
+    if isinstance(thing, FunctionType):
+        made = [part for part in thing.__annotations__["return"].split(" | ") if part != "None"]
+        return bool(made) and all(is_error(names.get(part), names) for part in made)
+    return isinstance(thing, type) and issubclass(thing, BaseException)
+
+
+def test_what_makes_an_error_is_known_from_what_does_more() -> None:
+    names: dict[str, Any] = {"Bad": ValueError, "Other": dict}
+
+    def made() -> Bad: ...  # type: ignore[name-defined]  # noqa: F821  # in ``names``
+    def perhaps() -> Bad | None: ...  # type: ignore[name-defined]  # noqa: F821
+    def more() -> Bad | Other: ...  # type: ignore[name-defined]  # noqa: F821
+    def nothing() -> None: ...
+
+    assert [is_error(one, names) for one in (made, perhaps, more, nothing, KeyError, (KeyError, IndexError), dict)] == [
+        True, True, False, False, True, True, False,
+    ]  # fmt: skip
+    assert not only_errors("tinygrad_lstm.engine.autodiff", "tinygrad_lstm.engine.contributions")
+
+
+def test_the_way_to_the_backward_loop_is_short() -> None:
+    """Chapter zero, an op, forward, backward: what a learner reads in one evening."""
+    loop = ORDER.index(ROOT / "tinygrad_lstm" / "engine" / "autodiff.py")
+    assert sum(map(READING["lines"], ORDER[: loop + 1])) <= 1500
+
+
 def test_every_file_needs_only_files_before_it() -> None:
     places = {CODE[path]: place for place, path in enumerate(ORDER) if path in CODE}
     late = [
         f"{name} imports {needed}, which comes after it"
         for name, place in places.items()
         for needed in IMPORTS[name]
-        if places.get(needed, -1) > place and not within(name, needed)  # a package is no import of its parts
+        if places.get(needed, -1) > place
+        and not within(name, needed)  # a package is no import of its parts
+        and not only_errors(name, needed)
     ]
     assert not late, "move files in CHAPTERS in docs/reading_order.py, then run it"
 

@@ -107,6 +107,13 @@ def test_ops_know_no_tensor_and_no_graph() -> None:
     assert offenders(("tinygrad_lstm.errors",), ("tinygrad_lstm", "viz"), but=(FOREIGN,)) == []
 
 
+def test_the_ops_of_networks_do_not_need_the_rest_of_numpy() -> None:
+    more = f"{ENGINE}.ops.more"
+    found = offenders((f"{ENGINE}.ops",), (more,))
+    assert f"{more}.diagonals imports {more}.rearranging" in found
+    assert [line for line in found if not line.startswith(more)] == []
+
+
 def test_what_answers_to_foreign_names_is_loaded_by_errors_only() -> None:
     allowed = (ENGINE, "tinygrad_lstm.errors", FOREIGN)
     assert offenders((FOREIGN,), ("tinygrad_lstm", "viz"), but=allowed) == []

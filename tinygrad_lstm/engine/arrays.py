@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.handle import Handle, plain
+from tinygrad_lstm.engine.handle import Handle, bare_array, plain
 from tinygrad_lstm.engine.ops.primitive import Array
 from tinygrad_lstm.errors import DtypeError, ShapeError, public
 
@@ -44,25 +44,6 @@ def to_array(data: TensorLike, dtype: DTypeLike | None = None) -> Array:
     if array.dtype.kind not in "biufc":
         raise DtypeError(f"cannot make a tensor of {type(data).__name__} ({array.dtype}): numbers are expected")
     return array
-
-
-def masked_array_error() -> DtypeError:
-    """The error for a masked array among tensors."""
-    return DtypeError(
-        "a masked array would lose its mask here: give its .filled(0), and the mask to tg.where or to the loss"
-    )
-
-
-def bare_array(value: TensorLike) -> Array:
-    """The value as a plain ndarray; a subclass, such as np.matrix, would multiply in another way.
-
-    Raises DtypeError for a masked array, whose mask would be lost.
-    """
-    if type(value) is np.ndarray:
-        return value
-    if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):
-        raise masked_array_error()
-    return np.asarray(value)
 
 
 def protect(array: Any) -> Any:

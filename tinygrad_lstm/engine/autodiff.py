@@ -15,27 +15,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.arrays import bare_array
-from tinygrad_lstm.engine.changes import freed_error, refuse_if_unusable
-from tinygrad_lstm.engine.contributions import Wrap, explain_failure, fit
-from tinygrad_lstm.engine.handle import Handle, plain
-from tinygrad_lstm.engine.node import (
-    BackwardPass,
-    Edge,
-    Node,
-    Source,
-    ancestors_of,
-    make_source,
-    topological_order,
-)
+from tinygrad_lstm.engine.changes import unusable
+from tinygrad_lstm.engine.contributions import fit
+from tinygrad_lstm.engine.current import current_hook
+from tinygrad_lstm.engine.failures import FAILURES, rule_failed
+from tinygrad_lstm.engine.node import BackwardPass, Edge, Node, Source, ancestors_of, topological_order
 from tinygrad_lstm.engine.ops.indexing import add_at
-from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent
-from tinygrad_lstm.engine.through import current_hook
-from tinygrad_lstm.errors import DtypeError, GradError, ShapeError, TinygradError
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 
-# Of a rule: the error says which rule, and of which line
-FAILURES = (TinygradError, ValueError, IndexError, TypeError, AttributeError, OverflowError)
 Hook: TypeAlias = Callable[[Edge, Any], Any]
+Lift: TypeAlias = Callable[[Node], tuple[Any, ...]]
 
 
 def backpropagate(
@@ -44,14 +33,14 @@ def backpropagate(
     *,
     targets: set[Node] | None = None,
     retain_graph: bool = False,
-    wrap: Wrap | None = None,
+    lift: Lift | None = None,
     hook: Hook | None = None,
     indexed: bool = False,
 ) -> Iterator[tuple[Node, Any]]:
     """Visit the graph from the newest node to the oldest, handing cotangents on: the whole of reverse mode.
 
-    ``targets``: only nodes that lead to one of these are visited (None: all that need a gradient). ``wrap`` makes a
-    Tensor of a kept array, so that the rules themselves are recorded (create_graph); without it all is plain NumPy.
+    ``targets``: only nodes that lead to one of these are visited (None: all that need a gradient). ``lift`` gives
+    what a node kept as Tensors, so that the rules themselves are recorded (create_graph); without it all is NumPy.
     ``hook`` sees each contribution before it is summed, and what it returns goes on (by default: that of ``through``);
     it gets whole arrays, unless it says that it takes an IndexedCotangent as it is (``indexed``).
 
@@ -60,12 +49,13 @@ def backpropagate(
     order = topological_order([root.node for root in roots if root.node.requires_grad])
     if targets is not None:
         order = ancestors_of(targets, order)
-    refuse_if_unusable(order)
+    if (reason := unusable(order)) is not None:
+        raise reason
     this_pass = BackwardPass()
     visited = set(order)
     pending: dict[Node, Any] = {}  # dL/dy so far, for the nodes whose turn is still to come
     owned: set[Node] = set()  # those whose buffer was made here: nothing else holds it, so it may be added to in place
-    recorded = wrap is not None
+    recorded = lift is not None
     if hook is None:
         hook, indexed = current_hook.get(), True
     for root, seed in zip(roots, seeds, strict=True):
@@ -77,7 +67,7 @@ def backpropagate(
             if g is None:  # every path to it was cut
                 continue
             if len(node.shapes) > 1:
-                g = [zeros_like_output(node, k) if c is None else c for k, c in enumerate(g)]
+                g = [np.zeros(node.shapes[k], node.dtypes[k]) if c is None else c for k, c in enumerate(g)]
             if node.hooks:
                 owned.discard(node)  # a hook may have put it somewhere
                 for watch in node.hooks:
@@ -89,16 +79,15 @@ def backpropagate(
                     g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of another array
                 yield node, g
                 continue
-            sources = node.sources
-            kept = node.kept if wrap is None else wrap_kept(node, wrap)
+            kept = node.kept if lift is None else lift(node)
             given = [g] if plan.multi_output and len(node.shapes) == 1 else g  # a split into one part is still a split
             if plan.joint is not None:
                 try:
                     given = plan.joint(given, *kept)
                 except FAILURES as error:
-                    raise explain_failure(node, None, error) from error
+                    raise rule_failed(node, None, error) from error
             for position, rule, needs in plan.calls:
-                came_from: Source = sources[position]  # type: ignore[assignment]  # it wants a gradient: not None
+                came_from: Source = node.sources[position]  # type: ignore[assignment]  # it wants a gradient: not None
                 source, index = came_from.node, came_from.index
                 if source not in visited:
                     continue
@@ -108,7 +97,7 @@ def backpropagate(
                     else:
                         c = rule(given, *[kept[n] for n in needs]) if needs else rule(given)
                 except FAILURES as error:
-                    raise explain_failure(node, position, error) from error
+                    raise rule_failed(node, position, error) from error
                 if c is None:
                     continue
                 if type(c) is IndexedCotangent:
@@ -116,13 +105,11 @@ def backpropagate(
                 else:
                     fits = type(c) is np.ndarray and c.shape == source.shapes[index] and c.dtype is source.dtypes[index]
                 if recorded or not fits:
-                    c = fit(c, node, position, g, wrap)
+                    c = fit(c, node, position, g, recorded)
                 if hook is not None:
-                    edge = Edge(node, position, source, index, came_from.tag, g)
-                    changed = hook(edge, c)
-                    if changed is None:
+                    c = hook(Edge(node, position, source, index, came_from.tag, g), c)
+                    if c is None:
                         continue
-                    c = c if changed is c else from_hook(edge, changed, wrap)
                 if source in pending or len(source.shapes) > 1 or type(c) is IndexedCotangent:
                     hand_on(pending, owned, source, index, c, recorded)
                 else:
@@ -162,63 +149,3 @@ def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, 
         pending[node] = pending[node] + c
         if not recorded:
             owned.add(node)
-
-
-def real(g: Any) -> Any:
-    """What is added to a ``grad``, or where backward starts from: DtypeError for complex numbers."""
-    if g.dtype.kind == "c":
-        raise DtypeError(f"backward adds to real gradients; for a cotangent of {g.dtype} ask tg.grad")
-    return g
-
-
-def zeros_like_output(node: Node, index: int) -> Array:
-    """The cotangent of an output that nothing reads."""
-    return np.zeros(node.shapes[index], node.dtypes[index])
-
-
-def wrap_kept(node: Node, wrap: Wrap) -> tuple[Any, ...]:
-    """What the node kept, with its inputs and outputs as Tensors, so that the rules run on them are recorded."""
-    op, plan, kept = node.op, node.plan, node.kept
-    assert op is not None
-    assert plan is not None
-    if node.freed_by is not None:  # by another thread, in the middle of this pass
-        raise freed_error([node])
-
-    def lift(value: Any, source: Source | None) -> Any:
-        return value if source is None or not source.node.requires_grad else wrap(value, source)
-
-    values: list[Any] = []
-    for name, value in zip(plan.keep, kept, strict=True):
-        if name == op.words.saved:
-            raise GradError(
-                f"{op.name} saves arrays for its backward, which no graph leads through, so it has no second "
-                f"derivative (create_graph=True); use its composed form"
-            )
-        if name == op.words.y and op.multi_output:
-            value = tuple(wrap(part, make_source(node, k)) for k, part in enumerate(value))
-        elif name == op.words.y:
-            value = wrap(value, make_source(node))
-        elif name in op.inputs and op.sequence:
-            value = tuple(map(lift, value, node.sources))
-        elif name in op.inputs:
-            value = lift(value, node.sources[op.inputs.index(name)])
-        values.append(value)
-    return tuple(values)
-
-
-def from_hook(edge: Edge, c: Any, wrap: Wrap | None) -> Any:
-    """What a hook of ``through`` gave in place of a contribution, as an array (or Tensor) of our own."""
-    if type(c) is IndexedCotangent:
-        return c
-    shape, dtype = edge.source.shapes[edge.index], edge.source.dtypes[edge.index]
-    if np.shape(c) != shape:
-        raise ShapeError(
-            f"a hook gave a cotangent of shape {np.shape(c)} for {edge.name} of {edge.reader}, not {shape}"
-        )
-    if wrap is not None and isinstance(c, Handle):
-        return c
-    array = np.array(bare_array(plain(c)))  # a copy: the hook may use its array again
-    if array.dtype.kind not in "biufc":
-        raise DtypeError(f"a hook gave a cotangent of {array.dtype} for {edge.name} of {edge.reader}")
-    array = array if array.dtype.kind == "c" else array.astype(dtype, copy=False)
-    return array if wrap is None else wrap(array, None)

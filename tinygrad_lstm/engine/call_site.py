@@ -1,17 +1,15 @@
-"""The call site: the line of the user's code that called the engine, for error messages and pictures.
+"""The call site: where in the user's code the engine was called, for error messages and pictures.
 
 It is kept as a code object and an offset, never as a frame, which would keep its locals alive. File, line and columns
-are looked up only when they are shown.
+are looked up only when they are shown: see ``source_line``.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 from os.path import dirname, join
 from sys import _getframe
 from types import CodeType, FrameType
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 CallSite: TypeAlias = tuple[CodeType, int]  # code object and instruction offset
 PACKAGE = dirname(dirname(_getframe().f_code.co_filename))
@@ -39,37 +37,7 @@ def first_outside(frame: FrameType) -> FrameType:
     return frame
 
 
-def caller(depth: int) -> FrameType:
-    """The frame that called the engine, looked for from ``depth`` frames above our caller."""
-    return first_outside(_getframe(depth + 1))  # every frame skipped is one that need not be made an object
-
-
 def call_site() -> CallSite:
     """Where the engine was called from."""
-    frame = caller(2)
+    frame = first_outside(_getframe(2))  # a frame skipped is one that need not be made an object
     return frame.f_code, frame.f_lasti
-
-
-class SourceLine(NamedTuple):
-    """A line in the user's code; columns are None where Python does not know them."""
-
-    file: str
-    line: int
-    first_column: int | None
-    last_column: int | None
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-def source_line(site: CallSite) -> SourceLine:
-    """File, line and columns of a call site."""
-    code, offset = site
-    return _source_line(code, offset, code.co_filename)  # the same function in two files is equal code
-
-
-@functools.lru_cache(maxsize=4096)  # a loop makes all its nodes at a few call sites
-def _source_line(code: CodeType, offset: int, file: str) -> SourceLine:
-    for line, _, first, last in itertools.islice(code.co_positions(), offset // 2, None):
-        return SourceLine(file, line or code.co_firstlineno, first, last)
-    return SourceLine(file, code.co_firstlineno, None, None)

@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.node import Node, changing, counter
 from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.engine.source_line import describe
 from tinygrad_lstm.errors import GradError
 
 last_change = [0]  # the number of the last change to any tensor's data
@@ -57,10 +58,10 @@ def _owner(array: Array) -> Array:
     return array
 
 
-def refuse_if_unusable(order: Sequence[Node]) -> None:
-    """Raise GradError where a backward pass would use what is gone, or what is no longer what forward saw."""
+def unusable(order: Sequence[Node]) -> GradError | None:
+    """The error where a backward pass would use what is gone, or what is no longer what forward saw; else None."""
     if any(map(freed_by, order)):  # in one go, for nearly always there is none
-        raise freed_error(order)
+        return freed_error(order)
     for node in order:
         if node.number > last_change[0]:  # and so is every node after it
             break
@@ -68,10 +69,11 @@ def refuse_if_unusable(order: Sequence[Node]) -> None:
             writer = _writer_of(value, source, node.number)
             if writer is not None:
                 name = next((other for other in order if other.number == writer), source)
-                raise GradError(
-                    f"the data of {name} was changed after {node} had kept it for its derivative; "
+                return GradError(
+                    f"the data of {name} was changed after {describe(node)} had kept it for its derivative; "
                     "change parameters only after backward, or read them again"
                 )
+    return None
 
 
 def _kept_values(node: Node) -> Iterator[tuple[Array, Node]]:
@@ -108,10 +110,11 @@ def freed_error(order: Sequence[Node]) -> GradError:
             f"an earlier backward pass of this graph was stopped by {failed}. It had freed a part of it by then: "
             "run the forward pass again (retain_graph=True would have kept the whole graph)"
         )
+    entry = _entry(order, max(one.number for one in passes))
     return GradError(
         "backward reached a graph that an earlier backward has already used and freed, through "
-        f"{_entry(order, max(one.number for one in passes))}. If that value is carried from one step of training to "
-        "the next, detach() it there, which cuts the history; to go through the same graph twice on purpose, say "
+        f"{describe(entry)}. If that value is carried from one step of training to the next, "
+        "detach() it there, which cuts the history; to go through the same graph twice on purpose, say "
         "retain_graph=True the first time"
     )
 

@@ -8,12 +8,12 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 
 from tinygrad_lstm.engine.arrays import has_members
-from tinygrad_lstm.engine.autodiff import backpropagate, real
+from tinygrad_lstm.engine.autodiff import Lift, backpropagate
 from tinygrad_lstm.engine.collector import collector_paused
-from tinygrad_lstm.engine.contributions import Wrap
+from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.node import Edge, Node, Source
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, from_array, seed
-from tinygrad_lstm.engine.through import current_hook
+from tinygrad_lstm.engine.recorded_rules import kept_as_tensors
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, from_array, real, seed
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
 
 
@@ -77,7 +77,7 @@ def grad(
     targets = {value.source.node for value in inputs}
     retain = create_graph if retain_graph is None else retain_graph
     passes = backpropagate(
-        roots, seeds, targets=targets, retain_graph=retain, wrap=from_array if create_graph else None
+        roots, seeds, targets=targets, retain_graph=retain, lift=kept_as_tensors if create_graph else None
     )
     for node, g in passes:
         if node in targets:
@@ -172,10 +172,10 @@ def backward_events(
     retain = create_graph if retain_graph is None else retain_graph
     first = seed(loss, gradient, create_graph)
     first = first if isinstance(first, Tensor) else np.array(first)  # a copy: the pass goes on after we return
-    return _events(loss, first, retain, from_array if create_graph else None, accumulate)
+    return _events(loss, first, retain, kept_as_tensors if create_graph else None, accumulate)
 
 
-def _events(loss: Tensor, first: Any, retain: bool, wrap: Wrap | None, adds: bool) -> Iterator[BackwardEvent]:
+def _events(loss: Tensor, first: Any, retain: bool, lift: Lift | None, adds: bool) -> Iterator[BackwardEvent]:
     contributions: list[Contribution] = []
     outer = current_hook.get()
 
@@ -185,7 +185,7 @@ def _events(loss: Tensor, first: Any, retain: bool, wrap: Wrap | None, adds: boo
             contributions.append(Contribution(edge, g))
         return g
 
-    for node, g in backpropagate([loss.source], [first], retain_graph=retain, wrap=wrap, hook=watch, indexed=True):
+    for node, g in backpropagate([loss.source], [first], retain_graph=retain, lift=lift, hook=watch, indexed=True):
         if adds and (node.op is None or node.retains_grad):
             accumulate(node, real(g))
         freed = node.plan.keep if node.plan is not None and not retain else ()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from tinygrad_lstm.engine.failures import complex_refused, masked_refused
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, Source, changing, make_node, make_source
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.errors import DtypeError
 
 if TYPE_CHECKING:
     from tinygrad_lstm.engine.tensor import Tensor
@@ -28,15 +30,11 @@ class Handle:
     def source(self) -> Source:
         """The node this value comes from, which of its outputs, and the tag of the edge to its next reader.
 
-        A constant gets its node the first time it is asked for one; DtypeError for complex numbers, which have no place
-        in a graph.
+        A constant gets its node the first time it is asked for one. Raises DtypeError for complex numbers.
         """
         if self._source is None:
             if self._data.dtype.kind == "c":
-                raise DtypeError(
-                    f"a graph is of real numbers, not of {self._data.dtype}: its rules hold for real numbers only. "
-                    "Compute with the real and the imaginary part as two tensors"
-                )
+                raise complex_refused(f"a graph is of real numbers, not of {self._data.dtype}: its")
             with changing:  # another thread may ask as well
                 self._source = self._source or self._leaf(False)
         return self._source
@@ -59,8 +57,7 @@ tensor_class: Any = Handle  # of the handles that ops make: ``tensor`` puts Tens
 def from_array(data: Array, source: Source | None) -> Tensor:
     """A Tensor on an array that is there already: no copy, no check."""
     tensor: Tensor = object.__new__(tensor_class)
-    tensor._data = data
-    tensor._source = source
+    tensor._data, tensor._source = data, source
     return tensor
 
 
@@ -76,3 +73,15 @@ def output(data: Array, node: Node, index: int = 0) -> Tensor:
 def plain(value: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
     return value._data if isinstance(value, Handle) else value
+
+
+def bare_array(value: Any) -> Array:
+    """The value as an array of no class of its own: a matrix would multiply in its own way.
+
+    Raises DtypeError for a masked array, whose mask would be lost.
+    """
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):
+        raise masked_refused()
+    return np.asarray(value)

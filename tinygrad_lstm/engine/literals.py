@@ -13,8 +13,8 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array
-from tinygrad_lstm.engine.handle import Handle, plain
+from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array
+from tinygrad_lstm.engine.handle import Handle, bare_array, plain
 from tinygrad_lstm.engine.ops.dtypes import WEAK, dtype_beside
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.errors import DtypeError

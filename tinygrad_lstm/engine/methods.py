@@ -1,27 +1,27 @@
-"""The methods that NumPy's arrays have: each is the function of that name."""
+"""The methods that NumPy's arrays have: each is the op of that name, with its signature and its docstring.
+
+>>> import inspect, tinygrad_lstm as tg
+>>> inspect.signature(tg.Tensor.max), tg.Tensor.max.__doc__ == tg.max.__doc__
+(<Signature (self, axis: 'Axis' = None, keepdims: 'bool' = False) -> 'Tensor'>, True)
+>>> tg.ones(3).max(dim=0)
+Traceback (most recent call last):
+tinygrad_lstm.errors.CallError: Tensor.max() got an unexpected keyword argument 'dim': dim is called axis here
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+import inspect
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
 
-from tinygrad_lstm.engine.arrays import TensorLike
 from tinygrad_lstm.engine.numpy_protocol import NumpyProtocol
-from tinygrad_lstm.engine.ops import (
-    arithmetic,
-    contractions,
-    diagonals,
-    picking,
-    products,
-    rearranging,
-    reductions,
-    shapes,
-    ufuncs,
-)
+from tinygrad_lstm.engine.ops import choices, reductions, shapes
+from tinygrad_lstm.engine.ops.more import contractions, diagonals, picking, products, rearranging, ufuncs
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.errors import ShapeError, check_call, public
+from tinygrad_lstm.errors import CallError, ShapeError, check_call, public, wrong_call
 
 if TYPE_CHECKING:  # for types only: numpy.typing is slow to import
     from numpy.typing import DTypeLike
@@ -29,12 +29,109 @@ if TYPE_CHECKING:  # for types only: numpy.typing is slow to import
     from tinygrad_lstm.engine.tensor import Tensor
 
 Axis: TypeAlias = int | tuple[int, ...] | None
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+C = TypeVar("C", bound=type)
 
 
+class Method(Protocol[P, R_co]):
+    """What a type checker takes a method for: the op without its first parameter."""
+
+    @overload
+    def __get__(self, tensor: None, owner: type) -> Callable[Concatenate[Tensor, P], R_co]: ...
+    @overload
+    def __get__(self, tensor: Any, owner: type) -> Callable[P, R_co]: ...
+
+
+def method(op: Callable[Concatenate[Any, P], R], name: str = "") -> Method[P, R]:
+    """The op as a method, called ``name`` if not as the op: its first parameter is the tensor."""
+    name = name or op.__name__
+    _, *others = inspect.signature(op).parameters.values()
+
+    def run(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return op(self, *args, **kwargs)
+        except CallError:
+            try:
+                made.__signature__.bind(self, *args, **kwargs)
+            except TypeError as error:
+                raise wrong_call(TypeError(f"Tensor.{name}() {error}"), kwargs, made) from None
+            raise
+
+    made: Any = run
+    made.__name__, made.__doc__ = name, op.__doc__
+    tensor = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    made.__signature__ = inspect.Signature([tensor, *others], return_annotation="Tensor")
+    return made  # type: ignore[no-any-return]  # a function, which is a Method
+
+
+def part_of(name: str) -> Callable[[C], C]:
+    """Name the methods of a base class after the class that users know: so do errors and help."""
+
+    def decorate(base: C) -> C:
+        for function in vars(base).values():
+            if isinstance(function, FunctionType):
+                for one in (function, inspect.unwrap(function)):
+                    one.__qualname__ = f"{name}.{function.__name__}"
+        return base
+
+    return decorate
+
+
+@part_of("Tensor")
 class Methods(NumpyProtocol):
     """What can be said as ``tensor.something(...)``."""
 
     __slots__ = ()
+
+    sum = method(reductions.sum)
+    mean = method(reductions.mean)
+    max = method(reductions.max)
+    min = method(reductions.min)
+    prod = method(products.prod)
+    var = method(reductions.var)
+    std = method(reductions.std)
+    cumsum = method(reductions.cumsum)
+    cumprod = method(products.cumprod)
+    dot = method(contractions.dot)
+    swapaxes = method(shapes.swapaxes)
+    squeeze = method(shapes.squeeze)
+    clip = method(choices.clip)
+    sort = method(picking.sort)  # a new tensor: unlike an array, a tensor is never changed in place
+    take = method(picking.take)
+    repeat = method(rearranging.repeat)
+    ravel = method(rearranging.ravel)
+    flatten = method(rearranging.ravel, "flatten")
+    diagonal = method(diagonals.diagonal)
+    trace = method(diagonals.trace)
+    round = method(ufuncs.round)
+
+    # What is called in another way than the op
+
+    @check_call
+    def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
+        """See ``tg.reshape``; the shape as one tuple or as several numbers."""
+        wanted: Any = shape[0] if len(shape) == 1 else shape
+        return shapes.reshape(self, wanted)
+
+    @check_call
+    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
+        """See ``tg.transpose``; the axes as one tuple or as several numbers."""
+        wanted: Any = axes[0] if len(axes) == 1 else axes or None
+        return shapes.transpose(self, wanted)
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802  # NumPy's name
+        """The axes reversed."""
+        return shapes.transpose(self)
+
+    @public()
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """See ``tg.cast``."""
+        return shapes.cast(self, np.dtype(dtype))
+
+    # What the array is
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -56,11 +153,6 @@ class Methods(NumpyProtocol):
         """The dtype of the elements."""
         return self._data.dtype  # type: ignore[no-any-return]  # Array is Any
 
-    @property
-    def T(self) -> Tensor:  # noqa: N802  # NumPy's name
-        """The axes reversed."""
-        return shapes.transpose(self)
-
     @check_call
     def item(self) -> Any:
         """The only element, as a Python number."""
@@ -77,51 +169,6 @@ class Methods(NumpyProtocol):
         if spec and self.size != 1:
             raise ShapeError(f"the format {spec!r} is for one number, not for a tensor of shape {self.shape}")
         return format(self.item(), spec) if spec else repr(self)
-
-    @check_call
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.sum``."""
-        return reductions.sum(self, axis, keepdims)
-
-    @check_call
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.mean``."""
-        return reductions.mean(self, axis, keepdims)
-
-    @check_call
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.max``."""
-        return reductions.max(self, axis, keepdims)
-
-    @check_call
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.min``."""
-        return reductions.min(self, axis, keepdims)
-
-    @check_call
-    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """See ``tg.prod``."""
-        return products.prod(self, axis, keepdims)
-
-    @check_call
-    def var(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """See ``tg.var``."""
-        return reductions.var(self, axis, ddof, keepdims)
-
-    @check_call
-    def std(self, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """See ``tg.std``."""
-        return reductions.std(self, axis, ddof, keepdims)
-
-    @check_call
-    def cumsum(self, axis: int | None = None) -> Tensor:
-        """See ``tg.cumsum``."""
-        return reductions.cumsum(self, axis)
-
-    @check_call
-    def cumprod(self, axis: int | None = None) -> Tensor:
-        """See ``tg.cumprod``."""
-        return products.cumprod(self, axis)
 
     # Places and truth values have no derivative: plain arrays
 
@@ -154,78 +201,3 @@ class Methods(NumpyProtocol):
     def all(self, axis: Axis = None, keepdims: bool = False) -> Array:
         """Whether no element is 0."""
         return self._data.all(axis, keepdims=keepdims)
-
-    @check_call
-    def dot(self, other: TensorLike) -> Tensor:
-        """See ``tg.dot``."""
-        return contractions.dot(self, other)
-
-    def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
-        """See ``tg.reshape``; the shape as one tuple or as several numbers."""
-        wanted: Any = shape[0] if len(shape) == 1 else shape
-        return shapes.reshape(self, wanted)
-
-    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
-        """See ``tg.transpose``; the axes as one tuple or as several numbers."""
-        wanted: Any = axes[0] if len(axes) == 1 else axes or None
-        return shapes.transpose(self, wanted)
-
-    @check_call
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """See ``tg.swapaxes``."""
-        return shapes.swapaxes(self, axis1, axis2)
-
-    @check_call
-    def squeeze(self, axis: Axis = None) -> Tensor:
-        """See ``tg.squeeze``."""
-        return shapes.squeeze(self, axis)
-
-    @check_call
-    def clip(self, min: TensorLike = None, max: TensorLike = None) -> Tensor:
-        """See ``tg.clip``."""
-        return arithmetic.clip(self, min, max)
-
-    @public()
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """See ``tg.cast``."""
-        return shapes.cast(self, np.dtype(dtype))
-
-    @check_call
-    def sort(self, axis: int | None = -1) -> Tensor:
-        """The sorted elements, as a new tensor: unlike an array, a tensor is never changed in place."""
-        return picking.sort(self, axis)
-
-    @check_call
-    def take(self, indices: TensorLike, axis: int | None = None) -> Tensor:
-        """See ``tg.take``."""
-        return picking.take(self, indices, axis)
-
-    @check_call
-    def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
-        """See ``tg.repeat``."""
-        return rearranging.repeat(self, repeats, axis)
-
-    @check_call
-    def ravel(self) -> Tensor:
-        """See ``tg.ravel``."""
-        return rearranging.ravel(self)
-
-    @check_call
-    def flatten(self) -> Tensor:
-        """See ``tg.ravel``."""
-        return rearranging.ravel(self)
-
-    @check_call
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-        """See ``tg.diagonal``."""
-        return diagonals.diagonal(self, offset, axis1, axis2)
-
-    @check_call
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-        """The sum of the diagonal."""
-        return diagonals.trace(self, offset, axis1, axis2)
-
-    @check_call
-    def round(self, decimals: int = 0) -> Tensor:
-        """See ``tg.round``."""
-        return ufuncs.round(self, decimals)

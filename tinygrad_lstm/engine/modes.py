@@ -1,16 +1,9 @@
-"""Modes: whether ops are recorded, in this thread.
-
-Modes are per thread: one thread's ``no_grad`` does not reach another, and every thread starts with the default.
-"""
+"""Modes: blocks inside which ops are recorded, or are not."""
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-
 from tinygrad_lstm.engine.blocks import Block
-
-# Every op reads it, and a context variable is read in a third of the time of a threading.local's attribute
-grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
+from tinygrad_lstm.engine.current import grad_enabled
 
 
 class no_grad(Block):  # noqa: N801  # PyTorch's name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any
 
-from tinygrad_lstm.engine.modes import grad_enabled
+from tinygrad_lstm.engine.current import grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import DtypeError
 

@@ -12,15 +12,18 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from sys import _getframe
 from types import CodeType
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.call_site import CallSite, first_outside, in_engine, source_line
+from tinygrad_lstm.engine.call_site import CallSite, first_outside, in_engine
+from tinygrad_lstm.engine.current import current_scope
 from tinygrad_lstm.engine.ops.indexing import scatter
 from tinygrad_lstm.engine.ops.plan import Plan
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
-from tinygrad_lstm.engine.scope import Scope, current_scope
+
+if TYPE_CHECKING:
+    from tinygrad_lstm.engine.scope import Scope
 
 Shape: TypeAlias = tuple[int, ...]
 counter = itertools.count(1)  # numbers nodes and changes alike, so that their order in time can be compared
@@ -63,6 +66,7 @@ class Node:
     grad: Any  # of a leaf, or where retains_grad: a Tensor, put there by ``backward``
     retains_grad: bool
     hooks: tuple[Callable[[Any], Any], ...]
+    describe: ClassVar[Callable[[Node], str]]  # how errors name it, which ``source_line`` puts here
     changed_at: int  # when the data of a leaf was last set, on the counter that numbers nodes
 
     @property
@@ -81,15 +85,7 @@ class Node:
         return self.scope.step if self.scope else None
 
     def __str__(self) -> str:
-        """How errors name it: ``h (multiply) of shape (4, 8), made at train.py:41 in lstm/t=35``."""
-        what = self.op.name if self.op else "leaf" if self.requires_grad else "constant"
-        name = f"{self.label} ({what})" if self.label else what
-        shapes = (
-            " and ".join(map(str, self.shapes)) if len(self.shapes) < 4 else f"{len(self.shapes)} x {self.shapes[0]}"
-        )
-        return f"{name} of shape {shapes}, made at {source_line(self.call_site)}" + (
-            f" in {self.scope}" if self.scope else ""
-        )
+        return Node.describe(self)  # its op, shape and source line
 
 
 def make_node(
@@ -99,14 +95,12 @@ def make_node(
 ) -> Node:  # fmt: skip
     """A new node. A function: a class with an __init__ takes 1.5 times as long, and every op makes a node."""
     frame = _getframe(3)  # above make_node, record and the operator or Primitive.__call__: most often the user's
-    code = frame.f_code
-    if in_engine[code.co_filename]:
+    if in_engine[frame.f_code.co_filename]:
         frame = first_outside(frame)
-        code = frame.f_code
     node = Node()
     node.op, node.sources, node.params = op, sources, params
     node.shapes, node.dtypes = shapes, dtypes
-    node.code, node.offset = code, frame.f_lasti  # not the frame, which would keep its locals alive
+    node.code, node.offset = frame.f_code, frame.f_lasti  # not the frame, which would keep its locals alive
     node.requires_grad, node.plan, node.kept = requires_grad, plan, kept
     node.number, node.changed_at = next(counter), 0
     node.scope = current_scope.get()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.engine.absent import Foreign
-from tinygrad_lstm.engine.arrays import masked_array_error
+from tinygrad_lstm.engine.failures import masked_refused
 from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.numpy_calls import as_ours
 from tinygrad_lstm.engine.ops.primitive import Primitive
@@ -71,7 +71,7 @@ class NumpyProtocol(Handle, Foreign):
     @property
     def _mask(self) -> Any:
         """numpy.ma asks each operand for its mask, and would compute with our bare array: the graph would be lost."""
-        raise masked_array_error()
+        raise masked_refused()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         arrays = [plain(part) for part in inputs]

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tinygrad_lstm.engine.arrays import TensorLike as TensorLike
 from tinygrad_lstm.engine.handle import plain as plain
-from tinygrad_lstm.engine.methods import Methods
+from tinygrad_lstm.engine.methods import Methods, part_of
 from tinygrad_lstm.engine.numpy_protocol import plain_key
-from tinygrad_lstm.engine.ops.arithmetic import absolute, add, divide, multiply, negative, power, subtract
+from tinygrad_lstm.engine.ops.arithmetic import add, divide, multiply, negative, power, subtract
+from tinygrad_lstm.engine.ops.choices import absolute
 from tinygrad_lstm.engine.ops.indexing import index
 from tinygrad_lstm.engine.ops.linear import matmul
+from tinygrad_lstm.engine.ops.more.ufuncs import floor_divide, remainder
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.engine.ops.shapes import unstack
-from tinygrad_lstm.engine.ops.ufuncs import floor_divide, remainder
 from tinygrad_lstm.errors import DtypeError, ShapeError, UnsupportedError, public
 
 if TYPE_CHECKING:
     from tinygrad_lstm.engine.tensor import Tensor
 
 
+@part_of("Tensor")
 class Operators(Methods):
     """The array side of a Tensor; the rest of it is in ``tensor``."""
 

@@ -6,11 +6,11 @@ knows the path of names it was made under. Every thread has its own.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from types import TracebackType
 
 from tinygrad_lstm.engine.blocks import Block
 from tinygrad_lstm.engine.call_site import CallSite
+from tinygrad_lstm.engine.current import current_scope
 
 
 class Scope:
@@ -52,9 +52,6 @@ class Scope:
 
     def __str__(self) -> str:
         return "/".join(self.path)
-
-
-current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)
 
 
 class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):

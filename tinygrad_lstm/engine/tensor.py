@@ -14,17 +14,18 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinygrad_lstm.engine import handle
-from tinygrad_lstm.engine.arrays import bare_array, get_default_dtype, numpy_array, protect, to_array
-from tinygrad_lstm.engine.autodiff import backpropagate, real
+from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array, protect, to_array
+from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.changes import note_change
 from tinygrad_lstm.engine.collector import collector_paused
 from tinygrad_lstm.engine.copying import State, restore, state_of
+from tinygrad_lstm.engine.handle import bare_array, plain
 from tinygrad_lstm.engine.handle import from_array as from_array
-from tinygrad_lstm.engine.handle import plain
 from tinygrad_lstm.engine.node import NO_PARAMS, Node, changing
 from tinygrad_lstm.engine.operators import Operators
 from tinygrad_lstm.engine.operators import TensorLike as TensorLike
 from tinygrad_lstm.engine.ops.primitive import Array
+from tinygrad_lstm.engine.recorded_rules import kept_as_tensors
 from tinygrad_lstm.engine.through import at_start
 from tinygrad_lstm.errors import DtypeError, GradError, ShapeError
 
@@ -152,10 +153,10 @@ class Tensor(Operators):
         """
         if not self.requires_grad:
             raise GradError("backward() of a tensor that depends on nothing that requires a gradient")
-        wrap = from_array if create_graph else None
+        lift = kept_as_tensors if create_graph else None
         retain = create_graph if retain_graph is None else retain_graph
         first = real(seed(self, gradient, create_graph))
-        walk = backpropagate([self.source], [first], retain_graph=retain, wrap=wrap)
+        walk = backpropagate([self.source], [first], retain_graph=retain, lift=lift)
         found = [(node, real(g)) for node, g in walk if node.op is None or node.retains_grad]
         for node, g in found:
             accumulate(node, g)  # only now: where a rule or a hook fails on the way, every grad is as it was
@@ -240,6 +241,13 @@ def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
     if isinstance(gradient, Tensor) and array is gradient._data:
         return gradient
     return from_array(np.array(array), None)  # a copy: the rules' graph keeps it, and the caller may use it again
+
+
+def real(g: Any) -> Any:
+    """What is added to a ``grad``, or where backward starts from: DtypeError for complex numbers."""
+    if g.dtype.kind == "c":
+        raise DtypeError(f"backward adds to real gradients; for a cotangent of {g.dtype} ask tg.grad")
+    return g
 
 
 def accumulate(node: Node, g: Any) -> None:

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+
 from tinygrad_lstm.engine.arrays import protect
 from tinygrad_lstm.engine.blocks import Block
-from tinygrad_lstm.errors import DtypeError
+from tinygrad_lstm.engine.current import current_hook
+from tinygrad_lstm.engine.handle import Handle, bare_array, from_array, plain
+from tinygrad_lstm.engine.node import Edge
+from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.errors import DtypeError, ShapeError
 
-current_hook: ContextVar[Callable[[Any, Any], Any] | None] = ContextVar("current_hook", default=None)  # see through()
 # called with each tensor that a backward pass starts from, and its cotangent: see detect_anomaly
 at_start: ContextVar[Callable[[Any, Any], None] | None] = ContextVar("at_start", default=None)
 
@@ -43,9 +48,34 @@ class through(Block):  # noqa: N801  # read as a statement: with through(hook):
         hook, indexed = self.hook, self.indexed
 
         def both(edge: Any, cotangent: Any) -> Any:
-            given = cotangent if indexed else protect(edge.whole(cotangent))
-            kept = hook(edge, given)
-            kept = cotangent if kept is given else kept
+            shown = cotangent if indexed else show(edge, cotangent)
+            kept = hook(edge, shown)
+            kept = cotangent if kept is shown else kept if kept is None else from_hook(edge, kept, cotangent)
             return kept if kept is None or outer is None else outer(edge, kept)
 
         return both
+
+
+def show(edge: Edge, cotangent: Any) -> Any:
+    """The contribution as a hook sees it: whole, and read-only, for other edges may have the same array."""
+    whole = edge.whole(cotangent)
+    return protect(whole)
+
+
+def from_hook(edge: Edge, c: Any, instead_of: Any) -> Any:
+    """What a hook gave instead of a contribution, as an array (or Tensor, if that was one) of our own."""
+    if type(c) is IndexedCotangent:
+        return c
+    shape, dtype = edge.source.shapes[edge.index], edge.source.dtypes[edge.index]
+    if np.shape(c) != shape:
+        raise ShapeError(
+            f"a hook gave a cotangent of shape {np.shape(c)} for {edge.name} of {edge.reader}, not {shape}"
+        )
+    recorded = isinstance(instead_of, Handle)
+    if recorded and isinstance(c, Handle):
+        return c
+    array = np.array(bare_array(plain(c)))  # a copy: the hook may use its array again
+    if array.dtype.kind not in "biufc":
+        raise DtypeError(f"a hook gave a cotangent of {array.dtype} for {edge.name} of {edge.reader}")
+    array = array if array.dtype.kind == "c" else array.astype(dtype, copy=False)
+    return from_array(array, None) if recorded else array

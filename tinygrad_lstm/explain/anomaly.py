@@ -6,6 +6,7 @@ contribution of a backward pass before it is summed. When no thread is in the mo
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lstm.engine.blocks import Block
-from tinygrad_lstm.engine.call_site import caller
+from tinygrad_lstm.engine.call_site import first_outside
+from tinygrad_lstm.engine.current import current_scope
 from tinygrad_lstm.engine.node import Edge, Node, input_name
 from tinygrad_lstm.engine.ops.binding import bind
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.scope import Scope, current_scope
+from tinygrad_lstm.engine.scope import Scope
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.engine.through import at_start, through
 from tinygrad_lstm.errors import AnomalyError
@@ -117,7 +119,7 @@ def _refuse_new(op: Primitive[Any, Any], inputs: Sequence[Any], y: Tensor) -> No
     nans = [k for k, value in enumerate(inputs) if plain(value).dtype.kind in "fc" and np.isnan(plain(value)).any()]
     if spoilt and (not has_nan or (nans and op.view)):
         return  # it passes its input on, or views it in another shape: the first op that computes with it is reported
-    frame = caller(0)
+    frame = first_outside(sys._getframe())
     place, scope = (frame.f_code, frame.f_lasti), current_scope.get()
     if nans:
         what = f"{_name_input(op, nans[0], inputs[nans[0]])} held NaN before {op.name} read it"

@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
-from tinygrad_lstm.engine.call_site import source_line
+from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.ops import reductions
-from tinygrad_lstm.engine.ops.arithmetic import clip, maximum, minimum, where
+from tinygrad_lstm.engine.ops.choices import clip, maximum, minimum, where
+from tinygrad_lstm.engine.ops.more.ufuncs import fmax, fmin
 from tinygrad_lstm.engine.ops.nonlinear import relu
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
 from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax
-from tinygrad_lstm.engine.ops.ufuncs import fmax, fmin
+from tinygrad_lstm.engine.source_line import source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
-from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.values import contribution_norm, is_finite, kept_values, norm, plain
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from tinygrad_lstm.engine.call_site import CallSite, SourceLine, source_line
+from tinygrad_lstm.engine.call_site import CallSite
+from tinygrad_lstm.engine.source_line import SourceLine, source_line
 
 Definition: TypeAlias = ast.Lambda | ast.FunctionDef
 

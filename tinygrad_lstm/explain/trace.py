@@ -16,10 +16,10 @@ import numpy as np
 
 from tinygrad_lstm.arguments import LOSS, Kind, integer, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
+from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.tensor import Tensor, seed
-from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.formulas import local_derivative

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinygrad_lstm.arguments import LOSS, TENSOR, takes
-from tinygrad_lstm.engine.call_site import source_line
 from tinygrad_lstm.engine.node import Node, topological_order
+from tinygrad_lstm.engine.source_line import source_line
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.evidence import FLAT, Attenuation, Evidence, Use

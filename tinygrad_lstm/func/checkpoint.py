@@ -10,15 +10,16 @@ import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.creation import generator
-from tinygrad_lstm.engine.modes import enable_grad, grad_enabled
+from tinygrad_lstm.engine.current import current_hook, current_scope, grad_enabled
+from tinygrad_lstm.engine.modes import enable_grad
 from tinygrad_lstm.engine.naming import collecting
 from tinygrad_lstm.engine.node import Edge, Node, counter, make_source
 from tinygrad_lstm.engine.operators import plain
 from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive_multi
-from tinygrad_lstm.engine.scope import Scope, current_scope
+from tinygrad_lstm.engine.recorded_rules import kept_as_tensors
+from tinygrad_lstm.engine.scope import Scope
 from tinygrad_lstm.engine.tensor import Tensor, from_array
-from tinygrad_lstm.engine.through import current_hook
 from tinygrad_lstm.errors import DtypeError, GradError
 from tinygrad_lstm.func.structures import map_values, rebuild, values_of
 
@@ -156,8 +157,8 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
             owned.add(k)
         return None  # the outer pass goes on from here
 
-    roots, wrap = [y.source for y in values], from_array if recorded else None
-    for _ in backpropagate(roots, gs, retain_graph=recorded, wrap=wrap, hook=collect, indexed=True):
+    roots, lift = [y.source for y in values], kept_as_tensors if recorded else None
+    for _ in backpropagate(roots, gs, retain_graph=recorded, lift=lift, hook=collect, indexed=True):
         pass
     return collected
 

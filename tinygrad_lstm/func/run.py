@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.current import grad_enabled
 from tinygrad_lstm.engine.gradients import grad as gradients_of
-from tinygrad_lstm.engine.modes import enable_grad, grad_enabled
+from tinygrad_lstm.engine.modes import enable_grad
 from tinygrad_lstm.engine.node import Node, topological_order
 from tinygrad_lstm.engine.ops.shapes import reshape, stack
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike

@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from tinygrad_lstm.engine.ops.nonlinear import erf, relu, sigmoid, softplus, tanh
+from tinygrad_lstm.engine.ops.more.ufuncs import erf
+from tinygrad_lstm.engine.ops.nonlinear import relu, sigmoid, softplus, tanh
 from tinygrad_lstm.engine.ops.shapes import reshape
 from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike

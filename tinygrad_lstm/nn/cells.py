@@ -17,12 +17,11 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.creation import zeros
-from tinygrad_lstm.engine.modes import grad_enabled
+from tinygrad_lstm.engine.current import current_scope, grad_enabled
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import relu, sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split
-from tinygrad_lstm.engine.scope import current_scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.calls import R, Stepped

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.naming import label
-from tinygrad_lstm.engine.ops.arithmetic import where
+from tinygrad_lstm.engine.ops.choices import where
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid
 from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
 from tinygrad_lstm.engine.ops.shapes import expand_dims, squeeze

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.creation import generator
-from tinygrad_lstm.engine.ops.arithmetic import where
+from tinygrad_lstm.engine.ops.choices import where
 from tinygrad_lstm.engine.ops.indexing import embedding
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sqrt

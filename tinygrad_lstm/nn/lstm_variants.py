@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.naming import label
-from tinygrad_lstm.engine.ops.arithmetic import clip
+from tinygrad_lstm.engine.ops.choices import clip
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split

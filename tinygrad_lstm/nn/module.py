@@ -10,7 +10,8 @@ from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.call_site import call_site
-from tinygrad_lstm.engine.scope import Scope, current_scope, scope
+from tinygrad_lstm.engine.current import current_scope
+from tinygrad_lstm.engine.scope import Scope, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, WeightsError, check_call
 from tinygrad_lstm.nn.calls import Called, P, R

@@ -10,7 +10,8 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
-from tinygrad_lstm.engine.arrays import bare_array, numpy_array
+from tinygrad_lstm.engine.arrays import numpy_array
+from tinygrad_lstm.engine.handle import bare_array
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, DtypeError, TinygradError, check_call
 

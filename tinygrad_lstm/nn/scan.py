@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.naming import label
-from tinygrad_lstm.engine.ops.arithmetic import where
+from tinygrad_lstm.engine.ops.choices import where
 from tinygrad_lstm.engine.ops.linear import linear
+from tinygrad_lstm.engine.ops.more.rearranging import flip
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid, softplus
-from tinygrad_lstm.engine.ops.rearranging import flip
 from tinygrad_lstm.engine.ops.shapes import concatenate, split
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, ShapeError, UnsupportedError

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.collector import collector_paused
 from tinygrad_lstm.engine.naming import collecting, label
-from tinygrad_lstm.engine.ops.arithmetic import where
+from tinygrad_lstm.engine.ops.choices import where
 from tinygrad_lstm.engine.ops.shapes import expand_dims, reshape, stack, unstack
 from tinygrad_lstm.engine.scope import scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.engine.arrays import has_members
 from tinygrad_lstm.engine.creation import generator
-from tinygrad_lstm.engine.ops.norms import norm as norm_of
+from tinygrad_lstm.engine.ops.more.norms import norm as norm_of
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
 from tinygrad_lstm.nn.options import check_arguments

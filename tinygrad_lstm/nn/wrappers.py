@@ -12,8 +12,8 @@ from typing import Any, Generic
 import numpy as np
 
 from tinygrad_lstm.engine.creation import generator
+from tinygrad_lstm.engine.current import current_scope
 from tinygrad_lstm.engine.naming import label
-from tinygrad_lstm.engine.scope import current_scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.calls import S, Stepped

@@ -29,9 +29,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.arguments import Kind, Mismatch, came, takes
+from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.engine.through import current_hook, through
+from tinygrad_lstm.engine.through import through
 from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.graph import Graph, GraphEdge

@@ -24,11 +24,12 @@ import numpy as np
 from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, integer, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.changes import freed_error
-from tinygrad_lstm.engine.contributions import call_rules, fit
+from tinygrad_lstm.engine.contributions import fit
 from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.modes import enable_grad
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike, from_array, seed
+from tinygrad_lstm.engine.rule_calls import call_rules
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, seed
 from tinygrad_lstm.errors import GradError, ShapeError
 from tinygrad_lstm.graph import Graph, graph_of
 from tinygrad_lstm.paths.edges import EdgeClass, composed_nodes, edge_class, join_outer_hook
@@ -174,7 +175,7 @@ def push_tangents(node: Node, moving: Sequence[bool], tangents: Tangents) -> Tan
     with enable_grad():
         g = [Tensor(np.zeros_like(y), requires_grad=True) for y in results]
         for position, c in call_rules(node, g if len(g) > 1 else g[0], node.kept, only=moving):
-            c = fit(c, node, position, g, from_array)
+            c = fit(c, node, position, g, True)
             if not c.requires_grad:
                 continue
             source = node.sources[position]

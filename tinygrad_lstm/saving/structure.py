@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.arrays import bare_array
+from tinygrad_lstm.engine.handle import bare_array
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import DtypeError, WeightsError
 

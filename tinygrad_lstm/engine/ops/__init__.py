@@ -1,7 +1,5 @@
-"""Every op of the engine: a NumPy forward with its derivatives beside it. Does not import Tensor, and knows no graph.
+"""The ops of recurrent networks: a NumPy forward with its derivatives beside it. None imports Tensor or knows a graph.
 
-Read in this order: rules, primitive, arithmetic, nonlinear, linear, indexing; then binding and plan, which the engine
-uses when an op is called; reductions, softmax, shapes. These are enough for a recurrent network. The rest is what
-NumPy's users expect: ufuncs, products; and, made of the others (composite), norms, contractions, picking, rearranging,
-diagonals.
+Read in this order: rules, primitive, arithmetic, nonlinear, linear, indexing; then plan, and after the loop binding,
+which the engine uses when an op is called; choices, reductions, softmax, shapes. The rest of NumPy is in ``more``.
 """

@@ -43,47 +43,6 @@ def scatter(values: Array, where: Any, shape: Shape) -> Array:
 scatter.defvjp(values=lambda g, where: g[where])
 
 
-@primitive
-def index_put(x: Array, key: Any, values: Array) -> Array:
-    """A copy of x with x[key] = values; of values written to one place the last one stays, as in NumPy.
-
-    What was overwritten gets no gradient: neither x there, nor all but the last of the values. Raises DtypeError for
-    values that x's dtype cannot hold, ShapeError where they do not broadcast to x[key].
-
-    >>> import tinygrad_lstm as tg
-    >>> x, v = tg.zeros(3, requires_grad=True), tg.tensor([5.0, 6.0, 7.0], requires_grad=True)
-    >>> y = tg.index_put(x, [0, 2, 2], v)
-    >>> y.tolist(), [g.tolist() for g in tg.grad(y.sum(), [x, v])]
-    ([5.0, 0.0, 7.0], [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
-    """
-    y = np.array(x)
-    if not np.can_cast(np.result_type(values), y.dtype, "same_kind"):
-        raise TypeError(f"values of dtype {np.result_type(values)} do not go into {y.dtype}")
-    y[key] = np.broadcast_to(values, y[key].shape)
-    return y
-
-
-def _written(shape: Shape, key: Any) -> Array:
-    """Where x[key] = values writes."""
-    written = np.zeros(shape, bool)
-    written[key] = True
-    return written
-
-
-def _last(shape: Shape, key: Any) -> Array:
-    """Which of the values stay: those that no later one overwrites."""
-    writer = np.empty(shape, int)
-    order = np.arange(writer[key].size).reshape(writer[key].shape)
-    writer[key] = order
-    return writer[key] == order
-
-
-index_put.defvjp(
-    x=lambda g, key: np.where(_written(g.shape, key), 0, g),
-    values=lambda g, key: np.where(_last(g.shape, key), g[key], 0),
-)
-
-
 def add_at(y: Array, where: Any, values: Array) -> None:
     """y[where] += values, in place, repeated indices adding up.
 

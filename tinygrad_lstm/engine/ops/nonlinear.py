@@ -5,7 +5,6 @@ Most keep only their output y, from which the slope can be read: tanh' = 1 - y²
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -22,15 +21,6 @@ def exp(x: Array) -> Array:
 exp.defvjp(x=lambda g, y: g * y)
 
 
-@primitive(numpy=np.expm1)
-def expm1(x: Array) -> Array:
-    """y = eˣ - 1, exact for small x; its slope is eˣ, of which y + 1 has no digit left where x is far below 0."""
-    return np.expm1(x)
-
-
-expm1.defvjp(x=lambda g, x: g * np.exp(x))
-
-
 @primitive(numpy=np.log)
 def log(x: Array) -> Array:
     """The natural logarithm, with slope 1/x."""
@@ -38,15 +28,6 @@ def log(x: Array) -> Array:
 
 
 log.defvjp(x=lambda g, x: g / x)
-
-
-@primitive(numpy=np.log1p)
-def log1p(x: Array) -> Array:
-    """log(1 + x), exact for small x, with slope 1/(1 + x)."""
-    return np.log1p(x)
-
-
-log1p.defvjp(x=lambda g, x: g / (1 + x))
 
 
 @primitive(numpy=np.sqrt)
@@ -90,21 +71,6 @@ def sigmoid(x: Array) -> Array:
 
 sigmoid.defvjp(x=lambda g, y: g * y * (_one(y) - y))
 sigmoid.defslope(x="y (1 - y)")
-
-
-_erf = np.frompyfunc(math.erf, 1, 1)
-
-
-@primitive
-def erf(x: Array) -> Array:
-    """The error function 2/√π ∫₀ˣ e^(-t²) dt in (-1, 1), with slope 2/√π e^(-x²).
-
-    Exact, by Python's own ``math.erf``, element by element: some ten times the price of tanh.
-    """
-    return np.asarray(_erf(x), np.result_type(x, np.float16))  # a whole number becomes a float
-
-
-erf.defvjp(x=lambda g, x: g * np.exp(-x * x) * (2 / math.sqrt(math.pi)))
 
 
 @primitive

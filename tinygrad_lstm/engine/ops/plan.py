@@ -12,7 +12,6 @@ import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.engine.ops.rules import Rule
-from tinygrad_lstm.engine.ops.wide import rule_in_float32
 from tinygrad_lstm.errors import GradError
 
 Call: TypeAlias = tuple[int, Rule, tuple[int, ...]]  # for input k: the rule, called rule(g, *[kept[n] for n in needs])
@@ -36,40 +35,31 @@ class Plan:
 
 def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Plan:
     """The plan of an op when these inputs need a gradient; GradError for an op that has no derivatives."""
-    plan = _make_plan(op, needs_input_grad)
-    if not op.sequence:  # any number of inputs: a cache would grow without bound
-        op.plans[needs_input_grad] = plan
-    return plan
-
-
-def _make_plan(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Plan:
     if not op.inputs:
         raise GradError(f"{op.name} has no derivative; give it one with {op.name}.defvjp(...)")
-    in_its_dtype = rule_in_float32 if op.wide else _as_it_is
-    keep: dict[str, int] = {}  # each name with its position among the kept values
+    joint, names = op.joint or (None, ())
+    keep = {name: n for n, name in enumerate(names)}  # each name with its position among the kept values
     calls: list[Call] = []
-    joint, names = op.joint if op.joint is not None else (None, ())
-    keep.update(zip(names, range(len(names)), strict=True))
     for k in [k for k, wants in enumerate(needs_input_grad) if wants]:
         if joint is not None:
             calls.append((k, itemgetter(k), ()))
             continue
         rule, names = op.rules[op.inputs[0 if op.sequence else k]]
+        rule = partial(rule, k) if op.sequence else rule
         needs = tuple([keep.setdefault(name, len(keep)) for name in names])
-        calls.append((k, in_its_dtype(partial(rule, k) if op.sequence else rule), needs))
+        calls.append((k, Primitive.rule_in_float32(rule) if op.wide else rule, needs))
     positions = {name: k for k, name in enumerate(op.inputs)} | {op.words.y: len(op.inputs)}
     at_hand = not op.sequence and keep.keys() <= positions.keys()
-    return Plan(
+    plan = Plan(
         tuple(keep),
         _picker([positions[name] for name in keep]) if at_hand else None,
         tuple(calls),
-        in_its_dtype(joint) if joint is not None else None,
+        Primitive.rule_in_float32(joint) if joint is not None and op.wide else joint,
         op.multi_output,
     )
-
-
-def _as_it_is(rule: Rule) -> Rule:
-    return rule
+    if not op.sequence:  # any number of inputs: a cache would grow without bound
+        op.plans[needs_input_grad] = plan
+    return plan
 
 
 def _picker(slots: list[int]) -> Pick:
@@ -79,28 +69,22 @@ def _picker(slots: list[int]) -> Pick:
     return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))
 
 
-def meaning(
-    op: Primitive[Any, Any],
-    name: str,
-    arrays: Sequence[Array],
-    y: Any,
-    params: Mapping[str, Any],
-    saved: Any,
-    needs_input_grad: tuple[bool, ...],
-) -> Any:
-    """The value that a rule of this op means by this name."""
+def kept_values(
+    op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Array], y: Any, params: Mapping[str, Any],
+    needs_input_grad: tuple[bool, ...], saved: Any = None,
+) -> tuple[Any, ...]:  # fmt: skip
+    """The values that the rules of a plan ask for, where it is more than inputs and output."""
     words = op.words
-    if name in params:
-        return params[name]
-    if name == words.needs_input_grad:
-        return needs_input_grad
-    if name == words.y:
-        return y
-    if name == words.saved:
-        return saved
-    shape = name in words.input_of
-    k = op.inputs.index(words.input_of.get(name, name))
-    values = tuple(arrays) if op.sequence else arrays[k]
-    if not shape:
-        return values
-    return tuple(map(np.shape, values)) if op.sequence else np.shape(values)
+
+    def value(name: str) -> Any:
+        if name in params:
+            return params[name]
+        if name in (words.y, words.saved, words.needs_input_grad):
+            return y if name == words.y else saved if name == words.saved else needs_input_grad
+        k = op.inputs.index(words.input_of.get(name, name))
+        given = tuple(arrays) if op.sequence else arrays[k]
+        if name not in words.input_of:
+            return given
+        return tuple(map(np.shape, given)) if op.sequence else np.shape(given)
+
+    return tuple([value(name) for name in plan.keep])

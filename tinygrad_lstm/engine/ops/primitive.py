@@ -11,7 +11,7 @@ and only that is kept for backward: ``g``, the output ``y``, inputs and paramete
 whole list. Rules are written in NumPy. Broadcasting is undone by the backward loop, not by the rule.
 
 This module does not import Tensor and knows nothing of graphs. What a call does is decided by the engine, which puts
-its own interpreter into ``Primitive.interpreter``, as a tracing system binds its primitives.
+its own functions under ``Primitive``, as a tracing system binds its primitives: see ``calls``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
 
 from tinygrad_lstm.engine.ops.rules import Rule, Words
-from tinygrad_lstm.engine.ops.wide import in_float32
 
 if TYPE_CHECKING:  # for the types of calls only; nothing here uses them
     from tinygrad_lstm.engine.call_types import Given, Listed, One, Tensor, Three, Two
@@ -52,14 +51,16 @@ class Primitive(Generic[P, R]):
     interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]
     of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # the same, shorter: see ``short``
     of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
+    in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # around the forward of a wide op
+    rule_in_float32: ClassVar[Callable[[Rule], Rule]]  # and around its rules
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
     by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also composites
 
     def __init__(
-        self, forward: Callable[P, Any], *, multi_output: bool, numpy: Any = None, saves: bool = False,
+        self, forward: Callable[P, Any], *, multi_output: bool = False, numpy: Any = None, saves: bool = False,
         view: bool = False, wide: bool = False, hides_steps: bool = False,
     ) -> None:  # fmt: skip
-        self.forward: Callable[..., Any] = in_float32(forward) if wide else forward
+        self.forward: Callable[..., Any] = Primitive.in_float32(forward) if wide else forward
         self.name = self.__name__ = forward.__name__
         self.__doc__, self.__module__, self.__qualname__ = forward.__doc__, forward.__module__, forward.__qualname__
         self.signature = self.__signature__ = inspect.signature(forward)
@@ -69,19 +70,16 @@ class Primitive(Generic[P, R]):
         parameters = self.signature.parameters
         self.names = tuple(parameters)
         self.defaults = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
+        self.options = self.defaults  # of those that are no inputs
         self.words = Words(self.names)
+        self.inputs: tuple[str, ...] = ()  # the differentiable parameters; there are none before a defvjp
+        self.sequence = False  # the first parameter is a sequence of inputs
+        self.short = 0  # with so many arguments, 1 or 2, a call gives all inputs and nothing else: a shorter path
+        self.forms: dict[tuple[Any, ...], Any] = {}  # how any other call is bound, once there was one like it
         self.rules: dict[str, CheckedRule] = {}
         self.joint: CheckedRule | None = None
         self.slopes: dict[str, str] = {}  # how derivatives read, where the text of a rule does not show it
         self.plans: dict[tuple[bool, ...], Plan] = {}  # by which inputs need a gradient
-        self.forms: dict[tuple[Any, ...], Any] = {}  # how calls are bound, by the number of arguments and the names
-        self.inputs: tuple[str, ...] = ()  # the differentiable parameters; there are none before a defvjp
-        self.options = self.defaults  # the other parameters that need not be given
-        self.sequence = False  # the first parameter is a sequence of inputs
-        self.leading = 0  # how many inputs there are, if they are the first parameters
-        self.others = frozenset(self.names)  # the names of all parameters but these
-        self.plain = 0  # a call with just this many positional arguments gives the inputs and nothing else
-        self.short = 0  # the same, if it is 1 or 2 and the op has one output: most calls take this shorter path
         functions = numpy if isinstance(numpy, tuple) else (numpy,) if numpy is not None else ()
         Primitive.by_numpy.update(dict.fromkeys(functions, self))
         Primitive.by_name.setdefault(self.name, self)
@@ -90,17 +88,11 @@ class Primitive(Generic[P, R]):
         """One rule per named input: ``multiply.defvjp(a=lambda g, b: g * b, b=lambda g, a: g * a)``."""
         if unknown := ", ".join(sorted(set(rules) - set(self.names))):
             raise TypeError(f"{self.name} has no input called {unknown}; it has {', '.join(self.names)}")
-        inputs = tuple(name for name in self.names if name in rules)
-        checked = {name: self._check(rule, inputs, self._g) for name, rule in rules.items()}
-        self._declare(inputs)
-        self.rules = checked
+        self.rules = self._declare(tuple(name for name in self.names if name in rules), rules)
 
     def defvjp_args(self, rule: Rule) -> None:
         """One rule for every element k of the first parameter, a sequence: ``lambda k, g, ...: dL/d(element k)``."""
-        inputs = self.names[:1]
-        checked = self._check(rule, inputs, "k", self._g)
-        self._declare(inputs, sequence=True)
-        self.rules = {self.names[0]: checked}
+        self.rules = self._declare(self.names[:1], {self.names[0]: rule}, "k", sequence=True)
 
     def defvjp_all(self, rule: Rule, inputs: Sequence[str] | None = None, *, sequence: bool = False) -> None:
         """One joint rule that returns a cotangent for each input (None where its input needs none).
@@ -110,9 +102,7 @@ class Primitive(Generic[P, R]):
         """
         required = tuple(name for name in self.names if name not in self.defaults)
         inputs = self.names[:1] if sequence else required if inputs is None else tuple(inputs)
-        checked = self._check(rule, inputs, self._g)
-        self._declare(inputs, sequence)
-        self.joint = checked
+        self.joint = self._declare(inputs, {"all": rule}, sequence=sequence)["all"]
 
     def defslope(self, **slopes: str) -> None:
         """How ∂y/∂(input) reads where the text of the rule does not show it: ``sigmoid.defslope(x="y (1 - y)")``."""
@@ -120,30 +110,25 @@ class Primitive(Generic[P, R]):
             raise TypeError(f"{self.name} has no derivative by {unknown}; it has one by {', '.join(self.inputs)}")
         self.slopes |= slopes
 
-    @property
-    def _g(self) -> str:
-        """What a rule calls the cotangent, or the list of cotangents."""
-        return "gs" if self.multi_output else "g"
+    def _declare(
+        self, inputs: tuple[str, ...], rules: dict[str, Rule], *first: str, sequence: bool = False
+    ) -> dict[str, CheckedRule]:
+        """These parameters are the inputs, the others options. Returns the rules with the names that they ask for.
 
-    def _check(self, rule: Rule, inputs: Sequence[str], *first: str) -> CheckedRule:
-        """The rule, with the names it asks for; TypeError, where it is written, if one of them will not be there."""
+        Raises TypeError, before anything is changed, if one of those will not be there.
+        """
         if self.inputs:
             raise TypeError(f"{self.name} has its derivatives already")
+        first = (*first, "gs" if self.multi_output else "g")
         try:
-            return rule, self.words.needs_of(rule, first, inputs, self.saves)
+            needs = {name: self.words.needs_of(rule, first, inputs, self.saves) for name, rule in rules.items()}
         except TypeError as error:
             raise TypeError(f"a rule of {self.name} {error}") from None
-
-    def _declare(self, inputs: tuple[str, ...], sequence: bool = False) -> None:
-        """These parameters are the inputs, the others options; calls that need no binding are known from here on."""
-        self.inputs, self.sequence = inputs, sequence
-        self.forms.clear()
+        self.inputs, self.sequence, self.forms = inputs, sequence, {}
         self.options = {name: value for name, value in self.defaults.items() if name not in inputs}
-        self.leading = len(inputs) if self.names[: len(inputs)] == inputs else 0
-        self.others = frozenset(self.names[self.leading :])
-        if not sequence and self.others == self.options.keys():
-            self.plain = self.leading
-            self.short = self.plain if self.plain < 3 and self.real and not self.multi_output and not self.saves else 0
+        whole = len(inputs) < 3 and (*inputs, *self.options) == self.names
+        self.short = len(inputs) if whole and self.real and not (sequence or self.multi_output or self.saves) else 0
+        return {name: (rule, needs[name]) for name, rule in rules.items()}
 
     @overload  # an input annotated as an array may be a Tensor: the first one, two, three, or those in a sequence
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -196,7 +181,7 @@ def primitive(forward: Any = None, /, **options: Any) -> Any:
     >>> x.grad
     tensor(12.)
     """
-    return _decorate(forward, multi_output=False, **options)
+    return Primitive(forward, **options) if forward is not None else partial(Primitive, **options)
 
 
 @overload
@@ -207,8 +192,5 @@ def primitive_multi(
 ) -> Callable[[Callable[P, Any]], Primitive[P, tuple[Tensor, ...]]]: ...
 def primitive_multi(forward: Any = None, /, **options: Any) -> Any:
     """Make a differentiable op of a NumPy function that returns several outputs; its rules get the list ``gs``."""
-    return _decorate(forward, multi_output=True, **options)
-
-
-def _decorate(forward: Any, **options: Any) -> Any:
+    options["multi_output"] = True
     return Primitive(forward, **options) if forward is not None else partial(Primitive, **options)

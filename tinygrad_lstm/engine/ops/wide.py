@@ -19,17 +19,14 @@ R = TypeVar("R")
 
 
 def wide(x: Any) -> Any:
-    """x (an array, a Tensor, or what is neither) in float32 if it is float16, else x itself."""
+    """x (an array, a Tensor, or what is neither) in float32 if it is float16, else x itself; so each part of a list."""
+    if type(x) in (list, tuple):
+        return type(x)(map(wide, x))
     return x.astype(np.float32) if getattr(x, "dtype", None) == HALF else x
 
 
-def wide_parts(x: Any) -> Any:
-    """The same for each part of a list or tuple."""
-    return type(x)(map(wide, x)) if type(x) in (list, tuple) else wide(x)
-
-
 def in_float32(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, but float16 in the first argument goes in as float32, and the result is rounded back.
+    """The function, computed in float32 where its first argument is float16, and its result rounded back.
 
     The first argument may also be a list or tuple of arrays, all of float16.
 
@@ -44,7 +41,7 @@ def in_float32(function: Callable[P, R]) -> Callable[P, R]:
         parts = first if type(first) in (list, tuple) else (first,)
         if not parts or any(getattr(part, "dtype", None) != HALF for part in parts):
             return function(*args, **kwargs)
-        widened: Any = (wide_parts(first), *args[1:])
+        widened: Any = (wide(first), *args[1:])
         y: Any = function(*widened, **kwargs)
         return y.astype(HALF)  # type: ignore[no-any-return]  # an R, as y is
 
@@ -52,10 +49,10 @@ def in_float32(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def rule_in_float32(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """The rule, but with g and all that it asked to keep in float32 if g is float16; the backward loop rounds back."""
+    """The rule, with g and all that it asked to keep in float32 where g is float16; the backward loop rounds back."""
 
     @functools.wraps(rule)
     def run(g: Any, *kept: Any) -> Any:
-        return rule(g, *kept) if g.dtype != HALF else rule(wide(g), *map(wide_parts, kept))
+        return rule(*map(wide, (g, *kept))) if g.dtype == HALF else rule(g, *kept)
 
     return run

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_lstm.engine.ops.arithmetic import where
-from tinygrad_lstm.engine.ops.composite import composite
+from tinygrad_lstm.engine.ops.choices import where
 from tinygrad_lstm.engine.ops.indexing import index, scatter
+from tinygrad_lstm.engine.ops.more.composite import composite
+from tinygrad_lstm.engine.ops.more.rearranging import moveaxis
 from tinygrad_lstm.engine.ops.primitive import Array
-from tinygrad_lstm.engine.ops.rearranging import moveaxis
 from tinygrad_lstm.engine.ops.reductions import sum
 
 if TYPE_CHECKING:  # for types only

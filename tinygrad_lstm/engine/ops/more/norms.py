@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_lstm.engine.ops.composite import composite
+from tinygrad_lstm.engine.ops.more.composite import composite
 from tinygrad_lstm.engine.ops.primitive import Array, primitive
 from tinygrad_lstm.engine.ops.reductions import Axis, extremum_vjp, off_zero, restore, unit_of
 from tinygrad_lstm.errors import ArgumentError, UnsupportedError

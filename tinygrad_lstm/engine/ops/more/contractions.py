@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.ops.arithmetic import multiply
-from tinygrad_lstm.engine.ops.composite import composite
 from tinygrad_lstm.engine.ops.dtypes import alike
 from tinygrad_lstm.engine.ops.linear import matmul
+from tinygrad_lstm.engine.ops.more.composite import composite
 from tinygrad_lstm.engine.ops.primitive import Array, primitive
 from tinygrad_lstm.engine.ops.shapes import reshape
 from tinygrad_lstm.engine.ops.wide import wide

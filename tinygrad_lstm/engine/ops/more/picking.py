@@ -1,20 +1,26 @@
-"""Picking elements by number, by rank or by place, made of ``index``: an element picked twice gets both cotangents."""
+"""Picking elements by number, by rank or by place, and putting others where they were.
+
+What is made of ``index`` hands an element picked twice both cotangents.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from tinygrad_lstm.engine.ops.arithmetic import add
-from tinygrad_lstm.engine.ops.composite import composite
 from tinygrad_lstm.engine.ops.dtypes import alike
 from tinygrad_lstm.engine.ops.indexing import index, scatter
+from tinygrad_lstm.engine.ops.more.composite import composite
+from tinygrad_lstm.engine.ops.primitive import Array, primitive
 from tinygrad_lstm.engine.ops.shapes import reshape
 
 if TYPE_CHECKING:  # for types only
     from tinygrad_lstm.engine.call_types import Tensor
+
+Shape: TypeAlias = tuple[int, ...]
 
 
 @composite(np.take)
@@ -57,3 +63,44 @@ def index_add(x: Any, key: Any, values: Any) -> Tensor:
     """
     x, values = alike(x, values)
     return add(x, scatter(values, key, np.shape(x)))
+
+
+@primitive
+def index_put(x: Array, key: Any, values: Array) -> Array:
+    """A copy of x with x[key] = values; of values written to one place the last one stays, as in NumPy.
+
+    What was overwritten gets no gradient: neither x there, nor all but the last of the values. Raises DtypeError for
+    values that x's dtype cannot hold, ShapeError where they do not broadcast to x[key].
+
+    >>> import tinygrad_lstm as tg
+    >>> x, v = tg.zeros(3, requires_grad=True), tg.tensor([5.0, 6.0, 7.0], requires_grad=True)
+    >>> y = tg.index_put(x, [0, 2, 2], v)
+    >>> y.tolist(), [g.tolist() for g in tg.grad(y.sum(), [x, v])]
+    ([5.0, 0.0, 7.0], [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
+    """
+    y = np.array(x)
+    if not np.can_cast(np.result_type(values), y.dtype, "same_kind"):
+        raise TypeError(f"values of dtype {np.result_type(values)} do not go into {y.dtype}")
+    y[key] = np.broadcast_to(values, y[key].shape)
+    return y
+
+
+def _written(shape: Shape, key: Any) -> Array:
+    """Where x[key] = values writes."""
+    written = np.zeros(shape, bool)
+    written[key] = True
+    return written
+
+
+def _last(shape: Shape, key: Any) -> Array:
+    """Which of the values stay: those that no later one overwrites."""
+    writer = np.empty(shape, int)
+    order = np.arange(writer[key].size).reshape(writer[key].shape)
+    writer[key] = order
+    return writer[key] == order
+
+
+index_put.defvjp(
+    x=lambda g, key: np.where(_written(g.shape, key), 0, g),
+    values=lambda g, key: np.where(_last(g.shape, key), g[key], 0),
+)

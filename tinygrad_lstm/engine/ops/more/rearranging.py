@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tinygrad_lstm.engine.ops.composite import composite
 from tinygrad_lstm.engine.ops.dtypes import alike
-from tinygrad_lstm.engine.ops.indexing import index, index_put
-from tinygrad_lstm.engine.ops.picking import take
+from tinygrad_lstm.engine.ops.indexing import index
+from tinygrad_lstm.engine.ops.more.composite import composite
+from tinygrad_lstm.engine.ops.more.picking import index_put, take
 from tinygrad_lstm.engine.ops.shapes import broadcast_to, concatenate, reshape, split, transpose
 from tinygrad_lstm.errors import UnsupportedError
 
