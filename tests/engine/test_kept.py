@@ -343,6 +343,7 @@ def test_another_array_in_its_place_leaves_what_others_look_into() -> None:
 
 
 def test_the_note_of_a_write_goes_with_the_array() -> None:
+    gc.collect()
     before = len(memory)
     w = leaf([1.0])
     w.data -= 1
