@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.support.borrowed import copied, ops_that_borrow, overwrite
+from tests.support.overwriting import copied, ops_that_borrow, overwrite
 from tests.support.cases import Case, cases, cotangents_of
 from tinygrad_lstm import Tensor, nn
 from tinygrad_lstm.engine.changes import memory

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.support.deep import garbage_of, run_with_a_shallow_stack
-from tests.support.kept import kept_bytes
+from tests.support.long_chains import few_and_many, garbage_of, run_with_a_shallow_stack
+from tests.support.memory import kept_bytes
 from tinygrad_lstm import Tensor, func, nn
 from tinygrad_lstm.engine.node import topological_order
 from tinygrad_lstm.errors import GradError
@@ -205,20 +205,21 @@ def test_nothing_is_left_for_the_cyclic_collector() -> None:
     assert garbage_of(step) == 0
 
 
-def test_ten_thousand_segments_and_a_long_one() -> None:
-    printed = run_with_a_shallow_stack("""
+@few_and_many(1_000, 10_000)
+def test_many_segments_and_a_long_one(n: int) -> None:
+    printed = run_with_a_shallow_stack(f"""
         h = x = tg.tensor(0.5, requires_grad=True, dtype=float)
-        for t in range(10_000):
+        for t in range({n}):
             h = tg.func.checkpoint(lambda h: h * 1.0001, h)
         h.backward()
-        print(abs(x.grad.item() - 1.0001 ** 10_000) < 1e-9)
+        print(abs(x.grad.item() - 1.0001 ** {n}) < 1e-9)
         def long(h):
-            for t in range(50_000):
+            for t in range({5 * n}):
                 h = h * 1.0001
             return h
         x.grad = None
         tg.func.checkpoint(long, x).backward()
-        print(abs(x.grad.item() / 1.0001 ** 50_000 - 1) < 1e-9)
+        print(abs(x.grad.item() / 1.0001 ** {5 * n} - 1) < 1e-9)
     """)
     assert printed.split() == ["True", "True"]
 

@@ -12,6 +12,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tests.support import unrolled
+from tests.support.second_order import Check, in_both_ways
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 
@@ -49,21 +50,27 @@ def as_state(parts: Any) -> Any:
     return tuple(parts) if len(parts) > 1 else parts[0]
 
 
-@cells
-@pytest.mark.parametrize("length", [1, 2])
-def test_gradcheck_to_second_order_through_time(kind: str, length: int) -> None:
-    """In x, in the initial state, and in every parameter. Random masks are drawn alike at every evaluation."""
+def through_time(kind: str) -> tuple[Callable[..., tuple[tg.Tensor, ...]], list[tg.Tensor]]:
+    """Two steps of a cell, as a function of x, the initial state and every parameter; masks are drawn alike each time."""
     cell = make(kind, sizes=(2, 3))
-    leaves = [sequence(length, B, 2), *start(cell), *cell.parameters()]
 
-    def run(x: tg.Tensor, *others: tg.Tensor) -> Any:
+    def run(x: tg.Tensor, *others: tg.Tensor) -> tuple[tg.Tensor, ...]:
         tg.manual_seed(3)
         chain = nn.unroll(cell, x, as_state(others[: len(cell.states)]))
         return (chain.output, *(chain.state if isinstance(chain.state, tuple) else (chain.state,)))
 
-    assert tg.gradcheck(run, leaves)
-    if length > 1:
-        assert tg.gradgradcheck(run, leaves)
+    return run, [sequence(2, B, 2), *start(cell), *cell.parameters()]
+
+
+@cells
+def test_gradients_through_time_element_by_element(kind: str) -> None:
+    assert tg.gradcheck(*through_time(kind))
+
+
+@cells
+@in_both_ways
+def test_second_derivatives_through_time(check_second_order: Check, kind: str) -> None:
+    check_second_order(*through_time(kind))
 
 
 @cells
