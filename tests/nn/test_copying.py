@@ -394,7 +394,7 @@ DEEP: dict[str, Callable[[Any], nn.Module]] = {
     "ModuleList": lambda inner: nn.ModuleList([inner]),
     "cells": Outer,
 }
-DEPTH = 2_000
+DEPTH = 400  # twice the frames that the stack may hold
 
 
 @pytest.fixture
