@@ -55,6 +55,7 @@ def pyright() -> dict[str, str]:
     return {f"{Path(entry['file']).name}:{entry['range']['start']['line'] + 1}": entry["message"] for entry in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checker", [mypy, pyright], ids=lambda checker: checker.__name__)
 def test_type_checkers_reject_the_marked_lines_and_no_other(checker: Callable[[], dict[str, str]]) -> None:
     found = checker()
