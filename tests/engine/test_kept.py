@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.support.overwriting import copied, ops_that_borrow, overwrite
 from tests.support.cases import Case, cases, cotangents_of
+from tests.support.overwriting import copied, ops_that_borrow, overwrite
 from tinygrad_lstm import Tensor, nn
 from tinygrad_lstm.engine.changes import memory
 from tinygrad_lstm.engine.literals import LARGE, copies

@@ -90,7 +90,10 @@ def test_a_layer_over_no_steps(kind: str, options: str, dtype: Any) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "outside"),
-    [*product(["LSTM", "GRU", "MinGRU", "own"], ["zero", "repeat", "raw"]), *product(["LSTM fused"], ["zero", "repeat"])],
+    [
+        *product(["LSTM", "GRU", "MinGRU", "own"], ["zero", "repeat", "raw"]),
+        *product(["LSTM fused"], ["zero", "repeat"]),
+    ],
 )
 def test_lengths_masks_and_what_is_outside_of_no_steps(kind: str, outside: Any) -> None:
     layer, x = LAYERS[kind](D, H), leaf(0, B, D)

@@ -51,7 +51,7 @@ def as_state(parts: Any) -> Any:
 
 
 def through_time(kind: str) -> tuple[Callable[..., tuple[tg.Tensor, ...]], list[tg.Tensor]]:
-    """Two steps of a cell, as a function of x, the initial state and every parameter; masks are drawn alike each time."""
+    """Two steps of a cell, as a function of x, the initial state and every parameter; masks are drawn alike."""
     cell = make(kind, sizes=(2, 3))
 
     def run(x: tg.Tensor, *others: tg.Tensor) -> tuple[tg.Tensor, ...]:

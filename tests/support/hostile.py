@@ -31,10 +31,12 @@ ids = [ascii(name[:12]) for name in NAMES]
 
 
 def each_name(keep: Callable[[str], bool] = lambda name: True) -> pytest.MarkDecorator:
-    """A test of a picture, which takes a while, for each name that is kept: every sixth each time, the others as slow."""
+    """A test of a picture, which takes a while, for each name that is kept: of six, five are slow tests."""
     kept = [name for name in NAMES if keep(name)]
     return pytest.mark.parametrize(
-        "name", [pytest.param(name, marks=() if k % 6 == 0 else pytest.mark.slow) for k, name in enumerate(kept)], ids=ascii
+        "name",
+        [pytest.param(name, marks=() if k % 6 == 0 else pytest.mark.slow) for k, name in enumerate(kept)],
+        ids=ascii,
     )
 
 

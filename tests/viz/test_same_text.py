@@ -80,7 +80,9 @@ assert folded.source
 """
 
 
-@pytest.mark.parametrize("script", [LONG_GRAPH, pytest.param(LONG_RUN, marks=pytest.mark.slow)], ids=["5,000 nodes", "T = 1000"])
+@pytest.mark.parametrize(
+    "script", [LONG_GRAPH, pytest.param(LONG_RUN, marks=pytest.mark.slow)], ids=["5,000 nodes", "T = 1000"]
+)
 def test_no_recursion(script: str) -> None:
     run_script(script)
 
