@@ -54,6 +54,17 @@ def test_what_crosses_is_named_even_where_it_kept_nothing_itself() -> None:
         (tg.tanh(w + c) * w).sum().backward()
 
 
+def test_a_change_right_after_the_last_op_is_noticed() -> None:
+    x = leaf([1.0, 2.0])
+    y = x * x
+    x.data = np.array([3.0, 4.0])
+    with pytest.raises(GradError, match="changed"):
+        y.sum().backward()
+    x.data = np.array([5.0, 6.0])
+    (x * x).sum().backward()
+    assert grad_of(x) == [10.0, 12.0]
+
+
 def test_a_second_backward_of_the_same_loss_names_that_loss() -> None:
     w = leaf([0.5])
     loss = (w * w).sum() ** 2

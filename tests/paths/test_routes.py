@@ -219,6 +219,18 @@ def test_losses_several_outputs_and_a_state_that_is_the_loss() -> None:
     assert "nan" in str(unread)
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "RNN"])  # an RNN has no belt: its first part is zero
+def test_the_mean_is_that_of_all_paths_however_few_parts_are_asked_for(kind: str) -> None:
+    trajectory, loss = unrolled(make(kind))
+    state = trajectory.steps[0].h
+    few, all_of_them = paths.routes(loss, state, max_crossings=1), paths.routes(loss, state, max_crossings=T)
+    assert few.parts[-1].any()
+    assert not all_of_them.parts[-1].any()
+    expected = few.mean_crossings
+    loss.backward()  # frees the graph, which only a mean with a rest needs
+    assert all_of_them.mean_crossings == pytest.approx(expected, rel=1e-9)
+
+
 def test_no_rule_runs_more_often_than_the_passes() -> None:
     calls = 0
     N = 3
