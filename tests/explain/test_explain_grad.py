@@ -146,6 +146,14 @@ def test_why_it_is_zero(function: Any, reason: str) -> None:
     assert "is zero, ‖g‖ = 0." in str(why)
 
 
+def test_contributions_that_cancel_but_for_rounding_are_found_too() -> None:
+    w = leaf([1.0])
+    loss = (w * 0.1 + w * 0.2 - w * 0.3).sum()
+    (g,) = tg.grad(loss, w, retain_graph=True)
+    assert 0 < abs(g.item()) < 1e-16
+    assert "3 contributions that cancel" in str(tg.explain_grad(loss, w))
+
+
 def test_cancellation_on_the_way_is_found_where_it_happens() -> None:
     w = leaf(2.0)
     h = w * 3

@@ -116,6 +116,16 @@ def test_zoneout_keeps_whole_units_in_training_and_the_mean_in_evaluation() -> N
         nn.Zoneout(inner, z=0.1)
 
 
+def test_each_row_of_a_batch_sleeps_by_itself() -> None:
+    tg.manual_seed(0)
+    state = (tg.ones(8, 16), tg.ones(8, 16))
+    h, c = nn.Zoneout(nn.LSTMCell(D, 16), h=0.5, c=0.5)(np.ones((8, D), np.float32), state)
+    for part in (h, c):
+        asleep = part.data == 1
+        assert len(np.unique(asleep, axis=0)) == 8, "two rows sleep alike"
+        assert 0.3 < asleep.mean() < 0.7
+
+
 def masks_seen(cell: nn.Cell, monkeypatch: pytest.MonkeyPatch, inner: nn.Cell) -> list[Any]:
     seen: list[Any] = []
     real = type(inner).forward

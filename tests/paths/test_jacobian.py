@@ -71,3 +71,14 @@ def test_half_lives_and_the_horizon() -> None:
     assert str(seen).splitlines()[0].split() == ["t", "‖dL/dh‖", "‖dL/dc‖"]
     trajectory, loss = unrolled(make("GRU"))
     assert paths.horizon(loss, trajectory).half_lives is None
+
+
+def test_the_singular_values_of_a_jacobian_that_is_not_square() -> None:
+    x = tg.tensor(np.random.default_rng(0).normal(size=(2, 3)), requires_grad=True)
+    W = np.random.default_rng(1).normal(size=(3, 5))
+    with tg.scope("step", step=1):
+        jacobian = paths.state_jacobian(x @ W, x)
+    assert jacobian.matrix.shape == (2, 5, 2, 3)
+    expected = np.repeat(np.linalg.svd(W, compute_uv=False), 2)  # each row of x goes its own way
+    np.testing.assert_allclose(jacobian.singular_values, expected, rtol=1e-10)
+    assert jacobian.norm == pytest.approx(np.linalg.norm(W, 2))

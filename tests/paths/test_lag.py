@@ -65,6 +65,10 @@ def test_the_bias_falls_to_nothing_and_the_smallest_k_is_found() -> None:
     for tolerance in (*biases, 0.05):
         assert matrix.smallest_k(tolerance) == next(k for k, bias in enumerate(biases, 1) if bias <= tolerance)
     assert matrix.by_lag.shape == (T,)
+    for lag in (0, 1, T - 2):  # from the weights of that many steps ago, so at row τ in column τ - lag
+        sizes = [matrix.norms[step, step - lag] for step in range(lag, T)]
+        assert matrix.by_lag[lag] == pytest.approx(np.linalg.norm(sizes))
+        assert matrix.by_lag[lag] > 0
     assert "bias" in str(matrix)
     with pytest.raises(ArgumentError, match="entries=True"):
         _ = matrix.entries
