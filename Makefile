@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check gallery bench clean
+.PHONY: demo test test-all check gallery bench clean
 
 # One install for users and developers alike. pygraphviz (wheels that bundle Graphviz) may have none for this machine:
 # then pictures fall back to dot, or to their source, and everything else works.
@@ -19,6 +19,10 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed check
 	$(BIN)/python -m pytest -n auto
+
+# The slow tests too: long chains, training, subprocesses that render
+test-all: $(VENV)/installed check
+	$(BIN)/python -m pytest -n auto -m ""
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

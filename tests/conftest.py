@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -12,26 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.borrowed import ops_that_borrow
-from tinygrad_lstm.engine.arrays import get_default_dtype
-from tinygrad_lstm.engine.current import current_hook, current_scope, grad_enabled
-from tinygrad_lstm.engine.naming import collecting
-from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.engine.through import at_start
-
-
-def global_state() -> dict[str, Any]:
-    """Every mode that a careless test could leave behind."""
-    return {
-        "default dtype": get_default_dtype(),
-        "grad enabled": grad_enabled.get(),
-        "scope": current_scope.get(),
-        "collecting": collecting.get(),
-        "through": current_hook.get(),
-        "at start": at_start.get(),
-        "interpreter": Primitive.interpreter,
-        "NumPy error handling": np.geterr(),
-    }
+from tests.support.global_state import global_state
+from tests.support.overwriting import ops_that_borrow
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +49,7 @@ def browser() -> Iterator[Any]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--threads", type=int, default=1, help="run every test in so many threads at once")
+    parser.addoption("--no-skips", action="store_true", help="a test that is skipped has failed: all it needs is there")
     parser.addoption("--overwrite", action="store_true", help="overwrite every bare array after the op it is given to")
 
 
@@ -78,6 +61,26 @@ def overwriting(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     with ops_that_borrow():
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With --no-skips a test that is skipped has failed."""
+    report = yield
+    if report.skipped and item.config.getoption("--no-skips"):
+        report.outcome = "failed"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """So has a whole file of them."""
+    report = yield
+    if report.skipped and collector.config.getoption("--no-skips"):
+        report.outcome = "failed"
+    return report
 
 
 @pytest.hookimpl(tryfirst=True)

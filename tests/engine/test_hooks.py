@@ -138,3 +138,14 @@ def test_what_pytorchs_handle_can_do() -> None:
     with theirs as one, ours as two:
         assert one is theirs
         assert two is ours
+
+
+def test_what_a_hook_puts_aside_is_not_the_array_that_becomes_the_gradient() -> None:
+    """Also where two contributions were added up in a buffer: x is read twice."""
+    seen = []
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    x.register_hook(lambda g: seen.append(g))
+    (x * 2.0 + x * 3.0).sum().backward()
+    assert x.grad is not None
+    x.grad.data[:] = 7.0
+    assert seen[0].tolist() == [5.0, 5.0]

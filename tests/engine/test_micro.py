@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.support.deep import run_with_a_shallow_stack
+from tests.support.long_chains import few_and_many, run_with_a_shallow_stack
 from tinygrad_lstm import micro, micro_arrays
 from tinygrad_lstm.micro import Value
 
@@ -132,15 +132,16 @@ def test_random_programs_agree_with_the_engine() -> None:
         assert ours[1] == pytest.approx(theirs[1], rel=1e-10, abs=1e-12)
 
 
-def test_a_hundred_thousand_steps() -> None:
-    printed = run_with_a_shallow_stack("""
+@few_and_many(2_000, 100_000)
+def test_a_long_chain(n: int) -> None:
+    printed = run_with_a_shallow_stack(f"""
         from tinygrad_lstm.micro import Value
         w, h = Value(0.9), Value(0.0)
-        for t in range(100_000):
+        for t in range({n}):
             h = (w * h + 0.1).tanh()
         h.backward()
         y, slope = 0.0, 0.0
-        for t in range(100_000):
+        for t in range({n}):
             y, slope = np.tanh(0.9 * y + 0.1), (1 - np.tanh(0.9 * y + 0.1) ** 2) * (y + 0.9 * slope)
         print(abs(w.grad - slope) < 1e-9 * abs(slope))
         del h

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.conftest import global_state
+from tests.support.global_state import global_state
 from tinygrad_lstm import Tensor, nn, paths
 from tinygrad_lstm.engine.blocks import innermost
 from tinygrad_lstm.engine.current import current_scope, grad_enabled

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
+from tests.support.second_order import Check, in_both_ways
 from tinygrad_lstm import nn
 
 T, B, D, H = 3, 2, 2, 2
@@ -21,6 +22,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # the layer's, an
     "both ways summed": ({"bidirectional": "sum", "bias": False}, {}),
     "repeat": ({}, {"mask": HOLES, "outside": "repeat"}),
     "raw": ({}, {"mask": HOLES, "outside": "raw"}),
+    "two layers": ({"num_layers": 2}, {}),
     "dropout": ({"num_layers": 2, "dropout": 0.4, "bias": False}, {}),
     "locked dropout": ({"num_layers": 2, "dropout": nn.LockedDropout(0.4), "bias": False}, {}),
 }
@@ -41,7 +43,8 @@ def leaf(seed: int, *shape: int) -> tg.Tensor:
 
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradgradcheck(kind: str, option: str) -> None:
+@in_both_ways
+def test_second_derivatives_are_the_slopes_of_first_ones(check_second_order: Check, kind: str, option: str) -> None:
     """Of output and final state, in x, the initial state and every parameter."""
     build, how = OPTIONS[option]
     layer = make(kind, **build)
@@ -56,28 +59,4 @@ def test_gradgradcheck(kind: str, option: str) -> None:
         return (output, *(final if isinstance(final, tuple) else (final,)))
 
     leaves = [x, *starts, *layer.parameters()]
-    assert tg.gradcheck(run, leaves)
-    assert tg.gradgradcheck(run, leaves)
-
-
-def test_a_hessian_vector_product_through_two_layers_is_the_difference_of_two_gradients() -> None:
-    """H v = (g(w + ε v) - g(w - ε v)) / 2ε, for all weights of an LSTM at once."""
-    lstm = make("LSTM", num_layers=2)
-    x, rng = leaf(1, 5, B, D), np.random.default_rng(7)
-    weights = list(lstm.parameters())
-    start = [w.data.copy() for w in weights]
-    v = [rng.normal(size=w.shape) for w in weights]
-
-    def gradient(create_graph: bool = False) -> list[tg.Tensor]:
-        output, (h, c) = lstm(x)
-        return list(tg.grad((output**2).sum() + (h * c).sum(), weights, create_graph=create_graph))
-
-    along = sum(((g * one).sum() for g, one in zip(gradient(True), v, strict=True)), tg.tensor(0.0))
-    products = [g.data for g in tg.grad(along, weights)]
-    ends = []
-    for step in (1e-5, -1e-5):
-        for w, w_0, one in zip(weights, start, v, strict=True):
-            w.data = w_0 + step * one
-        ends.append([g.data for g in gradient()])
-    for product, up, down in zip(products, *ends, strict=True):
-        np.testing.assert_allclose(product, (up - down) / 2e-5, rtol=1e-6, atol=1e-8)
+    check_second_order(run, leaves)

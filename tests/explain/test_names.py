@@ -69,6 +69,7 @@ def test_all_hostile_names_at_once_stay_apart() -> None:
     check(loss, *leaves)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(any_text, any_text)
 def test_of_any_two_texts(one: str, other: str) -> None:

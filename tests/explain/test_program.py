@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tests.support.cases import Case, cases, cotangents_of
+from tests.support.long_chains import few_and_many, run_with_a_shallow_stack
 from tinygrad_lstm import Tensor, nn
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError, UnsupportedError
 from tinygrad_lstm.explain.program import program
@@ -263,15 +262,15 @@ def test_names_that_are_no_names_in_python() -> None:
     assert list(written.inputs) == ["W_0", "lambda__2"]
 
 
-def test_a_long_chain_is_written_in_linear_time() -> None:
-    code = (
-        "import sys, tinygrad_lstm as tg; sys.setrecursionlimit(250)\n"
-        "w = h = tg.tensor(0.5, requires_grad=True)\n"
-        "for t in range(10_000): h = tg.tanh(w * h)\n"
-        "print(str(tg.program(h)).count('\\n'))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
-    assert int(done.stdout) > 50_000, done.stderr
+@few_and_many(500, 10_000)
+def test_the_program_of_a_long_chain(n: int) -> None:
+    printed = run_with_a_shallow_stack(f"""
+        w = h = tg.tensor(0.5, requires_grad=True)
+        for t in range({n}):
+            h = tg.tanh(w * h)
+        print(len(str(tg.program(h)).splitlines()))
+    """)
+    assert 5 * n < int(printed) < 9 * n
 
 
 def test_a_checkpoint_is_refused_by_name() -> None:

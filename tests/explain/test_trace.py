@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
+from tests.support.long_chains import few_and_many, run_with_a_shallow_stack
 from tinygrad_lstm import Tensor, nn
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError, ShapeError
 from tinygrad_lstm.explain import Trace
@@ -159,12 +158,12 @@ def test_bad_input() -> None:
         Trace(1.0)  # type: ignore[arg-type]  # on purpose
 
 
-def test_a_chain_of_100_000_rows() -> None:
-    code = (
-        "import sys, tinygrad_lstm as tg; sys.setrecursionlimit(250)\n"
-        "h = tg.tensor(0.5, requires_grad=True)\n"
-        "for t in range(100_000): h = tg.tanh(h)\n"
-        "tg.trace(h, max_rows=6)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
-    assert "... 99995 more rows" in done.stdout, done.stderr
+@few_and_many(1_000, 100_000)
+def test_a_long_chain(n: int) -> None:
+    printed = run_with_a_shallow_stack(f"""
+        h = tg.tensor(0.5, requires_grad=True)
+        for t in range({n}):
+            h = tg.tanh(h)
+        tg.trace(h, max_rows=6)
+    """)
+    assert f"... {n - 5} more rows" in printed

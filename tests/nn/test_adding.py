@@ -12,6 +12,7 @@ from tinygrad_lstm.training import AddingModel, belt_shares, learn_to_add
 T, LAG = 50, 45
 
 
+@pytest.mark.slow
 def test_before_training_nothing_stays_on_the_belt_and_after_it_most_does() -> None:
     """Though the mean forget gate hardly moves. (Of the seeds 0 to 8 one has not begun to learn after 900 updates; the
     others end between .43 and .75.)"""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.support.kept import kept_bytes
+from tests.support.memory import kept_bytes
 from tinygrad_lstm import nn
 
 KINDS = {nn.RNN: 1, nn.LSTM: 4, nn.GRU: 3}  # how many gates, or the one candidate

@@ -12,7 +12,7 @@ import pytest
 import tinygrad_lstm as tg
 import viz
 from tests.support import svg
-from tests.support.drawn import Drawn, drawn
+from tests.support.pictures import Drawn, drawn
 from tests.support.runs import CELLS, D, H, Run, of_every, of_last, run
 
 LAYOUTS: dict[str, dict[str, Any]] = {

@@ -2,68 +2,41 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.support import unrolled
+from tests.support.cells import MAKERS, B, D, H, T, as_state, make, same, sequence, start
+from tests.support.second_order import Check, in_both_ways
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 
-T, B, D, H = 4, 2, 3, 4
-MAKERS: dict[str, Callable[..., nn.Cell]] = unrolled.MAKERS | {
-    "RNN relu": partial(nn.RNNCell, nonlinearity="relu"),
-    "CandidateDropout": partial(nn.CandidateDropoutLSTMCell, p=0.4),
-    "Zoneout of all": lambda D, H: nn.Zoneout(nn.GRUCell(D, H), h=0.3).eval(),
-    "RecurrentDropout": lambda D, H: nn.RecurrentDropout(nn.LSTMCell(D, H), 0.3),
-    "WeightDrop": lambda D, H: nn.WeightDrop(nn.GRUCell(D, H), 0.4),
-}
 cells = pytest.mark.parametrize("kind", MAKERS)
 
 
-def make(kind: str, seed: int = 0, sizes: tuple[int, int] = (D, H)) -> nn.Cell:
-    """A cell in float64 with random values in every parameter."""
-    tg.manual_seed(seed)
-    cell = MAKERS[kind](*sizes).astype(float)
-    rng = np.random.default_rng(seed)
-    for parameter in cell.parameters():
-        parameter.data = rng.normal(0, 0.5, parameter.shape)
-    return cell
-
-
-def sequence(*shape: int) -> tg.Tensor:
-    return tg.tensor(np.random.default_rng(1).normal(size=shape or (T, B, D)), requires_grad=True)
-
-
-def start(cell: nn.Cell) -> tuple[tg.Tensor, ...]:
-    rng = np.random.default_rng(2)
-    return tuple(tg.tensor(rng.normal(size=(B, size)), requires_grad=True) for size in cell.state_sizes)
-
-
-def as_state(parts: Any) -> Any:
-    return tuple(parts) if len(parts) > 1 else parts[0]
-
-
-@cells
-@pytest.mark.parametrize("length", [1, 2])
-def test_gradcheck_to_second_order_through_time(kind: str, length: int) -> None:
-    """In x, in the initial state, and in every parameter. Random masks are drawn alike at every evaluation."""
+def through_time(kind: str) -> tuple[Callable[..., tuple[tg.Tensor, ...]], list[tg.Tensor]]:
+    """Two steps of a cell, as a function of x, the initial state and every parameter; masks are drawn alike."""
     cell = make(kind, sizes=(2, 3))
-    leaves = [sequence(length, B, 2), *start(cell), *cell.parameters()]
 
-    def run(x: tg.Tensor, *others: tg.Tensor) -> Any:
+    def run(x: tg.Tensor, *others: tg.Tensor) -> tuple[tg.Tensor, ...]:
         tg.manual_seed(3)
         chain = nn.unroll(cell, x, as_state(others[: len(cell.states)]))
         return (chain.output, *(chain.state if isinstance(chain.state, tuple) else (chain.state,)))
 
-    assert tg.gradcheck(run, leaves)
-    if length > 1:
-        assert tg.gradgradcheck(run, leaves)
+    return run, [sequence(2, B, 2), *start(cell), *cell.parameters()]
+
+
+@cells
+def test_gradients_through_time_element_by_element(kind: str) -> None:
+    assert tg.gradcheck(*through_time(kind))
+
+
+@cells
+@in_both_ways
+def test_second_derivatives_through_time(check_second_order: Check, kind: str) -> None:
+    check_second_order(*through_time(kind))
 
 
 @cells
@@ -116,19 +89,6 @@ def test_parameter_counts(kind: str) -> None:
 
 
 # Siblings ------------------------------------------------------------------------------------------------------------
-
-
-def same(a: nn.Cell, b: nn.Cell, others: Callable[[nn.Cell], list[tg.Tensor]] = lambda cell: []) -> None:
-    """Output, final state, and the gradients of x and the initial state agree to 1e-12."""
-    results = []
-    for cell in (a, b):
-        x, s = sequence(), start(cell)
-        chain = nn.unroll(cell, x, as_state(s))
-        gradients = tg.grad((chain.output**2).sum(), [x, *s, *others(cell)])
-        states = chain.state if isinstance(chain.state, tuple) else (chain.state,)
-        results.append([chain.output.data, *(part.data for part in states), *(g.data for g in gradients)])
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
 
 
 def test_separate_and_combined_matrices_are_one_function() -> None:
@@ -286,180 +246,3 @@ def test_clip_holds_what_goes_into_the_gates_and_what_is_read_of_c() -> None:
     np.testing.assert_allclose(h.data, np.tanh(np.clip(expected, -0.5, 0.5)) / (1 + np.exp(-o)), rtol=1e-12)
     with pytest.raises(ArgumentError, match="a bound above 0"):
         nn.ClippedLSTMCell(D, H, clip=0.0)
-
-
-# Wrappers ------------------------------------------------------------------------------------------------------------
-
-
-def wrapped(wrapper: Callable[[nn.Cell], nn.Cell]) -> tuple[nn.Cell, nn.Cell]:
-    inner = make("LSTM")
-    return inner, wrapper(inner)
-
-
-def dropping_candidates(inner: nn.Cell) -> nn.Cell:
-    cell = nn.CandidateDropoutLSTMCell(D, H, p=0.5).astype(float)
-    cell.load_state_dict(inner.state_dict())
-    return cell
-
-
-def test_candidate_dropout_forgets_nothing() -> None:
-    """What is dropped is not written, so c is f ⊙ c there: exactly; elsewhere twice the candidate is written."""
-    tg.manual_seed(0)
-    inner, outer = wrapped(dropping_candidates)
-    h, c = start(inner)
-    masks = []
-    steps = nn.unroll(outer, np.ones((T, B, D)), (h, c)).steps
-    for before, step in zip([c, *(step.c for step in steps)], steps, strict=False):
-        dropped = step.g.data == 0
-        np.testing.assert_array_equal(step.c.data[dropped], (step.f.data * before.data)[dropped])
-        masks.append(dropped.tolist())
-    first, plain = steps[0], nn.unroll(inner, np.ones((1, B, D)), (h, c)).steps[0]
-    np.testing.assert_allclose(first.g.data[first.g.data != 0], 2 * plain.g.data[first.g.data != 0], rtol=1e-12)
-    assert masks[0] != masks[1]  # a mask for each step
-    assert 0 < np.mean(masks) < 1
-    with pytest.raises(ArgumentError, match="probability"):
-        nn.CandidateDropoutLSTMCell(D, H, p=1.0)
-
-
-@pytest.mark.parametrize("kind", ["RecurrentDropout", "WeightDrop", "Zoneout", "CandidateDropout"])
-def test_after_a_sequence_a_wrapper_holds_nothing_of_it(kind: str) -> None:
-    """So it can be copied, and a loop written by hand, which gives no state at the first step, can train it."""
-    layer = nn.LSTM(D, H, 2, bidirectional=True, cell=MAKERS[kind]).astype(float)
-    x = sequence()
-    layer(x)[0].sum().backward()
-    twin = copy.deepcopy(layer).eval()
-    fresh = nn.LSTM(D, H, 2, bidirectional=True, cell=MAKERS[kind]).astype(float).eval()
-    fresh.load_state_dict(layer.eval().state_dict())
-    for other in (twin, fresh):
-        np.testing.assert_array_equal(other(x)[0].data, layer(x)[0].data)
-
-    class Pair(nn.Cell):  # cells within a cell begin with it
-        def __init__(self) -> None:
-            super().__init__(D, H)
-            self.cells = nn.ModuleList([make(kind)])
-
-        @property
-        def states(self) -> tuple[str, ...]:  # type: ignore[override]  # the cell's own
-            return tuple(self.cells[0].states)
-
-        def forward(self, x: tg.Tensor, state: Any) -> Any:
-            return self.cells[0](x, state)
-
-    for cell in (make(kind), Pair()):
-        for _ in range(2):
-            state: Any = None
-            for x_t in x:
-                state = cell(x_t, state)
-            (state[0] if isinstance(state, tuple) else state).sum().backward()
-
-
-def test_wrappers_go_around_cells_that_bear_them() -> None:
-    with pytest.raises(ArgumentError, match="a Zoneout goes around one cell, not around a LSTM"):
-        nn.Zoneout(nn.LSTM(D, H), h=0.1)  # type: ignore[arg-type]  # that is the error
-    with pytest.raises(ArgumentError, match="Zoneout carries h itself"):
-        nn.RecurrentDropout(nn.Zoneout(nn.LSTMCell(D, H), h=0.1))
-    assert nn.RecurrentDropout(nn.Zoneout(nn.LSTMCell(D, H), c=0.1)).carried == ("c",)
-
-
-@pytest.mark.parametrize(
-    "wrapper",
-    [
-        lambda c: nn.RecurrentDropout(c, 0.5),
-        dropping_candidates,
-        lambda c: nn.WeightDrop(c, 0.5),
-        lambda c: nn.Zoneout(c, h=0.0),
-    ],
-)
-def test_in_evaluation_a_dropping_wrapper_is_not_there(wrapper: Any) -> None:
-    inner, outer = wrapped(wrapper)
-    same(inner, outer.eval())
-
-
-def test_zoneout_keeps_whole_units_in_training_and_the_mean_in_evaluation() -> None:
-    inner, outer = wrapped(lambda c: nn.Zoneout(c, h=0.3, c=0.6))
-    x, (h, c) = sequence().data[0], start(inner)
-    plain_h, plain_c = inner(x, (h, c))
-    for _ in range(5):
-        new_h, new_c = outer(x, (h, c))
-        for new, old, plain in ((new_h, h, plain_h), (new_c, c, plain_c)):
-            assert ((new.data == old.data) | (new.data == plain.data)).all()
-    mean_h, mean_c = outer.eval()(x, (h, c))
-    np.testing.assert_allclose(mean_c.data, 0.6 * c.data + 0.4 * plain_c.data, rtol=1e-12)
-    np.testing.assert_allclose(mean_h.data, 0.3 * h.data + 0.7 * plain_h.data, rtol=1e-12)
-    asleep = nn.unroll(nn.Zoneout(inner, h=1.0, c=1.0), sequence(), (h, c)).state
-    np.testing.assert_array_equal(asleep[0].data, h.data)
-    with pytest.raises(ArgumentError, match="has no state z"):
-        nn.Zoneout(inner, z=0.1)
-
-
-def masks_seen(cell: nn.Cell, monkeypatch: pytest.MonkeyPatch, inner: nn.Cell) -> list[Any]:
-    seen: list[Any] = []
-    real = type(inner).forward
-
-    def watch(running: Any, x: tg.Tensor, state: Any) -> Any:
-        seen.append((state[0].data.copy(), running.U.data.copy()))
-        return real(running, x, state)
-
-    monkeypatch.setattr(type(inner), "forward", watch)
-    nn.unroll(cell, np.ones((T, B, D)), (np.ones((B, H)), np.ones((B, H))))
-    return seen
-
-
-def test_recurrent_dropout_has_one_mask_for_each_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
-    inner, outer = wrapped(lambda c: nn.RecurrentDropout(c, 0.5))
-    first, second = (masks_seen(outer, monkeypatch, inner) for _ in range(2))
-    zeros = [h == 0 for h, _ in first[:T]]
-    assert zeros[0].any()
-    assert not zeros[0].all()
-    for dropped in zeros[1:]:
-        np.testing.assert_array_equal(dropped, zeros[0])
-    assert (second[0][0] == 0).tolist() != zeros[0].tolist()
-    with pytest.raises(ArgumentError, match="GRUCell carries h itself"):
-        nn.RecurrentDropout(nn.GRUCell(D, H))
-
-
-def test_weight_drop_drops_connections_for_a_sequence_and_gives_the_whole_weights_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    inner, outer = wrapped(lambda c: nn.WeightDrop(c, 0.5))
-    assert isinstance(inner, nn.Gates)
-    U = inner.U
-    seen = masks_seen(outer, monkeypatch, inner)
-    assert inner.U is U
-    dropped = seen[0][1]
-    assert 0.2 < (dropped == 0).mean() < 0.8
-    np.testing.assert_allclose(dropped[dropped != 0], 2 * U.data[dropped != 0], rtol=1e-12)
-    for _, again in seen[1:]:
-        np.testing.assert_array_equal(again, dropped)
-    (nn.unroll(outer, sequence()).output ** 2).sum().backward()
-    assert U.grad is not None
-    assert (U.grad.data == 0).any()
-    assert [name for name, _ in outer.named_parameters()] == ["cell.W", "cell.U", "cell.b"]
-    with pytest.raises(ArgumentError, match="no parameter V"):
-        nn.WeightDrop(inner, names=("V",))
-
-
-def test_locked_dropout_between_layers() -> None:
-    tg.manual_seed(0)
-    layer = nn.LSTM(D, H, 2, dropout=nn.LockedDropout(0.5))
-    trajectory = layer.unroll(tg.randn(T, B, D))
-    inputs = np.stack([step.x.data for step in trajectory.chains[1].steps])
-    dropped = inputs == 0
-    assert dropped.any()
-    np.testing.assert_array_equal(dropped, np.broadcast_to(dropped[:1], dropped.shape))
-    with pytest.raises(ArgumentError, match="probability"):
-        nn.LockedDropout(1.0)
-
-
-def test_residual_adds_what_came_in() -> None:
-    tg.manual_seed(0)
-    gru, x = nn.GRU(D, D), sequence()
-    output, state = nn.Residual(gru)(x)
-    plain, plain_state = gru(x)
-    np.testing.assert_allclose(output.data, plain.data + x.data, rtol=1e-6)
-    np.testing.assert_array_equal(state.data, plain_state.data)
-    packed = nn.utils.pack_padded_sequence(x, [3, 4], enforce_sorted=False)
-    both, _ = nn.Residual(gru)(packed)
-    np.testing.assert_allclose(both.data.data, packed.data.data + gru(packed)[0].data.data, rtol=1e-6)
-    linear = nn.Linear(D, D)
-    np.testing.assert_allclose(nn.Residual(linear)(x).data, linear(x).data + x.data, rtol=1e-6)

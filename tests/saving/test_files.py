@@ -189,10 +189,11 @@ def test_files_of_other_hosts_and_of_other_programs_are_left_alone(tmp_path: Pat
     ]
     for name in others:
         (tmp_path / name).write_bytes(b"")
-    (tmp_path / f"{files._prefix()}folder.part").mkdir()
-    (tmp_path / f"{files._prefix()}dead.part").write_bytes(b"")
+    ours = f"{files.PREFIX}{os.uname().nodename}-"
+    (tmp_path / f"{ours}folder.part").mkdir()
+    (tmp_path / f"{ours}dead.part").write_bytes(b"")
     write(tmp_path / "file")
-    assert {path.name for path in tmp_path.iterdir()} == {*others, f"{files._prefix()}folder.part", "file"}
+    assert {path.name for path in tmp_path.iterdir()} == {*others, f"{ours}folder.part", "file"}
 
 
 def test_a_file_that_is_removed_before_it_is_locked_is_made_once_more(
@@ -219,7 +220,7 @@ def test_without_locks_files_are_written_all_the_same(tmp_path: Path, monkeypatc
 
     monkeypatch.delattr(os, "O_TMPFILE", raising=False)
     monkeypatch.setattr(fcntl, "flock", refuse)
-    unknown = tmp_path / f"{files._prefix()}0.part"
+    unknown = tmp_path / f"{files.PREFIX}{os.uname().nodename}-0.part"
     unknown.write_bytes(b"")
     write(tmp_path / "file")
     assert set(tmp_path.iterdir()) == {tmp_path / "file", unknown}  # it may have a living writer

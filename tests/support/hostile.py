@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import ModuleType
 
+import pytest
 from hypothesis import strategies as st
 
 TOUCHED: list[str] = []  # what ran that should not: names that are code append to it
@@ -26,5 +28,16 @@ NAMES = [
     "x", "dx", "dx_parts", "x_saved", "dv1", "v1", "v1_0", "dv1_0", "k0", "p0", "g", "y", "ddx", "x__2",
 ]  # fmt: skip
 ids = [ascii(name[:12]) for name in NAMES]
+
+
+def each_name(keep: Callable[[str], bool] = lambda name: True) -> pytest.MarkDecorator:
+    """A test of a picture, which takes a while, for each name that is kept: of six, five are slow tests."""
+    kept = [name for name in NAMES if keep(name)]
+    return pytest.mark.parametrize(
+        "name",
+        [pytest.param(name, marks=() if k % 6 == 0 else pytest.mark.slow) for k, name in enumerate(kept)],
+        ids=ascii,
+    )
+
 
 any_text = st.text(st.characters(codec=None, categories=None), max_size=30) | st.sampled_from(NAMES)

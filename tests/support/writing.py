@@ -30,12 +30,13 @@ def scheme_of_writing(request: pytest.FixtureRequest, tmp_path: Path, monkeypatc
 
 @pytest.fixture(name="open_folder")
 def folder_for_all() -> Iterator[Path]:
-    """A folder that every user may write; afterwards this process is root again."""
+    """A folder that every user may write; afterwards this process is again who it was."""
+    user, group = os.geteuid(), os.getegid()
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o777)
     yield folder
-    os.seteuid(0)
-    os.setegid(0)
+    os.seteuid(user)
+    os.setegid(group)
     shutil.rmtree(folder)
 
 

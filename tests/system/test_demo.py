@@ -16,6 +16,7 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
+from tests.support.writing import become_nobody, folder_for_all  # noqa: F401  # one is a fixture
 from tinygrad_lstm.training import CharModel, Fit, Update
 
 pytest.importorskip("typer")
@@ -62,15 +63,16 @@ def test_demo_writes_everything_it_promises(tmp_path: Path) -> None:
     [(None, "no file"), (b"", "empty"), (bytes(range(256)) * 30, "UTF-8"), (b"short", "too short")],
 )
 def test_a_text_that_cannot_be_used_is_one_line_and_exit_code_2(
-    tmp_path: Path, content: bytes | None, message: str
+    tmp_path: Path, content: bytes | None, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "text.txt"
     if content is not None:
         path.write_bytes(content)
-    done = command("demo", "--text", str(path), "--out", str(tmp_path / "out"))
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert run(path, tmp_path / "out", True, 0) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert message in said.err
+    assert len(said.err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -112,34 +114,37 @@ BLOCKED: dict[str, tuple[Callable[[Path], Path], str]] = {
 @pytest.mark.skipif(sys.platform == "win32", reason="the names of the causes are those of Unix")
 @pytest.mark.parametrize("case", BLOCKED)
 def test_an_output_that_cannot_be_written_is_one_line_before_any_training(
-    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make, reason = BLOCKED[case]
     out = make(tmp_path / "out")
-    monkeypatch.setattr("tinygrad_lstm.cli.demo._learn_and_show", lambda *_: pytest.fail("it begins to train"))
     before = sorted(tmp_path.rglob("*"))
     assert run(None, out, True, 0) == 2
     said = capsys.readouterr()
-    assert said.out == ""
+    assert said.out == "", "it begins to train"
     assert len(said.err.strip().splitlines()) == 1
     assert f"error: cannot write to the folder {out}" in said.err
     assert reason in said.err
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
-@pytest.mark.parametrize("protected", ["out", "out/index.html"])
+@pytest.mark.parametrize("name", ["weights.npz", "index.html"])
 def test_what_may_not_be_written_is_found_before_training(
-    tmp_path: Path, protected: str, capsys: pytest.CaptureFixture[str]
+    open_folder: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "index.html").write_text("mine")
-    (tmp_path / protected).chmod(0o555)
-    assert run(None, tmp_path / "out", True, 0) == 2
+    if os.geteuid() == 0:  # who may write everywhere
+        become_nobody()
+    out = open_folder / "out"
+    out.mkdir()
+    (out / name).write_text("mine")
+    out.chmod(0o555)
+    assert run(None, out, True, 0) == 2
     assert "Permission denied" in capsys.readouterr().err
-    (tmp_path / protected).chmod(0o755)
+    assert (out / name).read_text() == "mine"
+    out.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_every_command_explains_itself_in_ascii() -> None:
     commands = [[], *([name] for name in get_command(app).commands)]  # type: ignore[attr-defined]  # it is a group
     assert ["demo"] in commands
@@ -180,6 +185,7 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path: Path, short_text: Path, monkeyp
     assert (tmp_path / "out" / "index.html").exists()
 
 
+@pytest.mark.slow
 def test_a_training_that_breaks_off_keeps_the_best_weights(
     tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,11 +216,13 @@ def run_stopped_by(error: BaseException, text: Path, out: Path, monkeypatch: pyt
     return fit
 
 
+@pytest.mark.slow
 def test_a_real_interrupt_of_the_process(tmp_path: Path, short_text: Path) -> None:
     short_text.write_text(short_text.read_text("utf-8") * 20, "utf-8")  # long enough to be still training when stopped
     out = tmp_path / "out"
     call = [sys.executable, "-m", "tinygrad_lstm", "demo", "--text", str(short_text), "--out", str(out)]
-    process = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    obey = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # which a shell in the background ignores
+    process = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=obey)
     deadline = time.monotonic() + 120
     while not (out / "weights.npz").exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -242,6 +250,7 @@ def test_without_graphviz_there_is_svg_all_the_same_and_the_source_for_a_png(
     assert capsys.readouterr().out.count("pip install") <= 3  # once for each picture at most
 
 
+@pytest.mark.slow
 def test_control_characters_of_a_text_do_not_reach_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -263,6 +272,7 @@ def foreign_text(tmp_path: Path) -> Path:
     return text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_the_demo_in_a_terminal_that_cannot_show_its_text(tmp_path: Path, foreign_text: Path, encoding: str) -> None:
     out = tmp_path / "out \u4f60"
@@ -276,6 +286,7 @@ def test_the_demo_in_a_terminal_that_cannot_show_its_text(tmp_path: Path, foreig
     assert "\U0001f94a" in (out / "index.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_reader_who_leaves_does_not_stop_the_demo(tmp_path: Path, short_text: Path) -> None:
     out = tmp_path / "out"
     shell = '"$@" | head -n 1; exit "${PIPESTATUS[0]}"'
@@ -286,6 +297,7 @@ def test_a_reader_who_leaves_does_not_stop_the_demo(tmp_path: Path, short_text: 
     assert set(os.listdir(out)) == {"weights.npz", "index.html", *demo_pictures.FILES}
 
 
+@pytest.mark.slow
 def test_a_picture_that_graphviz_cannot_draw_costs_only_this_picture(
     tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -300,6 +312,7 @@ def test_a_picture_that_graphviz_cannot_draw_costs_only_this_picture(
     assert 'src="collapsed_graph.svg"' in page
 
 
+@pytest.mark.slow
 def test_a_text_of_one_character(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "text.txt"
     text.write_text("a" * 3000)

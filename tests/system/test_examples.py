@@ -11,9 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SLOW = ["04_where_the_gradient_went"]  # it trains for ten seconds
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in SLOW else ()) for path in EXAMPLES],
+)
 def test_example(example: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = subprocess.run(

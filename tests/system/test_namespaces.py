@@ -68,6 +68,7 @@ def test_before_anything_is_used_dir_and_tab_list_the_late_parts_too(name: str) 
     assert {f"p.{part}" for part in late} <= {word.rstrip("()") for word in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_LATE_PARTS)
 def test_dir_loads_nothing_and_each_late_part_is_there_when_used(name: str) -> None:
     count = "import sys; print(len(sys.modules))"

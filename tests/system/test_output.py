@@ -69,7 +69,7 @@ def test_every_encoding_takes_every_character(tmp_path: Path, name: str) -> None
     "shell",
     ['"$@" | head -n 1', '"$@" | true', '"$@" 2>&1 | head -n 1', '"$@" >&-', '"$@" >&- 2>&-', '"$@" <&- >&- 2>&-'],
 )
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("unbuffered", ["", pytest.param("1", marks=pytest.mark.slow)])
 def test_a_reader_who_leaves_ends_the_output_and_not_the_work(
     tmp_path: Path, lines: int, shell: str, unbuffered: str
 ) -> None:

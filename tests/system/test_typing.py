@@ -55,6 +55,7 @@ def pyright() -> dict[str, str]:
     return {f"{Path(entry['file']).name}:{entry['range']['start']['line'] + 1}": entry["message"] for entry in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checker", [mypy, pyright], ids=lambda checker: checker.__name__)
 def test_type_checkers_reject_the_marked_lines_and_no_other(checker: Callable[[], dict[str, str]]) -> None:
     found = checker()
@@ -64,8 +65,11 @@ def test_type_checkers_reject_the_marked_lines_and_no_other(checker: Callable[[]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
-def test_the_programs_run(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_programs_run(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     if program.stem == "pictures":
         pytest.importorskip("matplotlib")
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(program), run_name="__main__")
+    assert capsys.readouterr().out.strip()

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from tests.support import svg
-from tests.support.drawn import Drawn, drawn
+from tests.support.pictures import Drawn, drawn
 from tests.support.runs import RUNS
 
 VIEWS = ("cell", "strip", "rolled")

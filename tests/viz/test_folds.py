@@ -13,7 +13,7 @@ import pytest
 import tinygrad_lstm as tg
 import viz
 from tests.support import svg
-from tests.support.drawn import Drawn, check_lines
+from tests.support.pictures import Drawn, check_lines
 from tests.support.runs import H, Run, of_every, of_last, run
 from viz.scale import width_of
 from viz.style import number

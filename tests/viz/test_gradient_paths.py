@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.support.drawn import Drawn, check_lines, drawn
+from tests.support.pictures import Drawn, check_lines, drawn
 from tests.support.runs import RUNS, states_of
 from viz.roles import Line
 from viz.style import number

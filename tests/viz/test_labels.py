@@ -14,7 +14,7 @@ from hypothesis import given, settings
 import tinygrad_lstm as tg
 import viz
 from tests.support import svg
-from tests.support.hostile import NAMES, any_text, ids
+from tests.support.hostile import NAMES, any_text, each_name
 from tests.support.markup import tags
 from viz.render import commands
 
@@ -42,7 +42,7 @@ def can_draw() -> bool:
     return any(True for _ in commands("png"))
 
 
-@pytest.mark.parametrize("name", NAMES, ids=ids)
+@each_name()
 @pytest.mark.parametrize("depth", [None, 0])
 def test_in_the_op_view(name: str, depth: int | None) -> None:
     with tg.scope(name):
@@ -81,7 +81,7 @@ def hostile_run(name: str, steps: int = 3) -> tuple[tg.nn.Trajectory, tg.Tensor]
     return trajectory, (trajectory.output**2).sum()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "__class__"], ids=ascii)
+@each_name(lambda name: name != "__class__")
 @pytest.mark.parametrize("view", ["cell", "strip", "rolled", "op"])
 def test_in_every_view_of_a_run(name: str, view: Any) -> None:
     trajectory, loss = hostile_run(name)
@@ -97,6 +97,7 @@ def test_no_name_makes_a_picture_much_larger(view: Any) -> None:
     assert sizes[1] < 2.5 * sizes[0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_draw(), reason="neither dot nor pygraphviz is there")
 def test_what_graphviz_is_given_it_can_draw(tmp_path: Path) -> None:
     """All names at once, since each picture is a process of its own."""
@@ -166,17 +167,19 @@ def check_states(name: str) -> None:
     viz.describe(loss, trajectory).encode()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if len(name) < 5_000 and name != "x"], ids=ascii)
+@each_name(lambda name: len(name) < 5_000 and name != "x")
 def test_states_of_any_name(name: str) -> None:
     check_states(name)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(any_text.filter(lambda text: text not in ("x", "loss", "weights", "above")))
 def test_states_of_any_text(text: str) -> None:
     check_states(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(any_text)
 def test_labels_and_scopes_of_any_text(text: str) -> None:

@@ -115,6 +115,7 @@ def notebook() -> dict[str, Any]:
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_every_kind_of_object(tmp_path: Path) -> None:
     """One test, so that one kernel is enough however many processes share the tests."""
     outputs = executed(tmp_path)

@@ -145,7 +145,7 @@ KINDS = {"picture": "image/svg+xml", "player": "text/html", "plot": "image/png",
 
 
 @pytest.mark.parametrize("name", DISPLAYS)
-@pytest.mark.parametrize("collection", [list, tuple, set])
+@pytest.mark.parametrize("collection", [list, *(pytest.param(kind, marks=pytest.mark.slow) for kind in (tuple, set))])
 def test_a_notebook_gets_the_kinds_that_it_asks_for(name: str, collection: Any) -> None:
     """As IPython's formatter has it: None and nothing are no choice, and ``exclude`` wins."""
     one, kind = DISPLAYS[name], KINDS[name]

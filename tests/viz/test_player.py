@@ -205,6 +205,7 @@ def test_norms_are_written_as_norms_of_something() -> None:
     assert " gets ‖·‖ = 0." in page
 
 
+@pytest.mark.slow
 def test_of_a_large_graph_arrays_are_told_by_their_norms() -> None:
     loss, trajectory = unrolled(steps=40, hidden=8, num_layers=2, bidirectional=True)
     page = player(loss, trajectory).html

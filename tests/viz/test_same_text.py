@@ -36,6 +36,7 @@ def run_script(script: str, hash_seed: str = "0") -> str:
     return done.stdout.decode()
 
 
+@pytest.mark.slow
 def test_the_text_is_the_same_again_and_in_another_process() -> None:
     one, other = run_script(SAME, "1"), run_script(SAME, "2")
     assert len(one) > 100_000
@@ -79,7 +80,9 @@ assert folded.source
 """
 
 
-@pytest.mark.parametrize("script", [LONG_GRAPH, LONG_RUN], ids=["5,000 nodes", "T = 1000"])
+@pytest.mark.parametrize(
+    "script", [LONG_GRAPH, pytest.param(LONG_RUN, marks=pytest.mark.slow)], ids=["5,000 nodes", "T = 1000"]
+)
 def test_no_recursion(script: str) -> None:
     run_script(script)
 

@@ -178,7 +178,7 @@ def chrono(T_max: float = 100) -> Chrono:
     for a T_max below 2.
 
     >>> from tinygrad_lstm import nn
-    >>> b = nn.LSTMCell(3, 1000, init=nn.init.chrono(50)).b.data
+    >>> b = nn.MinLSTM(3, 1000, init=nn.init.chrono(50)).layers[0].b.data
     >>> f, i = b[:1000], b[1000:2000]
     >>> bool((f == -i).all()), float(np.exp(f.min()).round()), float(np.exp(f.max()).round())
     (True, 1.0, 49.0)

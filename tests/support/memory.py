@@ -1,7 +1,9 @@
-"""How many bytes a graph keeps."""
+"""How many bytes a graph keeps, and how many a call needs at most at once."""
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,3 +27,15 @@ def kept_bytes(loss: Tensor) -> int:
     for node in topological_order([loss.source.node]):
         look(node.kept or ())
     return sum(array.nbytes for array in arrays.values())
+
+
+def peak_of(call: Callable[[], object]) -> int:
+    """How many bytes more than before are in use at the same time, at most, while the call runs."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        call()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return peak - before

@@ -1,4 +1,4 @@
-"""Running with a shallow stack, and what is left for the collector."""
+"""Long chains of ops: a process with a shallow stack to run them in, and what they leave for the collector."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+
+import pytest
+
+
+def few_and_many(few: int, many: int) -> pytest.MarkDecorator:
+    """A test of n steps: few prove that nothing recurses; many, that time and memory do not grow faster than n."""
+    return pytest.mark.parametrize("n", [few, pytest.param(many, marks=pytest.mark.slow)])
 
 
 def run_with_a_shallow_stack(program: str) -> str:
