@@ -100,12 +100,9 @@ def backpropagate(
                     raise rule_failed(node, position, error) from error
                 if c is None:
                     continue
-                if type(c) is IndexedCotangent:
-                    fits = indexed and len(source.shapes) == 1
-                else:
-                    fits = type(c) is np.ndarray and c.shape == source.shapes[index] and c.dtype is source.dtypes[index]
+                fits = type(c) is np.ndarray and c.shape == source.shapes[index] and c.dtype is source.dtypes[index]
                 if recorded or not fits:
-                    c = fit(c, node, position, g, recorded)
+                    c = fit(c, node, position, g, recorded, indexed)
                 if hook is not None:
                     c = hook(Edge(node, position, source, index, came_from.tag, g), c)
                     if c is None:

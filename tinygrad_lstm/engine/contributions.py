@@ -15,16 +15,16 @@ from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.errors import ShapeError
 
 
-def fit(c: Any, node: Node, position: int, g: Any, recorded: bool = False) -> Any:
+def fit(c: Any, node: Node, position: int, g: Any, recorded: bool = False, indexed: bool = False) -> Any:
     """What a rule gave for an input, from the cotangent g, as an array (or Tensor) of the input's shape and dtype.
 
-    An IndexedCotangent becomes a whole array, and broadcasting is undone.
+    Broadcasting is undone, and an IndexedCotangent becomes a whole array, unless ``indexed`` lets it go on as it is.
     """
     source = node.sources[position]
     assert source is not None
     shape, dtype = source.node.shapes[source.index], source.node.dtypes[source.index]
     if type(c) is IndexedCotangent:
-        return dense(c, shape, recorded)
+        return c if indexed and not recorded and len(source.node.shapes) == 1 else dense(c, shape, recorded)
     if recorded or type(c) is not np.ndarray:
         c = from_rule(c, recorded, node, position)
     if c.shape != shape:

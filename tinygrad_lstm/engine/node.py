@@ -95,12 +95,14 @@ def make_node(
 ) -> Node:  # fmt: skip
     """A new node. A function: a class with an __init__ takes 1.5 times as long, and every op makes a node."""
     frame = _getframe(3)  # above make_node, record and the operator or Primitive.__call__: most often the user's
-    if in_engine[frame.f_code.co_filename]:
+    code = frame.f_code
+    if in_engine[code.co_filename]:
         frame = first_outside(frame)
+        code = frame.f_code
     node = Node()
     node.op, node.sources, node.params = op, sources, params
     node.shapes, node.dtypes = shapes, dtypes
-    node.code, node.offset = frame.f_code, frame.f_lasti  # not the frame, which would keep its locals alive
+    node.code, node.offset = code, frame.f_lasti  # not the frame, which would keep its locals alive
     node.requires_grad, node.plan, node.kept = requires_grad, plan, kept
     node.number, node.changed_at = next(counter), 0
     node.scope = current_scope.get()

@@ -5,7 +5,7 @@ Most keep only their output y, from which the slope can be read: tanh' = 1 - y²
 
 from __future__ import annotations
 
-from typing import Any
+from collections import defaultdict
 
 import numpy as np
 
@@ -47,13 +47,9 @@ def tanh(x: Array) -> Array:
 
 tanh.defvjp(x=lambda g, y: g - g * (y * y))
 
-# In each dtype, where σ has become 1 to the last digit, and that 1
-_SATURATED = {np.dtype(f"f{n}"): (np.array(x, f"f{n}"), np.array(1, f"f{n}")) for n, x in ((2, 10), (4, 20), (8, 40))}
-
-
-def _one(y: Array) -> Any:
-    """1 as an array of y's dtype: with a bare number, a ufunc takes twice the time."""
-    return _SATURATED.get(y.dtype, (40.0, 1.0))[1]
+# By dtype, where σ has become 1 to the last digit, and 1: with a bare number, a ufunc takes twice the time
+_TOP = {np.dtype(f): np.array(x, f) for f, x in (("f2", 10), ("f4", 20), ("f8", 40))}
+_ONE = defaultdict(lambda: np.array(1.0), {dtype: np.ones((), dtype) for dtype in _TOP})
 
 
 @primitive
@@ -62,14 +58,13 @@ def sigmoid(x: Array) -> Array:
 
     The second form is exact far on the left, where σ(x) is eˣ; on the right it stops where y is 1, before eˣ overflows.
     """
-    top, one = _SATURATED.get(x.dtype, (40.0, 1.0))
-    y = np.asarray(np.minimum(x, top))
+    y = np.asarray(np.minimum(x, _TOP.get(x.dtype, 40.0)))
     np.exp(y, out=y)  # in place from here on: half of sigmoid's time is fetching memory
-    y /= y + one
+    y /= y + _ONE[y.dtype]
     return y
 
 
-sigmoid.defvjp(x=lambda g, y: g * y * (_one(y) - y))
+sigmoid.defvjp(x=lambda g, y: g * y * (_ONE[y.dtype] - y))
 sigmoid.defslope(x="y (1 - y)")
 
 
