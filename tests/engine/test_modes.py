@@ -20,7 +20,7 @@ from tests.support.global_state import global_state
 from tinygrad_lstm import Tensor, nn, paths
 from tinygrad_lstm.engine.blocks import innermost
 from tinygrad_lstm.engine.current import current_scope, grad_enabled
-from tinygrad_lstm.errors import DtypeError, UnsupportedError
+from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError
 
 BLOCKS: dict[str, Callable[[], Any]] = {
     "no_grad": tg.no_grad, "enable_grad": tg.enable_grad, "scope": lambda: tg.scope("s", 3),
@@ -261,3 +261,25 @@ def test_many_blocks_nest_without_recursion() -> None:
         for k in range(3000):
             stack.enter_context(tg.no_grad() if k % 2 else tg.scope(f"{k}"))
     assert state() == before
+
+
+@pytest.mark.parametrize("step", [0, -1, 1.5, "3", True, np.array([1]), float("nan")])
+def test_a_step_is_counted_from_1(step: Any) -> None:
+    with pytest.raises(ArgumentError, match="the step of a scope is 1, 2, "):
+        tg.scope("s", step)
+
+
+@pytest.mark.parametrize("name", [3, None, b"s", ("a", "b")])
+def test_the_name_of_a_scope_is_a_text(name: Any) -> None:
+    with pytest.raises(ArgumentError, match="the name of a scope is a text"):
+        tg.scope(name, 1)
+
+
+def test_a_whole_number_of_numpys_is_a_step() -> None:
+    x = tg.tensor([1.0], requires_grad=True)
+    for t in np.arange(1, 3):
+        with tg.scope(np.str_("s"), t):
+            x = x * 2
+    steps = [vertex.step for vertex in tg.graph_of(x.sum()).vertices]
+    assert {step for step in steps if step is not None} == {1, 2}
+    assert all(type(step) is int for step in steps if step is not None)

@@ -7,10 +7,14 @@ knows the path of names it was made under. Every thread has its own.
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Any
+
+import numpy as np
 
 from tinygrad_lstm.engine.blocks import Block
 from tinygrad_lstm.engine.call_site import CallSite
 from tinygrad_lstm.engine.current import current_scope
+from tinygrad_lstm.errors import ArgumentError
 
 
 class Scope:
@@ -64,12 +68,16 @@ class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):
     >>> vertex = tg.graph_of(y).vertices[-1]
     >>> vertex.scope, vertex.step
     (('toy', 't=1'), 1)
+
+    Raises ArgumentError for a step before 1 (t = 0 is the state that a run starts from), and for a name that is no text.
     """
 
     __slots__ = ("caller", "name", "step")
     variable = current_scope
 
     def __init__(self, name: str, step: int | None = None, *, caller: CallSite | None = None) -> None:
+        if type(name) is not str or (step is not None and (type(step) is not int or step < 1)):
+            name, step = _checked(name, step)
         self.name, self.step, self.caller = name, step, caller
 
     def __enter__(self) -> Scope:  # a Block's, shorter: the scopes themselves say which blocks are open
@@ -99,3 +107,14 @@ class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):
         for other in reversed(within):
             scope = Scope(other.name, scope, other.step if other.is_step else None, other.caller, other.block)
         current_scope.set(scope)
+
+
+def _checked(name: Any, step: Any) -> tuple[str, int | None]:
+    """Name and step of a scope, if they are what they should be: also a subclass of str, and a whole number of NumPy."""
+    if not isinstance(name, str):
+        raise ArgumentError(f"the name of a scope is a text, not {name!r}")
+    if step is not None and (isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 1):
+        raise ArgumentError(
+            f"the step of a scope is 1, 2, ..., not {step!r}: t = 0 is the state that a run starts from"
+        )
+    return str(name), None if step is None else int(step)
