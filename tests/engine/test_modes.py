@@ -278,7 +278,7 @@ def test_the_name_of_a_scope_is_a_text(name: Any) -> None:
 def test_a_whole_number_of_numpys_is_a_step() -> None:
     x = tg.tensor([1.0], requires_grad=True)
     for t in np.arange(1, 3):
-        with tg.scope(np.str_("s"), t):
+        with tg.scope(np.str_("s"), t):  # type: ignore[arg-type]  # taken at run time, if not promised
             x = x * 2
     steps = [vertex.step for vertex in tg.graph_of(x.sum()).vertices]
     assert {step for step in steps if step is not None} == {1, 2}
