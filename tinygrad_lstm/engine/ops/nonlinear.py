@@ -41,18 +41,18 @@ sqrt.defvjp(x=lambda g, y: 0.5 * g / y)
 
 @primitive(numpy=np.tanh)
 def tanh(x: Array) -> Array:
-    """y = tanh x in (-1, 1), with slope 1 - y²: at most 1, and small where saturated."""
+    """y = tanh x in (-1, 1), with slope 1 - y²: at most 1, and near 0 where x is far from 0 (saturated)."""
     return np.tanh(x)
 
 
-tanh.defvjp(x=lambda g, y: g - g * (y * y))
+tanh.defvjp(x=lambda g, y: g - g * (y * y))  # g (1 - y²) without the number 1: see _one
 
-# In each dtype, where σ has become 1 to the last digit, and that 1
+# For each dtype: an x from which on σ(x) is rounded to 1, and the number 1, both as arrays of that dtype
 _SATURATED = {np.dtype(f"f{n}"): (np.array(x, f"f{n}"), np.array(1, f"f{n}")) for n, x in ((2, 10), (4, 20), (8, 40))}
 
 
 def _one(y: Array) -> Any:
-    """1 as an array of y's dtype: with a bare number, a ufunc takes twice the time."""
+    """1 as an array of y's dtype: NumPy's functions take twice the time with a bare number."""
     return _SATURATED.get(y.dtype, (40.0, 1.0))[1]
 
 
@@ -63,7 +63,7 @@ def sigmoid(x: Array) -> Array:
     The second form is exact far on the left, where σ(x) is eˣ; on the right it stops where y is 1, before eˣ overflows.
     """
     top, one = _SATURATED.get(x.dtype, (40.0, 1.0))
-    y = np.asarray(np.minimum(x, top))
+    y = np.asarray(np.minimum(x, top))  # np.minimum of 0-d arrays gives a NumPy number
     np.exp(y, out=y)  # in place from here on: half of sigmoid's time is fetching memory
     y /= y + one
     return y
