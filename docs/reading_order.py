@@ -83,9 +83,10 @@ CHAPTERS = {
 
 HEAD = """# The code in reading order
 
-Every file needs only the files before it, but for errors: an exception, or a function that makes one, may be looked up
-where it is raised. A reader of the chapters 0 to 3 knows how reverse mode works here; the rest follows from that. A
-file is one idea, and says it in its first line. `python docs/reading_order.py --lines` prints how long each file is.
+Every file needs only the files before it. The only exception is errors: an exception, or a function that makes one, may
+come from a later file; look it up there if you need it. Special words are in the [glossary](glossary.md). A reader of
+the chapters 0 to 3 knows how reverse mode works here; the rest follows from that. A file is one idea, and says it in
+its first line. `python docs/reading_order.py --lines` prints how long each file is.
 """
 FOOT = """
 The other `__init__.py` files only say what a package exports. This page is written by `python docs/reading_order.py`.

@@ -1,8 +1,8 @@
 """Chapter zero: the whole idea with plain numbers.
 
-Reverse mode, in a paragraph. Every operation makes a new value, and it is easy to say how fast that value moves when
-one of the numbers it was made from moves: z = a·b moves b times as fast as a. Call that a *slope*, and write it down
-while you compute. To find how fast the end result L moves with every number before it, walk back from L, starting with
+Reverse mode, in a paragraph. Every operation makes a new value from one or two others. How fast it moves when one of
+those moves is easy to say: z = a·b moves b times as fast as a. Call that a *slope*, and write it down while you
+compute. To find how fast the end result L moves with every number before it, walk back from L, starting with
 ∂L/∂L = 1. A value that knows its own ∂L/∂z gives each number it was made from ∂L/∂z times the slope: that is the chain
 rule. A number that was used several times gets several parts, and they add up: ∂L/∂x = Σ ∂L/∂z · ∂z/∂x over all
 values z made from x. It must wait for all its parts before it hands anything on, so the walk goes from the newest value
@@ -24,7 +24,7 @@ import math
 class Value:
     """A number that remembers what it was made from, and with which slopes."""
 
-    made = 0
+    made = 0  # how many there are so far
 
     def __init__(self, data: float, sources: tuple[tuple[Value, float], ...] = ()) -> None:
         self.data, self.grad, self.sources = data, 0.0, sources
@@ -32,22 +32,22 @@ class Value:
         self.number = Value.made  # the newer, the larger
 
     def backward(self) -> None:
-        """Add ∂self/∂value to the ``grad`` of every value that self was made from; a second call adds once more."""
+        """Add ∂self/∂value to the ``grad`` of every value that self was made from. A second call adds again."""
         found: set[Value] = set()
-        waiting = [self]
-        while waiting:
-            value = waiting.pop()
+        to_visit = [self]
+        while to_visit:
+            value = to_visit.pop()
             if value not in found:
                 found.add(value)
-                waiting += [source for source, _ in value.sources]
-        arrived = {self: 1.0}  # of this walk only: what an earlier one left in grad must not be handed on again
+                to_visit += [source for source, _ in value.sources]
+        arrived = {self: 1.0}  # the parts of this walk alone; grad may also hold those of an earlier walk
         for value in sorted(found, key=lambda value: value.number, reverse=True):
             g = arrived.pop(value)
             value.grad += g
             for source, slope in value.sources:
                 arrived[source] = arrived.get(source, 0.0) + g * slope
 
-    # Operations: the new number, and its slope by each of the old ones
+    # Operations: the new number, and its slope with respect to each of the old ones
 
     def __add__(self, other: Value | float) -> Value:
         other = value_of(other)
@@ -60,7 +60,7 @@ class Value:
     def __pow__(self, n: Value | float) -> Value:
         if isinstance(n, Value):
             return (self.log() * n).exp()
-        return Value(self.data**n, ((self, n * self.data ** (n - 1) if n else 0.0),))
+        return Value(self.data**n, ((self, n * self.data ** (n - 1) if n else 0.0),))  # 0 ** -1 would fail
 
     def exp(self) -> Value:
         """eˣ, its own slope."""
@@ -98,7 +98,7 @@ class Value:
         return self * value_of(other) ** -1
 
     def sigmoid(self) -> Value:
-        """σ(x) = 1 / (1 + e⁻ˣ), which is a tanh of half the width, moved up."""
+        """σ(x) = 1 / (1 + e⁻ˣ), written with tanh, which never overflows."""
         return ((self / 2).tanh() + 1) / 2
 
     __radd__, __rmul__ = __add__, __mul__

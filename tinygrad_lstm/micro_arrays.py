@@ -8,7 +8,7 @@ chain rule multiplies g by that table, a vector-Jacobian product, or *vjp*:
     ∂L/∂xⱼ = Σᵢ gᵢ ∂zᵢ/∂xⱼ
 
 The table is large, but it is never needed, only the product, which is an array in the shape of x. So an op of the
-engine has no slopes. It has a *rule* for each input: a function from g, and from what forward saw, to that product.
+engine has no slopes. It has a *rule* for each input: a function from g and values of the forward pass to that product.
 
 >>> g = np.array([1.0, 10.0])
 >>> a, b = np.array([2.0, 3.0]), np.array([5.0, 7.0])
@@ -20,8 +20,8 @@ array([ 5., 70.])
 >>> g @ jacobian(lambda a: a * b, a)
 array([ 5., 70.])
 
-``z = W x``: the Jacobian by x is W itself. By W it has one entry for each pair of an element of z and an element of W,
-nearly all of them 0; the product is just g beside x.
+``z = W x``: the Jacobian with respect to x is W itself. That with respect to W has an entry for each pair of an element
+of z and an element of W, nearly all of them 0; the product is just gᵢ xⱼ.
 
 >>> W, x = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([5.0, 7.0])
 >>> linear_vjp_x(g, W), linear_vjp_W(g, x).tolist()
@@ -29,8 +29,8 @@ nearly all of them 0; the product is just g beside x.
 >>> np.tensordot(g, jacobian(lambda W: W @ x, W), 1).round(6).tolist()
 [[5.0, 7.0], [50.0, 70.0]]
 
-``z = x + b``, where one b is added to every element of x: it was used several times, so its parts add up. The engine's
-loop does this for every op, where NumPy broadcast an input; the rule of a sum stays ``lambda g: g``.
+``z = x + b``, where a number b is added to every element of x: NumPy *broadcasts* b. It is used several times, so its
+parts add up. The engine's loop adds them for every op, so the rule for b in x + b is just ``lambda g: g``.
 
 >>> float(broadcast_vjp(g))
 11.0
@@ -70,7 +70,7 @@ def broadcast_vjp(g: Array) -> Array:
 
 
 def jacobian(f: Callable[[Array], Array], x: Array, step: float = 1e-6) -> Array:
-    """The table ∂zᵢ/∂xⱼ that the rules above avoid, by finite differences: to see that they are right.
+    """The table ∂zᵢ/∂xⱼ, by finite differences: the rules above do without it, and it shows that they are right.
 
     It takes two runs of f for each element of x, and its shape is z's followed by x's.
     """

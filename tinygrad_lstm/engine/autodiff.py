@@ -64,12 +64,12 @@ def backpropagate(
     try:
         for node in reversed(order):
             g = pending.pop(node, None)
-            if g is None:  # every path to it was cut
+            if g is None:  # nothing arrived: rules or hooks gave None on the way
                 continue
             if len(node.shapes) > 1:
                 g = [np.zeros(node.shapes[k], node.dtypes[k]) if c is None else c for k, c in enumerate(g)]
-            if node.hooks:
-                owned.discard(node)  # a hook may have put it somewhere
+            if node.hooks:  # on this value alone; ``hook`` is on every edge
+                owned.discard(node)  # a hook may keep the array
                 for watch in node.hooks:
                     changed = watch(g)
                     g = g if changed is None else changed
@@ -80,7 +80,7 @@ def backpropagate(
                 yield node, g
                 continue
             kept = node.kept if lift is None else lift(node)
-            given = [g] if plan.multi_output and len(node.shapes) == 1 else g  # a split into one part is still a split
+            given = [g] if plan.multi_output and len(node.shapes) == 1 else g  # its rules take a list, also of one
             if plan.joint is not None:
                 try:
                     given = plan.joint(given, *kept)
@@ -114,7 +114,7 @@ def backpropagate(
             if not retain_graph and node.kept:
                 node.freed_by, node.kept = this_pass, ()
             yield node, g
-    except BaseException as error:
+    except BaseException as error:  # GeneratorExit: the caller takes no more nodes
         early = "its caller" if isinstance(error, GeneratorExit) else f"{type(error).__name__}: {error}"
         this_pass.stopped_by = early.rstrip(".")
         raise
@@ -130,7 +130,7 @@ def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, 
     elif type(c) is IndexedCotangent:
         buffer, dtype = pending.get(node), np.asarray(c.values).dtype
         wider = dtype.kind == "c" and (buffer is None or buffer.dtype.kind != "c")
-        if wider or node not in owned or not node.shapes[0]:  # (a sum of 0-d arrays is a NumPy scalar, not a buffer)
+        if wider or node not in owned or not node.shapes[0]:  # 0-d: a sum is a NumPy number, no buffer to add to
             dtype = dtype if wider else node.dtypes[0] if buffer is None else buffer.dtype
             pending[node] = np.zeros(node.shapes[0], dtype) if buffer is None else np.array(buffer, dtype)
             owned.add(node)

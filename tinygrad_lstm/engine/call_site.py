@@ -1,7 +1,7 @@
 """The call site: where in the user's code the engine was called, for error messages and pictures.
 
-It is kept as a code object and an offset, never as a frame, which would keep its locals alive. File, line and columns
-are looked up only when they are shown: see ``source_line``.
+It is kept as a code object (a function's compiled code) and an offset in it, never as a frame (a running call), which
+would keep its locals alive. File, line and columns are looked up only when they are shown: see ``source_line``.
 """
 
 from __future__ import annotations
@@ -39,5 +39,5 @@ def first_outside(frame: FrameType) -> FrameType:
 
 def call_site() -> CallSite:
     """Where the engine was called from."""
-    frame = first_outside(_getframe(2))  # a frame skipped is one that need not be made an object
+    frame = first_outside(_getframe(2))  # past this function and its caller: a frame that is skipped costs nothing
     return frame.f_code, frame.f_lasti

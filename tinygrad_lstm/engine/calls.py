@@ -61,7 +61,7 @@ def call(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any])
         return tuple([from_array(part, None) for part in parts]) if op.multi_output else from_array(parts[0], None)
 
     if (bare or not op.real) and any(map(np.iscomplexobj, (*arrays, *parts))):
-        raise complex_refused(f"{op.name} of or into complex numbers cannot be recorded: the")
+        raise complex_refused(f"{op.name} of or into complex numbers cannot be recorded")
     shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
     needs_input_grad = tuple(needs)
     plan = op.plans.get(needs_input_grad) or plan_for(op, needs_input_grad)

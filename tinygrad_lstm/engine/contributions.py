@@ -16,9 +16,10 @@ from tinygrad_lstm.errors import ShapeError
 
 
 def fit(c: Any, node: Node, position: int, g: Any, recorded: bool = False, indexed: bool = False) -> Any:
-    """What a rule gave for an input, from the cotangent g, as an array (or Tensor) of the input's shape and dtype.
+    """What a rule gave for an input, from the cotangent g, as an array of the input's shape and dtype.
 
     Broadcasting is undone, and an IndexedCotangent becomes a whole array, unless ``indexed`` lets it go on as it is.
+    ``recorded``, for second derivatives: a Tensor.
     """
     source = node.sources[position]
     assert source is not None
@@ -59,7 +60,7 @@ def add_up(c: Any, axis: int | Shape) -> Any:
 
 
 def from_rule(c: Any, recorded: bool, node: Node, position: int) -> Any:
-    """What a rule gave, as a plain array (or NumPy number) or, recorded, as a Tensor: a rule need not read one."""
+    """What a rule gave, as a plain array or NumPy number; ``recorded``, as a Tensor, if it is not one already."""
     if isinstance(c, Handle) or (not recorded and isinstance(c, np.generic)):
         return c
     if not isinstance(c, np.ndarray | np.generic):
@@ -69,7 +70,7 @@ def from_rule(c: Any, recorded: bool, node: Node, position: int) -> Any:
 
 
 def in_dtype(c: Any, dtype: np.dtype[Any], g: Any, node: Node, position: int) -> Any:
-    """A contribution in the dtype of its source; of a complex cotangent, which is pulled back too, as it is."""
+    """A contribution in the dtype of its source. It stays complex where g is, which ``tg.grad`` allows."""
     kind = c.dtype.kind
     if kind == "c" and any(part.dtype.kind == "c" for part in (g if isinstance(g, list) else [g])):
         return c

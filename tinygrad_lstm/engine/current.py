@@ -1,7 +1,7 @@
 """What is in force in this thread: whether ops are recorded, under which scope, and what watches a backward pass.
 
-The engine reads these variables. Users set them with blocks, as ``with no_grad():``, which come after the loop. Every
-thread and every asyncio task has its own, so one thread's block does not reach another.
+The engine reads these variables. Users set them with blocks such as ``with no_grad():``; see ``modes``, ``scope`` and
+``through`` in chapter 4. Every thread and asyncio task has its own, so one thread's block does not reach another.
 """
 
 from __future__ import annotations
@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 # Every op reads the first, and a context variable is read in a third of the time of a threading.local's attribute
 grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
-current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)
+current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)  # names, and a time step
 current_hook: ContextVar[Callable[[Any, Any], Any] | None] = ContextVar("current_hook", default=None)  # see through()

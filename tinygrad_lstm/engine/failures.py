@@ -35,10 +35,10 @@ def _shape(value: Any) -> str:
     return str(np.shape(value)) if isinstance(value, np.ndarray | np.generic | int | float) else abbreviate(value)
 
 
-def complex_refused(which: str) -> DtypeError:
+def complex_refused(what: str) -> DtypeError:
     """The error for complex numbers where an op is recorded."""
     return DtypeError(
-        f"{which} rules hold for real numbers only. Compute with the real and the imaginary part as two tensors"
+        f"{what}: the rules hold for real numbers only. Compute with the real and the imaginary part as two tensors"
     )
 
 

@@ -1,7 +1,7 @@
 """A handle on a value: its array, and where in the graph it comes from.
 
-This is the part of a Tensor that the engine works with. All that users call on one comes after the backward loop, in
-``tensor``, for ``backward`` is one of a Tensor's methods.
+This is the part of a Tensor that the engine works with. The methods that users call are in ``tensor``, which comes
+after the backward loop, since ``backward`` is one of them.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class Handle:
 
     @property
     def source(self) -> Source:
-        """The node this value comes from, which of its outputs, and the tag of the edge to its next reader.
+        """The node this value comes from, which of its outputs, and the tag of the edges to its readers.
 
         A constant gets its node the first time it is asked for one. Raises DtypeError for complex numbers.
         """
         if self._source is None:
             if self._data.dtype.kind == "c":
-                raise complex_refused(f"a graph is of real numbers, not of {self._data.dtype}: its")
+                raise complex_refused(f"a graph is of real numbers, not of {self._data.dtype}")
             with changing:  # another thread may ask as well
                 self._source = self._source or self._leaf(False)
         return self._source
 
     def _leaf(self, requires_grad: bool, params: dict[str, Any] = NO_PARAMS) -> Source:
-        """A new vertex for this leaf, under the name of the one it has."""
+        """A new node for this leaf, with the label of the one it has."""
         shape, dtype = self._data.shape, self._data.dtype
         node = make_node(None, (), (shape,), (dtype,), params=params, requires_grad=requires_grad)
         node.labels = self._labels()
@@ -51,7 +51,7 @@ class Handle:
         return {0: name} if name else None
 
 
-tensor_class: Any = Handle  # of the handles that ops make: ``tensor`` puts Tensor here
+tensor_class: Any = Handle  # the class of what ops return: ``tensor`` sets it to Tensor
 
 
 def from_array(data: Array, source: Source | None) -> Tensor:
@@ -76,7 +76,7 @@ def plain(value: Any) -> Any:
 
 
 def bare_array(value: Any) -> Array:
-    """The value as an array of no class of its own: a matrix would multiply in its own way.
+    """The value as a plain ndarray, not of a subclass: np.matrix, for example, has another product.
 
     Raises DtypeError for a masked array, whose mask would be lost.
     """

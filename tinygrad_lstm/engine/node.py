@@ -1,7 +1,7 @@
 """The graph: nodes, where their values come from, and the order in which they were made.
 
-A *node* is one run of a primitive, a leaf, or a constant. It knows its sources, and of the arrays only what the rules
-asked to keep; no node points at a Tensor or at its readers, so a graph dies by reference count alone.
+A *node* is one run of a primitive, a leaf, or a constant (a tensor without gradient). It keeps the arrays its rules ask
+for. It points at its sources, never at its readers, so Python frees a graph once nothing refers to its newest node.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from tinygrad_lstm.engine.scope import Scope
 
 Shape: TypeAlias = tuple[int, ...]
-counter = itertools.count(1)  # numbers nodes and changes alike, so that their order in time can be compared
+counter = itertools.count(1)  # numbers nodes, changes of data and backward passes: their order in time can be compared
 NO_PARAMS: dict[str, Any] = {}
 changing = RLock()  # held while what several threads may share is read, changed and stored
 
 
 class BackwardPass:
-    """A backward pass that frees the values it has used: its number, and the error that ended it early."""
+    """A backward pass that frees the values it has used; for the error message of a later pass that needs them."""
 
     __slots__ = ("number", "stopped_by")
 
@@ -42,7 +42,7 @@ class BackwardPass:
 
 
 class Node:
-    """One vertex of the graph, made by ``make_node``. ``op`` is None for a leaf or a constant."""
+    """One node of the graph, made by ``make_node``. ``op`` is None for a leaf or a constant."""
 
     __slots__ = (  # all fields: a __dict__ would double the cost of a node
         "changed_at", "code", "dtypes", "freed_by", "grad", "hooks", "kept", "labels", "number", "offset", "op",
@@ -112,7 +112,7 @@ def make_node(
 
 
 class Source:
-    """Where a value comes from: a node, which of its outputs, and the tag that the next reader's edge will bear."""
+    """Where a value comes from: a node, which of its outputs, and a tag: a word on the edges to its readers."""
 
     __slots__ = ("index", "node", "tag")  # read at every op and every edge: a NamedTuple's fields take twice as long
 

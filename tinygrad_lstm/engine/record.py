@@ -1,7 +1,7 @@
 """The forward pass: an op runs on the arrays of its inputs, and a node remembers that it ran.
 
-These are the calls that a recurrent cell is made of: one Tensor or two, and nothing else. Any other call is for
-``Primitive.interpreter``, which does the same with more cases to tell apart. It is in ``calls``, after the loop.
+A recurrent cell is made of calls of one Tensor or two, and nothing else. The two functions here run them: they become
+``Primitive.of_one`` and ``of_two``. ``Primitive.interpreter`` runs any other call; it is in ``calls``, after the loop.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tinygrad_lstm.engine.handle import Handle, from_array, output
 from tinygrad_lstm.engine.node import make_node
 from tinygrad_lstm.engine.ops.plan import kept_values, plan_for
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.errors import BARE, TinygradError
+from tinygrad_lstm.errors import BARE, TinygradError  # BARE: Python's own, such as ValueError
 
 ONE_INPUT = (True,)
 
@@ -63,6 +63,6 @@ def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
     needs = a_needs, b_needs
     plan = op.plans.get(needs) or plan_for(op, needs)
     kept = plan.pick((left, right, y)) if plan.pick else kept_values(op, plan, (left, right), y, op.options, needs)
-    sources = from_a or a.source, from_b or b.source  # a constant gets its vertex when an op first records it
+    sources = from_a or a.source, from_b or b.source  # a constant gets its node when an op first records it
     node = make_node(op, sources, (y.shape,), (y.dtype,), plan, kept, op.options)
     return output(y, node)

@@ -116,7 +116,7 @@ class Tensor(Operators):
             )
         if value:
             node = self.source.node
-            node.params = NO_PARAMS  # what was detached is a leaf of its own from here on
+            node.params = NO_PARAMS  # if it was detached: from here on it is a leaf
             node.requires_grad = True
         elif self._source is not None:
             self._source.node.requires_grad = False
@@ -146,8 +146,8 @@ class Tensor(Operators):
     ) -> None:
         """Add dL/d(leaf) to ``grad`` of every leaf this tensor depends on.
 
-        ``gradient`` is dL/d(this), 1 for a single element. The graph is freed on the way unless ``retain_graph`` (by
-        default as ``create_graph``, which records the backward pass itself, for second derivatives).
+        ``gradient`` is dL/d(this), 1 for a single element. The graph is freed on the way unless ``retain_graph``.
+        ``create_graph`` records the backward pass itself, for second derivatives, and by default retains the graph.
 
         Raises GradError where no gradient is needed, the graph was freed, or a kept value was changed.
         """
@@ -201,7 +201,7 @@ class Tensor(Operators):
         return node
 
     def detach(self) -> Tensor:
-        """The same array without its history: no gradient passes. The graph shows a constant made here, so named."""
+        """The same array without its history: no gradient passes. In the graph it is a constant with its name."""
         return from_array(self._data, self._leaf(False, {"detached": True}) if self.requires_grad else None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -255,7 +255,7 @@ def accumulate(node: Node, g: Any) -> None:
     if isinstance(g, Tensor):
         g = from_array(g._data.copy(), g._source)
     else:
-        g = from_array(np.array(g) if node.op is not None else np.asarray(g), None)
+        g = from_array(np.array(g) if node.op is not None else np.asarray(g), None)  # a leaf's is its own
     with changing:
         node.grad = g if node.grad is None else node.grad + g
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_lstm.engine.node import Edge, Node, input_name, topological_order
-from tinygrad_lstm.engine.ops.indexing import once
+from tinygrad_lstm.engine.ops.indexing import has_no_repeats
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.tensor import Tensor
 
@@ -67,7 +67,7 @@ def norm(value: Any) -> float:
 
 def contribution_norm(edge: Edge, c: Any) -> float:
     """‖c‖ of a contribution; that of a read ``x[t]`` without making an array as long as x."""
-    return norm(c.values if type(c) is IndexedCotangent and once(c.where) else edge.whole(c))
+    return norm(c.values if type(c) is IndexedCotangent and has_no_repeats(c.where) else edge.whole(c))
 
 
 def describe(value: Any) -> str:

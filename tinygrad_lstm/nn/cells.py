@@ -2,7 +2,7 @@
 
     x (B, D)   the input at this step          h, c (B, H)   hidden state and cell state
     W (nH, D)  input weights, n gates stacked  U (nH, H)     recurrent weights         b (nH,)  bias
-    f  what to forget      i  what to write      o  what to show      g  the candidate, C̃ in the notes
+    f  what to forget      i  what to write      o  what to show      g  the candidate, also C̃
     r  what to read of the old state     z  how much of it to keep     n  the candidate of a GRU
 
 The edges on which a state is carried into its own next value, scaled but not transformed, bear the tag "carry". The
@@ -33,7 +33,7 @@ from tinygrad_lstm.tags import tag
 
 State: TypeAlias = Any  # h, or (h, c): one Tensor for each name in ``Cell.states``
 T = TypeVar("T")
-drawn = PerContext[tuple[object, Any]]("drawn")  # what each cell drew for the sequence that is running, see ``once``
+drawn = PerContext[tuple[object, Any]]("drawn")  # the random draws of each cell for its present sequence: see ``once``
 
 
 class Cell(Module):
@@ -50,7 +50,7 @@ class Cell(Module):
 
     states: ClassVar[tuple[str, ...]] = ("h",)
     carried: ClassVar[tuple[str, ...]] = ()  # those that go on into their own next value, scaled only
-    memory: ClassVar[tuple[int, ...]] = ()  # of each gate: 1 if it keeps the old state, -1 if it writes the new, else 0
+    memory: ClassVar[tuple[int, ...]] = ()  # by gate, for ``init``: 1 keeps the old state, -1 writes the new, else 0
 
     @check_arguments
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -75,10 +75,7 @@ class Cell(Module):
         return after
 
     def name_states(self, state: State) -> None:
-        """A state bears its name in ``states``, also where the cell gave it none or another; a parameter keeps its own.
-
-        Of one tensor that is two states the first name counts.
-        """
+        """Label the parts of a state with their names in ``states``, the first of two; a parameter keeps its label."""
         parts = state if type(state) is tuple else (state,)
         for name, part in zip(self.states, parts, strict=False):  # most cells label their states, at every step
             source = getattr(part, "_source", None)
@@ -93,22 +90,22 @@ class Cell(Module):
                 node.labels = {**(node.labels or {}), part.source.index: name}
 
     def begin(self) -> None:
-        """A new sequence begins: what was drawn for all steps of the last one is forgotten, here and in cells inside.
+        """A new sequence begins: forget the random draws for the last one, of this cell and of the cells inside it.
 
         ``unroll`` calls this before and after a run, and so does a call without a state. A cell of your own draws with
         ``once`` what must last for a sequence, or extends this method.
         """
-        waiting: list[Module] = [self]
+        modules: list[Module] = [self]  # this one and those inside it
         known = {id(self)}
-        for module in waiting:  # which grows
+        for module in modules:  # the list grows as we go
             if module is not self and isinstance(module, Cell) and type(module).begin is not Cell.begin:
                 module.begin()  # which begins the cells inside it too
                 continue
             if module._named_at_call:
                 module._name_parts(module._named_at_call)
-            waiting += [part for _, part in module.children() if id(part) not in known]
-            known.update(map(id, waiting))
-        drawn.forget(waiting)
+            modules += [part for _, part in module.children() if id(part) not in known]
+            known.update(map(id, modules))
+        drawn.forget(modules)
 
     def once(self, key: object, draw: Callable[[], T]) -> T:
         """What ``draw()`` gives at the first step of a sequence, and the same at its other steps, for the same key.
@@ -145,7 +142,7 @@ class Cell(Module):
             )
         return parts if len(parts) > 1 else parts[0]
 
-    def start_forgetting(self, b: Parameter | None, init: Init, forget_bias: float | None) -> None:
+    def set_forget_bias(self, b: Parameter | None, init: Init, forget_bias: float | None) -> None:
         """Set the biases of the forget gate, the first H of b, as ``init`` and ``forget_bias`` say.
 
         Raises ArgumentError for a ``forget_bias`` where there is no b, or where ``init`` draws it.
@@ -163,8 +160,8 @@ class Cell(Module):
 class Gates(Cell):
     """The stacked weights of n gates, which live here once: W (nH, D), U (nH, H), b (nH,).
 
-    W starts Glorot-uniform and U orthogonal, gate by gate; b starts at 0. ``init`` begins otherwise, see ``nn.init``;
-    ``dtype`` is that of the weights, the default one unless given.
+    W starts Glorot-uniform and U orthogonal, gate by gate; b starts at 0. ``init`` chooses other initial values: see
+    ``nn.init``. ``dtype`` is that of the weights, the default one unless given.
     """
 
     W: Parameter  # (nH, D)
@@ -177,11 +174,11 @@ class Gates(Cell):
         dtype: DTypeLike | None = None,
     ) -> None:  # fmt: skip
         super().__init__(input_size, hidden_size)
-        first, memory = scheme(init), self.memory if len(self.memory) == gates else (0,) * gates
-        first.check(type(self).__name__, True, memory, bias)
-        self.W = Parameter(first.inputs(gates, hidden_size, input_size, dtype))
-        self.U = Parameter(first.recurrent(gates, hidden_size, hidden_size, dtype))
-        self.b = Parameter(first.biases(memory, hidden_size, dtype)) if bias else None
+        chosen, memory = scheme(init), self.memory if len(self.memory) == gates else (0,) * gates
+        chosen.check(type(self).__name__, True, memory, bias)
+        self.W = Parameter(chosen.inputs(gates, hidden_size, input_size, dtype))
+        self.U = Parameter(chosen.recurrent(gates, hidden_size, hidden_size, dtype))
+        self.b = Parameter(chosen.biases(memory, hidden_size, dtype)) if bias else None
 
     def preactivation(self, x: Tensor, h: Tensor) -> Tensor:
         """W x + U h + b, all gates in two products: (B, nH)."""
@@ -249,7 +246,7 @@ class LSTMCell(Gates):
         init: Init = None, dtype: DTypeLike | None = None,
     ) -> None:  # fmt: skip
         super().__init__(input_size, hidden_size, 4, bias, init=init, dtype=dtype)
-        self.start_forgetting(self.b, init, forget_bias)
+        self.set_forget_bias(self.b, init, forget_bias)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The next (h, c)."""

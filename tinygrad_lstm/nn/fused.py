@@ -1,7 +1,7 @@
 """LSTM and GRU over a whole sequence as one op each, with backpropagation through time derived by hand.
 
 The same functions as ``unroll(LSTMCell(...))`` and ``unroll(GRUCell(...))``, and an independent check of them: no rule
-of the graph is used here. What the graph finds node by node is written out as the chain rule of the notes; a line of
+of the graph is used here. What the graph finds node by node is written out as the chain rule; a line of
 the backward pass has the number of the forward line that it belongs to. It is the fast form for training: products with
 W are made for all steps at once, and only what depends on the step before is inside the loop.
 

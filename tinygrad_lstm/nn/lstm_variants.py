@@ -81,7 +81,7 @@ class CoupledLSTMCell(Gates):
         init: Init = None, dtype: DTypeLike | None = None,
     ) -> None:  # fmt: skip
         super().__init__(input_size, hidden_size, 3, bias, init=init, dtype=dtype)
-        self.start_forgetting(self.b, init, forget_bias)
+        self.set_forget_bias(self.b, init, forget_bias)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The next (h, c)."""

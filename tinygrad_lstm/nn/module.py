@@ -298,4 +298,4 @@ class Module(Copied):
         return "\n".join(lines)
 
 
-PARTS = (Module, Parameter)  # what a network is made of
+PARTS = (Module, Parameter)

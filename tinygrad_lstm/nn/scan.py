@@ -153,7 +153,7 @@ class MinLSTMCell(MinGates):
         init: Init = None, dtype: DTypeLike | None = None,
     ) -> None:  # fmt: skip
         super().__init__(input_size, hidden_size, 3, bias, init=init, dtype=dtype)
-        self.start_forgetting(self.b, init, forget_bias)
+        self.set_forget_bias(self.b, init, forget_bias)
 
     def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """f and i ⊙ g, the gates normalised."""

@@ -63,7 +63,7 @@ class SeparateLSTMCell(Cell):
             setattr(self, f"W_{gate}", Parameter(first.inputs(1, hidden_size, input_size, dtype)))
             setattr(self, f"U_{gate}", Parameter(first.recurrent(1, hidden_size, hidden_size, dtype)))
             setattr(self, f"b_{gate}", Parameter(b) if bias else None)
-        self.start_forgetting(self.b_f, init, forget_bias)
+        self.set_forget_bias(self.b_f, init, forget_bias)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The next (h, c)."""

@@ -70,7 +70,7 @@ class Chain:
     output: Tensor  # h at every step (T, B, H)
     state: State  # after the last step
     reverse: bool = False  # whether time ran from T to 1
-    nothing: Mapping[str, Tensor] = field(default_factory=dict)  # of 0 steps, what the names are: each (0, B, H)
+    nothing: Mapping[str, Tensor] = field(default_factory=dict)  # of 0 steps: an empty (0, B, H) for each name
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", Numbered(self.steps))
@@ -160,7 +160,7 @@ def keep_rows(mask: np.ndarray, new: State, old: State) -> State:
 def apply_mask(x: Tensor, mask: TensorLike | None, outside: Outside) -> tuple[np.ndarray | None, Tensor]:
     """The mask as an array, None if it is on everywhere; and x with 0 where it is off.
 
-    So that no NaN in the padding can meet a zero gradient. ShapeError for a mask that is not one bool for each step.
+    Otherwise a NaN in the padding would make a zero gradient NaN. ShapeError unless the mask has a bool for each step.
     """
     if not (isinstance(outside, str) and outside in OUTSIDE):
         raise ArgumentError(f"outside is one of {', '.join(map(repr, OUTSIDE))}, not {outside!r}")
@@ -215,7 +215,7 @@ def unroll_nothing(cell: Cell, x: Tensor, state: State, initial: Step, reverse: 
     named.update(named_state(cell, after))
 
     def over_time(tensor: Tensor) -> Tensor:
-        """What is of 0 rows, (0, H), as it is of 0 steps: (0, B, H)."""
+        """The shape of 0 steps, (0, B, H), for a tensor of 0 rows, (0, H)."""
         if tensor.shape[:1] == (0,):
             return reshape(tensor, (*x.shape[:-1], *tensor.shape[1:]))
         return expand_dims(tensor, 0)[:0]
@@ -234,8 +234,8 @@ def unroll(
 
     ``mask`` (T, B) or (T,), bool: where it is off, a row's state is carried on as it is, whatever x holds there; the
     output is then 0 (``outside="zero"``, as in packed sequences and ONNX), the carried h ("repeat", as in Keras), or
-    what the cell makes of an input of 0 ("raw"). With ``reverse`` time runs from T to 1, so that of a masked sequence
-    only the valid part is reversed; output and steps stay at the positions of the inputs. With ``collect=False`` only
+    what the cell makes of an input of 0 ("raw"). With ``reverse`` time runs from T to 1: of a masked sequence only
+    the valid part is reversed. Output and steps stay at the positions of the inputs. With ``collect=False`` only
     output and final state are kept, not the gates of every step. Of T = 0 steps the output is empty, the final state is
     the initial one, and every other gradient is 0.
 
@@ -248,7 +248,7 @@ def unroll(
     Chain(LSTMCell, 7 steps of x, f, i, g, c, o, h)
     """
     if not isinstance(cell, Cell):
-        raise ArgumentError(f"a Cell is unrolled, made already, not {cell!r}")
+        raise ArgumentError(f"unroll() takes a cell, such as nn.LSTMCell(3, 5), not {cell!r}")
     x = cell.floating(x)
     if x.ndim < 2:
         raise ShapeError(f"a sequence is (T, B, D) or (T, D), not {x.shape}")
@@ -258,7 +258,7 @@ def unroll(
     if not len(x):
         return unroll_nothing(cell, x, state, initial, reverse, collect)
     shapes = [part.shape for part in parts_of(state)]
-    state = as_state([tag(part, "initial") for part in parts_of(state)])  # reads of it reach back in time as well
+    state = as_state([tag(part, "initial") for part in parts_of(state)])  # a read of it is a read of an earlier step
     steps: list[Step] = []
     outputs: list[Tensor] = []
     inputs = list(enumerate(unstack(x), start=1))
@@ -270,7 +270,7 @@ def unroll(
             collecting.set(named if collect else None)
             with scope(f"t={t}", t):
                 label(x=x_t)
-                with within:  # not cell(x_t, state): state and input are checked already
+                with within:  # cell(x_t, state) would check both again
                     after = cell.forward(x_t, state)
                 if not outputs:
                     check_step(cell, after, shapes)

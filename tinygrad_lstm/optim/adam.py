@@ -46,7 +46,7 @@ class Adam(Optimizer):
         if self.amsgrad:
             v = state["v_max"] = np.maximum(state.get("v_max", 0.0), v)
         m_hat = m / (1 - beta1**t)
-        root_v_hat = np.sqrt(v) / math.sqrt(1 - beta2**t)  # v̂ itself may be out of range where v is not
+        root_v_hat = np.sqrt(v) / math.sqrt(1 - beta2**t)  # not √v̂: v̂ may overflow where v does not
         return p - self.lr * m_hat / (root_v_hat + self.eps)
 
 

@@ -57,7 +57,7 @@ class Optimizer:
     maximize: Option[bool] = Option(False)  # noqa: RUF009
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
-        """An optimiser of nothing yet: a constructor that ``takes_options`` made then sets the options in turn."""
+        """Empty fields: the constructor of ``takes_options`` sets the options in them, then calls ``__post_init__``."""
         self = super().__new__(cls)
         self.defaults, self.param_groups, self.state, self._group, self._checked = {}, [], [], None, []
         return self
@@ -69,7 +69,7 @@ class Optimizer:
         self._group: Mapping[str, Any] | None  # the options of the group that a step is at
         self._checked: list[dict[str, Any]]  # those of all groups, as the last step found them in their domains
         self.defaults |= defaults
-        self.defaults["maximize"] = self.defaults.pop("maximize", False)  # the last, as in every signature
+        self.defaults["maximize"] = self.defaults.pop("maximize", False)  # moved to the end, where signatures have it
         groups = _as_list(params)
         grouped = bool(groups) and all(isinstance(group, Mapping) for group in groups)
         for group in groups if grouped else [{"params": groups}]:
@@ -175,7 +175,7 @@ class Optimizer:
             for group, own in zip(self.param_groups, self._checked, strict=True):
                 self._group = own
                 uphill, options = own["maximize"], {name: own[name] for name in named}
-                for parameter, state in zip(group["params"], states, strict=False):  # the next states: the next group's
+                for parameter, state in zip(group["params"], states, strict=False):  # takes as many as it has
                     if (gradient := parameter.grad) is not None:
                         p, g = wide(parameter.data), wide(gradient.data)
                         parameter.data = self.update(p, -g if uphill else g, state, **options)
@@ -189,7 +189,7 @@ class Optimizer:
     # Going on later -------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of all the next steps depend on beside parameters and gradients, as ``tg.save`` takes it.
+        """A copy of all that the next steps depend on, except parameters and gradients; ``tg.save`` can write it.
 
         ``state`` has the arrays by the parameter's number, ``param_groups`` the options and each group's numbers.
         """

@@ -20,8 +20,8 @@ C = TypeVar("C", bound="Optimizer")
 class Option(Generic[T]):
     """A field that is an option: ``momentum: Option[float] = Option(0.0)``; ``domains`` says which values it may have.
 
-    Read in ``update``, it is the option of the group whose parameter is updated. Elsewhere it is that of all groups, if
-    they have the same. To set it is to set it in every group.
+    In ``update``, ``self.momentum`` is that of the group whose parameter is updated. Elsewhere it is the value that all
+    groups share. To set it is to set it in every group.
     """
 
     def __init__(self, default: T) -> None:

@@ -1,6 +1,6 @@
 """Where the gradient went: an exact account of its routes through an unrolled network.
 
-The **belt** is the path along the cell state, from C at one step to C at the next: the notes' conveyor belt, on which
+The **belt** is the path along the cell state, from C at one step to C at the next: the conveyor belt, on which
 only gates scale a gradient. A **crossing** goes from one step to the next through the hidden state h into a gate or the
 candidate, where U and the slopes of σ and tanh multiply the gradient.
 

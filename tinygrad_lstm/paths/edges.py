@@ -1,7 +1,7 @@
 """The classes of edges: how a gradient can travel between time steps, and what remains of it where a class is weakened.
 
 Two paths lead a gradient from one step to an earlier one. The **belt** is the path along the cell state, from C at one
-step to C at the next, the notes' conveyor belt: only a gate scales the gradient there. A **crossing** leaves it: the
+step to C at the next, the conveyor belt: only a gate scales the gradient there. A **crossing** leaves it: the
 path goes through the hidden state h into a gate or the candidate, where U and the slopes of σ and tanh multiply. So
 every read of an earlier state is one of
 
@@ -83,7 +83,7 @@ def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
     >>> [(name, seen.count(name)) for name in ("carry", "crossing")]
     [('carry', 3), ('crossing', 3)]
     >>> graph = tg.graph_of(trajectory.output)
-    >>> [edge_class(edge, graph) for edge in graph.edges].count("carry")  # the initial c is read by one more
+    >>> [edge_class(edge, graph) for edge in graph.edges].count("carry")  # one more: the first step reads the initial c
     4
     """
     if not isinstance(edge, Edge | GraphEdge):  # written out: every edge comes here
@@ -152,7 +152,7 @@ def cut(what: EdgeClass | Predicate) -> through:
     """Inside the block no gradient passes along such edges; it raises what ``edge_weight`` raises.
 
     With ``cut("crossing")`` only the belt is left: the truncated gradient of Hochreiter & Schmidhuber 1997, and what
-    the notes' ∂C_t/∂C_{t-1} = f means. ``cut(lambda edge: edge.reader.label in ("f", "i", "o"))`` cuts at the gates.
+    ∂C_t/∂C_{t-1} = f means in textbooks. ``cut(lambda edge: edge.reader.label in ("f", "i", "o"))`` cuts at the gates.
 
     >>> import numpy as np
     >>> import tinygrad_lstm as tg

@@ -11,7 +11,8 @@ gradient: each path is counted once. s = 0 is the gradient with h detached from 
 Hochreiter & Schmidhuber 1997; s = 1 - p is the mean over all h-detach masks of probability p (Arpit 2018, 1810.03023).
 
 Pass 0 stops at every crossing and records what it stopped; pass n starts from what pass n - 1 stopped; the last pass
-stops nowhere and gives the rest. That makes N + 2 ordinary backward passes, and memory that is linear in T.
+stops nowhere and gives the rest. With N = ``max_crossings`` that makes N + 2 ordinary backward passes. Memory is linear
+in T.
 """
 
 from __future__ import annotations
@@ -53,16 +54,16 @@ class Routes(Tabular):
     one. (A total of zero has no direction: its shares are NaN.)
     """
 
-    def __init__(self, name: str, parts: Sequence[Array], mean: Callable[[], Array]) -> None:
+    def __init__(self, name: str, parts: Sequence[Array], sum_crossings: Callable[[], Array]) -> None:
         self.name, self.parts = name, list(parts)
         self.total: Array = np.sum(self.parts, axis=0)
-        self._weighted: Callable[[], Array] | None = mean
+        self._sum_crossings: Callable[[], Array] | None = sum_crossings  # Σ n λₙ
 
     def __getstate__(self) -> dict[str, Any]:
         """For a copy or a pickle, which leave the graph out: the mean is computed first."""
         with suppress(GradError):
             self.mean_crossings  # noqa: B018  # a cached property: it is kept
-        return self.__dict__ | {"_weighted": None}
+        return self.__dict__ | {"_sum_crossings": None}
 
     @cached_property
     def norms(self) -> Array:
@@ -78,13 +79,13 @@ class Routes(Tabular):
     def mean_crossings(self) -> float:
         """The mean number of crossings over all paths, each counted by its projection: Σ n ⟨λₙ, λ⟩ / ⟨λ, λ⟩.
 
-        Σ n λₙ is the slope of the polynomial at s = 1. Where some paths are in the rest, the first read of it makes
-        two more backward passes, which are exact for these as well; so the graph must not have been freed.
+        Σ n λₙ is the slope of the polynomial at s = 1. Where some paths crossed more than N times, the first read of
+        this makes two more backward passes, which count their crossings too; so the graph must not have been freed.
         """
         if np.any(self.parts[-1]):
-            if self._weighted is None:
+            if self._sum_crossings is None:
                 raise GradError("the mean of a copy needs the graph, which was freed before the copy was made")
-            return self._project(self._weighted())
+            return self._project(self._sum_crossings())
         return float(np.dot(np.arange(len(self.parts)), self.shares))
 
     @takes(s=NUMBER)
@@ -181,7 +182,7 @@ def routes(
 
     @cache
     def sum_crossings() -> dict[Node, Any]:
-        """Σ n λₙ: every contribution that crosses is sent on a second time from there."""
+        """Σ n λₙ: a path starts again behind each of its n crossings, so the second pass counts it n times."""
         _, crossed = context.run(one_pass, start, targets, crosses, stop=False)
         return context.run(one_pass, crossed, targets, None)[0]
 
@@ -231,7 +232,8 @@ def one_pass(
         crossed[place] = crossed[place] + g if place in crossed else g
         return None if stop else g
 
-    roots, hook = [make_source(node, index) for node, index in seeds], join_outer_hook(watch) if crosses else None
+    roots = [make_source(node, index) for node, index in seeds]
+    hook = join_outer_hook(watch) if crosses else None
     found = {
         node: g
         for node, g in backpropagate(roots, list(seeds.values()), targets=targets, retain_graph=True, hook=hook)

@@ -30,7 +30,7 @@ subtract.defvjp(a=lambda g: g, b=lambda g: -g)
 
 @primitive(numpy=np.multiply)
 def multiply(a: Array, b: Array) -> Array:
-    """The product a ⊙ b: a gate, when b is in (0, 1)."""
+    """The product a ⊙ b: where b is in (0, 1) it is a gate, which lets that share of a through."""
     return np.multiply(a, b)
 
 
@@ -62,7 +62,7 @@ negative.defvjp(x=lambda g: -g)
 
 
 def _less_one(b: Array) -> Array:
-    """b - 1, but 1 where b = 0: so b · a^(b-1) is 0 there, also for a = 0."""
+    """b - 1, but 1 where b = 0: so b · a^(b-1) is 0 there, also for a = 0. b may be a bare number, as in x ** 2."""
     if isinstance(b, int | float):
         return b - 1 if b else 1
     return np.where(b == 0, 1, b - 1)

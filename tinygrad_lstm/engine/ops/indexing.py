@@ -46,10 +46,10 @@ scatter.defvjp(values=lambda g, where: g[where])
 def add_at(y: Array, where: Any, values: Array) -> None:
     """y[where] += values, in place, repeated indices adding up.
 
-    Integer look-ups of whole rows are sorted first, so that each row is summed in one sweep: much faster than the
-    element by element ``np.add.at``, which adds float16 up in float32 here.
+    Integer indices of whole rows are sorted first, so that each row is summed in one sweep. This is much faster than
+    ``np.add.at``, which goes element by element; there float16 is summed in float32.
     """
-    if once(where):
+    if has_no_repeats(where):
         y[where] += values
         return
     indices = np.asarray(where) if not isinstance(where, tuple) else None
@@ -59,15 +59,15 @@ def add_at(y: Array, where: Any, values: Array) -> None:
         if total is not y:
             y += total
         return
-    flat = indices.reshape(-1).astype(np.intp) % len(y)  # a uint8 could not count 256 rows
+    flat = indices.reshape(-1).astype(np.intp) % len(y)  # % for negative indices; intp since a uint8 holds no 256
     order = np.argsort(flat, kind="stable")
     rows = flat[order]
     starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))
     y[rows[starts]] += np.add.reduceat(np.reshape(values, (flat.size, *y.shape[1:]))[order], starts, axis=0)
 
 
-def once(where: Any) -> bool:
-    """No element can be meant twice: slices, numbers, Ellipsis, None and masks only."""
+def has_no_repeats(where: Any) -> bool:
+    """Whether no element can be picked twice: slices, numbers, Ellipsis, None and masks only."""
     parts = where if isinstance(where, tuple) else (where,)
     return all(
         part is None

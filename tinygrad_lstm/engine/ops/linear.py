@@ -11,7 +11,7 @@ from tinygrad_lstm.engine.ops.primitive import Array, primitive
 def matmul(a: Array, b: Array) -> Array:
     """Y = A B: a (..., N, M) and b (..., M, K) give (..., N, K).
 
-    A 1-d input is a row before and a column after, as in NumPy.
+    A 1-d a is a row, a 1-d b is a column, as in NumPy.
     ∂L/∂A = G Bᵀ and ∂L/∂B = Aᵀ G.
     """
     return np.matmul(a, b)
@@ -20,7 +20,7 @@ def matmul(a: Array, b: Array) -> Array:
 def _matmul_vjp_a(g: Array, a_shape: tuple[int, ...], b: Array) -> Array:
     if b.ndim == 1:  # (..., N, M) · (M,): an outer product gives G Bᵀ
         return np.expand_dims(g, -1) * b
-    if len(a_shape) == 1:  # the row (M,) meets (..., M, K)
+    if len(a_shape) == 1:  # the row (M,) meets (..., M, K); the loop sums over the leading axes
         return (b @ np.expand_dims(g, -1))[..., 0]
     return g @ np.swapaxes(b, -1, -2)
 
@@ -39,7 +39,7 @@ matmul.defslope(a="G Bᵀ", b="Aᵀ G")
 
 @primitive
 def linear(x: Array, W: Array) -> Array:
-    """Y = X Wᵀ, a layer's weights as they are stored: x (..., D), W (G, D), y (..., G).
+    """Y = X Wᵀ, with W as a layer stores it: x (..., D), W (K, D), y (..., K).
 
     ∂L/∂X = G W and ∂L/∂W = Gᵀ X, the sum of outer products over all leading axes.
     """
@@ -47,7 +47,7 @@ def linear(x: Array, W: Array) -> Array:
 
 
 def _product(a: Array, b: Array) -> Array:
-    """a @ b. Of two matrices it is also a.dot(b), which NumPy does in half the time where a is one row."""
+    """a @ b. For two matrices a.dot(b) is the same, in half the time where a has one row."""
     return a.dot(b) if a.ndim == 2 else a @ b
 
 

@@ -41,13 +41,13 @@ sqrt.defvjp(x=lambda g, y: 0.5 * g / y)
 
 @primitive(numpy=np.tanh)
 def tanh(x: Array) -> Array:
-    """y = tanh x in (-1, 1), with slope 1 - y²: at most 1, and small where saturated."""
+    """y = tanh x in (-1, 1), with slope 1 - y²: at most 1, and near 0 where x is far from 0 (saturated)."""
     return np.tanh(x)
 
 
-tanh.defvjp(x=lambda g, y: g - g * (y * y))
+tanh.defvjp(x=lambda g, y: g - g * (y * y))  # g (1 - y²) without the number 1: see _ONE
 
-# By dtype, where σ has become 1 to the last digit, and 1: with a bare number, a ufunc takes twice the time
+# By dtype: an x from which on σ(x) is rounded to 1; and 1, for NumPy takes twice the time with a bare number
 _TOP = {np.dtype(f): np.array(x, f) for f, x in (("f2", 10), ("f4", 20), ("f8", 40))}
 _ONE = defaultdict(lambda: np.array(1.0), {dtype: np.ones((), dtype) for dtype in _TOP})
 

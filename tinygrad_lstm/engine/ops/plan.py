@@ -1,4 +1,4 @@
-"""What a recorded op keeps for backward, and which rules it will call: planned once for each set of inputs."""
+"""What a recorded op keeps for backward, and which rules it calls, for each set of inputs that need gradients."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Pick: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 class Plan:
     """What to keep, and which rules to call, when just these inputs need a gradient.
 
-    ``pick`` takes the kept values out of ``(*inputs, y)``; it is None when some of them are not there. A joint rule is
-    called first, ``joint(g, *kept)``; the calls then only take their parts of what it gave.
+    ``pick`` takes the kept values out of ``(*inputs, y)``; it is None when the rules ask for others too. A joint rule
+    is called first, ``joint(g, *kept)``; each call then only takes its part of what the joint rule gave.
     """
 
     keep: tuple[str, ...]
@@ -40,7 +40,7 @@ def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Pla
     joint, names = op.joint or (None, ())
     keep = {name: n for n, name in enumerate(names)}  # each name with its position among the kept values
     calls: list[Call] = []
-    for k in [k for k, wants in enumerate(needs_input_grad) if wants]:
+    for k in [n for n, needed in enumerate(needs_input_grad) if needed]:
         if joint is not None:
             calls.append((k, itemgetter(k), ()))
             continue
@@ -63,17 +63,17 @@ def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Pla
 
 
 def _picker(slots: list[int]) -> Pick:
-    """A function that takes these elements out of a tuple; itemgetter gives a tuple for several, and for a slice."""
+    """A function that takes these elements out of a tuple, and gives a tuple: of one element, too."""
     if len(slots) > 1:
-        return itemgetter(*slots)  # always a tuple
-    return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))
+        return itemgetter(*slots)
+    return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))  # a slice gives a tuple
 
 
 def kept_values(
     op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Array], y: Any, params: Mapping[str, Any],
     needs_input_grad: tuple[bool, ...], saved: Any = None,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """The values that the rules of a plan ask for, where it is more than inputs and output."""
+    """The values that the rules of a plan ask for, where these are more than its inputs and its output."""
     words = op.words
 
     def value(name: str) -> Any:

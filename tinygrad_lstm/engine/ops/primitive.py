@@ -1,17 +1,17 @@
 """A primitive is a NumPy function with its derivatives beside it.
 
-There are three ways to give derivatives, one for each real need:
+There are three ways to give derivatives:
 
 * ``defvjp(a=rule, b=rule)``: one rule for each named input; nearly every op.
 * ``defvjp_args(rule)``: one rule for any number of inputs, given as one sequence (concatenate, stack).
-* ``defvjp_all(rule)``: one joint rule for all inputs, for kernels that share work.
+* ``defvjp_all(rule)``: one joint rule for all inputs, where their derivatives share work.
 
 A rule is the vector-Jacobian product (vjp): from ``g``, the cotangent dL/dy, to dL/d(input). It *names what it needs*,
 and only that is kept for backward: ``g``, the output ``y``, inputs and parameters by their names; ``rules`` has the
 whole list. Rules are written in NumPy. Broadcasting is undone by the backward loop, not by the rule.
 
-This module does not import Tensor and knows nothing of graphs. What a call does is decided by the engine, which puts
-its own functions under ``Primitive``, as a tracing system binds its primitives: see ``calls``.
+This module knows nothing of Tensors and graphs. The engine decides what a call does: the module ``calls`` sets the
+functions ``interpreter``, ``of_one`` and ``of_two`` of ``Primitive``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # for the types of calls only; nothing here uses them
     from tinygrad_lstm.engine.call_types import Given, Listed, One, Tensor, Three, Two
     from tinygrad_lstm.engine.ops.plan import Plan
 
-Array: TypeAlias = Any  # an ndarray in the forward; in a rule also a Tensor (create_graph=True)
+Array: TypeAlias = Any  # an ndarray; in a rule a Tensor where backward itself is recorded, for second derivatives
 CheckedRule: TypeAlias = tuple[Rule, tuple[str, ...]]  # a rule, and the names it asks for after g, gs and k
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -37,8 +37,8 @@ R = TypeVar("R")
 class IndexedCotangent(NamedTuple):
     """A cotangent that is zero outside ``where``; the loop adds ``values`` there in place.
 
-    Repeated indices add up. A rule may return it instead of a dense array, so that reading one row at each of T steps
-    costs O(T), not O(T²).
+    Repeated indices add up. A rule may return it instead of a dense array. Where T steps read one row each, that costs
+    O(T); T dense arrays of T rows would cost O(T²).
     """
 
     where: Any
@@ -46,15 +46,15 @@ class IndexedCotangent(NamedTuple):
 
 
 class Primitive(Generic[P, R]):
-    """A differentiable function of arrays: ``forward`` and its rules. Calling it runs it in the engine."""
+    """A differentiable function of arrays: ``forward`` and its rules. Its options are explained at ``primitive``."""
 
-    interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]
-    of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # the same, shorter: see ``short``
+    interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]  # any call
+    of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # a fast path: see ``short``
     of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
-    in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # around the forward of a wide op
+    in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # wraps the forward of a wide op
     rule_in_float32: ClassVar[Callable[[Rule], Rule]]  # and around its rules
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
-    by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also composites
+    by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also functions made of primitives
 
     def __init__(
         self, forward: Callable[P, Any], *, multi_output: bool = False, numpy: Any = None, saves: bool = False,
@@ -66,16 +66,16 @@ class Primitive(Generic[P, R]):
         self.signature = self.__signature__ = inspect.signature(forward)
         self.multi_output, self.saves, self.view, self.wide = multi_output, saves, view, wide
         self.hides_steps = hides_steps
-        self.real = (self.__module__ or "").startswith(__package__)  # others may give complex numbers
+        self.real = (self.__module__ or "").startswith(__package__)  # ours; the ops of users may give complex numbers
         parameters = self.signature.parameters
         self.names = tuple(parameters)
         self.defaults = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
-        self.options = self.defaults  # of those that are no inputs
+        self.options = self.defaults  # the defaults of the parameters that are no inputs
         self.words = Words(self.names)
         self.inputs: tuple[str, ...] = ()  # the differentiable parameters; there are none before a defvjp
         self.sequence = False  # the first parameter is a sequence of inputs
-        self.short = 0  # with so many arguments, 1 or 2, a call gives all inputs and nothing else: a shorter path
-        self.forms: dict[tuple[Any, ...], Any] = {}  # how any other call is bound, once there was one like it
+        self.short = 0  # 1 or 2: a call with so many arguments gives all inputs and no options: a fast path
+        self.forms: dict[tuple[Any, ...], Any] = {}  # a cache: how arguments are bound, by their number and names
         self.rules: dict[str, CheckedRule] = {}
         self.joint: CheckedRule | None = None
         self.slopes: dict[str, str] = {}  # how derivatives read, where the text of a rule does not show it
@@ -95,7 +95,7 @@ class Primitive(Generic[P, R]):
         self.rules = self._declare(self.names[:1], {self.names[0]: rule}, "k", sequence=True)
 
     def defvjp_all(self, rule: Rule, inputs: Sequence[str] | None = None, *, sequence: bool = False) -> None:
-        """One joint rule that returns a cotangent for each input (None where its input needs none).
+        """One joint rule that returns a cotangent for each input (None for an input that needs none).
 
         ``inputs`` names the differentiable parameters; without it they are those that have no default. With
         ``sequence=True`` the inputs are the elements of the first parameter.
@@ -167,7 +167,7 @@ def primitive(forward: Any = None, /, **options: Any) -> Any:
 
     ``numpy`` names the NumPy function(s) it stands for, so that ``np.tanh(tensor)`` finds it. With ``saves=True`` the
     forward returns ``(output, saved)`` and a rule may ask for ``saved``; such an op has no second derivative. ``view``:
-    the output may look into the array of the first input, so that who changes that changes the output too. ``wide``:
+    the output may share memory with the first input, so that a change of the input changes the output too. ``wide``:
     the op adds up many numbers of one array, so float16 is computed in float32, in forward and rules, and rounded once.
     ``hides_steps``: the op runs a whole loop over time inside, so the routes through its steps are not in the graph.
 

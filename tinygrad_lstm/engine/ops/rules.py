@@ -1,7 +1,7 @@
 """What a rule may ask for by name.
 
-A rule is a function from ``g``, the cotangent dL/dy of an op's output, to dL/d(input). After g its parameters name what
-it needs, and only that is kept for backward:
+A rule is a function from ``g``, the cotangent dL/dy of an op's output, to dL/d(input). Its parameters after g name the
+values it needs, as b in ``lambda g, b: g * b``, and only these are kept for backward. In brackets: see ``primitive``.
 
 ====================  ==========================================================================
 ``g``                 the cotangent of the output (``gs``, a list, when there are several outputs)
@@ -13,9 +13,9 @@ it needs, and only that is kept for backward:
 ``needs_input_grad``  which inputs need a gradient, a tuple of bools (``defvjp_all``)
 ====================  ==========================================================================
 
-An op names its inputs as it likes: a name always means the input. The word of the table then has one more underscore:
-where y is an input, the output is ``y_``. The cotangent comes first, so it needs no name. It is called g all the same,
-so that a rule that forgets it is found where it is written; where an input is called g, it may have any name.
+An op may have an input with a name of this table. The name then means the input, and the table's word gets an
+underscore: where y is an input, the output is ``y_``. The first parameter must be called g, so that a rule that forgets
+the cotangent fails where it is written. Only where an input is called g may it have another name.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Words:
         self.input_of = {self._free(f"{name}_shape"): name for name in names}  # by the word for its shape
 
     def _free(self, word: str) -> str:
-        while word in self.names:
+        while word in self.names:  # an input or a parameter has this name
             word += "_"
         return word
 
@@ -53,8 +53,7 @@ class Words:
         names = tuple(inspect.signature(rule).parameters)
         lead, needs = names[: len(first)], names[len(first) :]
         shapes = {word for word, name in self.input_of.items() if name in inputs}
-        known = {*self.names, self.y, self.needs_input_grad} | shapes
-        known |= {self.saved} if saves else set()
+        known = {*self.names, *shapes, self.y, self.needs_input_grad} | ({self.saved} if saves else set())
         if len(lead) < len(first) or not all(map(self._fits, lead, first)):
             raise TypeError(f"starts with {', '.join(first)}; this one asks for ({', '.join(names)})")
         if unknown := set(needs) - known:
@@ -62,4 +61,5 @@ class Words:
         return needs
 
     def _fits(self, name: str, word: str) -> bool:
+        """Whether a leading parameter may have this name: the word, or another where an input is called so."""
         return name == word or (word in self.names and name not in self.names)
