@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import viz
 from tinygrad_lstm.micro import Value
-from viz.scene import Edge, Frame, Node, Scene, Span
-from viz.style import theme_of
+from viz.scene.marks import Edge, Frame, Node, Scene, Span
+from viz.style.theme import theme_of
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--out", type=Path, default=Path("out"), help="where the picture goes (default: out/)")

@@ -19,13 +19,13 @@ graph's public record. SVG of an unrolled cell needs no other program; small op 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from viz.compare import compare
-from viz.difference import difference
-from viz.picture import Picture
-from viz.render import RenderError
-from viz.sankey import flow
-from viz.stepping import player
-from viz.views import describe, draw, gradient_paths
+from viz.figures.compare import compare
+from viz.figures.difference import difference
+from viz.figures.draw import describe, draw, gradient_paths
+from viz.figures.flow import flow
+from viz.output.graphviz import RenderError
+from viz.output.picture import Picture
+from viz.playback.player import player
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time it is loaded at its first use
     from viz import plots

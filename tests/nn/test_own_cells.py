@@ -14,7 +14,7 @@ import viz
 from tests.support import runs, svg
 from tests.support.runs import RUNS
 from tinygrad_lstm import Tensor, nn, paths
-from viz.chains import find
+from viz.figures.selection import find
 
 T, D, H = 4, 2, 3
 VIEWS = ("cell", "strip", "rolled", "op")

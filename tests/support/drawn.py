@@ -14,11 +14,11 @@ import tinygrad_lstm as tg
 import viz
 from tests.support import svg
 from tests.support.runs import RUNS
-from viz.chains import find
-from viz.fold import fold_steps, roll_up, strip
-from viz.roles import ABOVE, OUTSIDE, WEIGHTS, Line, Unrolled
-from viz.scale import width_of
-from viz.style import number
+from viz.diagram.cellgraph import ABOVE, OUTSIDE, WEIGHTS, Line, Unrolled
+from viz.diagram.folding import fold_steps, roll_up, strip
+from viz.figures.selection import find
+from viz.style.scales import width_of
+from viz.style.text import number
 
 Value = tuple[int, int]
 

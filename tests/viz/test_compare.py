@@ -14,9 +14,9 @@ import tinygrad_lstm as tg
 import viz
 from tests.support import runs, svg
 from tests.support.comparisons import KINDS, norms_of, pair, triptych
-from viz.names import MOST
-from viz.scale import width_of
-from viz.style import percent
+from viz.diagram.names import MOST
+from viz.style.scales import width_of
+from viz.style.text import percent
 
 
 @pytest.mark.parametrize("view", ["cell", "strip", "rolled"])

@@ -13,8 +13,9 @@ import pytest
 import tinygrad_lstm as tg
 import viz
 from tests.support import runs, svg
-from viz.sankey import WIDEST
-from viz.style import THEMES, number, shades
+from viz.figures.flow import WIDEST
+from viz.style.text import number
+from viz.style.theme import THEMES, shades
 
 CASES: dict[str, dict[str, Any]] = {
     "LSTM": {},

@@ -15,8 +15,8 @@ import viz
 from tests.support import svg
 from tests.support.drawn import Drawn, check_lines
 from tests.support.runs import H, Run, of_every, of_last, run
-from viz.scale import width_of
-from viz.style import number
+from viz.style.scales import width_of
+from viz.style.text import number
 
 FOLDS: dict[str, tuple[int, Any, list[tuple[int, int]]]] = {
     "12": (12, "auto", []),

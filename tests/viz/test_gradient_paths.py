@@ -10,8 +10,8 @@ import pytest
 import tinygrad_lstm as tg
 from tests.support.drawn import Drawn, check_lines, drawn
 from tests.support.runs import RUNS, states_of
-from viz.roles import Line
-from viz.style import number
+from viz.diagram.cellgraph import Line
+from viz.style.text import number
 
 VIEWS = ("cell", "strip", "rolled")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

@@ -12,8 +12,8 @@ import tinygrad_lstm as tg
 import viz
 from tests.support import svg
 from tests.support.runs import CELLS, Run, of_every, of_gate, of_h_and_c, of_last, run
-from viz.roles import NoCellViewError, NothingRecordedError
-from viz.style import number, percent
+from viz.diagram.cellgraph import NoCellViewError, NothingRecordedError
+from viz.style.text import number, percent
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 

@@ -18,7 +18,7 @@ import viz
 from tests.support import dot, svg
 from tests.support.runs import CELLS, run
 from tinygrad_lstm.nn.unroll import parts_of
-from viz.scale import width_of
+from viz.style.scales import width_of
 
 ROOT = Path(__file__).parents[2]
 VERTEX = re.compile(r"v\d+")  # of a graph, not of a legend

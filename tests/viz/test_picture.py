@@ -16,12 +16,14 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
-import viz.render
+import viz.output.graphviz
 from tests.support import svg
 from tests.support.runs import Run, run
 from tinygrad_lstm.errors import ArgumentError, DtypeError
-from viz import plots, scale, style
-from viz.render import NoGraphvizError, render
+from viz import plots
+from viz.output.graphviz import NoGraphvizError, render
+from viz.style import scales
+from viz.style import theme as style
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ def test_the_widths_of_all_pictures_are_on_the_printed_scale() -> None:
     for scene in ("LSTM", "both"):
         words = svg.read(pictures("light", scene, "cell")[1].svg).text
         assert "1.1 + 2.5·log₁₀(‖∇‖ / 0.03)" in words
-    assert scale.width_of(0.3) - scale.width_of(0.03) == pytest.approx(2.5)
+    assert scales.width_of(0.3) - scales.width_of(0.03) == pytest.approx(2.5)
 
 
 def displays() -> dict[str, Any]:
@@ -189,7 +191,7 @@ def test_a_display_is_no_place_for_an_error(picture: viz.Picture, monkeypatch: p
     def fail(*_: Any) -> bytes:
         raise viz.RenderError("Graphviz could not draw the svg: out of ink")
 
-    monkeypatch.setattr("viz.picture.render", fail)
+    monkeypatch.setattr("viz.output.picture.render", fail)
     assert picture._repr_svg_() is None
     assert picture._repr_html_() is None
     words = f"{picture.description}\n(Graphviz could not draw the svg: out of ink)"
@@ -320,7 +322,7 @@ def test_a_write_that_fails_leaves_what_was_there(
 
 
 def test_a_large_png_is_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("viz.picture.render", lambda *_: b"<svg")
+    monkeypatch.setattr("viz.output.picture.render", lambda *_: b"<svg")
     x = tg.tensor(1.0, requires_grad=True)
     for _ in range(600):
         x = x * 1.0

@@ -16,9 +16,9 @@ import tinygrad_lstm as tg
 from tests.support.players import HOSTILE, small, unrolled
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
-from viz.stepping import Player, player
-from viz.stepping.figure import Figure, cell_figure, op_figure
-from viz.stepping.tape import FEW, Tape, tape_of
+from viz.playback.figure import Figure, cell_figure, op_figure
+from viz.playback.player import Player, player
+from viz.playback.tape import FEW, Tape, tape_of
 
 
 def taped(figure: Figure, loss: tg.Tensor) -> Tape:
@@ -229,7 +229,7 @@ def test_the_page_names_no_other_address() -> None:
 
 
 def test_the_script_is_short_enough_to_be_read() -> None:
-    source = (Path(__file__).parents[2] / "viz/stepping/player.js").read_text("utf-8")
+    source = (Path(__file__).parents[2] / "viz/playback/player.js").read_text("utf-8")
     assert source.count("\n") < 270
     assert "innerHTML" not in source
 

@@ -10,9 +10,9 @@ import pytest
 
 import tinygrad_lstm as tg
 from tests.support.players import HOSTILE, cards, close, numbers, press, small, status, unrolled
-from viz.stepping import player
-from viz.stepping.figure import cell_figure
-from viz.stepping.tape import FEW, tape_of
+from viz.playback.figure import cell_figure
+from viz.playback.player import player
+from viz.playback.tape import FEW, tape_of
 
 
 @pytest.fixture(scope="module")

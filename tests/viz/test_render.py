@@ -16,9 +16,9 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
-import viz.render
+import viz.output.graphviz
 from tinygrad_lstm.errors import ArgumentError
-from viz.render import NoGraphvizError, RenderError, is_whole, render
+from viz.output.graphviz import NoGraphvizError, RenderError, is_whole, render
 
 SOURCE = "digraph { a -> b }"
 FORMATS = ["svg", "png", "pdf"]
@@ -258,7 +258,7 @@ def test_what_is_no_svg(drawn: bytes) -> None:
 
 def test_a_crash_in_the_c_library_is_an_error_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    monkeypatch.setattr(viz.render, "_CHILD", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setattr(viz.output.graphviz, "_CHILD", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(RenderError, match="could not draw the svg: its process died of signal 11"):
         render("digraph {}", "svg")
 
@@ -267,4 +267,4 @@ def test_the_last_word_of_a_renderer_is_passed_on_without_fontconfigs(monkeypatc
     with pytest.raises(RenderError, match="could not draw the svg"):
         render("digraph { a -> ", "svg")
     done = subprocess.CompletedProcess([], 1, b"", b"it is so\nFontconfig warning: no reset-dirs\n")
-    assert viz.render._complaint(done) == "it is so"
+    assert viz.output.graphviz._complaint(done) == "it is so"

@@ -17,8 +17,8 @@ import viz
 from tests.support.runs import of_every
 from tests.support.runs import run as run_layer
 from tinygrad_lstm import nn
-from viz.names import Names
-from viz.scene import Frame, Scene
+from viz.diagram.names import Names
+from viz.scene.marks import Frame, Scene
 
 Name = Callable[[int], str]
 NAMES: dict[str, Name] = {

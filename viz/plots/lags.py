@@ -12,10 +12,11 @@ from tinygrad_lstm.arguments import RUNS, TEXT, instance, integer, takes
 from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.nn import Trajectory
 from tinygrad_lstm.paths import LagMatrix
+from viz.measure.gradient import norm
 from viz.plots.canvas import AXES, add_legend, axes_on, hatch_missing, looks, sequential, tick_whole_numbers, write
 from viz.plots.steps import chain_of, check_names, last_first
-from viz.style import THEME, ThemeName, letter, number, quantity, ranges, theme_of
-from viz.sweep import norm
+from viz.style.text import letter, number, quantity, ranges
+from viz.style.theme import THEME, ThemeName, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

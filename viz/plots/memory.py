@@ -13,7 +13,8 @@ from tinygrad_lstm.arguments import ARRAY, TEXTS, Kind, named, takes
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.paths import Horizon
 from viz.plots.canvas import AXES, Array, add_legend, array_of, axes_on, looks, write
-from viz.style import THEME, ThemeName, letter, number, quantity, theme_of
+from viz.style.text import letter, number, quantity
+from viz.style.theme import THEME, ThemeName, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
