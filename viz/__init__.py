@@ -12,8 +12,8 @@
     RenderError      what is raised where Graphviz cannot draw one
 
 A notebook shows what the last line of a cell gives, and ``save`` writes it into a file. All of it is read from the
-graph's public record. SVG of an unrolled cell needs no other program; small op graphs, PNG and PDF need Graphviz:
-``dot`` on the PATH, or ``pip install "tinygrad-lstm[viz]"``.
+graph's public record. SVG needs no other program; PNG, PDF and ``engine="dot"`` need Graphviz: ``dot`` on the PATH, or
+``pip install "tinygrad-lstm[viz]"``.
 """
 
 import importlib
@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from viz.figures.compare import compare
 from viz.figures.difference import difference
-from viz.figures.draw import describe, draw, gradient_paths
+from viz.figures.draw import draw
 from viz.figures.flow import flow
+from viz.figures.gradient_paths import describe, gradient_paths
 from viz.output.graphviz import RenderError
 from viz.output.picture import Picture
 from viz.playback.player import player

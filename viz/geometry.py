@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Place: TypeAlias = tuple[float, float]
 Box: TypeAlias = tuple[float, float, float, float]  # left, bottom, right, top
+Size: TypeAlias = tuple[float, float]
 WIDE = 6.5  # points: a line that is wider has hardly a larger arrowhead
+
+
+@dataclass
+class Placement:
+    """Where a layout puts things: boxes by their middles, lines by their points, clusters by their rectangles."""
+
+    sizes: dict[str, Size]
+    middles: dict[str, Place] = field(default_factory=dict)
+    points: dict[str, tuple[Place, ...]] = field(default_factory=dict)  # from outline to outline
+    clusters: dict[str, Box] = field(default_factory=dict)
 
 
 def around(boxes: Iterable[Box]) -> Box:

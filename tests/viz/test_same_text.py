@@ -23,8 +23,8 @@ def pictures():
         for view in ("cell", "strip", "rolled", "op"):
             yield viz.gradient_paths(loss, trajectory, view=view, theme="auto")
 for picture, again in zip(pictures(), pictures()):
-    text = picture.source + (picture.svg + picture.html if picture.scene.pinned else "") + str(picture)
-    assert text == again.source + (again.svg + again.html if again.scene.pinned else "") + str(again)
+    text = picture.source + picture.svg + picture.html + str(picture)
+    assert text == again.source + again.svg + again.html + str(again)
     print(text)
 """
 

@@ -1,6 +1,6 @@
-"""The words of the cell view: parts of a step, lines between them, and a chain in which all of them are known.
+"""A chain of cells as it is drawn: the nodes of every step, the links between them, and what they are called.
 
-``viz.finder`` finds them in a graph; ``viz.fold`` makes coarser ones of them.
+``viz.diagram.matching`` finds them in a graph; ``viz.diagram.projection`` makes coarser ones of them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,18 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.errors import TinygradError
 from tinygrad_lstm.graph import GraphEdge
 from viz.diagram.names import brief
-from viz.diagram.templates import Template
+from viz.diagram.templates import USUAL, Template
+from viz.style.text import at_step, letter, subscript
 
-Value: TypeAlias = tuple[int, int]  # a vertex and which of its outputs
+OutputKey: TypeAlias = tuple[int, int]  # a vertex and which of its outputs
 EdgeKey: TypeAlias = tuple[int, int]  # the reading vertex and which of its inputs
-Part: TypeAlias = tuple[str, int]  # a box and its time step
+NodeKey: TypeAlias = tuple[str, int]  # a box, a state or something outside, and its time step
 
-WEIGHTS, OUTSIDE, ABOVE = "weights", "loss", "above"  # the parts that are no box of a step; ABOVE is the next layer
+PARAMETERS, LOSS, NEXT_LAYER = (
+    "weights",
+    "loss",
+    "above",
+)  # the nodes that are no box of a step
 
 
 class NoCellViewError(TinygradError, ValueError):
@@ -34,13 +39,18 @@ class NothingRecordedError(TinygradError, ValueError):
 
 
 @dataclass(frozen=True)
-class Line:
+class Link:
     """One line of the picture and the edges of the graph that it stands for, most often a single one."""
 
-    source: Part
-    reader: Part
+    source: NodeKey
+    reader: NodeKey
     edges: tuple[GraphEdge, ...]  # none for the line from an operation to the pill of the state that it makes
     classes: tuple[str, ...] = field(default=(), compare=False)  # what ``tg.paths`` calls these edges
+
+    @property
+    def keys(self) -> tuple[EdgeKey, ...]:
+        """The edges of the graph."""
+        return tuple((edge.reader, edge.position) for edge in self.edges)
 
     @property
     def carries(self) -> bool:
@@ -59,17 +69,17 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Unrolled:
+class CellGraph:
     """One chain of a trajectory, with every part of every step found in the graph."""
 
     template: Template
     chain: nn.Chain
     graph: tg.Graph
-    lines: tuple[Line, ...]
-    parts: dict[Part, tuple[int, ...]]  # the vertices in each box
+    links: tuple[Link, ...]
+    parts: dict[NodeKey, tuple[int, ...]]  # the vertices in each box
     parameters: dict[int, str]  # vertex -> name, of the cell's weights
-    elsewhere: tuple[Part, ...]  # parts other than states that something outside the chain reads: not drawn
-    cuts: tuple[Part, ...]  # parts that read something detached
+    elsewhere: tuple[NodeKey, ...]  # parts other than states that something outside the chain reads: not drawn
+    cuts: tuple[NodeKey, ...]  # parts that read something detached
     structure: dict[int, object]  # step -> what is computed in it; equal for steps that do the same
     masked: frozenset[int]  # the steps in which some row keeps its old state
     rolled: bool = False  # whether part t = 1 stands for all steps, and t = 0 for the step before each
@@ -115,7 +125,7 @@ class Unrolled:
         """The state of that name after step t, or at the start."""
         return self.step(t).named[name]
 
-    def states(self) -> list[Part]:
+    def states(self) -> list[NodeKey]:
         """Every state at every step, the start included."""
         steps = [0, 1] if self.rolled else [self.start, *self.order]
         return [(name, t) for t in steps for name in self.template.made_in]
@@ -125,9 +135,84 @@ class Unrolled:
         with np.errstate(all="ignore"):
             return float(self.step(t).named[self.template.gate].data.mean())
 
-    def every(self, part: Part) -> list[Part]:
+    def every(self, part: NodeKey) -> list[NodeKey]:
         """The parts that this one stands for: itself, or its like at all steps."""
         name, t = part
         if not self.rolled:
             return [part]
         return [(name, u) for u in (self.order if t else [self.start, *self.order[:-1]])]
+
+    def output(self, name: str, t: int) -> OutputKey:
+        """A state as an output of a vertex."""
+        tensor = self.state(name, t)
+        return self.graph.id_of(tensor), tensor.source.index
+
+    def outputs(self, node: NodeKey) -> list[OutputKey]:
+        """The states behind a pill, as outputs of vertices."""
+        return [self.output(*real) for real in self.every(node)]
+
+    def vertices(self, node: NodeKey) -> tuple[int, ...]:
+        """The vertices of the graph that a node stands for."""
+        role, _ = node
+        if role == PARAMETERS:
+            return tuple(self.parameters)
+        found: list[int] = []
+        for name, t in self.every(node):
+            found += self.parts.get((name, t), ())
+            if name in self.template.made_in or name == "x":
+                found += [self.graph.id_of(self.step(t).named[name])] if name in self.step(t).named else []
+        return tuple(dict.fromkeys(found))
+
+    def is_cut(self, name: str, t: int) -> bool:
+        """Whether a state was detached from what made it, as at the start of a window of truncated BPTT."""
+        vertex, _ = self.output(*self.every((name, t))[0])
+        return "detached" in self.graph.vertices[vertex].params
+
+    # What things are called
+
+    def letter(self, name: str) -> str:
+        """A value without its step, as the equations write it, e.g. C."""
+        return letter(name, self.template.is_lstm)
+
+    def index(self, t: int) -> str:
+        """A time step as an index; of a rolled cell t, and t − 1 for the step before."""
+        if self.rolled:
+            return "ₜ" if t == 1 else "ₜ₊₁" if self.chain.reverse else "ₜ₋₁"
+        return subscript(t)
+
+    def sign(self, name: str, t: int) -> str:
+        """A value as the equations write it, e.g. C₂."""
+        return f"{brief(self.letter(name), 24)}{self.index(t)}"
+
+    def words(self, role: str, t: int) -> str:
+        """What a box of the template says, as it is in this graph: with the operation's own name, and b if it is read.
+
+        The template's tanh may be a relu, and a cell may have no bias.
+        """
+        said = self.template.boxes[role].text if role in self.template.boxes else role
+        if not any(name.startswith("b") for name in self.parameters.values()):
+            said = said.replace(" + bₙ", "").replace(" + b", "")
+        indices = {"{t}": self.index(t), "{p}": self.index(self.previous(t))}
+        for sign, index in indices.items():
+            said = said.replace(sign, index)
+        return said.replace("{op}", self.operation(role, t))
+
+    def operation(self, role: str, t: int) -> str:
+        """What the operation of a box is called in this graph; the usual name where the step does not record it."""
+        found = self.parts.get((role, t))
+        return self.graph.vertices[found[-1]].op if found else USUAL
+
+    def crossing_factors(self) -> str:
+        """What a gradient is multiplied by at a crossing, with the names of this cell's operations."""
+        return self.template.crossing.replace("{op}", self.operation("squash", self.order[0]))
+
+    def name_of(self, node: NodeKey) -> str:
+        """A node by its name."""
+        role, t = node
+        if role in (LOSS, NEXT_LAYER):
+            return "the loss" if role == LOSS else "the next layer"
+        if role == PARAMETERS:
+            return ", ".join(self.parameters.values())
+        if role.startswith("fold_"):
+            return f"the steps from {at_step(t)}"
+        return self.words(role, t) or self.sign(role, t)

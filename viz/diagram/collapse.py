@@ -1,26 +1,16 @@
-"""Op views made shorter and weighed: equal steps as one box, and lines as wide as the gradient along them."""
+"""The op view's graph: closed modules and runs of equal steps as one node each, and the links between nodes."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.diagram.cellgraph import EdgeKey
-from viz.diagram.folding import Fold, describe_runs, runs
-from viz.diagram.names import Names, ScopePath, brief, path_of, step_depth
-from viz.encode.encoding import WIDE, scale
-from viz.measure.gradient import Sweep, norm
-from viz.scene.legend import Entry, draw_header
-from viz.scene.marks import Scene
-from viz.style.scales import width_of
-from viz.style.text import number
-from viz.style.theme import Theme
-from viz.views.operations import Weigh, Weighed
-
-GUIDE = "Values run left to right, gradients right to left. A line is as wide as the log of the gradient along it."
+from viz.diagram.folding import Fold, Run, folded_steps
+from viz.diagram.names import Names, ScopePath, path_of, step_depth
 
 
 def closed_scopes(
@@ -56,8 +46,8 @@ def closed_scopes(
 
 def close_runs(
     graph: tg.Graph, boxes: dict[int, ScopePath | None], fold: Fold
-) -> tuple[dict[int, ScopePath | None], str]:
-    """The closed scopes, with every run of steps that compute the same closed as well; and which these are, in words.
+) -> tuple[dict[int, ScopePath | None], list[Run]]:
+    """The closed scopes, with every run of steps that compute the same closed as well; and these runs.
 
     Two steps compute the same if their vertices are alike, one by one: op, names, shapes, and what they read.
     """
@@ -69,16 +59,17 @@ def close_runs(
             chains.setdefault(prefix, {}).setdefault(vertex.step, []).append(vertex)
     steps = {t for inside in chains.values() for t in inside}
     if not steps or fold is None:
-        return boxes, ""
+        return boxes, []
     into: dict[int, list[GraphEdge]] = {}
     for edge in graph.edges:
         into.setdefault(edge.reader, []).append(edge)
     position = {v.id: k for inside in chains.values() for members in inside.values() for k, v in enumerate(members)}
+    apart = _one_for_each_step(graph)
     structure = {
-        t: tuple(_alike(inside.get(t, []), graph, into, position) for inside in chains.values())
+        t: tuple(_alike(inside.get(t, []), graph, into, position, apart) for inside in chains.values())
         for t in range(1, max(steps) + 1)
     }
-    hidden = runs(structure, fold)
+    hidden = folded_steps(structure, fold)
     closed = dict(boxes)
     for first, last in hidden:
         name = f"... {last - first + 1} steps"
@@ -88,13 +79,27 @@ def close_runs(
                     outer = boxes[vertex.id]
                     if outer is None or len(outer) > len(prefix):
                         closed[vertex.id] = (*prefix, (name, None))
-    return closed, describe_runs(hidden)
+    return closed, hidden
+
+
+def _one_for_each_step(graph: tg.Graph) -> set[int]:
+    """The vertices whose outputs are read by one time step each, as the parts of a sequence are."""
+    readers: dict[int, dict[int, set[int | None]]] = {}
+    for edge in graph.edges:
+        if graph.vertices[edge.source].step is None and len(graph.vertices[edge.source].shapes) > 1:
+            steps = readers.setdefault(edge.source, {}).setdefault(edge.index, set())
+            steps.add(graph.vertices[edge.reader].step)
+    return {vertex for vertex, steps in readers.items() if all(len(each) == 1 for each in steps.values())}
 
 
 def _alike(
-    members: list[Vertex], graph: tg.Graph, into: Mapping[int, list[GraphEdge]], position: Mapping[int, int]
-) -> object:
-    """What a step computes, said so that it is equal for steps that compute the same."""
+    members: list[Vertex], graph: tg.Graph, into: Mapping[int, list[GraphEdge]], position: Mapping[int, int],
+    sequences: set[int],
+) -> object:  # fmt: skip
+    """What a step computes, said so that it is equal for steps that compute the same.
+
+    Of a sequence each step reads another part: which one is counted from the step's own number.
+    """
     said = []
     for vertex in members:
         reads = []
@@ -102,61 +107,110 @@ def _alike(
             source = graph.vertices[edge.source]
             apart = None if source.step is None or vertex.step is None else source.step - vertex.step
             where = position.get(edge.source) if apart is not None else source.kind
-            reads.append((edge.name, edge.index, edge.tag, edge.shape, apart, where))
+            index = edge.index - (vertex.step or 0) if edge.source in sequences else edge.index
+            reads.append((edge.name, index, edge.tag, edge.shape, apart, where))
         said.append((vertex.op, vertex.labels, vertex.shapes, vertex.dtype, tuple(reads)))
     return tuple(said)
 
 
-def weigh_by_gradient(
-    graph: tg.Graph, edges: Mapping[EdgeKey, object], theme: Theme, strongest: Collection[EdgeKey] = ()
-) -> Weigh:
-    """What a backward pass says of each line: as wide as the norm along it, in the colour of its route."""
-
-    def weigh(drawn: list[GraphEdge]) -> Weighed | None:
-        parts = [edges[edge.reader, edge.position] for edge in drawn if (edge.reader, edge.position) in edges]
-        if not parts:
-            return None
-        size = math.hypot(*map(norm, parts))
-        classes = {tg.paths.edge_class(edge, graph) for edge in drawn}
-        route, colour = "read", theme.ink
-        if "carry" in classes:
-            route, colour = "carry", theme.carry
-        elif all(graph.vertices[edge.source].kind == "parameter" for edge in drawn):
-            route, colour = "weight", theme.weight
-        elif any(tg.paths.is_crossing(edge, graph) for edge in drawn):
-            route, colour = "crossing", theme.crossing
-        data = {"norm": f"{size:.9g}", "route": route}
-        if any((edge.reader, edge.position) in strongest for edge in drawn):
-            data["strongest"] = "yes"
-        return width_of(size), colour, route == "crossing", data
-
-    return weigh
+# The graph of what is drawn
 
 
-def add_header(scene: Scene, title: str, guide: str, legend: Sequence[Sequence[Entry]] = ()) -> None:
-    """Say above a picture how to read it; or below, and in short, where ``dot`` lays it out."""
-    if scene.pinned:
-        left, _, right, top = scene.extent()
-        draw_header(scene, left, max(right, left + 640), top, title, guide, legend)
-    elif guide:
-        scene.caption = (guide, *([WIDE] if legend else []))
+@dataclass(frozen=True)
+class Operation:
+    """A node of the op view: a vertex, or a closed scope with all that is in it."""
+
+    id: str
+    vertices: tuple[Vertex, ...]
+    scope: ScopePath  # of the clusters around it
+    closed: ScopePath | None = None
+
+    @property
+    def first(self) -> Vertex:
+        """The vertex, or the first one inside."""
+        return self.vertices[0]
 
 
-def routes_in_graph(theme: Theme) -> list[Sequence[Entry]]:
-    """What the lines of a weighed graph are, and the scale of their widths."""
-    routes = [
-        Entry("belt, where a state is only scaled from step to step", theme.carry, 4),
-        Entry("crossing, through h into a gate of the next step", theme.crossing, 3, dashed=True),
-        Entry("read within a step", theme.ink, 3), Entry("into the weights", theme.weight, 3),
-        Entry("no gradient", theme.forward, 1.1, dashed=True, forward=True),
-    ]  # fmt: skip
-    return [routes, [*scale(theme), Entry(WIDE, theme.ink, 0)]]
+@dataclass(frozen=True)
+class OperationLink:
+    """A line of the op view, and the edges of the graph that it stands for: one, or all between closed scopes."""
+
+    id: str
+    source: str
+    reader: str
+    edges: tuple[GraphEdge, ...]
 
 
-def swept_words(graph: tg.Graph, swept: Sweep) -> str:
-    """How far a gradient went through a graph, and what came to its leaves."""
-    names = Names(graph)
-    leaves = [vertex for vertex in graph.vertices if vertex.kind == "parameter" and (vertex.id, 0) in swept.values]
-    norms = [f"{brief(names.of(v)) or 'a leaf'} {number(norm(swept.values[v.id, 0]))}" for v in leaves]
-    said = f"The gradient goes along {len(swept.edges)} of {len(graph.edges)} edges."
-    return f"{said} Its norm at the leaves: {', '.join(norms[:12])}{', ...' * (len(norms) > 12)}." if norms else said
+@dataclass(frozen=True)
+class Quotient:
+    """The graph as it is drawn, where each closed scope is one node."""
+
+    graph: tg.Graph
+    names: Names
+    nodes: dict[str, Operation]
+    links: list[OperationLink]
+
+    @cached_property
+    def clusters(self) -> dict[ScopePath, str]:
+        """The scopes that have a cluster, outer ones first, with their ids; the empty path is no cluster, ""."""
+        paths = {node.scope[:length]: None for node in self.nodes.values() for length in range(1, len(node.scope) + 1)}
+        return {(): ""} | {path: f"scope_{k}" for k, path in enumerate(sorted(paths, key=len), start=1)}
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """Each cluster, with the one around it, or ""."""
+        return {name: self.clusters[path[:-1]] for path, name in self.clusters.items() if path}
+
+    @property
+    def members(self) -> dict[str, str]:
+        """Of each node the innermost cluster."""
+        return {name: self.clusters[node.scope] for name, node in self.nodes.items()}
+
+
+def quotient_of(graph: tg.Graph, boxes: Mapping[int, ScopePath | None]) -> Quotient:
+    """The graph with what is in a closed scope as one node, and one line for all those between the same two.
+
+    >>> x = tg.tensor(2.0, requires_grad=True)
+    >>> graph = tg.graph_of(x * x)
+    >>> [link.id for link in quotient_of(graph, dict.fromkeys(range(2))).links]
+    ['v0-v1-0', 'v0-v1-1']
+    """
+    merged = _scopes_to_merge(graph)
+
+    def clusters_of(scope: ScopePath) -> ScopePath:
+        return tuple(name for k, name in enumerate(scope) if scope[: k + 1] not in merged)
+
+    nodes: dict[str, Operation] = {}
+    closed: dict[ScopePath, list[Vertex]] = {}
+    for vertex in graph.vertices:
+        box = boxes[vertex.id]
+        if box is None:
+            nodes[f"v{vertex.id}"] = Operation(f"v{vertex.id}", (vertex,), clusters_of(path_of(vertex)))
+        else:
+            closed.setdefault(box, []).append(vertex)
+    for box, inside in closed.items():
+        name = f"scope_of_v{inside[0].id}"
+        nodes[name] = Operation(name, tuple(inside), clusters_of(box[:-1]), box)
+    node_of = {vertex.id: node.id for node in nodes.values() for vertex in node.vertices}
+    links: list[OperationLink] = []
+    folded: dict[tuple[str, str], list[GraphEdge]] = {}
+    for edge in graph.edges:
+        source, reader = node_of[edge.source], node_of[edge.reader]
+        if boxes[edge.source] is None and boxes[edge.reader] is None:
+            links.append(OperationLink(f"{source}-{reader}-{edge.position}", source, reader, (edge,)))
+        elif source != reader:
+            folded.setdefault((source, reader), []).append(edge)
+    for (source, reader), edges in folded.items():
+        number = f"-{edges[0].position}" if len(edges) == 1 else ""  # an operation may read one value twice
+        links.append(OperationLink(f"{source}-{reader}{number}", source, reader, tuple(edges)))
+    return Quotient(graph, Names(graph), nodes, links)
+
+
+def _scopes_to_merge(graph: tg.Graph) -> set[ScopePath]:
+    """The scopes that get no cluster: the only one in a time step has no other to be distinguished from."""
+    inner: dict[ScopePath, set[ScopePath]] = {}
+    for path in {path_of(vertex) for vertex in graph.vertices}:
+        for k in range(1, len(path)):
+            if path[k - 1][1] is not None:
+                inner.setdefault(path[:k], set()).add(path[: k + 1])
+    return {scope for scopes in inner.values() if len(scopes) == 1 for scope in scopes}

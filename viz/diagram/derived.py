@@ -21,7 +21,7 @@ APART = 84  # points between two states, one above the other
 Reads = Mapping[str, Sequence[str]]
 
 
-def own_template(
+def derived_template(
     vertices: Mapping[str, Vertex], reads: Reads, made_in: Mapping[str, str], carrying: Sequence[str], belt_state: str
 ) -> Template:
     """A template of a step's operations.

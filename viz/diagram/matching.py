@@ -2,7 +2,7 @@
 
 A computation between the named ones is known by what it reads: the one that reads f and the previous c is f ⊙ C. So
 the parts are found by the graph's structure, not by the names or the number of a cell's operations. Of a cell
-that no template fits every operation is a part of its own (``viz.own``).
+that no template fits every operation is a part of its own (``viz.diagram.derived``).
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from typing import TypeAlias
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.graph import GraphEdge
-from viz.diagram.cellgraph import WEIGHTS, Line, NoCellViewError, NothingRecordedError, Part, Unrolled, Value
-from viz.diagram.derived import own_template
+from viz.diagram.cellgraph import PARAMETERS, CellGraph, Link, NoCellViewError, NodeKey, NothingRecordedError, OutputKey
+from viz.diagram.derived import derived_template
 from viz.diagram.names import classes
 from viz.diagram.surroundings import named_weights, outside
-from viz.diagram.templates import TEMPLATES, Template, with_masks
+from viz.diagram.template_variants import with_masks
+from viz.diagram.templates import PREACTIVATION, TEMPLATES, Template
 
-Begins: TypeAlias = Callable[[GraphEdge], Part | None]  # what an edge reads of a step's beginning
+Begins: TypeAlias = Callable[[GraphEdge], NodeKey | None]  # what an edge reads of a step's beginning
 LEAVES = ("constant", "input")
 NOTHING = "step t={} was made under no_grad, or of what needs no gradient: nothing was recorded to draw"
 
 
-def find_parts(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ()) -> Unrolled:
+def match_chain(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ()) -> CellGraph:
     """Find every part of every step of a chain in the graph: by its template, or each operation as its own part.
 
     ``above`` are the chains that may read this one's output. Raises NoCellViewError where the steps do not all compute
@@ -37,24 +38,24 @@ def find_parts(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ())
     template = next((TEMPLATES[name] for name in kinds if name in TEMPLATES), None)
     if template is not None:
         try:
-            return _Finder(graph, chain, template).found(above)
+            return _Matcher(graph, chain, template).match(above)
         except NoCellViewError:  # a subclass that computes something more
             pass
-    return _Finder(graph, chain, None).found(above)
+    return _Matcher(graph, chain, None).match(above)
 
 
-class _Finder:
+class _Matcher:
     """Goes through the steps in time and sorts the graph's edges into lines of the picture."""
 
     def __init__(self, graph: tg.Graph, chain: nn.Chain, template: Template | None) -> None:
         self.graph, self.chain, self.own = graph, chain, template is None
         self.parameters = named_weights(graph, chain.cell)
-        self.lines: dict[tuple[Part, Part], list[GraphEdge]] = {}
-        self.parts: dict[Part, list[int]] = {}
+        self.links: dict[tuple[NodeKey, NodeKey], list[GraphEdge]] = {}
+        self.parts: dict[NodeKey, list[int]] = {}
         self.structure: dict[int, object] = {}
         self.cut: set[int] = set()  # constants that were cut off from what made them
-        self.cuts: dict[Part, None] = {}
-        self.held: dict[Part, int] = {}  # a state that a mask chose -> the vertex of its new value
+        self.cuts: dict[NodeKey, None] = {}
+        self.held: dict[NodeKey, int] = {}  # a state that a mask chose -> the vertex of its new value
         self.into: dict[int, list[GraphEdge]] = {}
         for edge in graph.edges:
             self.into.setdefault(edge.reader, []).append(edge)
@@ -64,11 +65,11 @@ class _Finder:
         self.before = {step.t: before for step, before in zip(self.ordered, earlier, strict=False)}
         self._find_masks()
         self.carried = self._find_carried()
-        self.template = template or self._own_template()
+        self.template = template or self._derive_template()
         if self.held:
             self.template = with_masks(self.template, tuple(dict.fromkeys(name for name, _ in self.held)))
 
-    def found(self, above: Iterable[nn.Chain]) -> Unrolled:
+    def match(self, above: Iterable[nn.Chain]) -> CellGraph:
         """All of it."""
         for step in self.ordered:
             self._take_step(step)
@@ -76,17 +77,17 @@ class _Finder:
         states = {self._value(step.named[name]): (name, step.t) for step in self.ordered for name in made_in}
         states |= {(vertex, 0): (made_in[name], t) for (name, t), vertex in self.held.items()}
         where = {vertex: part for part, vertices in self.parts.items() for vertex in vertices}
-        lines, elsewhere = outside(self.graph, states, where, above)
-        self.lines |= lines
-        return Unrolled(
+        links, elsewhere = outside(self.graph, states, where, above)
+        self.links |= links
+        return CellGraph(
             template=self.template, chain=self.chain, graph=self.graph, parameters=self.parameters,
-            lines=tuple(Line(*ends, tuple(edges), classes(self.graph, edges)) for ends, edges in self.lines.items()),
+            links=tuple(Link(*ends, tuple(edges), classes(self.graph, edges)) for ends, edges in self.links.items()),
             parts={part: tuple(vertices) for part, vertices in self.parts.items()},
             elsewhere=elsewhere, cuts=tuple(self.cuts), structure=self.structure,
             masked=frozenset(t for _, t in self.held),
         )  # fmt: skip
 
-    def _value(self, tensor: tg.Tensor) -> Value:
+    def _value(self, tensor: tg.Tensor) -> OutputKey:
         return self.graph.id_of(tensor), tensor.source.index
 
     def _find_masks(self) -> None:
@@ -105,7 +106,7 @@ class _Finder:
         """The states that an operation of the cell carries on: those read under the tag "carry", masks apart."""
         states = self.chain.cell.states
         masks = {self.graph.id_of(self.chain.steps[t - 1].named[name]) for name, t in self.held}
-        which: dict[Value, list[str]] = {}
+        which: dict[OutputKey, list[str]] = {}
         for before, _ in self.before.values():
             for name in states:
                 which.setdefault(self._value(before.named[name]), []).append(name)
@@ -115,7 +116,7 @@ class _Finder:
         found = sure or {name for names in named for name in names}  # of states that started as one tensor
         return tuple(name for name in states if name in found)
 
-    def _own_template(self) -> Template:
+    def _derive_template(self) -> Template:
         """A template of this cell's own operations, as the step that records most of them has them."""
         states, carried = self.chain.cell.states, self.carried
 
@@ -140,18 +141,18 @@ class _Finder:
             if any(edge.tag == "carry" and (part := begins(edge)) and part[0] == belt for edge in self.into.get(v, ()))
         ]  # fmt: skip
         self.operations = {name: (vertex.op, vertex.label, reads[name]) for name, vertex in vertices.items()}
-        return own_template(vertices, reads, made_in, carrying, belt)
+        return derived_template(vertices, reads, made_in, carrying, belt)
 
     def _find_beginning(self, step: nn.Step, letters: Iterable[str]) -> tuple[int, dict[int, str], Begins]:
         """Of a step: its t, its named vertices, and what an edge reads of its beginning, x or a previous state."""
         t, (before, earlier) = step.t, self.before[step.t]
         names = {self.held.get((name, t), self.graph.id_of(step.named[name])): name for name in letters if name != "x"}
-        start: dict[Value, list[str]] = {}
+        start: dict[OutputKey, list[str]] = {}
         for name in self.chain.cell.states:
             start.setdefault(self._value(before.named[name]), []).append(name)
         x = self._value(step.named["x"]) if "x" in step.named else None
 
-        def begins(edge: GraphEdge) -> Part | None:
+        def begins(edge: GraphEdge) -> NodeKey | None:
             value = edge.source, edge.index
             if value == x:
                 return "x", t
@@ -181,7 +182,7 @@ class _Finder:
                 maker = box[hold] = f"hold_{name}"
             elif self.own:
                 maker = box[self.graph.id_of(step.named[name])]
-            self.lines[(maker, t), (name, t)] = []
+            self.links[(maker, t), (name, t)] = []
         computed = []
         for vertex in sorted(inside):
             self.parts.setdefault((box[vertex], t), []).append(vertex)
@@ -196,10 +197,10 @@ class _Finder:
                     self.cuts[box[vertex], t] = None
                 if source is None and self.graph.vertices[edge.source].kind in LEAVES:
                     continue
-                source = source or (WEIGHTS, t)
+                source = source or (PARAMETERS, t)
                 reads.append((source[0], source[1] - t, edge.name, edge.tag, edge.shape))
                 if source != (box[vertex], t):
-                    self.lines.setdefault((source, (box[vertex], t)), []).append(edge)
+                    self.links.setdefault((source, (box[vertex], t)), []).append(edge)
             computed.append((box[vertex], self.graph.vertices[vertex].op, tuple(reads)))
         self.structure[t] = tuple(computed)
 
@@ -239,7 +240,7 @@ class _Finder:
             gate = next(iter(read_by)) if len(read_by) == 1 else ""
             of_gate = gate in template.boxes and template.boxes[gate].look in ("gate", "candidate")
             early = bool(reads[vertex]) and reads[vertex] <= {"x", "h-", "c", "c-"}
-            plain = self.graph.vertices[vertex].op in ("linear", "matmul", "add", "split")
+            plain = self.graph.vertices[vertex].op in PREACTIVATION
             if of_gate and early and (not plain or reads[vertex] & {"c", "c-"}):
                 box[vertex] = gate  # what a gate does with its preactivation: a peephole, dropout
             else:
@@ -291,6 +292,6 @@ class _Finder:
         return role
 
 
-def _read(begin: Part | None, role: Mapping[int, str], edge: GraphEdge) -> str:
+def _read(begin: NodeKey | None, role: Mapping[int, str], edge: GraphEdge) -> str:
     """What an edge reads, in a template's words: a previous state as "c-", x, another box, or "" for what has none."""
     return role.get(edge.source, "") if begin is None else "x" if begin[0] == "x" else f"{begin[0]}-"

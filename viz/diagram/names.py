@@ -1,11 +1,9 @@
-"""The names of a graph's vertices, and their tooltips in the op view."""
+"""The names of a graph's vertices, and of the scopes that they were made in."""
 
 from __future__ import annotations
 
-import linecache
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TypeAlias
 
 import tinygrad_lstm as tg
@@ -15,10 +13,8 @@ from tinygrad_lstm.paths import edge_class
 from viz.style.text import letter, subscript
 
 MOST = 40  # letters of a name that are shown; the tooltip has all of it
-SYMBOLS = {
-    "add": "+", "subtract": "−", "multiply": "⊙", "divide": "÷", "negative": "−", "matmul": "@", "power": "xⁿ",
-    "sigmoid": "σ", "sum": "Σ", "sqrt": "√",
-}  # fmt: skip
+INFIX = {"add": "+", "subtract": "−", "multiply": "⊙", "divide": "÷"}  # written between what they read
+SYMBOLS = INFIX | {"negative": "−", "matmul": "@", "power": "xⁿ", "sigmoid": "σ", "sum": "Σ", "sqrt": "√"}
 
 
 ScopePath: TypeAlias = tuple[tuple[str, int | None], ...]  # each name with the time step that it stands for, if any
@@ -81,32 +77,6 @@ class Names:
     def is_shared(self, vertex: Vertex) -> bool:
         """Whether it is a leaf that several operations read, as the weights are."""
         return is_leaf(vertex) and self._readers[vertex.id] > 1
-
-    def describe(self, vertex: Vertex) -> tuple[str, ...]:
-        """The tooltip of a vertex: operation, shape, dtype, scope and the line that made it."""
-        several = len(vertex.shapes)
-        shapes = " and ".join(map(str, vertex.shapes)) if several < 4 else f"{several} x {vertex.shape}"
-        params = ", ".join(f"{name}={value}" for name, value in vertex.params.items())
-        place = vertex.place
-        code = linecache.getline(place.file, place.line).strip()
-        return (
-            *(filter(None, [vertex.label])),
-            f"{vertex.op}({params})" if params else vertex.op,
-            f"{shapes} {vertex.dtype}",
-            *(["/".join(vertex.scope)] if vertex.scope else []),
-            f"{Path(place.file).name}:{place.line}  {code}".rstrip(),
-        )
-
-    def describe_edges(self, edges: Iterable[GraphEdge], most: int = 8) -> tuple[str, ...]:
-        """The tooltip of a line: of each of its edges the input and the operation, what it reads, tag and shape."""
-        lines = [self._describe_edge(edge) for edge in edges]
-        return (*lines[:most], *(["..."] if len(lines) > most else []))
-
-    def _describe_edge(self, edge: GraphEdge) -> str:
-        source, reader = self.vertices[edge.source], self.vertices[edge.reader]
-        output = f"[{edge.index}]" if len(source.shapes) > 1 else ""
-        tag = f", tagged {edge.tag}" if edge.tag else ""
-        return f"{source.op}{output} as {edge.name} of {reader.op} {edge.shape}{tag}"
 
 
 def _modules(graph: tg.Graph) -> dict[int, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.graph import GraphEdge
-from viz.diagram.cellgraph import ABOVE, OUTSIDE, Part, Value
+from viz.diagram.cellgraph import LOSS, NEXT_LAYER, NodeKey, OutputKey
 
 
 def named_weights(graph: tg.Graph, cell: nn.Cell) -> dict[int, str]:
@@ -18,14 +18,14 @@ def named_weights(graph: tg.Graph, cell: nn.Cell) -> dict[int, str]:
 
 
 def outside(
-    graph: tg.Graph, states: Mapping[Value, Part], where: Mapping[int, Part], above: Iterable[nn.Chain]
-) -> tuple[dict[tuple[Part, Part], list[GraphEdge]], tuple[Part, ...]]:
+    graph: tg.Graph, states: Mapping[OutputKey, NodeKey], where: Mapping[int, NodeKey], above: Iterable[nn.Chain]
+) -> tuple[dict[tuple[NodeKey, NodeKey], list[GraphEdge]], tuple[NodeKey, ...]]:
     """The lines from states to what reads them outside of the chain, the next layer or the loss; and what else is read.
 
     ``where`` are the vertices of the chain by their parts; what is read of them and is no state has no line.
     """
-    lines: dict[tuple[Part, Part], list[GraphEdge]] = {}
-    elsewhere: dict[Part, None] = {}  # in the order in which they are found
+    links: dict[tuple[NodeKey, NodeKey], list[GraphEdge]] = {}
+    elsewhere: dict[NodeKey, None] = {}  # in the order in which they are found
     feeding = _feeding(graph, above, where)
     for edge in graph.edges:
         if edge.source in where and edge.reader not in where:
@@ -33,11 +33,11 @@ def outside(
             if part is None:
                 elsewhere[where[edge.source]] = None
             else:
-                lines.setdefault((part, (ABOVE if edge.reader in feeding else OUTSIDE, part[1])), []).append(edge)
-    return lines, tuple(elsewhere)
+                links.setdefault((part, (NEXT_LAYER if edge.reader in feeding else LOSS, part[1])), []).append(edge)
+    return links, tuple(elsewhere)
 
 
-def _feeding(graph: tg.Graph, above: Iterable[nn.Chain], where: Mapping[int, Part]) -> set[int]:
+def _feeding(graph: tg.Graph, above: Iterable[nn.Chain], where: Mapping[int, NodeKey]) -> set[int]:
     """The vertices between this chain and the inputs of those above."""
     waiting = [graph.id_of(step.named["x"]) for chain in above for step in chain.steps if "x" in step.named]
     if not waiting:
@@ -52,3 +52,10 @@ def _feeding(graph: tg.Graph, above: Iterable[nn.Chain], where: Mapping[int, Par
             feeding.add(vertex)
             waiting += sources.get(vertex, ())
     return feeding
+
+
+def layer_numbers(trajectory: nn.Trajectory) -> list[int]:
+    """The layer that each chain is: with two directions two chains are one layer."""
+    chains = trajectory.chains
+    directions = 2 if len(chains) > 1 and chains[1].reverse and not chains[0].reverse else 1
+    return [k // directions for k in range(len(chains))]

@@ -18,6 +18,8 @@ Look: TypeAlias = Literal["state", "gate", "candidate", "op", "product", "input"
 Reads: TypeAlias = frozenset[str]
 Corners: TypeAlias = Mapping[tuple[str, str], tuple[Place, ...]]  # (source, reader) -> corners; "c-" is the previous c
 
+USUAL = "tanh"  # what squashes a state, where the graph does not say
+PREACTIVATION = frozenset({"linear", "matmul", "add", "split"})  # what makes the product that the gates share
 SIZES: dict[Look, tuple[float, float]] = {
     "state": (68, 42), "gate": (78, 30), "candidate": (78, 30), "product": (108, 48), "op": (28, 28), "input": (32, 23),
     "cell": (62, 44),
@@ -31,7 +33,7 @@ class Box:
     x: float
     y: float
     look: Look
-    text: str = ""  # {t} and {p} stand for this and the previous step's index
+    text: str = ""  # {t} and {p} stand for this and the previous step's index, {op} for the operation's name
     note: str = ""  # small, beside the name
     reads: tuple[Reads, ...] = ()  # unnamed computations that read just these belong here
     wide: float = 0.0  # if not as wide as others of its look
@@ -58,6 +60,7 @@ class Template:
     gate: str = ""  # what the belt is multiplied by
     derivative: str = ""  # of the belt's next value by its last
     carry: str = ""  # what a gradient is multiplied by along the belt,
+    joining: str = ""  # and where it comes to the belt,
     crossing: str = ""  # and by a crossing
     crossing_path: str = "through h into a gate"  # what a crossing is, in plain words
     caption: Place = (0, 0)  # where the derivative is written: x, and y of the line above
@@ -90,6 +93,15 @@ class Template:
         return next((role for role, box in self.boxes.items() if reads in box.reads), None)
 
 
+def kind_of_gate(name: str) -> str:
+    """What a value of this name is in the cells that have a template: a "gate", a "candidate", or neither, "".
+
+    >>> kind_of_gate("f"), kind_of_gate("g"), kind_of_gate("h")
+    ('gate', 'candidate', '')
+    """
+    return GATES.get(name, "")
+
+
 def _reads(*sets: str) -> tuple[Reads, ...]:
     """Sets of names, written as ``"x h-"``."""
     return tuple(frozenset(names.split()) for names in sets)
@@ -117,7 +129,7 @@ LSTM = Template(
         "write": Box(262, 152, "op", "⊙", reads=_reads("i g", "f g")),
         "sum": Box(262, 300, "op", "+"),
         "c": Box(328, 300, "state"),
-        "squash": Box(328, 180, "op", "tanh", reads=_reads("c")),
+        "squash": Box(328, 180, "op", "{op}", reads=_reads("c")),
         "show": Box(328, 60, "op", "⊙", reads=_reads("o c")),
         "h": Box(392, 60, "state"),
     },
@@ -127,7 +139,8 @@ LSTM = Template(
     gate="f",
     derivative="∂C{t}/∂C{p} = diag(f{t})",
     carry="only × f",
-    crossing="× σ′, tanh′, Uᵀ",
+    joining="; from h × o, {op}′",
+    crossing="× σ′, {op}′, Uᵀ",
     caption=(84, 318),
     asides={"c": (392, 242), "h": (392, 0)},
     routing={("weights", "squash"): ((296, 180),)},  # of a normalised C
@@ -144,7 +157,7 @@ PEEPHOLE = replace(
         ("weights", "i"): ((238, 180),),
     },
     derivative="belt: diag(f{t})",
-    crossing="× σ′, tanh′, Uᵀ, p",
+    crossing="× σ′, {op}′, Uᵀ, p",
     crossing_path="through h into a gate, or through a peephole, C into a gate",
 )
 
@@ -180,7 +193,7 @@ GRU = Template(
     gate="z",
     derivative="belt: diag(z{t})",
     carry="only × z",
-    crossing="× σ′, tanh′, Uᵀ",
+    crossing="× σ′, {op}′, Uᵀ",
     caption=(80, 316),
     asides={"h": (374, 240)},
 )
@@ -201,13 +214,13 @@ RNN = Template(
     boxes={
         "x": Box(40, 0, "input"),
         "z": Box(80, 60, "product", "Wx{t} + Uh{p} + b", reads=_PREACTIVATION),
-        "squash": Box(190, 60, "op", "tanh"),
+        "squash": Box(190, 60, "op", "{op}"),
         "h": Box(264, 60, "state"),
     },
     made_in={"h": "squash"},
     belt=(),
     belt_state="h",
-    crossing="× tanh′, Uᵀ",
+    crossing="× {op}′, Uᵀ",
     crossing_path="through h into the next step",
     asides={"h": (264, 0)},
 )
@@ -217,18 +230,9 @@ TEMPLATES = {
     "ProjectedLSTMCell": PROJECTED, "GRUCell": GRU, "ResetBeforeGRUCell": RESET_BEFORE, "RNNCell": RNN,
 }  # fmt: skip
 
-
-def with_masks(template: Template, states: tuple[str, ...], room: float = 62) -> Template:
-    """The template with a box before each of these states where a mask chooses between the new value and the old.
-
-    The old value has a line of its own past the step, since a masked step does not change it.
-    """
-    boxes, routing = dict(template.boxes), dict(template.routing)
-    for name in states:
-        box = template.boxes[name]
-        boxes[f"hold_{name}"] = Box(box.x, box.y, "op", "mask")
-        boxes[name] = replace(box, x=box.x + room)
-        lane = box.y + (36 if name == template.belt_state else -38)
-        routing[f"{name}-", f"hold_{name}"] = ((-30, lane), (box.x, lane))
-    asides = {name: (x + room, y) for name, (x, y) in template.asides.items()}
-    return replace(template, boxes=boxes, routing=routing, pitch=template.pitch + room, asides=asides)
+GATES = {
+    name: box.look
+    for template in TEMPLATES.values()
+    for name, box in template.boxes.items()
+    if box.look in ("gate", "candidate")
+}

@@ -12,29 +12,31 @@ from typing import Any, TypeAlias
 import numpy as np
 
 import tinygrad_lstm as tg
-from viz.diagram.cellgraph import OUTSIDE, WEIGHTS, EdgeKey, Line, Part, Unrolled, Value
+from viz.diagram.cellgraph import LOSS, PARAMETERS, CellGraph, EdgeKey, Link, NodeKey, OutputKey
 from viz.diagram.names import Names, brief
+from viz.measure.backward import norm
 from viz.style.text import number, percent
-from viz.views.tooltips import sign
 
+SUSPECT = 1e-30  # a total so small may be what is left of an underflow
 Cut: TypeAlias = dict[str, float]  # what passes from one step to the next: "carry", "crossing", "loss"
 
 
 @dataclass
-class Stream:
+class ChainFlow:
     """A flow, in terms of the graph that the picture is drawn of."""
 
     amounts: Mapping[EdgeKey, float]
-    out: Mapping[Value, float]  # what flows out of each value, and into each vertex
+    out: Mapping[OutputKey, float]  # what flows out of each value, and into each vertex
     into: Mapping[int, float]
-    value: Value  # of the source
+    value: OutputKey  # of the source
     source: str
     total: float
     squared: bool  # whether the total is the squared norm of the source's gradient
     loss: float | None
     cuts: list[dict[int, Cut]] = field(default_factory=list)  # for each chain, after each step
     where: str = ""  # the source's layer, where there are several
-    unit: float = 1.0  # what is drawn 16 points wide
+    lost: float | None = None  # the norm of the source's gradient, where its square is too small for its numbers
+    dtype: str = ""
 
     @cached_property
     def relative(self) -> bool:
@@ -42,28 +44,25 @@ class Stream:
         largest = max(map(abs, self.amounts.values()), default=0.0)
         return math.isfinite(largest) and self.total > 0.1 * largest
 
-    def format_amount(self, amount: float) -> str:
+    def write(self, amount: float) -> str:
         """A flow in figures."""
         if not self.relative:
             return number(amount)
         part = amount / self.total
         return percent(part) if abs(part) >= 0.0995 or abs(part) < 1e-5 else f"{100 * part:.2g}%".replace("-", "−")
 
-    def along(self, unrolled: Unrolled, line: Line) -> float | None:
+    def along(self, cells: CellGraph, link: Link) -> float | None:
         """What flows along a line; into a state's pill flows what flows into the operation that makes it."""
-        if line.edges:
-            keys = [(edge.reader, edge.position) for edge in line.edges]
-            parts = [self.amounts[key] for key in keys if key in self.amounts]
+        if link.edges:
+            parts = [self.amounts[key] for key in link.keys if key in self.amounts]
         else:
-            states = [unrolled.graph.id_of(unrolled.state(*part)) for part in unrolled.every(line.reader)]
-            parts = [self.into[vertex] for vertex in states if vertex in self.into]
+            parts = [self.into[vertex] for vertex, _ in cells.outputs(link.reader) if vertex in self.into]
         return math.fsum(parts) if parts else None
 
-    def through(self, unrolled: Unrolled, name: str, t: int) -> float | None:
+    def through(self, cells: CellGraph, name: str, t: int) -> float | None:
         """What flows through a state."""
-        tensor = unrolled.state(name, t)
-        vertex = unrolled.graph.id_of(tensor)
-        return self.out.get((vertex, tensor.source.index), self.into.get(vertex))
+        value = cells.output(name, t)
+        return self.out.get(value, self.into.get(value[0]))
 
     def sums_by_step(self) -> dict[int, Cut]:
         """What passes from each step to those after it, in all chains together."""
@@ -75,17 +74,14 @@ class Stream:
                     here[route] = here.get(route, 0.0) + amount
         return sums
 
-    def check_sentence(self) -> str:
-        """Whether the lines between two steps sum to the total."""
-        sums = [math.fsum(cut.values()) for cut in self.sums_by_step().values()]
+    @property
+    def conserved(self) -> bool | None:
+        """Whether the lines between any two steps sum to the total; None where there are no steps to compare."""
+        sums = self.sums_by_step()
         if not sums or not math.isfinite(self.total):
-            return ""
-        rough = 1e-4 * max(
-            [abs(self.total), *(abs(part) for cut in self.sums_by_step().values() for part in cut.values())]
-        )
-        if all(abs(each - self.total) <= rough for each in sums):
-            return f"Between any two steps the lines sum to {self.format_amount(self.total)}."
-        return f"What the lines between two steps lack of {self.format_amount(self.total)} passes by what is not drawn."
+            return None
+        rough = 1e-4 * max([abs(self.total), *(abs(part) for cut in sums.values() for part in cut.values())])
+        return all(abs(math.fsum(cut.values()) - self.total) <= rough for cut in sums.values())
 
     @property
     def in_all(self) -> str:
@@ -93,7 +89,7 @@ class Stream:
         return f"{number(self.total)} = ‖∂L/∂{self.source}‖²" if self.squared else number(self.total)
 
 
-def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, direction: Any) -> Stream:
+def measure_flow(loss: tg.Tensor, found: Sequence[CellGraph], source: tg.Tensor, direction: Any) -> ChainFlow:
     """The flow from a source to a loss through these chains of one graph; GradError where it leads to none of it."""
     try:
         with np.errstate(all="ignore"):  # a gradient that exploded is shown as it is
@@ -105,7 +101,7 @@ def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, dir
         raise
     ids = flowing.graph.ids_in(graph)
     amounts = {(ids[edge.reader], edge.position): edge.flow for edge in flowing.edges}
-    out: dict[Value, float] = defaultdict(float)
+    out: dict[OutputKey, float] = defaultdict(float)
     into: dict[int, float] = defaultdict(float)
     for edge in graph.edges:
         if (edge.reader, edge.position) in amounts:
@@ -115,45 +111,41 @@ def stream_of(loss: tg.Tensor, found: Sequence[Unrolled], source: tg.Tensor, dir
     name, begin, end = brief(Names(graph).of(graph.vertices[value[0]]), 24) or "the source", 0, found[0].last + 1
     for one in found:
         for state, t in one.states():
-            tensor = one.state(state, t)
-            if (graph.id_of(tensor), tensor.source.index) == value:
-                name, begin = sign(one, state, t), _time(found, t)
-            if graph.id_of(tensor) == ids[flowing.loss]:
+            if one.output(state, t) == value:
+                name, begin = one.sign(state, t), _time(found, t)
+            if one.output(state, t)[0] == ids[flowing.loss]:
                 end = _time(found, t)
     size = float(loss.item()) if loss.size == 1 else None
-    stream = Stream(amounts, dict(out), dict(into), value, name, flowing.total, direction is None, size)
-    stream.cuts = [_cuts(stream, found, one, range(begin, end)) for one in found]
-    return stream
+    flow = ChainFlow(amounts, dict(out), dict(into), value, name, flowing.total, direction is None, size)
+    if flow.squared and abs(flow.total) < SUSPECT:
+        (gradient,) = tg.grad(loss, source, retain_graph=True)
+        length = norm(gradient.data)
+        if not flow.total > length * length / 2:
+            flow.lost, flow.dtype = length, str(source.dtype)
+    flow.cuts = [_cuts(flow, found, one, range(begin, end)) for one in found]
+    return flow
 
 
-def _cuts(stream: Stream, found: Sequence[Unrolled], one: Unrolled, moments: range) -> dict[int, Cut]:
+def _cuts(flow: ChainFlow, found: Sequence[CellGraph], one: CellGraph, moments: range) -> dict[int, Cut]:
     """What one chain's lines pass on from each step while there is a flow; what passes back is subtracted."""
     cuts: dict[int, Cut] = {_time(found, t): {} for t in one.order if _time(found, t) in moments}
-    for line in one.lines:
-        amount = stream.along(one, line)
-        route = "loss" if line.reader[0] == OUTSIDE else "carry" if line.carries else "crossing"
-        first, last = _moment(found, line.source), _moment(found, line.reader)
+    for link in one.links:
+        amount = flow.along(one, link)
+        route = "loss" if link.reader[0] == LOSS else "carry" if link.carries else "crossing"
+        first, last = _moment(found, link.source), _moment(found, link.reader)
         for moment in range(min(first, last), max(first, last)) if amount else ():
             if moment in cuts:
                 cuts[moment][route] = cuts[moment].get(route, 0.0) + math.copysign(1, last - first) * (amount or 0.0)
     return {_time(found, moment): cut for moment, cut in cuts.items()}
 
 
-def _time(found: Sequence[Unrolled], t: int) -> int:
+def _time(found: Sequence[CellGraph], t: int) -> int:
     """A step's number as time runs, where it runs from T to 1 in all chains."""
     return found[0].last + 1 - t if all(one.chain.reverse for one in found) else t
 
 
-def _moment(found: Sequence[Unrolled], part: Part) -> int:
+def _moment(found: Sequence[CellGraph], part: NodeKey) -> int:
     """When a part is: the weights before all steps, what is outside after them."""
-    if part[0] == WEIGHTS:
+    if part[0] == PARAMETERS:
         return -1
-    return found[0].last + 1 if part[0] == OUTSIDE else _time(found, part[1])
-
-
-def passed_parts(stream: Stream, cut: Cut) -> list[str]:
-    """What passes on from a step, by each route."""
-    routes = {"carry": "on the belt", "crossing": "crossing", "loss": "to L"}
-    return [f"{stream.format_amount(cut[route])} {words}" for route, words in routes.items() if cut.get(route)] or [
-        "nothing"
-    ]
+    return found[0].last + 1 if part[0] == LOSS else _time(found, part[1])

@@ -1,7 +1,7 @@
 """A scene as DOT text: to edit it with Graphviz, and for PNG and PDF.
 
-Where nodes have their places, ``layout=nop2`` makes Graphviz keep them, lines included; where they have none, its own
-layout finds them, helped by ``newrank``. Quoting is the graphviz package's.
+``layout=nop2`` makes Graphviz keep every place, lines included, so it draws what the SVG shows. Quoting is the graphviz
+package's.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from itertools import pairwise
 import graphviz
 
 from tinygrad_lstm.escaping import element_id, markup, printable
-from viz.geometry import Place, hatching, shorten
+from viz.geometry import WIDE, Place, hatching, shorten
 from viz.output.svg import LABEL
-from viz.scene.marks import Curve, Edge, Frame, Node, Row, Scene
-from viz.style.scales import THICKEST
+from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene
+from viz.style.stroke import Stroke
 from viz.style.text import FONT, number_of_points, width_of_text
+from viz.style.theme import Colour
 
 MOST = 2000  # letters of a text; of more than 16 kB Graphviz says that its input is invalid
 SHAPES = {
@@ -37,26 +38,21 @@ def dot_of(scene: Scene) -> str:
     """
     dot, theme = graphviz.Digraph("graph"), scene.theme
     dot.attr("graph", bgcolor=theme.paper, fontname=FONT, fontsize="11", fontcolor=theme.quiet, pad="0.28")
-    if scene.pinned:
-        dot.attr("graph", layout="nop2", splines="line", outputorder="edgesfirst")
-    else:
-        dot.attr("graph", rankdir="LR", newrank="true", nodesep="0.18", ranksep="0.34")
-        if scene.caption:
-            dot.attr("graph", label=text(scene.caption), labelloc="b", labeljust="l")
+    dot.attr("graph", layout="nop2", splines="line", outputorder="edgesfirst")
     dot.attr("node", fontname=FONT, fontsize="12", fontcolor=theme.ink, shape="box", style="filled", margin="0.09,0.04")
     dot.attr("edge", fontname=FONT, fontsize="10")
     for k, halo in enumerate(scene.halos()):
-        _curve(dot, f"halo_{k}", halo)
-    clusters = {"": dot} | {frame.id: _cluster(k, frame, scene) for k, frame in enumerate(scene.frames)}
+        _path(dot, f"halo_{k}", halo)
+    clusters = {"": dot} | {cluster.id: _cluster(k, cluster, scene) for k, cluster in enumerate(scene.clusters)}
     for node in scene.nodes.values():
-        clusters[node.frame].node(element_id(node.id), **_node(node, scene))
-    for frame in reversed(scene.frames):  # inner ones first: what is put in is put in as it is
-        clusters[frame.parent].subgraph(clusters[frame.id])
+        clusters[node.cluster].node(element_id(node.id), **_node(node, scene))
+    for cluster in reversed(scene.clusters):  # inner ones first: what is put in is put in as it is
+        clusters[cluster.parent].subgraph(clusters[cluster.id])
     for edge in scene.edges:
         dot.edge(element_id(edge.source), element_id(edge.reader), **_edge(edge, theme.quiet))
-    curves = scene.curves + [curve for frame in scene.frames for curve in _hatch(frame)]
-    for k, curve in enumerate(curves):
-        _curve(dot, f"curve_{k}", curve)
+    paths = scene.paths + [path for cluster in scene.clusters for path in _hatch(cluster)]
+    for k, path in enumerate(paths):
+        _path(dot, f"curve_{k}", path)
     return str(dot.source)
 
 
@@ -71,20 +67,18 @@ def text(lines: Iterable[str]) -> str:
     return graphviz.nohtml("\\n".join(escaped))  # type: ignore[no-any-return]
 
 
-def _cluster(number: int, frame: Frame, scene: Scene) -> graphviz.Digraph:
-    cluster = graphviz.Digraph(f"cluster_{number}")
-    cluster.attr(
-        style="rounded,filled", fillcolor=frame.fill, color=frame.line, penwidth="1.2", labelloc="t",
-        labeljust="l", label=_markup([frame.caption], scene) if frame.caption else "", tooltip=text(frame.tooltip),
-        id=element_id(frame.id),
+def _cluster(number: int, cluster: Cluster, scene: Scene) -> graphviz.Digraph:
+    drawn = graphviz.Digraph(f"cluster_{number}")
+    left, _, _, top = cluster.box
+    drawn.attr(
+        style="rounded,filled", fillcolor=cluster.fill, color=cluster.line, penwidth="1.2", labelloc="t",
+        labeljust="l", label=_markup([cluster.caption], scene) if cluster.caption else "",
+        tooltip=text(cluster.tooltip), id=element_id(cluster.id), bb=",".join(map(number_of_points, cluster.box)),
     )  # fmt: skip
-    if frame.box:
-        left, _, _, top = frame.box
-        cluster.attr(bb=",".join(map(number_of_points, frame.box)))
-        if frame.caption:
-            wide = sum(0.55 * span.size * len(span.text) for span in frame.caption)
-            cluster.attr(lp=f"{number_of_points(left + 14 + wide / 2)},{number_of_points(top - 14)}")
-    return cluster
+    if cluster.caption:
+        wide = sum(width_of_text(span.text, span.size) for span in cluster.caption)
+        drawn.attr(lp=f"{number_of_points(left + 14 + wide / 2)},{number_of_points(top - 14)}")
+    return drawn
 
 
 def _node(node: Node, scene: Scene) -> dict[str, str]:
@@ -98,9 +92,6 @@ def _node(node: Node, scene: Scene) -> dict[str, str]:
     elif not node.line:
         look["color"] = node.fill or "transparent"
     width, height = (f"{points / 72:.3g}" for points in node.size)
-    if node.middle is None:
-        fixed = {"fixedsize": "true"} if node.shape == "disc" else {}
-        return {**label, **look, "width": width, "height": height, **fixed}
     x, y = map(number_of_points, node.middle)
     return {**label, **look, "pos": f"{x},{y}", "width": width, "height": height, "fixedsize": "true"}
 
@@ -134,33 +125,32 @@ def _markup(rows: Iterable[Row], scene: Scene) -> str:
     return f"<{'<BR/>'.join(lines)}>"
 
 
-def _edge(edge: Edge, quiet: str) -> dict[str, str]:
-    arrow = "vee" if edge.open else "normal"
-    look = {"dir": "back", "arrowtail": arrow} if edge.head == "source" else {"dir": "forward", "arrowhead": arrow}
-    look |= {
-        "id": element_id(edge.id),
-        "color": edge.colour,
-        "penwidth": f"{edge.width:.2f}",
-        "edgetooltip": text(edge.tooltip),
-    }
-    head = 0.95 / math.sqrt(max(edge.width, 1)) * min(1, THICKEST / edge.width) ** 2  # a head's line is as wide
-    look |= {"arrowsize": f"{head:.2f}", "style": "dashed" if edge.dashed else "solid"}
-    if route := edge.data.get("route"):
+def _edge(edge: Edge, quiet: Colour) -> dict[str, str]:
+    stroke = edge.stroke
+    arrow = "vee" if stroke.open else "normal"
+    look = {"dir": "back", "arrowtail": arrow} if stroke.backward else {"dir": "forward", "arrowhead": arrow}
+    head = 0.95 / math.sqrt(max(stroke.width, 1)) * min(1, WIDE / stroke.width) ** 2  # a head's line is as wide
+    look |= {"id": element_id(edge.id), "edgetooltip": text(edge.tooltip), "arrowsize": f"{head:.2f}", **_line(stroke)}
+    if route := stroke.data.get("route"):
         look["class"] = route
     if edge.label:
+        x, y = edge.points[0]
+        middle = x + 3 + width_of_text(edge.label, LABEL) / 2, y + 7
         look |= {"label": text([edge.label]), "fontsize": f"{LABEL}", "fontcolor": quiet}
-    if not edge.corners:
-        return look | dict(edge.layout)
-    x, y = edge.corners[0]
-    middle = x + 3 + width_of_text(edge.label, LABEL) / 2, y + 7
-    where = {"lp": ",".join(map(number_of_points, middle))} if edge.label else {}
-    return look | {"pos": _spline(edge)} | where
+        look |= {"lp": ",".join(map(number_of_points, middle))}
+    return look | {"pos": _spline(edge)}
+
+
+def _line(stroke: Stroke) -> dict[str, str]:
+    faint = f"{round(255 * stroke.opacity):02X}" if stroke.opacity < 1 else ""
+    style = "dotted" if stroke.dotted else "dashed" if stroke.dashed else "solid"
+    return {"color": stroke.colour + faint, "penwidth": f"{stroke.width:.2f}", "style": style}
 
 
 def _spline(edge: Edge) -> str:
     """The path of a line as DOT has it, the arrowhead's tip first: straight Bézier curves."""
-    back = edge.head == "source"
-    points = edge.corners[::-1] if back else edge.corners
+    back = edge.stroke.backward
+    points = edge.points[::-1] if back else edge.points
     line = shorten(points, 6)
     tip = ",".join(map(number_of_points, points[-1]))
     return f"{'s' if back else 'e'},{tip} " + _beziers(line[::-1] if back else line)
@@ -173,25 +163,26 @@ def _beziers(points: tuple[Place, ...]) -> str:
     return " ".join(",".join(map(number_of_points, corner)) for corner in corners)
 
 
-def _hatch(frame: Frame) -> list[Curve]:
-    if not frame.hatched or not frame.box:
+def _hatch(cluster: Cluster) -> list[Path]:
+    if not cluster.hatched:
         return []
-    left, bottom, right, top = frame.box
-    return [Curve((start, stop), frame.line, 1) for start, stop in hatching(left, bottom, right - left, top - bottom)]
+    left, bottom, right, top = cluster.box
+    lines = hatching(left, bottom, right - left, top - bottom)
+    return [Path(ends, Stroke(cluster.line, 1)) for ends in lines]
 
 
-def _curve(dot: graphviz.Digraph, name: str, curve: Curve) -> None:
+def _path(dot: graphviz.Digraph, name: str, path: Path) -> None:
     """An edge between two points that are not seen; what is closed is an arrowhead, its tip the middle one of three."""
-    spline, look = _beziers(curve.points), {"dir": "none"}
-    if curve.closed:
-        (x, y), tip, (u, v) = curve.points
+    spline, look = _beziers(path.points), {"dir": "none"}
+    if path.closed:
+        (x, y), tip, (u, v) = path.points
         base = (x + u) / 2, (y + v) / 2
         spline = f"e,{','.join(map(number_of_points, tip))} {_beziers((base, base))}"
         look = {"dir": "forward", "arrowhead": "normal", "arrowsize": f"{math.dist(base, tip) / 10:.2f}"}
-    for end, (x, y) in (("a", curve.points[0]), ("b", curve.points[-1])):
+    for end, (x, y) in (("a", path.points[0]), ("b", path.points[-1])):
         place = f"{number_of_points(x)},{number_of_points(y)}"
         dot.node(f"{name}{end}", "", pos=place, shape="point", style="invis", width="0.01", height="0.01")
     dot.edge(
-        f"{name}a", f"{name}b", color=curve.colour, penwidth=f"{curve.width:.2f}", id=name, pos=spline,
-        style="dashed" if curve.dashed else "solid", edgetooltip=text(curve.tooltip), **look, **{"class": "curve"},
+        f"{name}a", f"{name}b", id=name, pos=spline, edgetooltip=text(path.tooltip), **_line(path.stroke), **look,
+        **{"class": "curve"},
     )  # fmt: skip

@@ -42,7 +42,7 @@ class NoGraphvizError(RenderError):
 
 
 def render(source: str, format: str, timeout: float = TIMEOUT) -> bytes:
-    """The picture of a DOT text as svg, png or pdf, by the first renderer that gives a whole one.
+    """A DOT text as svg, png or pdf, or its layout as json0, by the first renderer that gives a whole one.
 
     Raises NoGraphvizError where neither ``dot`` nor pygraphviz is there, RenderError where each of them fails, or takes
     longer than ``timeout`` seconds.
@@ -79,6 +79,8 @@ def is_whole(drawn: bytes, format: str) -> bool:
         return _is_whole_png(drawn)
     if format == "pdf":
         return drawn.startswith(b"%PDF-") and drawn.rstrip().endswith(b"%%EOF")
+    if format == "json0":
+        return drawn.rstrip().endswith(b"}")
     try:
         return ElementTree.fromstring(drawn).tag.rpartition("}")[2] == "svg"
     except (ElementTree.ParseError, ValueError):  # ValueError: an encoding that Python does not know

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tinygrad_lstm.escaping import element_id, markup
 from viz.geometry import Place, hatching, head, head_size, shorten
-from viz.scene.marks import Curve, Edge, Frame, Node, Row, Scene, Span
+from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene, Span
+from viz.style.stroke import Stroke
 from viz.style.text import FONT
 from viz.style.text import number_of_points as _n
 from viz.style.theme import looks_of, stylesheet
 
 MARGIN = 20  # points around everything
-DASH = "7 5"
 LABEL = 7  # the size of an edge's label
 LEAST = 0.4  # of its natural size; a page that is narrower than that scrolls
 
@@ -31,9 +31,9 @@ def svg_of(scene: Scene) -> str:
     >>> print(svg_of(scene)[:62])
     <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 60" wi
     """
-    left, bottom, right, top = scene.extent()
+    left, _, _, top = scene.extent()
     draw = _Writer(scene, MARGIN - left, MARGIN + top)
-    width, height = right - left + 2 * MARGIN, top - bottom + 2 * MARGIN
+    width, height = size_of(scene)
     size = f"{_n(width)} {_n(height)}"
     return "\n".join(
         [
@@ -44,14 +44,20 @@ def svg_of(scene: Scene) -> str:
             f"<desc>{markup(scene.description)}</desc>",
             *([f"<style>{stylesheet()}</style>"] if scene.theme.adapts else []),
             *draw.ground(width, height),
-            *(line for frame in scene.frames for line in draw.frame(frame)),
-            *map(draw.curve, scene.halos()),
+            *(line for cluster in scene.clusters for line in draw.cluster(cluster)),
+            *map(draw.path, scene.halos()),
             *(line for edge in scene.edges for line in draw.edge(edge)),
-            *map(draw.curve, scene.curves),
+            *map(draw.path, scene.paths),
             *(line for node in scene.nodes.values() for line in draw.node(node)),
             "</svg>",
         ]
     )
+
+
+def size_of(scene: Scene) -> tuple[float, float]:
+    """How wide and how high the document is."""
+    left, bottom, right, top = scene.extent()
+    return right - left + 2 * MARGIN, top - bottom + 2 * MARGIN
 
 
 class _Writer:
@@ -64,7 +70,7 @@ class _Writer:
         """A place of the scene in the coordinates of the document."""
         return place[0] + self._right, self._down - place[1]
 
-    def path(self, points: Iterable[Place]) -> str:
+    def through(self, points: Iterable[Place]) -> str:
         """Straight lines through these places."""
         return "M" + "L".join([_pair(self.at(point)) for point in points])
 
@@ -72,54 +78,53 @@ class _Writer:
         """The paper."""
         yield f'<rect width="{_n(width)}" height="{_n(height)}" fill="{self.theme.paper}"/>'
 
-    def frame(self, frame: Frame) -> Iterator[str]:
-        """A frame with its caption."""
-        assert frame.box is not None
-        left, bottom, right, top = frame.box
+    def cluster(self, cluster: Cluster) -> Iterator[str]:
+        """A ground with its caption."""
+        left, bottom, right, top = cluster.box
         x, y = self.at((left, top))
         wide, high = right - left, top - bottom
-        yield f'<g class="frame" id="{element_id(frame.id)}">{_title(frame.tooltip)}'
+        yield f'<g class="frame" id="{element_id(cluster.id)}">{_title(cluster.tooltip)}'
         place = f'x="{_n(x)}" y="{_n(y)}" width="{_n(wide)}" height="{_n(high)}"'
-        yield f'<rect {place} rx="8" fill="{frame.fill}" stroke="{frame.line}" stroke-width="1.2"/>'
-        if frame.hatched:
+        yield f'<rect {place} rx="8" fill="{cluster.fill}" stroke="{cluster.line}" stroke-width="1.2"/>'
+        if cluster.hatched:
             lines = "".join(f"M{_pair(a)}L{_pair(b)}" for a, b in hatching(x, y, wide, high))
-            yield f'<path d="{lines}" fill="none" stroke="{frame.line}" stroke-width="1"/>'
-        if frame.caption:
-            yield self.text(frame.caption, (x + 14, y + 16), "start")
+            yield f'<path d="{lines}" fill="none" stroke="{cluster.line}" stroke-width="1"/>'
+        if cluster.caption:
+            yield self.text(cluster.caption, (x + 14, y + 16), "start")
         yield "</g>"
 
     def edge(self, edge: Edge) -> Iterator[str]:
         """A line with its arrowhead, whose tip is where the line ends."""
-        points = edge.corners if edge.head == "reader" else edge.corners[::-1]
-        length, half = head_size(edge.width)
-        base = shorten(points, length if not edge.open else 1)
-        drawn = base if edge.head == "reader" else base[::-1]
-        yield f'<g class="edge" id="{element_id(edge.id)}"{_data(edge.data)}>{_title(edge.tooltip)}'
-        look = f'stroke="{edge.colour}" stroke-width="{edge.width:.2f}"' + (f' stroke-dasharray="{DASH}"' * edge.dashed)
-        yield f'<path fill="none" d="{self.path(drawn)}" {look}/>'
+        stroke = edge.stroke
+        points = edge.points[::-1] if stroke.backward else edge.points
+        length, half = head_size(stroke.width)
+        base = shorten(points, length if not stroke.open else 1)
+        drawn = base[::-1] if stroke.backward else base
+        yield f'<g class="edge" id="{element_id(edge.id)}"{_data({**stroke.data, **edge.data})}>{_title(edge.tooltip)}'
+        yield f'<path fill="none" d="{self.through(drawn)}" {_line(stroke)}/>'
         corners = " ".join([_pair(self.at(corner)) for corner in head(points, length, half)])
-        if edge.open:
-            yield f'<polyline points="{corners}" fill="none" stroke="{edge.colour}"/>'
+        faint = f'-opacity="{stroke.opacity:g}"' if stroke.opacity < 1 else ""
+        if stroke.open:
+            yield f'<polyline points="{corners}" fill="none" stroke="{stroke.colour}"{faint and f" stroke{faint}"}/>'
         else:
-            yield f'<polygon points="{corners}" fill="{edge.colour}"/>'
+            yield f'<polygon points="{corners}" fill="{stroke.colour}"{faint and f" fill{faint}"}/>'
         if edge.label:
-            x, y = edge.corners[0]
+            x, y = edge.points[0]
             yield self.text((Span(edge.label, LABEL, self.theme.quiet),), self.at((x + 3, y + 4.5)), "start")
         yield "</g>"
 
-    def curve(self, curve: Curve) -> str:
+    def path(self, path: Path) -> str:
         """A line that is no edge."""
-        look = f'd="{self.path(curve.points)}" fill="none" stroke="{curve.colour}" stroke-width="{curve.width:.2f}"'
-        if curve.closed:
-            look = f'd="{self.path(curve.points)}Z" fill="{curve.colour}"'
-        dash = f' stroke-dasharray="{DASH}"' * curve.dashed
-        return f'<g class="curve">{_title(curve.tooltip)}<path {look}{dash}/></g>'
+        look = f'd="{self.through(path.points)}" fill="none" {_line(path.stroke)}'
+        if path.closed:
+            faint = f' fill-opacity="{path.stroke.opacity:g}"' if path.stroke.opacity < 1 else ""
+            look = f'd="{self.through(path.points)}Z" fill="{path.stroke.colour}"{faint}'
+        return f'<g class="curve">{_title(path.tooltip)}<path {look}/></g>'
 
     def node(self, node: Node) -> Iterator[str]:
         """A shape with its text; a mere place for a line to begin at is not drawn."""
         if node.shape == "text" and not node.rows:
             return
-        assert node.middle is not None
         x, y = self.at(node.middle)
         yield f'<g class="node" id="{element_id(node.id)}"{_data(node.data)}>{_title(node.tooltip)}'
         if node.shape != "text":
@@ -164,6 +169,13 @@ def outline(node: Node, x: float, y: float) -> str:
         return f'<polygon points="{" ".join(map(_pair, corners))}"'
     radius = f' rx="{_n(min(9.0, height / 3))}"' if node.shape == "round" else ""
     return f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(width)}" height="{_n(height)}"{radius}'
+
+
+def _line(stroke: Stroke) -> str:
+    """The attributes of a line."""
+    look = f'stroke="{stroke.colour}" stroke-width="{stroke.width:.2f}"'
+    look += f' stroke-dasharray="{stroke.dashes}"' if stroke.dashes else ""
+    return look + (f' stroke-opacity="{stroke.opacity:g}"' if stroke.opacity < 1 else "")
 
 
 def _title(tooltip: tuple[str, ...]) -> str:

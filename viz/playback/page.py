@@ -7,7 +7,8 @@ forbids it to load anything.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -15,22 +16,41 @@ from typing import Any
 import tinygrad_lstm as tg
 from tinygrad_lstm.escaping import element_id, markup, printable, script_json
 from tinygrad_lstm.explain.trace import Amount
-from viz.diagram.names import SYMBOLS
-from viz.playback.figure import Figure
-from viz.playback.sentences import BINARY, names_of, one_line, sentences
-from viz.playback.tape import FEW, Handed, Tape
+from viz.diagram.cellgraph import EdgeKey
+from viz.diagram.names import INFIX
+from viz.output.picture import Picture
+from viz.output.svg import size_of
+from viz.playback.sentences import names_of, one_line, sentences
+from viz.playback.tape import FEW, Contribution, Tape
+from viz.style.text import number_of_points
 from viz.style.theme import THEMES, shades
 
 MANY = 1000  # vertices; of more of them the page has only the norms of arrays, so that it stays small
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of a graph, in the light theme's colours, and the ids of the elements that stand for its parts.
+
+    An element of an edge may have its route as ``data-route``: carry, crossing or weight. What the picture says of the
+    gradient of a vertex is an element of that vertex, so that it need not be seen before its turn.
+    """
+
+    picture: Picture
+    graph: tg.Graph
+    nodes: Mapping[int, Sequence[str]]  # vertex -> the elements that stand for it; a vertex may be in none
+    edges: Mapping[EdgeKey, Sequence[str]]
+    routes: tuple[str, ...] = ()  # what carry and crossing are called, where there are two
+    known: Mapping[int, Any] = field(default_factory=dict)  # values of vertices that are at hand
 
 
 def page(figure: Figure, tape: Tape) -> str:
     """The HTML of a player."""
     names = names_of(tape.graph)
     forward, backward = sentences(tape, names)
-    source = files("viz.playback")
+    source, (wide, high) = files("viz.playback"), map(number_of_points, size_of(figure.picture.scene))
     return Template(source.joinpath("page.html").read_text("utf-8")).substitute(
-        wide=figure.size[0], high=figure.size[1], title=markup(one_line(figure.picture.title)),
+        wide=wide, high=high, title=markup(one_line(figure.picture.title)),
         style=colours() + source.joinpath("player.css").read_text("utf-8"),
         script=source.joinpath("player.js").read_text("utf-8"),
         svg=figure.picture.svg, tape=encode(figure, tape, names),
@@ -57,7 +77,7 @@ def colours() -> str:
     first = {colour: name for name, colour in reversed(light.items())}
     rules = [
         f'.figure [{kind}="{colour}" i] {{ {kind}: var(--{name}) }}'
-        for colour, name in {**first, "white": "paper", "black": "ink"}.items()
+        for colour, name in first.items()
         for kind in ("fill", "stroke")
     ]
     return "\n".join([f":root {{ {'; '.join(f'--{name}: {pair}' for name, pair in pairs.items())} }}", *rules, ""])
@@ -81,7 +101,7 @@ def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
     def element(reader: int, position: int) -> int:
         return text(" ".join(map(element_id, figure.edges.get((reader, position), ()))))
 
-    def encode_part(vertex: int, part: Handed) -> list[Any]:
+    def encode_part(vertex: int, part: Contribution) -> list[Any]:
         sums = (part.before, part.after) if part.before is not None else (None, None)  # the first is its own sum
         slope = part.slope if math.prod(part.contribution.shape) <= most else None
         return [
@@ -99,15 +119,14 @@ def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
         for made in tape.forward
     ]
     backward = [
-        [turn.vertex, amount(turn.cotangent), [encode_part(turn.vertex, part) for part in turn.handed]]
+        [turn.vertex, amount(turn.cotangent), [encode_part(turn.vertex, part) for part in turn.contributions]]
         for turn in tape.backward
     ]
     ops = sorted({vertex.op for vertex in tape.graph.vertices})
     said = {printable(op): printable((tg.Primitive.by_name[op].__doc__ or "").strip().split("\n")[0])
             for op in ops if op in tg.Primitive.by_name}  # fmt: skip
-    signs = {op: SYMBOLS[op] for op in BINARY}
     record = {"texts": list(texts), "vertices": vertices, "forward": forward, "backward": backward,
-              "ops": said, "routes": figure.routes, "signs": signs}  # fmt: skip
+              "ops": said, "routes": figure.routes, "signs": INFIX}  # fmt: skip
     return script_json(record)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.explain.trace import Amount
-from viz.diagram.names import SYMBOLS, Names, brief
-from viz.playback.tape import Made, Tape, Turn
+from viz.diagram.names import INFIX, Names, brief
+from viz.playback.tape import BackwardStep, ForwardStep, Tape
+from viz.style.text import at_step
 
-BINARY = ("add", "subtract", "multiply", "divide")  # written between what they read
 LONGEST = 60  # letters of a line
 FEW = 4  # numbers that a sentence lists
 MANY = 8  # inputs, or contributions
@@ -29,8 +29,8 @@ def names_of(graph: tg.Graph) -> list[str]:
         reads[edge.reader].append(given[edge.source])
     said = []
     for vertex, name, inputs in zip(graph.vertices, given, reads, strict=True):
-        if not name and len(inputs) == 2 and all(inputs) and vertex.op in BINARY:
-            name = f"{inputs[0]} {SYMBOLS[vertex.op]} {inputs[1]}"
+        if not name and len(inputs) == 2 and all(inputs) and vertex.op in INFIX:
+            name = f"{inputs[0]} {INFIX[vertex.op]} {inputs[1]}"
         elif not name and inputs and all(inputs):
             name = f"{vertex.op}({', '.join(inputs)})"
         said.append(one_line(name or f"{vertex.op} #{vertex.id}"))
@@ -69,28 +69,30 @@ def size(amount: Amount) -> str:
 
 def sentences(tape: Tape, names: list[str]) -> tuple[list[str], list[str]]:
     """A sentence for each forward step, and one for each backward step."""
-    return [_made(step, tape, names) for step in tape.forward], [_turn(turn, tape, names) for turn in tape.backward]
+    return [_describe_forward(step, tape, names) for step in tape.forward], [
+        _describe_backward(turn, tape, names) for turn in tape.backward
+    ]
 
 
 def _subject(vertex: int, tape: Tape, names: list[str]) -> str:
     """A vertex by its name, and in brackets what the name does not say: operation and time step."""
     found = tape.graph.vertices[vertex]
     rest = [found.op] if found.label or found.kind == "constant" else []
-    rest += [f"t = {found.step}"] if found.step is not None else []
+    rest += [at_step(found.step)] if found.step is not None else []
     return f"{names[vertex]} ({', '.join(rest)})" if rest else names[vertex]
 
 
-def _made(step: Made, tape: Tape, names: list[str]) -> str:
+def _describe_forward(step: ForwardStep, tape: Tape, names: list[str]) -> str:
     said = _subject(step.vertex, tape, names)
     if step.reads:
         said += f" reads {', '.join(_first([f'{edge.name} = {names[edge.source]}' for edge in step.reads]))}"
     return f"{said}: {describe_amount(step.value, 'y')}" if step.value is not None else said
 
 
-def _turn(turn: Turn, tape: Tape, names: list[str]) -> str:
+def _describe_backward(turn: BackwardStep, tape: Tape, names: list[str]) -> str:
     said = f"{_subject(turn.vertex, tape, names)}: {describe_amount(turn.cotangent, 'g')} came in"
     parts = []
-    for part in turn.handed:
+    for part in turn.contributions:
         gets = f"{names[part.source]} gets {size(part.contribution)}"
         if part.of > 1:
             gets += f", contribution {part.nth} of {part.of}{' and now complete' if part.completes else ''}"

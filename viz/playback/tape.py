@@ -10,30 +10,22 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.explain.formulas import law
 from tinygrad_lstm.explain.trace import Amount
-from tinygrad_lstm.explain.values import kept_values, norm
+from tinygrad_lstm.explain.values import kept_values
 from tinygrad_lstm.graph import GraphEdge
-
-Array: TypeAlias = Any
+from viz.measure.backward import Array, norm
 
 FEW = 8  # so many numbers are listed; of more, only their norm
-ELEMENTWISE = {"sigmoid", "relu", "softplus", "erf", "where", "clip"} | {
-    op.name
-    for function, op in tg.Primitive.by_numpy.items()
-    if isinstance(function, np.ufunc)
-    and function.signature is None  # (matmul is a ufunc too, with a signature)
-    and isinstance(op, tg.Primitive)
-}
 
 
 @dataclass(frozen=True)
-class Made:
+class ForwardStep:
     """One forward step: a vertex and what it read; the value where something still holds it."""
 
     vertex: int
@@ -42,7 +34,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Handed:
+class Contribution:
     """What a vertex handed to one of its inputs, and what that made of the sum there."""
 
     name: str  # of the input, in the op
@@ -64,12 +56,12 @@ class Handed:
 
 
 @dataclass(frozen=True)
-class Turn:
+class BackwardStep:
     """One backward step: what had come to a vertex, and what it handed on."""
 
     vertex: int
     cotangent: Amount
-    handed: tuple[Handed, ...]
+    contributions: tuple[Contribution, ...]
 
 
 @dataclass(frozen=True)
@@ -77,8 +69,8 @@ class Tape:
     """Both passes, in the order in which they happen."""
 
     graph: tg.Graph
-    forward: tuple[Made, ...]
-    backward: tuple[Turn, ...]
+    forward: tuple[ForwardStep, ...]
+    backward: tuple[BackwardStep, ...]
 
 
 def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None = None) -> Tape:
@@ -92,7 +84,7 @@ def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None 
     >>> loss = x * x + x
     >>> tape = tape_of(loss, tg.graph_of(loss))
     >>> for turn in tape.backward:
-    ...     print(turn.vertex, turn.cotangent, [str(part.after) for part in turn.handed])
+    ...     print(turn.vertex, turn.cotangent, [str(part.after) for part in turn.contributions])
     2 1 ['1', '1']
     1 1 ['4', '7']
     0 7 []
@@ -101,9 +93,9 @@ def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None 
     with np.errstate(all="ignore"):  # a gradient that exploded is shown as it is
         events = list(tg.backward_events(loss, retain_graph=True, accumulate=False))
         _look_up(events, graph, values)
-        backward = _turns(events, _at_ones(loss), graph)
+        backward = _turns(events, _probe(loss), graph)
         forward = tuple(
-            Made(vertex.id, _amount(values[vertex.id]) if vertex.id in values else None, reads)
+            ForwardStep(vertex.id, _amount(values[vertex.id]) if vertex.id in values else None, reads)
             for vertex, reads in zip(graph.vertices, _reads(graph), strict=True)
         )
     return Tape(graph, forward, backward)
@@ -116,10 +108,10 @@ def _reads(graph: tg.Graph) -> list[tuple[GraphEdge, ...]]:
     return [tuple(edges) for edges in reads]
 
 
-def _at_ones(loss: tg.Tensor) -> dict[tuple[Any, int], Array]:
-    """What every rule gives for each 1 that comes in: the local derivative, also where the real gradient is 0.
+def _probe(loss: tg.Tensor) -> dict[tuple[Any, int], Array]:
+    """What every rule gives for each number that comes in: the local derivative, also where the real gradient is 0.
 
-    A second pass, in which every vertex gets ones in place of what was handed to it.
+    A second pass, in which every vertex gets numbers from 1 to 2 in place of what was handed to it.
     """
     slopes: dict[tuple[Any, int], Array] = {}
     reached: set[tuple[Any, int]] = set()
@@ -128,7 +120,8 @@ def _at_ones(loss: tg.Tensor) -> dict[tuple[Any, int], Array]:
         if cotangent.size <= FEW and not isinstance(edge.cotangent, list):
             slopes[edge.reader, edge.position] = _ratio(cotangent, edge.cotangent)
         place = edge.source, edge.index
-        filled = np.zeros_like(cotangent) if place in reached else np.ones_like(cotangent)
+        probe = np.linspace(1, 2, cotangent.size).reshape(cotangent.shape).astype(cotangent.dtype)
+        filled = np.zeros_like(cotangent) if place in reached else probe
         reached.add(place)
         return filled
 
@@ -171,7 +164,7 @@ def _output(value: Array, index: int) -> Array:
     return value[index] if isinstance(value, list) else value
 
 
-def _turns(events: list[Any], at_ones: dict[tuple[Any, int], Array], graph: tg.Graph) -> tuple[Turn, ...]:
+def _turns(events: list[Any], probed: dict[tuple[Any, int], Array], graph: tg.Graph) -> tuple[BackwardStep, ...]:
     readers = Counter(part.source for event in events for part in event.contributions)
     come: Counter[Any] = Counter()
     sums: dict[tuple[Any, int], Array] = {}
@@ -184,26 +177,33 @@ def _turns(events: list[Any], at_ones: dict[tuple[Any, int], Array], graph: tg.G
             before = sums.get(place)
             sums[place] = array if before is None else before + array
             handed.append(
-                Handed(
+                Contribution(
                     part.name, part.edge.position, graph.id_of(part.source), part.edge.index,
-                    law(event.node, part.edge.position, part.name), _slope(event, part, at_ones), _amount(array),
+                    law(event.node, part.edge.position, part.name), _slope(event, part, probed), _amount(array),
                     None if before is None else _amount(before), _amount(sums[place]),
                     come[part.source], readers[part.source],
                 )
             )  # fmt: skip
-        turns.append(Turn(graph.id_of(event.node), _amount(event.cotangent), tuple(handed)))
+        turns.append(BackwardStep(graph.id_of(event.node), _amount(event.cotangent), tuple(handed)))
     return tuple(turns)
 
 
-def _slope(event: Any, part: Any, at_ones: dict[tuple[Any, int], Array]) -> Amount | None:
-    """The local derivative in numbers: of a single number by each input, or of each element by its own."""
+def _slope(event: Any, part: Any, probed: dict[tuple[Any, int], Array]) -> Amount | None:
+    """The local derivative in numbers: of a single number by each input, or of each element by its own.
+
+    It is element by element if two cotangents, the real one and the probe, give the same ratios.
+    """
     g, c = event.cotangent, part.array
     if isinstance(g, list) or c.size > FEW or c.dtype.kind == "c":
         return None
-    if g.size > 1 and event.node.op.name not in ELEMENTWISE:
+    slope, probe = _ratio(c, g), probed.get((event.node, part.edge.position))
+    if slope is None or probe is None:
         return None
-    slope = _ratio(c, g)
-    return None if slope is None else _amount(np.where(np.isnan(slope), at_ones[event.node, part.edge.position], slope))
+    slope = np.where(np.isnan(slope), probe, slope)
+    alike = g.size == 1 or np.allclose(
+        slope, probe, rtol=1e-3, atol=1e-6 * np.abs(probe).max(initial=0), equal_nan=True
+    )
+    return _amount(slope) if alike else None
 
 
 def _amount(array: Array) -> Amount:

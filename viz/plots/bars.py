@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_lstm.arguments import Kind, instance, integer, several, takes
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.paths import Ledger, Routes
-from viz.measure.gradient import norm
+from viz.measure.backward import norm
 from viz.plots.canvas import AXES, HATCHES, NOTHING, Array, Look, add_legend, axes_on, looks, tick_whole_numbers, write
 from viz.style.text import letter, number, ranges
 from viz.style.theme import THEME, ThemeName, mix, theme_of

@@ -12,7 +12,7 @@ from tinygrad_lstm.arguments import RUNS, TEXT, instance, integer, takes
 from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.nn import Trajectory
 from tinygrad_lstm.paths import LagMatrix
-from viz.measure.gradient import norm
+from viz.measure.backward import norm
 from viz.plots.canvas import AXES, add_legend, axes_on, hatch_missing, looks, sequential, tick_whole_numbers, write
 from viz.plots.steps import chain_of, check_names, last_first
 from viz.style.text import letter, number, quantity, ranges

@@ -1,20 +1,22 @@
-"""What a picture is made of: nodes, edges, frames and curves, each in its place, before any file format.
+"""What a picture is made of: nodes, edges, clusters and paths, each in its place, before any file format.
 
-``viz.output.svg`` writes a scene as SVG, ``viz.output.dot`` as DOT text. Places are in points, y upwards. A scene whose nodes have
-no places yet is laid out by ``dot``.
+``viz.output.svg`` writes a scene as SVG, ``viz.output.dot`` as DOT text. Places are in points, y upwards. A mark keeps
+the keys of what it stands for: the element of a vertex or of an edge of the graph is found by them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from viz.geometry import Box, Place, around
+from viz.style.stroke import Stroke
 from viz.style.theme import Colour, Theme
 
 Shape: TypeAlias = Literal["box", "round", "disc", "hexagon", "flag", "block", "text"]
+Key: TypeAlias = int | tuple[int, int]  # a vertex of the graph; or an edge: the reading vertex and which of its inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,10 @@ def rows(*lines: str, size: float = 12, colour: Colour = "") -> tuple[Row, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A box of any shape with its rows of text; without a middle it is ``dot`` that finds its place."""
+    """A box of any shape with its rows of text."""
 
     id: str
-    middle: Place | None
+    middle: Place
     size: tuple[float, float]
     rows: tuple[Row, ...] = ()
     shape: Shape = "box"
@@ -51,13 +53,13 @@ class Node:
     dashed: bool = False
     left: bool = False  # the text begins at the left
     tooltip: tuple[str, ...] = ()  # line by line
-    frame: str = ""  # the id of the innermost frame around it, where frames nest
+    cluster: str = ""  # the id of the innermost cluster around it, where clusters nest
     data: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[Key, ...] = ()
 
     @property
     def box(self) -> Box:
-        """Its outline as a rectangle; only where it has a place."""
-        assert self.middle is not None
+        """Its outline as a rectangle."""
         (x, y), (width, height) = self.middle, self.size
         return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
@@ -67,7 +69,6 @@ class Node:
         >>> Node("a", (0.0, 0.0), (40, 20)).towards((100.0, 0.0))
         (20.0, 0.0)
         """
-        assert self.middle is not None
         (x, y), (u, v) = self.middle, other
         dx, dy = u - x, v - y
         if not dx and not dy:
@@ -79,99 +80,98 @@ class Node:
         return x + part * dx, y + part * dy
 
 
+def between(one: Node, other: Node, *bends: Place) -> tuple[Place, ...]:
+    """The points of a line between two nodes, straight or along these bends, from outline to outline."""
+    places = [one.middle, *bends, other.middle]
+    return (one.towards(places[1]), *bends, other.towards(places[-2]))
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A line between two nodes along its corners, from outline to outline; without corners ``dot`` finds it."""
+    """A line between two nodes, through its points from outline to outline."""
 
     id: str
     source: str
     reader: str
-    corners: tuple[Place, ...]
-    colour: Colour
-    width: float
-    dashed: bool = False
-    head: Literal["source", "reader"] = "reader"
-    open: bool = False  # the arrowhead of a value; a gradient's is filled
-    halo: Colour = ""  # of a bright ground under the line
+    points: tuple[Place, ...]
+    stroke: Stroke
     label: str = ""  # small, where the line begins
     tooltip: tuple[str, ...] = ()
-    data: Mapping[str, str] = field(default_factory=dict)
-    layout: Mapping[str, str] = field(default_factory=dict)  # hints for ``dot``
+    data: Mapping[str, str] = field(default_factory=dict)  # besides the stroke's own
+    keys: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Cluster:
     """A rounded ground behind nodes, with a caption in its upper left corner."""
 
     id: str
-    box: Box | None
+    box: Box
     fill: Colour
     line: Colour
     caption: Row = ()
     tooltip: tuple[str, ...] = ()
     parent: str = ""
     hatched: bool = False
+    keys: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """A line that is no edge: of a small plot, of scissors, of a hatching."""
+class Path:
+    """A line that is no edge: of a small plot, of a fold, of a hatching."""
 
     points: tuple[Place, ...]
-    colour: Colour
-    width: float = 1.2
-    dashed: bool = False
+    stroke: Stroke
     closed: bool = False  # and filled
     tooltip: tuple[str, ...] = ()
 
 
 @dataclass
 class Scene:
-    """A whole picture; what is added later is drawn on top, but for frames below and nodes above edges."""
+    """A whole picture; what is added later is drawn on top, but for clusters below and nodes above edges."""
 
     theme: Theme
     title: str = ""
     description: str = ""
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
-    frames: list[Frame] = field(default_factory=list)
-    curves: list[Curve] = field(default_factory=list)
-    caption: tuple[str, ...] = ()  # of a picture that ``dot`` lays out, below it
+    clusters: list[Cluster] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
 
-    def add(self, *parts: Node | Edge | Frame | Curve) -> None:
+    def add(self, *marks: Node | Edge | Cluster | Path) -> None:
         """Put something into the picture."""
-        for part in parts:
-            if isinstance(part, Node):
-                self.nodes[part.id] = part
-            elif isinstance(part, Edge):
-                self.edges.append(part)
-            elif isinstance(part, Frame):
-                self.frames.append(part)
+        for mark in marks:
+            if isinstance(mark, Node):
+                self.nodes[mark.id] = mark
+            elif isinstance(mark, Edge):
+                self.edges.append(mark)
+            elif isinstance(mark, Cluster):
+                self.clusters.append(mark)
             else:
-                self.curves.append(part)
+                self.paths.append(mark)
 
-    @property
-    def pinned(self) -> bool:
-        """Whether everything has its place, so that it needs no layout."""
-        return all(node.middle is not None for node in self.nodes.values())
-
-    def between(self, source: str, reader: str, *corners: Place) -> tuple[Place, ...]:
-        """The places of a line between two nodes, straight or along these corners, from outline to outline."""
-        a, b = self.nodes[source], self.nodes[reader]
-        assert a.middle is not None
-        assert b.middle is not None
-        places = [a.middle, *corners, b.middle]
-        return (a.towards(places[1]), *corners, b.towards(places[-2]))
-
-    def halos(self) -> list[Curve]:
+    def halos(self) -> list[Path]:
         """The bright grounds under lines."""
-        return [Curve(edge.corners, edge.halo, edge.width + 9) for edge in self.edges if edge.halo and edge.corners]
+        haloed = [edge for edge in self.edges if edge.stroke.halo]
+        return [Path(edge.points, Stroke(edge.stroke.halo, edge.stroke.width + 9)) for edge in haloed]
+
+    def kinds(self) -> set[str]:
+        """The kinds of lines that are in the picture, for its legend."""
+        return {edge.stroke.kind for edge in self.edges} | {path.stroke.kind for path in self.paths}
+
+    def keyed(self) -> Iterator[tuple[Key, str]]:
+        """What the marks stand for, each with the id of a mark."""
+        marks: list[Node | Edge | Cluster] = [*self.nodes.values(), *self.edges, *self.clusters]
+        for mark in marks:
+            for key in mark.keys:
+                yield key, mark.id
 
     def extent(self) -> Box:
         """The rectangle around everything."""
+        lines: list[Edge | Path] = [*self.edges, *self.paths]
+        points = [place for line in lines for place in line.points]
         return around(
             [node.box for node in self.nodes.values()]
-            + [frame.box for frame in self.frames if frame.box]
-            + [(x, y, x, y) for edge in self.edges for x, y in edge.corners]
-            + [(x, y, x, y) for curve in self.curves for x, y in curve.points]
+            + [cluster.box for cluster in self.clusters]
+            + [(x, y, x, y) for x, y in points]
         )

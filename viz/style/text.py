@@ -71,6 +71,17 @@ def letter(name: str, lstm: bool = True) -> str:
     return printable({"c": "C", "g": "C̃"}.get(name, name) if lstm else name)
 
 
+def power_of_ten(exponent: int) -> str:
+    """A power of ten: in figures where it is short.
+
+    >>> power_of_ten(-2), power_of_ten(1), power_of_ten(-26)
+    ('0.01', '10', '10⁻²⁶')
+    """
+    if -3 <= exponent <= 3:
+        return f"{10.0**exponent:g}"
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
 def ranges(places: Iterable[int]) -> str:
     """Whole numbers in order, with runs of them in short.
 
@@ -109,6 +120,6 @@ def width_of_text(text: str, size: float) -> float:
     """About how wide a text gets, in points: fonts differ, so this is for the wider ones.
 
     >>> round(width_of_text("L = 3.15", 12))
-    58
+    50
     """
-    return 0.6 * size * len(text)
+    return 0.52 * size * len(text)

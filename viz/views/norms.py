@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from viz.geometry import Box, Place
-from viz.scene.marks import Curve, Frame, Node, Scene, Shape, Span
-from viz.style.text import number, width_of_text
+from viz.scene.marks import Cluster, Node, Path, Row, Scene, Shape, Span
+from viz.style.stroke import Stroke
+from viz.style.text import at_step, number, power_of_ten, width_of_text
 from viz.style.theme import Colour, Theme
-from viz.views.rows import Columns
+from viz.views.rows import TimeAxis
 
 APART, HEIGHT, ABOVE, BELOW = 30, 190, 46, 30  # points: to the runs above, the plot, room for its caption and the steps
+CAPTION = 30  # the line with a run's name
 LINE = 16  # from one label to the next
 POINTS: tuple[Shape, ...] = "disc", "box", "hexagon", "flag"  # of the runs; then the same, hollow
 
@@ -51,7 +53,7 @@ class Axes:
     box: Box
     low: int
     high: int
-    columns: Columns
+    axis: TimeAxis
     pitch: float
     T: int
     room: float  # for the names of the lines
@@ -64,14 +66,14 @@ class Axes:
     def across(self, t: int) -> float:
         """Where a step is: in the middle of its panel; where not all have one, all share the room."""
         if self.aligned:
-            return self.columns.lefts[t] + self.pitch / 2 - 4
+            return self.axis.lefts[t] + self.pitch / 2 - 4
         left, _, right, _ = self.box
         return left + self.room + (right - left - self.room - 40) * (t - 1) / max(self.T - 1, 1)
 
     @property
     def aligned(self) -> bool:
         """Whether every step has a panel above."""
-        return len(self.columns.shown) == self.T
+        return len(self.axis.shown) == self.T
 
     @property
     def marked(self) -> list[int]:
@@ -81,14 +83,14 @@ class Axes:
         return [1, *few, *([self.T] if self.T > 1 else [])] if not self.aligned else [*range(1, self.T + 1)]
 
 
-def plot_norms(scene: Scene, columns: Columns, pitch: float, T: int, series: Sequence[Series]) -> None:
+def plot_norms(scene: Scene, axis: TimeAxis, pitch: float, T: int, series: Sequence[Series]) -> None:
     """Put the plot below all that is in the scene."""
     theme, lowest = scene.theme, scene.extent()[1] - APART
-    panel = (8.0, lowest - ABOVE - HEIGHT - BELOW, columns.right - 16, lowest)
+    panel = (8.0, lowest - ABOVE - HEIGHT - BELOW, axis.right - 16, lowest)
     title, more = "‖∂L/∂state‖ at each step", ", one logarithmic axis for all runs"
     title += more if width_of_text(title + more, 14) < panel[2] - panel[0] else ""
     caption = (Span(title, 14, theme.quiet, bold=True),)
-    scene.add(Frame("norms", panel, theme.panel, theme.frame, caption))
+    scene.add(Cluster("norms", panel, theme.panel, theme.frame, caption))
     levels = [level for one in series for level in one.levels.values()]
     if not levels:
         words = Span("no norm that is neither 0 nor NaN nor infinite")
@@ -97,7 +99,7 @@ def plot_norms(scene: Scene, columns: Columns, pitch: float, T: int, series: Seq
     low = math.floor(min(levels))
     ground = (panel[0], panel[1] + BELOW, panel[2], lowest - ABOVE)
     room = max(width_of_text(one.name, 12) for one in series) + 44
-    axes = Axes(ground, low, max(math.ceil(max(levels)), low + 1), columns, pitch, T, room)
+    axes = Axes(ground, low, max(math.ceil(max(levels)), low + 1), axis, pitch, T, room)
     _grid(scene, axes)
     for one in series:
         _line(scene, axes, one)
@@ -110,11 +112,11 @@ def _grid(scene: Scene, axes: Axes) -> None:
     each = math.ceil((axes.high - axes.low) / 5)
     for level in (level for level in range(axes.low, axes.high + 1) if level % each == 0):
         _, y = axes.at(1, level)
-        scene.add(Curve(((left + 1, y), (right - 1, y)), theme.frame, 1))
-        text = {0: "1", 1: "10"}.get(level, "10" + str(level).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")))
-        _word(scene, f"norms_{level}".replace("-", "minus_"), (right + 8, y), Span(text, 12, theme.quiet))
+        scene.add(Path(((left + 1, y), (right - 1, y)), Stroke(theme.frame, 1)))
+        words = Span(power_of_ten(level), 12, theme.quiet)
+        _word(scene, f"norms_{level}".replace("-", "minus_"), (right + 8, y), words)
     for t in axes.marked:
-        words = Span(f"t = {t}", 12, theme.quiet)
+        words = Span(at_step(t), 12, theme.quiet)
         place = axes.across(t), bottom - BELOW / 2
         scene.add(Node(f"norms_t_{t}", place, (width_of_text(words.text, 12), 15), ((words,),), shape="text"))
 
@@ -128,11 +130,12 @@ def _line(scene: Scene, axes: Axes, one: Series) -> None:
             piece.append(axes.at(t, levels[t]))
             continue
         if len(piece) > 1:
-            scene.add(Curve(tuple(piece), hue, 1.6 if one.dashed else 2.6, one.dashed, tooltip=(one.tooltip,)))
+            stroke = Stroke(hue, 1.6 if one.dashed else 2.6, dashed=one.dashed)
+            scene.add(Path(tuple(piece), stroke, tooltip=(one.tooltip,)))
         piece = []
     for t in axes.marked:
         if t in levels:
-            tooltip, data = (f"{one.tooltip} at t = {t}: {number(one.norms[t])}",), {"norm": f"{one.norms[t]:.9g}"}
+            tooltip, data = (f"{one.tooltip} at {at_step(t)}: {number(one.norms[t])}",), {"norm": f"{one.norms[t]:.9g}"}
             size = (7.0, 7.0) if one.dashed else (10.0, 10.0)
             fill = hue if one.run % 8 < len(POINTS) else scene.theme.paper
             shape = POINTS[one.run % len(POINTS)]
@@ -153,7 +156,7 @@ def _labels(scene: Scene, axes: Axes, series: Sequence[Series]) -> None:
         row = Span(one.label, 12, theme.text_of(hue), bold=True), Span(f"\u00a0{one.share}", 12, theme.quiet)
         wide = sum(width_of_text(span.text, span.size) for span in row)
         node = Node(f"norms_label_{k}", (left + wide / 2, heights[k]), (wide, 15), (row,), shape="text", left=True)
-        scene.add(node, Curve(((right + 2, heights[k]), (right + 14, y), (x - 5, y)), hue, 0.8))
+        scene.add(node, Path(((right + 2, heights[k]), (right + 14, y), (x - 5, y)), Stroke(hue, 0.8)))
 
 
 def spread(heights: Sequence[float], apart: float) -> list[float]:
@@ -187,3 +190,13 @@ def hue_of(theme: Theme, run: int) -> Colour:
 def _word(scene: Scene, name: str, left: Place, span: Span) -> None:
     wide = width_of_text(span.text, span.size)
     scene.add(Node(name, (left[0] + wide / 2, left[1]), (wide, 15), ((span,),), shape="text", left=True))
+
+
+def draw_caption(scene: Scene, name: str, run: str, words: str, left: float = -96.0) -> float:
+    """The name of a run above all that is there, with some words beside it; returns how high it reaches."""
+    middle = scene.extent()[3] + CAPTION / 2 + 2
+    row: Row = (Span(run, 17, bold=True), Span(f"\u00a0\u00a0\u00a0{words}", 13, scene.theme.quiet))
+    wide = sum(width_of_text(span.text, span.size) for span in row)
+    place = (left + wide / 2, middle), (wide, CAPTION - 4)
+    scene.add(Node(name, *place, (row,), shape="text", left=True))
+    return middle + CAPTION / 2
