@@ -163,6 +163,15 @@ class CellGraph:
                 found += [self.graph.id_of(self.step(t).named[name])] if name in self.step(t).named else []
         return tuple(dict.fromkeys(found))
 
+    @cached_property
+    def last_adding(self) -> dict[int, tuple[int, ...]]:
+        """Of each step the vertex that backward comes to last of those that read a weight."""
+        found: dict[int, int] = {}
+        for link in self.links:
+            for edge in link.edges if link.source[0] == PARAMETERS else ():
+                found[link.reader[1]] = min(edge.reader, found.get(link.reader[1], edge.reader))
+        return {t: (vertex,) for t, vertex in found.items()}
+
     def is_cut(self, name: str, t: int) -> bool:
         """Whether a state was detached from what made it, as at the start of a window of truncated BPTT."""
         vertex, _ = self.output(*self.every((name, t))[0])
@@ -189,13 +198,19 @@ class CellGraph:
 
         The template's tanh may be a relu, and a cell may have no bias.
         """
-        said = self.template.boxes[role].text if role in self.template.boxes else role
-        if not any(name.startswith("b") for name in self.parameters.values()):
-            said = said.replace(" + bₙ", "").replace(" + b", "")
-        indices = {"{t}": self.index(t), "{p}": self.index(self.previous(t))}
-        for sign, index in indices.items():
-            said = said.replace(sign, index)
+        said = self._texts.get(role, role)
+        if "{" not in said:
+            return said
+        said = said.replace("{t}", self.index(t)).replace("{p}", self.index(self.previous(t)))
         return said.replace("{op}", self.operation(role, t))
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        """The text of each box, without b if nothing reads one."""
+        texts = {role: box.text for role, box in self.template.boxes.items()}
+        if any(name.startswith("b") for name in self.parameters.values()):
+            return texts
+        return {role: text.replace(" + bₙ", "").replace(" + b", "") for role, text in texts.items()}
 
     def operation(self, role: str, t: int) -> str:
         """What the operation of a box is called in this graph; the usual name where the step does not record it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from viz.diagram.cellgraph import CellGraph, Link
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
@@ -55,7 +56,7 @@ class FlowEncoding(Encoding):
         kind = "raises" if size > 0 else "lowers" if size < 0 else "zero"
         return replace(self.key[kind][1], width=self.scale.width(size), data=data)
 
-    @property
+    @cached_property
     def key(self) -> KeyOfLines:
         """The two signs, and what has none."""
         theme = self.theme

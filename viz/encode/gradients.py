@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from viz.diagram.cellgraph import CellGraph, EdgeKey, Link
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
@@ -128,7 +129,7 @@ class GradientEncoding(Encoding):
         """A line for a number on the scale."""
         return self.looks.sample(size)
 
-    @property
+    @cached_property
     def key(self) -> KeyOfLines:
         """The routes that a gradient takes, and what is on no route."""
         cells, template = self.cells, self.cells.template

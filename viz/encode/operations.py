@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge
@@ -52,7 +53,7 @@ class OperationEncoding:
         said = "Values run left to right, gradients right to left."
         return f"{said} A line is as wide as the log of the gradient along it."
 
-    @property
+    @cached_property
     def key(self) -> KeyOfLines:
         """The kinds of lines."""
         if self.delivered is not None:

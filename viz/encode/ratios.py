@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from viz.diagram.cellgraph import CellGraph, Link, NodeKey
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
@@ -80,7 +81,7 @@ class RatioEncoding(Encoding):
         hue = theme.weight if much < SAME else theme.half_of(hue) if much < MUCH else hue
         return Stroke(hue, self.scale.width(size), "ratio", dashed=size <= 1 / SAME, backward=True)
 
-    @property
+    @cached_property
     def key(self) -> KeyOfLines:
         """What is not on the scale."""
         before, after = self.names

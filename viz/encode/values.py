@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 from viz.diagram.cellgraph import NEXT_LAYER, Link
 from viz.encode.encoding import Encoding, KeyOfLines
@@ -29,7 +30,7 @@ class ValueEncoding(Encoding):
             return self.key["hidden"][1]
         return Stroke(self.theme.forward, 1.1, open=True)
 
-    @property
+    @cached_property
     def key(self) -> KeyOfLines:
         """The belt and the hidden state."""
         belt = Stroke(self.theme.carry, 2.6, "belt", open=True)

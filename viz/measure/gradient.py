@@ -97,17 +97,16 @@ class ChainGradient:
 
         Weights are distinguished by the letter that their names begin with.
         """
+        letters = {vertex: letter_of(name) for vertex, name in self.cells.parameters.items()}
         reads: dict[int, dict[str, list[GraphEdge]]] = {}
         for link in self.cells.links:
             if link.source[0] == PARAMETERS:
-                at = reads.setdefault(link.reader[1], {"": []})
-                at[""] += link.edges
-                for edge in link.edges:
-                    if edge.source in self.cells.parameters:
-                        at.setdefault(letter_of(self.cells.parameters[edge.source]), []).append(edge)
+                at = reads.setdefault(link.reader[1], {})
+                for edge in link.edges:  # what a wrapper makes of the weights has no letter
+                    at.setdefault(letters.get(edge.source, "?"), []).append(edge)
         norms = {t: {name: self.norm(edges) for name, edges in at.items()} for t, at in reads.items()}
         found = {t: {name: size for name, size in at.items() if size is not None} for t, at in norms.items()}
-        return {t: sizes for t, sizes in found.items() if sizes}
+        return {t: {"": math.hypot(*sizes.values()), **sizes} for t, sizes in found.items() if sizes}
 
     @cached_property
     def learning(self) -> list[str]:

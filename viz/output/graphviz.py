@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -80,10 +81,17 @@ def is_whole(drawn: bytes, format: str) -> bool:
     if format == "pdf":
         return drawn.startswith(b"%PDF-") and drawn.rstrip().endswith(b"%%EOF")
     if format == "json0":
-        return drawn.rstrip().endswith(b"}")
+        return _is_whole_json(drawn)
     try:
         return ElementTree.fromstring(drawn).tag.rpartition("}")[2] == "svg"
     except (ElementTree.ParseError, ValueError):  # ValueError: an encoding that Python does not know
+        return False
+
+
+def _is_whole_json(drawn: bytes) -> bool:
+    try:
+        return isinstance(json.loads(drawn), dict)
+    except ValueError:
         return False
 
 

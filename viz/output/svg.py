@@ -31,9 +31,9 @@ def svg_of(scene: Scene) -> str:
     >>> print(svg_of(scene)[:62])
     <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 60" wi
     """
-    left, _, _, top = scene.extent()
+    left, bottom, right, top = scene.extent()
     draw = _Writer(scene, MARGIN - left, MARGIN + top)
-    width, height = size_of(scene)
+    width, height = right - left + 2 * MARGIN, top - bottom + 2 * MARGIN
     size = f"{_n(width)} {_n(height)}"
     return "\n".join(
         [

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from tinygrad_lstm.escaping import printable
 
+SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
 FONT = "Helvetica,Arial,sans-serif"
 
 
@@ -63,7 +64,7 @@ def subscript(t: int) -> str:
     >>> subscript(-10)
     '₋₁₀'
     """
-    return str(t).translate(str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉"))
+    return str(t).translate(SUBSCRIPTS)
 
 
 def letter(name: str, lstm: bool = True) -> str:

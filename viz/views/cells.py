@@ -15,7 +15,7 @@ from viz.diagram.cellgraph import NEXT_LAYER, NodeKey
 from viz.diagram.folding import Run
 from viz.diagram.templates import Box
 from viz.encode.encoding import Encoding
-from viz.scene.marks import Cluster, Key, Node, Scene, Span
+from viz.scene.marks import Cluster, Node, Scene, Span
 from viz.scene.marks import Row as Words
 from viz.style.text import at_step, number, percent, width_of_text
 from viz.style.theme import Colour
@@ -115,16 +115,8 @@ def _panel(scene: Scene, row: Row, t: int) -> None:
     tooltip = (at_step(t), *notes[:1], *(["some row keeps its old state here"] if masked else []))
     scene.add(
         Cluster(f"{row.prefix}step_{t}", box, theme.panel, theme.frame, tuple(caption), tooltip, hatched=masked,
-                keys=_last_adding(row, t))
+                keys=row.cells.last_adding.get(t, ()))
     )  # fmt: skip
-
-
-def _last_adding(row: Row, t: int) -> tuple[Key, ...]:
-    """The vertex of a step that backward comes to last of those that add to the weights."""
-    weights = row.cells.parameters
-    adding = [edge.reader for link in row.cells.links if link.reader[1] == t for edge in link.edges
-              if edge.source in weights]  # fmt: skip
-    return (min(adding),) if adding else ()
 
 
 def _draw(

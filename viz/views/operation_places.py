@@ -24,11 +24,13 @@ def place_operations(quotient: Quotient, looks: Mapping[str, Node]) -> Placement
     }
     placed = {name: replace(look, middle=found.middles[name], size=sizes[name]) for name, look in looks.items()}
     placement = Placement(sizes, found.middles, _Lines(found, placed, quotient).points())
-    for path, name in quotient.clusters.items():
-        if path:
-            inside = {key: node for key, node in quotient.nodes.items() if node.scope[: len(path)] == path}
-            deeper = max(len(node.scope) for node in inside.values()) - len(path)
-            placement.clusters[name] = found.around(inside, deeper)
+    inside: dict[ScopePath, list[str]] = {}  # of every cluster, those deeper inside included
+    for name, node in quotient.nodes.items():
+        for length in range(1, len(node.scope) + 1):
+            inside.setdefault(node.scope[:length], []).append(name)
+    for path, names in inside.items():
+        deeper = max(len(quotient.nodes[name].scope) for name in names) - len(path)
+        placement.clusters[quotient.clusters[path]] = found.around(names, deeper)
     return placement
 
 

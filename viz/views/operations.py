@@ -35,7 +35,7 @@ def draw_operations(scene: Scene, encoding: OperationEncoding, place: Place) -> 
             caption: Row = (Span(brief(path[-1][0]), 11, scene.theme.quiet),)
             fill = scene.theme.panel if len(path) % 2 else scene.theme.paper
             cluster = Cluster(name, placement.clusters[name], fill, scene.theme.frame, caption, (slashed(path),))
-            scene.add(replace(cluster, parent=quotient.parents[name]))
+            scene.add(replace(cluster, parent=quotient.clusters[path[:-1]]))
     for name, look in looks.items():
         place_of = {"middle": placement.middles[name], "size": placement.sizes[name], "cluster": members[name]}
         keys = tuple(vertex.id for vertex in quotient.nodes[name].vertices)
