@@ -19,29 +19,36 @@ graph's public record. SVG needs no other program; PNG, PDF and ``engine="dot"``
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from viz.figures.compare import compare
-from viz.figures.difference import difference
-from viz.figures.draw import draw
-from viz.figures.flow import flow
-from viz.figures.gradient_paths import describe, gradient_paths
-from viz.output.graphviz import RenderError
-from viz.output.picture import Picture
-from viz.playback.player import player
-
-if TYPE_CHECKING:  # for type checkers and editors; at run time it is loaded at its first use
+if TYPE_CHECKING:  # for type checkers and editors; at run time each is loaded at its first use
     from viz import plots
+    from viz.figures.compare import compare
+    from viz.figures.difference import difference
+    from viz.figures.draw import draw
+    from viz.figures.flow import flow
+    from viz.figures.gradient_paths import describe, gradient_paths
+    from viz.output.graphviz import RenderError
+    from viz.output.picture import Picture
+    from viz.playback.player import player
 
 __all__ = [
     "Picture", "RenderError", "compare", "describe", "difference", "draw", "flow", "gradient_paths", "player", "plots",
 ]  # fmt: skip
+_HOMES = {
+    "Picture": "output.picture", "RenderError": "output.graphviz", "compare": "figures.compare",
+    "describe": "figures.gradient_paths", "difference": "figures.difference", "draw": "figures.draw",
+    "flow": "figures.flow", "gradient_paths": "figures.gradient_paths", "player": "playback.player",
+}  # fmt: skip
 
 
 if not TYPE_CHECKING:  # a type checker is to find names that do not exist
 
     def __getattr__(name: str) -> Any:
-        """The plots, which are loaded late."""
+        """What is asked for, loaded at its first use."""
         if name == "plots":
             return importlib.import_module("viz.plots")
+        if name in _HOMES:
+            globals()[name] = getattr(importlib.import_module(f"viz.{_HOMES[name]}"), name)
+            return globals()[name]
         from tinygrad_lstm.foreign import not_found
 
         raise not_found("viz", name, "module 'viz'")

@@ -105,7 +105,17 @@ def test_the_legend_has_every_kind_of_line_that_is_drawn_and_no_other(view: Any,
         for kind, said in KINDS.items():
             assert (said in words) == (kind in kinds), kind
         shares = any("share_" in name for name in picture.scene.nodes)
-        assert ("how a state's gradient came all the way from L" in words) == shares
+        assert ("how a state's gradient came, the whole way from L" in words) == shares
+
+
+@pytest.mark.parametrize("view", ["cell", "op"])
+def test_the_legend_has_the_strongest_path_where_it_is_pointed_out(view: Any) -> None:
+    trajectory, loss = run()
+    words = [
+        svg.read(viz.gradient_paths(loss, trajectory, view=view, strongest=path).svg).text
+        for path in (None, trajectory.steps[0].h)
+    ]
+    assert ["strongest single path to h₁, gains multiplied" in text for text in words] == [False, True]
 
 
 def test_zero_and_no_gradient_cannot_be_mistaken() -> None:

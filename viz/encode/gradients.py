@@ -164,7 +164,7 @@ class GradientEncoding(Encoding):
         added = self.gradient.added.get(t)
         if added is None:
             return ()
-        adds = "" if self.cells.rolled else "adds "
+        adds = "all steps add " if self.cells.rolled else "adds "
         parts = [f"{name} {number(added[name])}" for name in self.gradient.learning if name in added]
         total = number(added[""])
         if len(parts) == 1:

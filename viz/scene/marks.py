@@ -157,7 +157,8 @@ class Scene:
 
     def kinds(self) -> set[str]:
         """The kinds of lines that are in the picture, for its legend."""
-        return {edge.stroke.kind for edge in self.edges} | {path.stroke.kind for path in self.paths}
+        kinds = {edge.stroke.kind for edge in self.edges} | {path.stroke.kind for path in self.paths}
+        return kinds | ({"strongest"} if any(edge.stroke.halo for edge in self.edges) else set())
 
     def keyed(self) -> Iterator[tuple[Key, str]]:
         """What the marks stand for, each with the id of a mark."""

@@ -211,7 +211,7 @@ def _share(scene: Scene, row: Row, t: int) -> None:
     state = row.cells.sign(found.state, t)
     routes = "along the belt", "by crossings"
     if found.finite:
-        words = [Span(f"∂L/∂{state} all the way from L:\u00a0", 12, theme.quiet)]
+        words = [Span(f"∂L/∂{state}, whole way:\u00a0", 12, theme.quiet)]
         for k, (hue, part) in enumerate(((theme.carry, found.carry), (theme.crossing, found.crossing))):
             words += [Span(percent(part), 12, theme.text_of(hue), bold=True)]
             words += [Span(f"\u00a0{routes[k]}", 12, theme.quiet)]

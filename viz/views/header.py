@@ -11,7 +11,7 @@ from viz.scene.marks import Scene
 from viz.style.stroke import Stroke
 from viz.views.rows import Row
 
-SHARES = "how a state's gradient came all the way from L"
+SHARES = "how a state's gradient came, the whole way from L"
 
 
 def add_header(
