@@ -16,7 +16,7 @@ from viz.figures.composition import arrange, picture, state_norms
 from viz.figures.operations import picture_of_operations
 from viz.figures.options import ENGINE, VIEW, Engine, View, options_of
 from viz.figures.selection import select, tensors_in, without_cell_view
-from viz.measure.backward import watch_backward
+from viz.measure.backward import strongest_path, watch_backward
 from viz.measure.gradient import ChainGradient, measure_chains
 from viz.output.picture import Picture
 from viz.style.text import number
@@ -97,10 +97,9 @@ def _strongest(loss: tg.Tensor, tensor: tg.Tensor | None, graph: tg.Graph) -> St
     """The strongest path from the loss to a tensor, as the picture needs it."""
     if tensor is None:
         return None
-    found = tg.paths.strongest_path(loss, tensor)
-    keys = frozenset((graph.id_of(step.edge.reader), step.edge.position) for step in found.edges)
+    edges, strength = strongest_path(loss, tensor, graph)
     name = Names(graph).of(graph.vertices[graph.id_of(tensor)]) or "the tensor"
-    return Strongest(keys, f"strongest single path to {name}, gains multiplied {number(found.strength)}")
+    return Strongest(edges, f"strongest single path to {name}, gains multiplied {number(strength)}")
 
 
 def _point_out(picture: Picture, path: Strongest | None) -> Picture:

@@ -7,7 +7,7 @@ second time here, no ``.grad`` is touched, and the graph stays usable.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -140,3 +140,23 @@ def _too_late(error: Exception) -> tg.errors.GradError:
         "the path of the gradient can be drawn only while the graph still has what derivatives need: draw it before "
         f"backward(), or call backward(retain_graph=True). The engine says: {error}"
     )
+
+
+def gradient_norms(loss: tg.Tensor, values: Sequence[tg.Tensor]) -> list[float | None]:
+    """‖∂L/∂value‖ of each value, by one backward pass; None where no gradient comes to it."""
+    asked = [value for value in values if value.requires_grad]
+    found = iter(tg.grad(loss, asked, retain_graph=True, allow_unused=True) if asked else ())
+    gradients = [next(found) if value.requires_grad else None for value in values]
+    return [None if gradient is None else norm(gradient.data) for gradient in gradients]
+
+
+def strongest_path(loss: tg.Tensor, tensor: tg.Tensor, graph: tg.Graph) -> tuple[frozenset[EdgeKey], float]:
+    """The edges of the strongest single path from a loss to a tensor, and its strength: the gains multiplied."""
+    found = tg.paths.strongest_path(loss, tensor)
+    return frozenset((graph.id_of(step.edge.reader), step.edge.position) for step in found.edges), found.strength
+
+
+def rows_of_gates(loss: tg.Tensor, weight: tg.Tensor) -> dict[str, range]:
+    """The rows of a weight that lead to each gate where the loss first uses it."""
+    (use, *_) = tg.paths.ledger(loss, weight).uses
+    return {name: range(*part.indices(len(weight))) for name, part in use.gates}

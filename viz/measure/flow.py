@@ -14,7 +14,7 @@ import numpy as np
 import tinygrad_lstm as tg
 from viz.diagram.cellgraph import LOSS, PARAMETERS, CellGraph, EdgeKey, Link, NodeKey, OutputKey
 from viz.diagram.names import Names, brief
-from viz.measure.backward import norm
+from viz.measure.backward import gradient_norms
 from viz.style.text import number, percent
 
 SUSPECT = 1e-30  # a total so small may be what is left of an underflow
@@ -118,8 +118,7 @@ def measure_flow(loss: tg.Tensor, found: Sequence[CellGraph], source: tg.Tensor,
     size = float(loss.item()) if loss.size == 1 else None
     flow = ChainFlow(amounts, dict(out), dict(into), value, name, flowing.total, direction is None, size)
     if flow.squared and abs(flow.total) < SUSPECT:
-        (gradient,) = tg.grad(loss, source, retain_graph=True)
-        length = norm(gradient.data)
+        length = gradient_norms(loss, [source])[0] or 0.0
         if not flow.total > length * length / 2:
             flow.lost, flow.dtype = length, str(source.dtype)
     flow.cuts = [_cuts(flow, found, one, range(begin, end)) for one in found]
