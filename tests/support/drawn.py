@@ -119,7 +119,7 @@ def check_lines(case: Drawn, view: str) -> None:
     A line into the next layer has an end in each of its directions.
     """
     picture = case.view(view)
-    width_of = scales.printed(picture.text)
+    width_of = scales.printed_width(picture.text)
     drawn = list[str]()
     for link, chain, edges in case.lines(view):
         assert len(edges) == (case.above(chain) if link.reader[0] == NEXT_LAYER else 1), (link.source, link.reader)

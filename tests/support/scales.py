@@ -10,7 +10,7 @@ DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 FORMULA = re.compile(r"width ([\d.]+) \+ ([\d.]+)·log₁₀\(‖∇‖ / (?:10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)|([\d.]+))\) points")
 
 
-def printed(text: str) -> Callable[[float], float]:
+def printed_width(text: str) -> Callable[[float], float]:
     """The width of a line for a norm, by the formula in the legend."""
     found = FORMULA.search(text)
     assert found is not None, text

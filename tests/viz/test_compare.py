@@ -33,7 +33,7 @@ def test_every_run_has_the_numbers_and_the_widths_that_it_has_alone(view: Any) -
             assert (same.colour, same.dashed) == (edge.colour, edge.dashed)
             assert (same.tooltip, same.data.get("norm")) == (edge.tooltip, edge.data.get("norm"))
             if "norm" in same.data:  # on the one scale of all runs
-                width_of = scales.printed(together.text)
+                width_of = scales.printed_width(together.text)
                 assert same.width == pytest.approx(width_of(float(same.data["norm"])), abs=0.006)
     assert len(together.ids) == len(set(together.ids))
 

@@ -117,7 +117,7 @@ def test_the_small_plots_and_belts_have_the_norms_of_every_step(name: str, view:
                 c for c in picture.curves if c.tooltip.startswith(said.split("‖ ")[0] + "‖ ") and "log" not in c.tooltip
             ]
             assert piece.tooltip == said
-            assert piece.width == pytest.approx(scales.printed(picture.text)(norm), abs=0.006)
+            assert piece.width == pytest.approx(scales.printed_width(picture.text)(norm), abs=0.006)
 
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

@@ -79,7 +79,7 @@ def test_with_gradients_every_line_is_as_wide_as_what_was_delivered_along_it(kin
     }
     drawn = svg.read(picture.svg)
     edges = {edge.id: edge for edge in drawn.edges if VERTEX.match(edge.id)}
-    width_of = scales.printed(drawn.text)
+    width_of = scales.printed_width(drawn.text)
     assert set(parts) < set(edges)
     for name, edge in edges.items():
         assert edge.backward == (name in parts)

@@ -19,7 +19,7 @@ import viz
 import viz.output.graphviz
 from tests.support import svg
 from tests.support.runs import Run, run
-from tests.support.scales import printed
+from tests.support.scales import printed_width
 from tinygrad_lstm.errors import ArgumentError, DtypeError
 from viz import plots
 from viz.output.graphviz import NoGraphvizError, render
@@ -127,7 +127,7 @@ def test_auto_has_a_rule_for_every_colour_and_the_dark_counterpart() -> None:
 def test_the_widths_of_all_pictures_are_on_the_printed_scale() -> None:
     for scene in ("LSTM", "both"):
         drawn = svg.read(pictures("light", scene, "cell")[1].svg)
-        width_of = printed(drawn.text)
+        width_of = printed_width(drawn.text)
         lines = [edge for edge in drawn.edges if "norm" in edge.data]
         assert len(lines) > 20
         assert all(edge.width == pytest.approx(width_of(float(edge.data["norm"])), abs=0.006) for edge in lines)

@@ -14,7 +14,7 @@ import viz
 from tests.support import svg
 from tests.support.comparisons import triptych
 from tests.support.runs import Run, of_every, of_last, run
-from tests.support.scales import printed
+from tests.support.scales import printed_width
 from viz.style.scales import FINEST, THICKEST, LogWidth
 
 
@@ -36,7 +36,7 @@ def test_a_gradient_that_vanishes_or_explodes_is_seen_from_line_to_line(factor: 
     norms = [float(line.data["norm"]) for line in lines]
     assert math.log10(norms[0] / norms[-1]) == pytest.approx(decades, abs=1.5)
     assert all((a.width < b.width) == (decades < 0) and a.width != b.width for a, b in pairwise(lines))
-    width_of = printed(drawn.text)
+    width_of = printed_width(drawn.text)
     for line in lines:
         assert line.width == pytest.approx(width_of(float(line.data["norm"])), abs=0.006)
     assert min(line.width for line in lines) < 1.8
@@ -51,7 +51,7 @@ def test_all_runs_that_are_compared_are_on_one_scale() -> None:
     compared = triptych(12)
     drawn = svg.read(viz.compare(compared, view="strip", fold=None).svg)
     assert sum("log₁₀" in node.text for node in drawn.nodes.values()) == 1
-    width_of = printed(drawn.text)
+    width_of = printed_width(drawn.text)
     norms = [(edge.width, float(edge.data["norm"])) for edge in drawn.edges if "norm" in edge.data]
     assert {name.partition("-")[0] for name in (edge.id for edge in drawn.edges)} == set(compared)
     assert all(width == pytest.approx(width_of(norm), abs=0.006) for width, norm in norms)

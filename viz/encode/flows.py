@@ -87,7 +87,7 @@ class FlowEncoding(Encoding):
         cut = next((cuts for cuts in self.flow.cuts if cuts), {}).get(t)
         if not cut or len(self.flow.cuts) > 1:
             return ()
-        parts = passed_parts(self.flow, cut)
+        parts = routes_in_words(self.flow, cut)
         total = f"{self.flow.write(math.fsum(cut.values()))}: " if len(parts) > 1 else ""
         return (f"passes on {total}{', '.join(parts)}",)
 
@@ -117,7 +117,7 @@ class FlowEncoding(Encoding):
         return "L" if self.flow.loss is None else f"L = {number(self.flow.loss)}"
 
 
-def passed_parts(flow: ChainFlow, cut: Cut) -> list[str]:
+def routes_in_words(flow: ChainFlow, cut: Cut) -> list[str]:
     """What passes on from a step, by each route."""
     routes = {"carry": "on the belt", "crossing": "crossing", "loss": "to L"}
     return [f"{flow.write(cut[route])} {words}" for route, words in routes.items() if cut.get(route)] or ["nothing"]

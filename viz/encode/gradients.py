@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from viz.diagram.cellgraph import CellGraph, EdgeKey, Link
+from viz.diagram.cellgraph import PARAMETERS, CellGraph, EdgeKey, Link
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
 from viz.measure.gradient import ChainGradient, Share
 from viz.style.scales import LogWidth
@@ -119,7 +119,9 @@ class GradientEncoding(Encoding):
         size = self.gradient.norms.get(link)
         if size is None:
             return "cut, 0" if self.gradient.is_cut(link) else ""
-        return f"‖∇‖ {number(size)}"
+        apart = self.gradient.into_weights(link.edges) if link.source[0] == PARAMETERS else {}
+        parts = [f"{letter} {number(norm)}" for letter, norm in apart.items() if letter != "?"]
+        return f"‖∇‖ {number(size)}" + (f", {', '.join(parts)}" if len(parts) > 1 else "")
 
     def widths(self) -> Scale:
         """The scale of widths."""

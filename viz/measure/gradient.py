@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -97,23 +97,30 @@ class ChainGradient:
 
         Weights are distinguished by the letter that their names begin with.
         """
-        letters = {vertex: letter_of(name) for vertex, name in self.cells.parameters.items()}
-        reads: dict[int, dict[str, list[GraphEdge]]] = {}
+        reads: dict[int, list[GraphEdge]] = {}
         for link in self.cells.links:
             if link.source[0] == PARAMETERS:
-                at = reads.setdefault(link.reader[1], {})
-                for edge in link.edges:  # what a wrapper makes of the weights has no letter
-                    at.setdefault(letters.get(edge.source, "?"), []).append(edge)
-        norms = {t: {name: self.norm(edges) for name, edges in at.items()} for t, at in reads.items()}
-        found = {t: {name: size for name, size in at.items() if size is not None} for t, at in norms.items()}
+                reads.setdefault(link.reader[1], []).extend(link.edges)
+        found = {t: self.into_weights(edges) for t, edges in reads.items()}
         return {t: {"": math.hypot(*sizes.values()), **sizes} for t, sizes in found.items() if sizes}
+
+    def into_weights(self, edges: Iterable[GraphEdge]) -> dict[str, float]:
+        """The norms of what edges deliver to W, U, b, ...; what a wrapper makes of the weights has no letter, "?"."""
+        groups: dict[str, list[GraphEdge]] = {}
+        for edge in edges:
+            groups.setdefault(self._letters.get(edge.source, "?"), []).append(edge)
+        sizes = {letter: self.norm(group) for letter, group in groups.items()}
+        return {letter: size for letter, size in sizes.items() if size is not None}
+
+    @cached_property
+    def _letters(self) -> dict[int, str]:
+        return {vertex: letter_of(name) for vertex, name in self.cells.parameters.items()}
 
     @cached_property
     def learning(self) -> list[str]:
         """The letters of the weights that get a gradient, as the cell has them."""
         got = {name for sizes in self.added.values() for name in sizes}
-        letters = dict.fromkeys(map(letter_of, self.cells.parameters.values()))
-        return [name for name in letters if name in got]
+        return [letter for letter in dict.fromkeys(self._letters.values()) if letter in got]
 
     @cached_property
     def shares(self) -> dict[int, Share]:

@@ -117,6 +117,15 @@ def at_step(t: int, last: int | None = None) -> str:
     return f"t = {t}" if last is None else f"t = {t} to {last}"
 
 
+def at_steps(steps: Iterable[int]) -> str:
+    """Any time steps, in order.
+
+    >>> at_steps([3, 4, 5, 9])
+    't = 3–5, 9'
+    """
+    return f"t = {ranges(steps)}"
+
+
 def width_of_text(text: str, size: float) -> float:
     """About how wide a text gets, in points: fonts differ, so this is for the wider ones.
 

@@ -10,12 +10,12 @@ from tinygrad_lstm import nn
 from viz.diagram.cellgraph import CellGraph
 from viz.diagram.folding import LONGEST, Run
 from viz.diagram.surroundings import layer_numbers
-from viz.encode.flows import passed_parts
+from viz.encode.flows import routes_in_words
 from viz.encode.gradients import summed_words
 from viz.encode.ratios import NOTHING, SAME, RatioEncoding, ratio_of
 from viz.measure.flow import ChainFlow
 from viz.measure.gradient import ChainGradient
-from viz.style.text import at_step, in_words, number, percent, quantity, ranges
+from viz.style.text import at_step, at_steps, in_words, number, percent, quantity
 
 # What a picture is called
 
@@ -111,7 +111,7 @@ def _describe_values(cells: CellGraph, where: str = "") -> str:
 
 
 def _describe_masks(cells: CellGraph) -> list[str]:
-    return [f"A mask keeps rows as they are at t = {ranges(sorted(cells.masked))}."] if cells.masked else []
+    return [f"A mask keeps rows as they are at {at_steps(sorted(cells.masked))}."] if cells.masked else []
 
 
 def _list_by_step(numbers: Mapping[int, float]) -> str:
@@ -175,7 +175,7 @@ def describe_flow(flow: ChainFlow, chains: Sequence[CellGraph], what: str) -> st
     cuts = flow.sums_by_step()
     pairs = list(pairwise(cuts))
     pairs = pairs if len(pairs) <= LONGEST else [*pairs[:2], *pairs[2:-2:5], *pairs[-2:]]
-    passed = [f"from {at_step(t)} to {after}: {', '.join(passed_parts(flow, cuts[t]))}" for t, after in pairs]
+    passed = [f"from {at_step(t)} to {after}: {', '.join(routes_in_words(flow, cuts[t]))}" for t, after in pairs]
     said += [chains[-1].template.definitions, f"F{'; '.join(passed)[1:]}."] if passed else []
     amounts = [amount for one in chains for link in one.links if (amount := flow.along(one, link)) is not None]
     against = sum(amount < 0 for amount in amounts)
