@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
+from math import dist
 
 import graphviz
 
@@ -12,6 +13,7 @@ from viz.geometry import Box, Place, Placement
 from viz.output.graphviz import TIMEOUT, render
 
 PIECES = 6  # straight ones for each Bézier curve of a line
+HEAD = 17  # points, of the longest arrowhead
 
 
 def place_by_dot(
@@ -65,7 +67,7 @@ def placement_in(drawn: bytes, sizes: Mapping[str, tuple[float, float]]) -> Plac
         elif "bb" in one:
             placement.clusters[name] = _box(one["bb"])
     for edge in found.get("edges", ()):
-        placement.points[edge["id"]] = tuple(_points(edge["pos"]))
+        placement.points[edge["id"]] = _with_room_for_heads(list(_points(edge["pos"])))
     return placement
 
 
@@ -90,6 +92,12 @@ def _points(spline: str) -> Iterator[Place]:
             yield _on_bezier(corners[k : k + 4], piece / PIECES)
     if tip is not None:
         yield tip
+
+
+def _with_room_for_heads(points: list[Place]) -> tuple[Place, ...]:
+    """The points without those so near to an end that an arrowhead would not fit on the last piece."""
+    first, *inner, last = points
+    return first, *(point for point in inner if min(dist(point, first), dist(point, last)) > HEAD), last
 
 
 def _on_bezier(corners: list[Place], part: float) -> Place:
