@@ -130,8 +130,3 @@ class Encoding:
     def is_on_belt(self, name: str) -> bool:
         """Whether a state is the one that a belt carries."""
         return bool(self.cells.template.belt) and name == self.cells.template.belt_state
-
-    @property
-    def has_other_carries(self) -> bool:
-        """Whether a state that is not the belt's is only scaled from step to step."""
-        return any(link.only_carries and not self.is_on_belt(link.source[0]) for link in self.cells.links)

@@ -98,10 +98,6 @@ class RatioWidth:
         """The line width, in points."""
         return min(max(3 + 1.5 * math.log10(ratio), FINEST), THICKEST)
 
-    def has(self, ratio: float) -> bool:
-        """Whether a ratio has its place on the scale; a line of any other is at one of the ends."""
-        return FINEST <= 3 + 1.5 * math.log10(ratio) <= THICKEST
-
     def samples(self) -> list[float]:
         """Ratios for a legend."""
         return [0.1, 0.5, 1.0, 2.0, 10.0]
