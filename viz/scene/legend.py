@@ -72,8 +72,9 @@ def _sample(scene: Scene, x: float, y: float, stroke: Stroke) -> None:
     length, half = head_size(stroke.width)
     one, tip, other = head(ends, length, half)
     neck = (x + length, y) if stroke.backward else (x + SAMPLE - length, y)
-    solid = replace(stroke, width=1, dashed=False, dotted=False)
+    stroke = replace(stroke, kind="")  # it stands for others, and is none of them
     scene.add(Path((ends[0], tip if stroke.open else neck), stroke))
+    solid = replace(stroke, width=1, dashed=False, dotted=False)
     scene.add(Path((one, tip, other), solid, closed=not stroke.open))
 
 
