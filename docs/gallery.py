@@ -69,6 +69,13 @@ class LeakyCell(nn.Cell):
         return h
 
 
+def louder() -> nn.Module:
+    """An RNN whose U makes every step 1.5 times as large."""
+    layer = nn.RNN(3, 4)
+    layer.layers[0].U.data *= 1.5
+    return layer
+
+
 Run: TypeAlias = tuple[tg.Tensor, nn.Trajectory]
 
 
@@ -82,10 +89,10 @@ def build(make: Callable[[], nn.Module], seed: int = 0) -> Any:
     return layer
 
 
-def run(layer: Any, T: int, every: bool = False, **options: Any) -> Run:
+def run(layer: Any, T: int, every: bool = False, scale: float = 2, **options: Any) -> Run:
     """Unroll a layer over random inputs: the loss, and what there is to draw."""
     tg.manual_seed(0)
-    trajectory = layer.unroll(2 * tg.randn(T, 2, 3), **options)
+    trajectory = layer.unroll(scale * tg.randn(T, 2, 3), **options)
     return ((trajectory.output if every else trajectory.steps[-1].h) ** 2).sum(), trajectory
 
 
@@ -110,6 +117,11 @@ def of_gradients() -> Iterator[Card]:
     yield picture("three cells on one scale", viz.compare, runs, view="cell", fold=None)
     loss, trajectory = run(build(THREE["LSTM"]), 3)
     yield picture("the strongest path", viz.gradient_paths, loss, trajectory, strongest=trajectory.steps[0].h)
+    vanishing = run(build(THREE["RNN"]), 50)
+    yield picture("a gradient that vanishes, step by step", viz.gradient_paths, *vanishing, view="strip", fold=None)
+    exploding = run(build(louder), 30, scale=1e-9)
+    yield picture("a gradient that explodes, step by step", viz.gradient_paths, *exploding, view="strip", fold=None)
+    yield picture("a GRU's graph, laid out by dot", viz.gradient_paths, *run(build(THREE["GRU"]), 2), engine="dot")
     for name, make in THREE.items():
         yield picture(f"conserved flow, {name}", viz.flow, *run(build(make), 3))
     for name, make in THREE.items():

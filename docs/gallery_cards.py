@@ -15,7 +15,7 @@ import viz
 from tinygrad_lstm.errors import MissingExtraError
 from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
-from viz.render import NoGraphvizError
+from viz.output.graphviz import NoGraphvizError
 
 Section: TypeAlias = tuple[str, str, Iterator["Card"]]  # heading, a sentence below it, cards
 

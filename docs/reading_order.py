@@ -68,16 +68,30 @@ CHAPTERS = {
         "tinygrad_lstm/interop/{layout,torch,keras}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
-    "Pictures": [
-        "viz/{style,scale,scene,svg,dot,render,notebook,picture}.py",
-        "viz/{names,layout,routing,opview}.py",
-        "viz/{templates,own,roles,outside,finder,sweep,fold}.py",
-        "viz/{tooltip,legend,paint,band,foldview,bandlines,cellview}.py",
-        "viz/{describe,chains,opfold,views}.py",
+    "Pictures: marks in their places, and the files they are written to": [
+        "viz/{geometry,places,routing}.py",
+        "viz/style/{text,theme,stroke,scales}.py",
+        "viz/scene/{marks,legend}.py",
+        "viz/output/{svg,dot,graphviz,dot_layout,files,notebook,picture}.py",
     ],
-    "Pictures of several runs, and of other numbers": ["viz/{normplot,compare,difference,stream,sankey}.py"],
-    "The page that steps through backpropagation": ["viz/stepping/{tape,words,figure,page,player}.py"],
-    "Plots": ["viz/plots/{display,canvas,steps,heat,lags,bars,memory,curves}.py"],
+    "Pictures: what there is to draw, and what is known of it": [
+        "viz/diagram/{names,templates,template_variants,derived,cellgraph,surroundings,matching,folding,projection}.py",
+        "viz/measure/{backward,gradient,flow}.py",
+        "viz/encode/{encoding,values,gradients,ratios,flows}.py",
+    ],
+    "Pictures: the cell view and the op view": [
+        "viz/views/{tooltips,rows,folds,links,cells,header,words}.py",
+        "viz/diagram/collapse.py",
+        "viz/encode/operations.py",
+        "viz/views/{operations,operation_places,graph_words}.py",
+        "viz/figures/{options,selection,composition,operations,draw,gradient_paths}.py",
+    ],
+    "Pictures of several runs, and of other numbers": [
+        "viz/views/{norms,run_words}.py",
+        "viz/figures/{runs,compare,difference,flow}.py",
+    ],
+    "The page that steps through backpropagation": ["viz/playback/{tape,sentences,page,player}.py"],
+    "Plots": ["viz/plots/{display,canvas,steps,gate_values,lags,bars,memory,training}.py"],
     "The command line": ["tinygrad_lstm/cli/{output,demo_results,demo_pictures,demo_page,demo,app,__init__}.py"],
 }
 

@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 import viz
 from tinygrad_lstm.micro import Value
-from viz.scene import Edge, Frame, Node, Scene, Span
-from viz.style import theme_of
+from viz.scene.marks import Cluster, Edge, Node, Scene, Span, between
+from viz.style.stroke import Stroke
+from viz.style.theme import theme_of
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--out", type=Path, default=Path("out"), help="where the picture goes (default: out/)")
@@ -107,7 +108,7 @@ def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
     for key, (title, turns) in enumerate(walks.items()):
         below = -ROW * key
         frame = (-110, below - 50, 930, below + 170)
-        scene.add(Frame(f"walk_{key}", frame, theme.panel, theme.frame, (Span(title, 15, bold=True),)))
+        scene.add(Cluster(f"walk_{key}", frame, theme.panel, theme.frame, (Span(title, 15, bold=True),)))
         for number, (value, gradient, _) in enumerate(turns, start=1):
             hue, said = (right, "") if gradient == value.grad else (wrong, f", not {value.grad:g}")
             x, y = PLACES[name(value)]
@@ -124,9 +125,9 @@ def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
                 (x, y), (u, v) = PLACES[name(part.taker)], PLACES[name(value)]
                 aside = 30 * number - 15 if value is b else 0  # b = a·a reads a twice
                 middle = (x + u) / 2, (y + v) / 2 + below + aside
-                way = scene.between(taker, giver, middle)
+                points = between(scene.nodes[taker], scene.nodes[giver], middle)
                 edge = f"{taker}-{giver}-{number}"
-                scene.add(Edge(edge, taker, giver, way, hue, 2, dashed=part.late, head="source"))
+                scene.add(Edge(edge, taker, giver, points, Stroke(hue, 2, dashed=part.late, backward=True)))
                 row = (Span(f"{part.amount:g}{', too late' * part.late}", 13, theme.text_of(hue)),)
                 over = middle[1] + (13 if aside >= 0 else -13)
                 scene.add(Node(f"{edge} amount", (middle[0], over), (60, 16), (row,), "text"))

@@ -12,35 +12,43 @@
     RenderError      what is raised where Graphviz cannot draw one
 
 A notebook shows what the last line of a cell gives, and ``save`` writes it into a file. All of it is read from the
-graph's public record. SVG of an unrolled cell needs no other program; small op graphs, PNG and PDF need Graphviz:
-``dot`` on the PATH, or ``pip install "tinygrad-lstm[viz]"``.
+graph's public record. SVG needs no other program; PNG, PDF and ``engine="dot"`` need Graphviz: ``dot`` on the PATH, or
+``pip install "tinygrad-lstm[viz]"``.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from viz.compare import compare
-from viz.difference import difference
-from viz.picture import Picture
-from viz.render import RenderError
-from viz.sankey import flow
-from viz.stepping import player
-from viz.views import describe, draw, gradient_paths
-
-if TYPE_CHECKING:  # for type checkers and editors; at run time it is loaded at its first use
+if TYPE_CHECKING:  # for type checkers and editors; at run time each is loaded at its first use
     from viz import plots
+    from viz.figures.compare import compare
+    from viz.figures.difference import difference
+    from viz.figures.draw import draw
+    from viz.figures.flow import flow
+    from viz.figures.gradient_paths import describe, gradient_paths
+    from viz.output.graphviz import RenderError
+    from viz.output.picture import Picture
+    from viz.playback.player import player
 
 __all__ = [
     "Picture", "RenderError", "compare", "describe", "difference", "draw", "flow", "gradient_paths", "player", "plots",
 ]  # fmt: skip
+_HOMES = {
+    "Picture": "output.picture", "RenderError": "output.graphviz", "compare": "figures.compare",
+    "describe": "figures.gradient_paths", "difference": "figures.difference", "draw": "figures.draw",
+    "flow": "figures.flow", "gradient_paths": "figures.gradient_paths", "player": "playback.player",
+}  # fmt: skip
 
 
 if not TYPE_CHECKING:  # a type checker is to find names that do not exist
 
     def __getattr__(name: str) -> Any:
-        """The plots, which are loaded late."""
+        """What is asked for, loaded at its first use."""
         if name == "plots":
             return importlib.import_module("viz.plots")
+        if name in _HOMES:
+            globals()[name] = getattr(importlib.import_module(f"viz.{_HOMES[name]}"), name)
+            return globals()[name]
         from tinygrad_lstm.foreign import not_found
 
         raise not_found("viz", name, "module 'viz'")

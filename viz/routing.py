@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from viz.scene import Box, Place
+from viz.geometry import Box, Place
 
 LANE, SIDE = 9, 6  # points between two lanes, and between two lines in a gap
 EXIT = -6.0  # where lines from the step before come in: between its panel and this one's

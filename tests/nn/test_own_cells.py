@@ -14,7 +14,7 @@ import viz
 from tests.support import runs, svg
 from tests.support.runs import RUNS
 from tinygrad_lstm import Tensor, nn, paths
-from viz.chains import find
+from viz.figures.selection import select
 
 T, D, H = 4, 2, 3
 VIEWS = ("cell", "strip", "rolled", "op")
@@ -207,8 +207,8 @@ def test_what_carries_is_drawn_as_carried(run: tuple[nn.Trajectory, Tensor], vie
 
 def test_every_edge_between_steps_has_a_line(run: tuple[nn.Trajectory, Tensor]) -> None:
     trajectory, loss = run
-    (chain,) = find(trajectory, None, loss)
-    drawn = {(edge.reader, edge.position) for line in chain.lines for edge in line.edges}
+    (chain,) = select(trajectory, None, loss).chains
+    drawn = {(edge.reader, edge.position) for line in chain.links for edge in line.edges}
     for edge in chain.graph.edges:
         if paths.edge_class(edge, chain.graph) in ("carry", "crossing", "peephole"):
             assert (edge.reader, edge.position) in drawn
@@ -217,7 +217,7 @@ def test_every_edge_between_steps_has_a_line(run: tuple[nn.Trajectory, Tensor]) 
 @pytest.mark.parametrize("kind", ["long belt", "LSTM"])
 def test_the_belt_is_all_the_way_from_what_carries_to_the_state(kind: str) -> None:
     trajectory, loss = made(kind, False)
-    (chain,) = find(trajectory, None, loss)
+    (chain,) = select(trajectory, None, loss).chains
     ops = [chain.graph.vertices[chain.parts[role, 2][0]].op for role in chain.template.belt[:-1]]
     assert ops == (["multiply", "add", "subtract", "clip"] if kind == "long belt" else ["multiply", "add"])
     assert chain.template.belt[-1] == chain.template.belt_state == ("m" if kind == "long belt" else "c")
@@ -225,18 +225,18 @@ def test_the_belt_is_all_the_way_from_what_carries_to_the_state(kind: str) -> No
 
 def test_a_mask_is_no_belt_of_the_cell() -> None:
     trajectory, loss = runs.run("plain own", masked="mask")  # nothing is carried but where the mask holds a row
-    (chain,) = find(trajectory, None, loss)
+    (chain,) = select(trajectory, None, loss).chains
     assert chain.template.belt == ()
-    assert any(line.only_carries for line in chain.lines)
+    assert any(line.only_carries for line in chain.links)
     trajectory, loss = runs.run("own", masked="mask")
-    assert find(trajectory, None, loss)[0].template.belt_state == "m"
+    assert select(trajectory, None, loss).chains[0].template.belt_state == "m"
 
 
 @pytest.mark.parametrize("name", [name for name in RUNS if "both" in name or "mask" in name or "two" in name])
 def test_the_classes_of_every_run_are_those_of_the_graph(name: str) -> None:
     trajectory, loss = RUNS[name]()
-    for chain in find(trajectory, None, loss):
-        for line in chain.lines:
+    for chain in select(trajectory, None, loss).chains:
+        for line in chain.links:
             assert set(line.classes) == {paths.edge_class(edge, chain.graph) for edge in line.edges}
 
 

@@ -237,7 +237,7 @@ def test_a_real_interrupt_of_the_process(tmp_path: Path, short_text: Path) -> No
 def test_without_graphviz_there_is_svg_all_the_same_and_the_source_for_a_png(
     tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("viz.render.commands", lambda format: iter(()))
+    monkeypatch.setattr("viz.output.graphviz.commands", lambda format: iter(()))
     out = tmp_path / "out"
     assert run(short_text, out, True, 0) == 0
     assert (out / "gradient_paths.gv").exists()
@@ -304,7 +304,7 @@ def test_a_picture_that_graphviz_cannot_draw_costs_only_this_picture(
     def refuse(*_: object) -> bytes:
         raise viz.RenderError("out of memory")
 
-    monkeypatch.setattr("viz.picture.render", refuse)
+    monkeypatch.setattr("viz.output.picture.render", refuse)
     assert run(short_text, tmp_path / "out", True, 0) == 0
     assert "gradient_paths.png is not drawn: out of memory" in capsys.readouterr().out
     page = (tmp_path / "out" / "index.html").read_text("utf-8")

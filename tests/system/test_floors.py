@@ -185,3 +185,92 @@ def test_only_the_command_line_knows_typer_and_rich() -> None:
     outside = [m for m in IMPORTS if within(m, "tinygrad_lstm", "viz") and not within(m, "tinygrad_lstm.cli")]
     found = [f"{m} imports {n}" for m in outside for n in IMPORTS[m] if within(n, "typer", "rich")]
     assert found == []
+
+
+# Pictures ----------------------------------------------------------------------------------------------------------
+
+VIZ = {  # each part of viz, from the ground up, and the parts that it may import
+    "layout": (),
+    "style": (),
+    "scene": ("style", "layout"),
+    "diagram": ("style", "layout"),
+    "output": ("scene", "style", "layout"),
+    "measure": ("diagram", "style"),
+    "encode": ("measure", "diagram", "style"),
+    "plots": ("style", "measure", "output"),
+    "views": ("encode", "measure", "diagram", "layout", "scene", "style"),
+    "figures": ("views", "encode", "measure", "output", "scene", "diagram", "style", "layout"),
+    "playback": ("figures", "views", "encode", "measure", "output", "diagram", "style"),
+}
+LAYOUT = ("geometry", "places", "routing", "fonts")  # modules beside the packages that are layout's
+
+
+def part_of_viz(module: str) -> str:
+    """The part that a module of viz is in; nothing for the package itself."""
+    name = [*module.split("."), ""][1]
+    return "layout" if name in LAYOUT else name
+
+
+def imports_among(imports: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """Which part of viz imports which."""
+    pairs = {
+        (part_of_viz(module), part_of_viz(name))
+        for module, names in imports.items()
+        for name in names
+        if module.startswith("viz.") and name.startswith("viz.")
+    }
+    return {(one, other) for one, other in pairs if one != other}
+
+
+def test_the_parts_of_viz_import_only_what_is_below_them() -> None:
+    found = imports_among(IMPORTS)
+    assert {part for pair in found for part in pair} <= set(VIZ)
+    assert sorted(pair for pair in found if pair[1] not in VIZ[pair[0]]) == []
+    order = list(VIZ)
+    assert all(order.index(below) < order.index(part) for part, parts in VIZ.items() for below in parts)
+    assert len(found) <= 40
+
+
+def test_an_import_upwards_in_viz_is_found() -> None:
+    assert imports_among({"viz.scene.marks": {"viz.views.cells", "viz.geometry"}}) == {
+        ("scene", "views"), ("scene", "layout"),
+    }  # fmt: skip
+
+
+def test_each_part_of_viz_keeps_to_its_own_trade() -> None:
+    """Only measuring runs a backward pass, only Graphviz's file starts a process, only plots know matplotlib."""
+    backward = {
+        "backward",
+        "backward_events",
+        "through",
+        "grad",
+        "flow",
+        "routes",
+        "ledger",
+        "lag_matrix",
+        "strongest_path",
+        "horizon",
+        "state_jacobian",
+    }
+    for name, path in modules("viz"):
+        tree = ast.parse(path.read_text("utf-8"))
+        calls = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call)
+                 and isinstance(node.func, ast.Attribute)
+                 and ast.unparse(node.func.value).split(".")[0] == "tg"}  # fmt: skip
+        if not within(name, "viz.measure", "viz.playback.tape"):
+            assert not calls & backward, name
+        assert within(name, "viz.output.graphviz") or not any(within(i, "subprocess") for i in IMPORTS[name]), name
+        assert within(name, "viz.plots") or not any(within(i, "matplotlib") for i in IMPORTS[name]), name
+        assert path.read_text("utf-8").count("\n") <= 300, name
+    shadowed = [name for name in IMPORTS if name.count(".") == 1 and name.startswith("viz.")
+                and name.split(".")[1] in ("compare", "difference", "flow", "draw", "player", "describe")]  # fmt: skip
+    assert shadowed == []
+
+
+def test_nothing_in_viz_decides_by_the_name_of_an_op() -> None:
+    """Names of ops are keys of tables, signs and templates, and never compared in code."""
+    for name, path in modules("viz"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith((".op", ".op.name")):
+                words = [c for other in node.comparators for c in ast.walk(other) if isinstance(c, ast.Constant)]
+                assert not any(isinstance(word.value, str) for word in words), f"{name}: {ast.unparse(node)}"

@@ -76,8 +76,8 @@ NEEDS = {
     "reading .onnx": (
         "interop.onnx.load('never.onnx')", '.onnx files need: pip install "tinygrad-lstm[io]" (or onnx)',
     ),
-    "a small graph of ops": (
-        "viz.draw((tg.ones(2) * tg.ones(2)).sum(), view='op').svg",
+    "a layout by dot": (
+        "viz.draw((tg.ones(2) * tg.ones(2)).sum(), engine='dot')",
         'no Graphviz found: pip install "tinygrad-lstm[viz]" (or pygraphviz) draws it',
     ),
 }  # fmt: skip

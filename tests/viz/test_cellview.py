@@ -79,7 +79,7 @@ def test_arrows_point_with_the_time_and_gradients_against_it(case: Drawn) -> Non
     for gradients in (True, False):
         picture = case.view("cell", gradients)
         for k, chain in enumerate(case.chains):
-            for line in chain.lines:
+            for line in chain.links:
                 (source, t), (reader, u) = line.source, line.reader
                 if t == u or reader in ("loss", "above") or source == "weights":
                     continue

@@ -14,7 +14,8 @@ import tinygrad_lstm as tg
 import viz
 from tests.support import runs, svg
 from tests.support.comparisons import KINDS, Pair, norms_of, pair, triptych
-from viz.style import THEMES, number, shades
+from viz.style.text import number
+from viz.style.theme import THEMES, shades
 
 
 def as_printed(ratio: float) -> float:

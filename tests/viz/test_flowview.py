@@ -13,9 +13,10 @@ import pytest
 import tinygrad_lstm as tg
 import viz
 from tests.support import runs, svg
-from viz.sankey import WIDEST
-from viz.style import THEMES, number, shades
+from viz.style.text import number
+from viz.style.theme import THEMES, shades
 
+WIDEST = 16  # points, of the largest flow
 CASES: dict[str, dict[str, Any]] = {
     "LSTM": {},
     "LSTM, last": {"loss": runs.of_last},
@@ -261,3 +262,24 @@ def test_wrong_arguments_are_told_in_the_callers_words(case: str) -> None:
     trajectory, loss = runs.run()
     with pytest.raises(error, match=words):
         make(loss, trajectory)
+
+
+def test_a_flow_that_is_too_small_for_its_numbers_says_so() -> None:
+    def flowing(dtype: Any, factor: float, T: int = 50) -> viz.Picture:
+        tg.manual_seed(0)
+        layer = tg.nn.RNN(3, 4)
+        cell: Any = layer.layers[0]
+        for parameter in cell.parameters():
+            parameter.data = parameter.data.astype(dtype)
+        cell.U.data = (factor * np.eye(4)).astype(dtype)
+        trajectory = layer.unroll(tg.tensor(np.full((T, 1, 3), 1e-6, dtype)))
+        return viz.flow((trajectory.steps[-1].h ** 2).sum(), trajectory)
+
+    lost = flowing(np.float32, 0.3)
+    for text in (lost.description, " ".join(svg.read(lost.svg).text.split())):
+        assert "The flow underflows: ‖∂L/∂h₁‖ is " in text
+        assert "its square is less than float32 holds" in text
+    assert "Nothing flows: ‖∂L/∂h₁‖ is exactly 0 in float32" in flowing(np.float32, 0.1).description
+    whole = flowing(np.float64, 0.3)
+    assert "Between any two steps the lines sum to 100%." in whole.description
+    assert "underflows" not in whole.description

@@ -12,11 +12,10 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
-from tests.support import svg
+from tests.support import scales, svg
 from tests.support.pictures import Drawn, check_lines
 from tests.support.runs import H, Run, of_every, of_last, run
-from viz.scale import width_of
-from viz.style import number
+from viz.style.text import number
 
 FOLDS: dict[str, tuple[int, Any, list[tuple[int, int]]]] = {
     "12": (12, "auto", []),
@@ -118,7 +117,7 @@ def test_the_small_plots_and_belts_have_the_norms_of_every_step(name: str, view:
                 c for c in picture.curves if c.tooltip.startswith(said.split("‖ ")[0] + "‖ ") and "log" not in c.tooltip
             ]
             assert piece.tooltip == said
-            assert piece.width == pytest.approx(width_of(norm), abs=0.006)
+            assert piece.width == pytest.approx(scales.printed_width(picture.text)(norm), abs=0.006)
 
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ import pytest
 import tinygrad_lstm as tg
 from tests.support.pictures import Drawn, check_lines, drawn
 from tests.support.runs import RUNS, states_of
-from viz.roles import Line
-from viz.style import number
+from viz.diagram.cellgraph import Link
+from viz.style.text import number
 
 VIEWS = ("cell", "strip", "rolled")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -29,7 +30,7 @@ def test_every_line_is_as_wide_as_what_was_delivered_along_it(case: Drawn, view:
 
 @pytest.mark.parametrize("view", ["cell", "strip"])
 def test_what_comes_to_a_state_is_the_sum_of_what_its_lines_bring(case: Drawn, view: str) -> None:
-    lines = {id(line): (line, its) for line, its, _ in case.lines(view)}.values()  # with two ends or one
+    lines = {id(line): (line, its) for line, its, _ in case.lines(view)}.values()
     for k, chain in enumerate(case.parts(view)):
         for name, t in chain.states():
             total = case.gradient(chain.state(name, t))
@@ -96,13 +97,27 @@ def test_each_step_says_what_it_adds_to_the_gradient_of_the_weights(case: Drawn)
         for t in chain.order:
             reads = [
                 edge
-                for line in chain.lines
+                for line in chain.links
                 for edge in line.edges
                 if line.source[0] == "weights" and line.reader[1] == t
-                and chain.parameters.get(edge.source, "").startswith("W")
             ]  # fmt: skip
-            parts = case.along(Line(("weights", t), ("weights", t), tuple(reads))).values()
-            caption = picture.frames[f"{case.prefix(k)}step_{t}"][1]
-            if parts and chain.template.pitch > 250:
-                size = math.hypot(*(float(np.linalg.norm(part)) for part in parts))
-                assert f"adds ‖∂L/∂W‖ {number(size)}" in caption
+            letters: dict[str, list[tuple[int, Any]]] = {}
+            for value, part in case.along(Link(("weights", t), ("weights", t), tuple(reads))).items():
+                letters.setdefault(chain.parameters.get(value[0], "").split("_")[0], []).append(part)
+            caption = picture.frames[f"{case.prefix(k)}step_{t}"][1].replace("\u00a0", " ")
+            if not letters or chain.template.pitch < 250:
+                continue
+            norms = {letter: math.hypot(*map(np.linalg.norm, parts)) for letter, parts in letters.items()}
+            total = number(math.hypot(*norms.values()))
+            if len(norms) > 1:
+                assert f"‖∇‖ {total}" in caption
+                assert (f"adds ‖∇‖ {total}" in caption) or all(
+                    f"{letter} {number(norm)}" in caption for letter, norm in norms.items() if letter
+                )
+            else:
+                assert f"‖ {total}" in caption
+            arrows = [e for e in picture.edges if e.source.startswith(f"{case.prefix(k)}weights_")
+                      and e.reader.endswith(f"_{t}") and "norm" in e.data]  # fmt: skip
+            into = math.hypot(*(float(arrow.data["norm"]) for arrow in arrows))
+            if len(arrows) == 1:  # as wide as its caption says
+                assert into == pytest.approx(math.hypot(*norms.values()), rel=1e-6, abs=1e-12)

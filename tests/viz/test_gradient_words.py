@@ -12,8 +12,8 @@ import tinygrad_lstm as tg
 import viz
 from tests.support import svg
 from tests.support.runs import CELLS, Run, of_every, of_gate, of_h_and_c, of_last, run
-from viz.roles import NoCellViewError, NothingRecordedError
-from viz.style import number, percent
+from viz.diagram.cellgraph import NoCellViewError, NothingRecordedError
+from viz.style.text import number, percent
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -311,5 +311,5 @@ def test_belt_and_crossing_are_defined_where_a_reader_first_meets_them(kind: str
         assert "% crossing" in text
         assert ("% on the belt" in text) == bool(belt)
     op = " ".join(svg.read(viz.gradient_paths(loss, trajectory, view="op").svg).text.split())
-    assert "belt, where a state is only scaled from step to step" in op
+    assert ("belt, where a state is only scaled from step to step" in op) == bool(belt)
     assert "crossing, through h into a gate of the next step" in op

@@ -15,10 +15,9 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
-from tests.support import dot, svg
+from tests.support import dot, scales, svg
 from tests.support.runs import CELLS, run
 from tinygrad_lstm.nn.unroll import parts_of
-from viz.scale import width_of
 
 ROOT = Path(__file__).parents[2]
 VERTEX = re.compile(r"v\d+")  # of a graph, not of a legend
@@ -78,7 +77,9 @@ def test_with_gradients_every_line_is_as_wide_as_what_was_delivered_along_it(kin
         for event in tg.backward_events(loss, retain_graph=True, accumulate=False)
         for one in event.contributions
     }
-    edges = {edge.id: edge for edge in svg.read(picture.svg).edges if VERTEX.match(edge.id)}
+    drawn = svg.read(picture.svg)
+    edges = {edge.id: edge for edge in drawn.edges if VERTEX.match(edge.id)}
+    width_of = scales.printed_width(drawn.text)
     assert set(parts) < set(edges)
     for name, edge in edges.items():
         assert edge.backward == (name in parts)
@@ -162,7 +163,8 @@ def test_names_are_those_of_the_equations_with_the_step_as_index() -> None:
     x = tg.tensor(1.0, requires_grad=True)
     c = x * 2
     tg.label(c=c, x=x)
-    assert {dot.text_of(look) for _, look in dot.read(viz.draw(c).source).nodes} == {"x", "c\n⊙"}  # no LSTM: no capital
+    labels = {dot.text_of(look) for name, look in dot.read(viz.draw(c).source).nodes if VERTEX.match(name)}
+    assert labels == {"x", "c\n⊙"}  # no LSTM: no capital
 
 
 def test_kinds_are_told_apart_by_more_than_colour() -> None:
@@ -206,17 +208,53 @@ def test_depth_makes_one_box_of_what_is_deeper() -> None:
         viz.draw(loss, depth=-1)
 
 
-def test_layout_settings() -> None:
+def test_graphviz_keeps_every_place() -> None:
     source = viz.draw(chain()).source
-    assert "rankdir=LR" in source
-    assert "newrank=true" in source
+    assert "layout=nop2" in source
     assert "dpi" not in source
+    read = dot.read(source)
+    assert all("pos" in look for _, look in read.nodes)
+    assert all("pos" in look for *_, look in read.edges)
+
+
+@pytest.mark.parametrize("name", ["chain", "GRU", "both", "T = 13"])
+def test_dot_can_find_the_places_of_any_graph(name: str, tmp_path: Path) -> None:
+    """The same nodes, lines, clusters and widths; only where they are is Graphviz's."""
+    loss = GRAPHS[name]()
+    pictures = [viz.draw(loss, view="op", fold=None, engine=engine) for engine in ("viz", "dot")]
+    drawn_once(pictures[1], tg.graph_of(loss))
+    ours, theirs = (dot.read(picture.source) for picture in pictures)
+    assert theirs.clusters == ours.clusters
+    assert [(edge.id, edge.stroke, edge.tooltip) for edge in pictures[0].scene.edges] == [
+        (edge.id, edge.stroke, edge.tooltip) for edge in pictures[1].scene.edges
+    ]
+    assert ours.box("v0") != theirs.box("v0")
+    boxes = {name: theirs.box(name) for name, _ in theirs.nodes if VERTEX.match(name)}
+    for one, other in combinations(boxes.values(), 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+    drawn = svg.read(pictures[1].svg)
+    for edge in drawn.edges:
+        source, reader, *_ = edge.id.split("-")
+        for (x, y), end in ((edge.way[0], source), (edge.tip, reader)):
+            left, top, right, bottom = drawn[end].box
+            assert left - 9 <= x <= right + 9, edge.id
+            assert top - 9 <= y <= bottom + 9, edge.id
+    assert pictures[1].save(tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_dot_lays_out_graphs_only() -> None:
+    trajectory, loss = run("GRU")
+    with pytest.raises(ValueError, match=r'engine="dot" lays out the op view; the strip view has places of its own'):
+        viz.draw(trajectory, view="strip", engine="dot")
+    with pytest.raises(ValueError, match=r"takes one of 'viz', 'dot' as engine, not the text 'neato'"):
+        viz.draw(loss, engine="neato")  # type: ignore[arg-type]
+    assert "v0" in viz.gradient_paths(loss, trajectory, engine="dot").scene.nodes  # "auto" is the op view then
 
 
 def test_what_can_be_drawn() -> None:
     x = tg.tensor([1.0], requires_grad=True)
     out = (x * 2, {"state": [x + 1]})
-    assert len(dot.read(viz.draw(out).source).nodes) == 3
+    assert sum(bool(VERTEX.match(name)) for name, _ in dot.read(viz.draw(out).source).nodes) == 3
     nonsense: list[tuple[Any, str]] = [(3, "int"), (np.ones(3), "a NumPy array"), (None, "None"), ([x, "a"], "str")]
     for what, came in nonsense:
         with pytest.raises(tg.errors.DtypeError, match=f"draw takes tensors and trajectories, .* not {came}"):
@@ -234,3 +272,21 @@ def test_what_can_be_drawn() -> None:
             viz.draw(x, view=view)
     with pytest.raises(ValueError, match=r"takes one of 'light', 'dark', .* 'pink'"):
         viz.draw(x, theme="pink")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"num_layers": 2}, {"num_layers": 2, "bidirectional": True}], ids=str)
+def test_two_layers_are_folded_as_one_is(options: Any) -> None:
+    trajectory, loss = run("LSTM", 50, **options)
+    for picture in (viz.draw(trajectory, view="op"), viz.gradient_paths(loss, trajectory, view="op")):
+        assert picture.description.count("t = 3 to 48") == 1
+        labels = ["".join(span.text for span in node.rows[0]) for node in picture.scene.nodes.values()]
+        assert labels.count("... 46 steps") == 1  # a step has a part of every layer
+
+
+def test_it_says_what_it_is() -> None:
+    picture = viz.draw(chain())
+    assert picture.title == "Computation graph of 5 vertices and 6 edges"
+    shown = svg.read(picture.svg)
+    assert shown["title"].text == picture.title
+    assert shown["guide_0"].text == "Values run left to right."
+    assert "legend_0" not in shown.nodes  # all lines are of one kind

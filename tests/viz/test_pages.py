@@ -13,7 +13,7 @@ import pytest
 import tinygrad_lstm as tg
 import viz
 from tests.support.runs import run
-from viz.style import stylesheet
+from viz.style.theme import stylesheet
 
 THEMES = ("light", "auto", "dark")
 LOOKS = """[...document.querySelectorAll('#%s svg :not(style)')].map((element) => {

@@ -16,9 +16,9 @@ import tinygrad_lstm as tg
 from tests.support.players import HOSTILE, small, unrolled
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
-from viz.stepping import Player, player
-from viz.stepping.figure import Figure, cell_figure, op_figure
-from viz.stepping.tape import FEW, Tape, tape_of
+from viz.playback.page import Figure
+from viz.playback.player import Player, figure_of, player
+from viz.playback.tape import FEW, Tape, tape_of
 
 
 def taped(figure: Figure, loss: tg.Tensor) -> Tape:
@@ -30,14 +30,14 @@ def taped(figure: Figure, loss: tg.Tensor) -> Tape:
 
 def test_the_backward_steps_are_the_engines_events() -> None:
     loss, trajectory = unrolled()
-    figure = cell_figure(loss, trajectory)
+    figure = figure_of(loss, trajectory)
     events = list(tg.backward_events(loss, retain_graph=True))
     tape = taped(figure, loss)
     assert [turn.vertex for turn in tape.backward] == [figure.graph.id_of(event.node) for event in events]
     for turn, event in zip(tape.backward, events, strict=True):
         parts = event.cotangent if isinstance(event.cotangent, list) else [event.cotangent]
         assert turn.cotangent.norm == pytest.approx(np.linalg.norm(np.concatenate([p.ravel() for p in parts])))
-        for handed, part in zip(turn.handed, event.contributions, strict=True):
+        for handed, part in zip(turn.contributions, event.contributions, strict=True):
             assert (handed.name, handed.source) == (part.name, figure.graph.id_of(part.source))
             assert handed.contribution.norm == pytest.approx(np.linalg.norm(part.array))
             assert handed.contribution.shape == part.array.shape
@@ -69,7 +69,7 @@ def test_the_running_sum_where_a_value_is_read_more_than_once() -> None:
     x = tg.tensor(3.0, requires_grad=True)
     z = x * x + x
     tape = tape_of(z, tg.graph_of(z))
-    into_x = [part for turn in tape.backward for part in turn.handed if part.source == 0]
+    into_x = [part for turn in tape.backward for part in turn.contributions if part.source == 0]
     assert [str(part.contribution) for part in into_x] == ["1", "3", "3"]
     assert [str(part.before) for part in into_x] == ["None", "1", "4"]
     assert [str(part.after) for part in into_x] == ["1", "4", "7"]
@@ -83,7 +83,7 @@ def test_four_contributions_reach_a_hidden_state_that_four_gates_read() -> None:
     loss = trajectory.steps[-1].h.sum()
     graph = tg.graph_of(loss)
     h = graph.id_of(trajectory.steps[0].h)
-    into_h = [part for turn in tape_of(loss, graph).backward for part in turn.handed if part.source == h]
+    into_h = [part for turn in tape_of(loss, graph).backward for part in turn.contributions if part.source == h]
     assert len(into_h) == 4
     (total,) = tg.grad(loss, trajectory.steps[0].h, retain_graph=True)
     assert np.allclose(into_h[-1].after.values, total.data.ravel())
@@ -94,7 +94,7 @@ def test_incoming_times_local_is_outgoing() -> None:
     loss, _ = unrolled()
     told = 0
     for turn in tape_of(loss, tg.graph_of(loss)).backward:
-        for part in turn.handed:
+        for part in turn.contributions:
             if part.slope is not None:
                 told += 1
                 assert np.allclose(np.multiply(turn.cotangent.values, part.slope.values), part.contribution.values)
@@ -103,12 +103,12 @@ def test_incoming_times_local_is_outgoing() -> None:
     loss = (h @ tg.tensor(np.array([[2.0, 1.0], [1.0, 0.0]]))).sum()
     graph = tg.graph_of(loss)
     (matmul,) = [turn for turn in tape_of(loss, graph).backward if graph.vertices[turn.vertex].op == "matmul"]
-    assert matmul.handed[0].slope is None  # the shapes agree, but every number depends on every other
+    assert matmul.contributions[0].slope is None  # the shapes agree, but every number depends on every other
 
 
 def test_every_value_of_the_forward_pass_is_told() -> None:
     loss, trajectory = unrolled()
-    figure = cell_figure(loss, trajectory)
+    figure = figure_of(loss, trajectory)
     tape = taped(figure, loss)
     made = {step.vertex: step for step in tape.forward}
     assert list(made) == [vertex.id for vertex in figure.graph.vertices]
@@ -130,7 +130,7 @@ def test_every_value_of_the_forward_pass_is_told() -> None:
 )
 def test_every_step_has_its_elements_in_the_cell_view(kind: str, options: dict[str, Any]) -> None:
     loss, trajectory = unrolled(kind, **options)
-    figure = cell_figure(loss, trajectory)
+    figure = figure_of(loss, trajectory)
     svg = html.unescape(figure.picture.svg)
     kinds = ("node", "edge", "frame")
     nodes, edges, frames = (set(re.findall(rf'<g class="{kind}" id="([^"]*)"', svg)) for kind in kinds)
@@ -148,11 +148,11 @@ def test_every_step_has_its_elements_in_the_cell_view(kind: str, options: dict[s
 def test_what_a_step_adds_belongs_to_the_turn_that_adds_the_last_of_it(kind: str, options: dict[str, Any]) -> None:
     _, trajectory = unrolled(kind, steps=3, **options)
     loss = (trajectory.output**2).sum()
-    figure = cell_figure(loss, trajectory)
+    figure = figure_of(loss, trajectory)
     vertices = figure.graph.vertices
     adding: dict[str, list[int]] = {}  # by step of a chain, the vertices that add to its weights, in their turns
     for turn in taped(figure, loss).backward:
-        for part in turn.handed:
+        for part in turn.contributions:
             if vertices[part.source].kind == "parameter":
                 prefix = figure.nodes[part.source][0].removesuffix("weights")
                 adding.setdefault(f"{prefix}step_{vertices[turn.vertex].step}", []).append(turn.vertex)
@@ -164,14 +164,14 @@ def test_what_a_step_adds_belongs_to_the_turn_that_adds_the_last_of_it(kind: str
 
 def test_shares_belong_to_the_turn_of_their_state() -> None:
     loss, trajectory = unrolled(steps=3)
-    figure = cell_figure(loss, trajectory)
+    figure = figure_of(loss, trajectory)
     for t, step in enumerate(trajectory.steps[:-1], start=1):
         assert {f"share_carry_{t}", f"mean_{t}"} <= {*figure.nodes[figure.graph.id_of(step.c)]}
 
 
 def test_every_vertex_and_edge_is_an_element_of_the_op_view() -> None:
-    figure = op_figure(small())
-    ids = re.findall(r'<g (?:class="edge" )?id="([^"]*)"', html.unescape(figure.picture.svg))
+    figure = figure_of(small())
+    ids = re.findall(r'<g class="(?:node|edge)" id="([^"]*)"', html.unescape(figure.picture.svg))
     lines = [name for names in figure.edges.values() for name in names]
     assert sorted(lines) == sorted(name for name in ids if "-" in name and name.startswith("v"))
     assert {name for names in figure.nodes.values() for name in names} <= set(ids)
@@ -230,7 +230,7 @@ def test_the_page_names_no_other_address() -> None:
 
 
 def test_the_script_is_short_enough_to_be_read() -> None:
-    source = (Path(__file__).parents[2] / "viz/stepping/player.js").read_text("utf-8")
+    source = (Path(__file__).parents[2] / "viz/playback/player.js").read_text("utf-8")
     assert source.count("\n") < 270
     assert "innerHTML" not in source
 

@@ -10,9 +10,8 @@ import pytest
 
 import tinygrad_lstm as tg
 from tests.support.players import HOSTILE, cards, close, numbers, press, small, status, unrolled
-from viz.stepping import player
-from viz.stepping.figure import cell_figure
-from viz.stepping.tape import FEW, tape_of
+from viz.playback.player import figure_of, player
+from viz.playback.tape import FEW, tape_of
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +99,13 @@ def test_a_step_names_its_module_and_its_time_step_once(visit: Callable[..., Any
 
 def test_the_lines_of_an_event_light_up_and_those_before_stay(visit: Callable[..., Any]) -> None:
     loss, trajectory = unrolled()
-    figure = cell_figure(loss, trajectory)
+    figure = figure_of(loss, trajectory)
     tape = tape_of(loss, figure.graph, figure.known)
     page = visit("lstm")
     before: set[str] = set()
     for turn in tape.backward[:14]:
         press(page, "ArrowRight")
-        keys = [(turn.vertex, part.position) for part in turn.handed]
+        keys = [(turn.vertex, part.position) for part in turn.contributions]
         lines = {name for key in keys for name in figure.edges.get(key, ())}
         lines |= {name for name in figure.nodes[turn.vertex] if "-" in name}
         assert lit(page) == lines

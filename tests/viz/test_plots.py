@@ -17,7 +17,7 @@ from tinygrad_lstm.errors import ArgumentError, MissingExtraError
 from tinygrad_lstm.training import BeltShare, Update
 from viz import plots
 from viz.plots.canvas import looks
-from viz.style import theme_of
+from viz.style.theme import theme_of
 
 pytest.importorskip("matplotlib")
 from matplotlib.figure import Figure  # it was just asked for

@@ -11,7 +11,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, ShapeError, TinygradError
 from viz import plots
-from viz.style import number
+from viz.style.text import number
 
 pytest.importorskip("matplotlib")
 

@@ -11,7 +11,7 @@ import pytest
 import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError
 from viz import plots
-from viz.style import number
+from viz.style.text import number
 
 pytest.importorskip("matplotlib")
 

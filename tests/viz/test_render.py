@@ -16,12 +16,12 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
-import viz.render
+import viz.output.graphviz
 from tinygrad_lstm.errors import ArgumentError
-from viz.render import NoGraphvizError, RenderError, is_whole, render
+from viz.output.graphviz import NoGraphvizError, RenderError, is_whole, render
 
 SOURCE = "digraph { a -> b }"
-FORMATS = ["svg", "png", "pdf"]
+FORMATS = ["svg", "png", "pdf", "json0"]
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +130,15 @@ WRONG = {
 }
 
 
+def drawn_by_dot(picture: viz.Picture, format: str, folder: Path) -> object:
+    """Ask for what Graphviz draws in this format: a file, or the places of an op view."""
+    if format in ("png", "pdf"):
+        return picture.save(folder / f"graph.{format}")
+    if format == "json0":
+        return viz.draw(tg.tensor(1.0, requires_grad=True) * 2, engine="dot")
+    return render(SOURCE, format)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_no_picture_is_not_saved(
@@ -138,7 +147,7 @@ def test_what_is_no_picture_is_not_saved(
     dot.does(WRONG[what])
     started = time.monotonic()
     with pytest.raises(RenderError, match=f"could not draw the {format}: what dot gave is no whole {format}$"):
-        picture.save(tmp_path / f"graph.{format}")
+        drawn_by_dot(picture, format, tmp_path)
     assert time.monotonic() - started < 20
     assert {file.name for file in tmp_path.iterdir()} == {"bin"}
 
@@ -149,7 +158,7 @@ def test_half_a_picture_is_not_saved(
 ) -> None:
     dot.does(f"out.write({real[format][: len(real[format]) // 2]!r})")
     with pytest.raises(RenderError, match=f"what dot gave is no whole {format}$"):
-        picture.save(tmp_path / f"graph.{format}")
+        drawn_by_dot(picture, format, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {"bin"}
 
 
@@ -258,7 +267,7 @@ def test_what_is_no_svg(drawn: bytes) -> None:
 
 def test_a_crash_in_the_c_library_is_an_error_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    monkeypatch.setattr(viz.render, "_CHILD", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setattr(viz.output.graphviz, "_CHILD", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(RenderError, match="could not draw the svg: its process died of signal 11"):
         render("digraph {}", "svg")
 
@@ -267,4 +276,4 @@ def test_the_last_word_of_a_renderer_is_passed_on_without_fontconfigs(monkeypatc
     with pytest.raises(RenderError, match="could not draw the svg"):
         render("digraph { a -> ", "svg")
     done = subprocess.CompletedProcess([], 1, b"", b"it is so\nFontconfig warning: no reset-dirs\n")
-    assert viz.render._complaint(done) == "it is so"
+    assert viz.output.graphviz._complaint(done) == "it is so"

@@ -17,8 +17,8 @@ import viz
 from tests.support.runs import of_every
 from tests.support.runs import run as run_layer
 from tinygrad_lstm import nn
-from viz.names import Names
-from viz.scene import Frame, Scene
+from viz.diagram.names import Names
+from viz.scene.marks import Cluster, Scene
 
 Name = Callable[[int], str]
 NAMES: dict[str, Name] = {
@@ -55,15 +55,15 @@ def loop(name: Name) -> tuple[tg.Tensor, list[tg.Tensor]]:
 
 def without_names(scene: Scene, closed: bool) -> object:
     """A scene but for what scopes are called; a closed step is as wide as its name, so without places."""
-    frames = [replace(frame, caption=(), tooltip=()) for frame in scene.frames]
+    frames = [replace(frame, caption=(), tooltip=()) for frame in scene.clusters]
     nodes = [replace(node, tooltip=()) for node in scene.nodes.values()]
     if not closed:
         return frames, nodes, scene.edges
-    words = [(node.id, node.frame, node.rows[1:] if node.shape == "block" else node.rows) for node in nodes]
-    return [(frame.id, frame.parent) for frame in frames], words, [(edge.id, edge.width) for edge in scene.edges]
+    words = [(node.id, node.cluster, node.rows[1:] if node.shape == "block" else node.rows) for node in nodes]
+    return [(frame.id, frame.parent) for frame in frames], words, [(edge.id, edge.stroke.width) for edge in scene.edges]
 
 
-def caption_of(frame: Frame) -> str:
+def caption_of(frame: Cluster) -> str:
     return "".join(span.text for span in frame.caption)
 
 
@@ -85,7 +85,7 @@ def test_an_op_view_is_the_same_whatever_the_steps_are_called(view: str, name: s
     assert without_names(other.scene, closed) == without_names(one.scene, closed)
     assert other.description == one.description
     assert ("... 10 steps" in other.source) == (view in ("folded", "open to the net"))
-    assert [caption_of(frame) for frame in other.scene.frames if caption_of(frame) == "net"] == ["net"]
+    assert [caption_of(frame) for frame in other.scene.clusters if caption_of(frame) == "net"] == ["net"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,10 +13,10 @@ puts several into a figure of yours, which is then yours to show.
 
 from viz.plots.bars import ledger, shares
 from viz.plots.canvas import axes
-from viz.plots.curves import belt_shares, training_curve
-from viz.plots.heat import gates
+from viz.plots.gate_values import gates
 from viz.plots.lags import gradient_by_lag, lag_matrix
 from viz.plots.memory import eigenvalues, half_lives
+from viz.plots.training import belt_shares, training_curve
 
 __all__ = [
     "axes", "belt_shares", "eigenvalues", "gates", "gradient_by_lag", "half_lives", "lag_matrix", "ledger", "shares",

@@ -14,9 +14,10 @@ import numpy as np
 from tinygrad_lstm.arguments import Kind, instance, integer, several, takes
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.paths import Ledger, Routes
+from viz.measure.backward import norm
 from viz.plots.canvas import AXES, HATCHES, NOTHING, Array, Look, add_legend, axes_on, looks, tick_whole_numbers, write
-from viz.style import THEME, ThemeName, letter, mix, number, ranges, theme_of
-from viz.sweep import norm
+from viz.style.text import at_steps, letter, number
+from viz.style.theme import THEME, ThemeName, mix, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +114,7 @@ def shares(
         span = ax.axvspan(step - 0.5, step + 0.5, facecolor="none", edgecolor=theme_of(theme).frame, linewidth=0)
         span.set_hatch(NOTHING)
     ax.axhline(1, color=theme_of(theme).quiet, linewidth=0.6)
-    notes = [f"{reason} at t = {ranges(sorted(where))}" for reason, where in reasons(t, several).items()]
+    notes = [f"{reason} at {at_steps(sorted(where))}" for reason, where in reasons(t, several).items()]
     ax.set_xlabel("t" + ("\nhatched: " + ", ".join(notes) if notes else ""))
     ax.set_ylabel(f"share of dL/d{letter(several[0].name)}ₜ")
     add_legend(ax, theme, **BESIDE)

@@ -15,7 +15,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.arguments import NUMBER, Kind, Mismatch, came, takes
 from tinygrad_lstm.errors import ArgumentError, MissingExtraError
 from tinygrad_lstm.escaping import printable
-from viz.style import THEME, Colour, ThemeName, mix, theme_of
+from viz.style.theme import THEME, Colour, ThemeName, mix, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from viz.notebook import bundle
+from viz.output.notebook import bundle
 
 PIXELS = 2  # of the image for one of the page, so that letters stay sharp
 

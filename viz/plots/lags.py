@@ -12,10 +12,11 @@ from tinygrad_lstm.arguments import RUNS, TEXT, instance, integer, takes
 from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.nn import Trajectory
 from tinygrad_lstm.paths import LagMatrix
+from viz.measure.backward import gradient_norms
 from viz.plots.canvas import AXES, add_legend, axes_on, hatch_missing, looks, sequential, tick_whole_numbers, write
 from viz.plots.steps import chain_of, check_names, last_first
-from viz.style import THEME, ThemeName, letter, number, quantity, ranges, theme_of
-from viz.sweep import norm
+from viz.style.text import letter, number, quantity, ranges
+from viz.style.theme import THEME, ThemeName, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,11 +79,7 @@ def norms_by_lag(name: str, loss: tg.Tensor, trajectory: Trajectory, state: str,
     check_names(one, [state])
     if not loss.requires_grad:
         raise GradError(f"the loss of {name} requires no gradient: run the model outside of no_grad")
-    values = [step.named[state] for step in last_first(one)]
-    asked = [value for value in values if value.requires_grad]
-    found = iter(tg.grad(loss, asked, retain_graph=True, allow_unused=True) if asked else ())
-    gradients = [next(found) if value.requires_grad else None for value in values]
-    return [None if g is None else norm(g.data) for g in gradients]
+    return gradient_norms(loss, [step.named[state] for step in last_first(one)])
 
 
 def gaps(norms: Sequence[float | None]) -> list[str]:

@@ -12,8 +12,10 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import ARRAY, TEXTS, Kind, named, takes
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.paths import Horizon
+from viz.measure.backward import rows_of_gates
 from viz.plots.canvas import AXES, Array, add_legend, array_of, axes_on, looks, write
-from viz.style import THEME, ThemeName, letter, number, quantity, theme_of
+from viz.style.text import letter, number, quantity
+from viz.style.theme import THEME, ThemeName, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,8 +87,7 @@ def gates_of(cell: nn.Cell) -> list[str] | None:
     with tg.enable_grad():
         state = cell(np.zeros((1, cell.input_size), U.dtype))
         loss = sum(part.sum() for part in (state if isinstance(state, tuple) else (state,)))
-        (use, *_) = tg.paths.ledger(loss, U).uses
-    rows = {name: range(*part.indices(len(U))) for name, part in use.gates}
+        rows = rows_of_gates(loss, U)
     if len(rows) < 2 or sum(map(len, rows.values())) != len(U) or len({len(part) for part in rows.values()}) > 1:
         return None
     return [letter(name, {"f", "o", "g"} <= set(rows)) for name in sorted(rows, key=lambda name: rows[name].start)]

@@ -1,0 +1,1 @@
+"""What there is to draw: which vertices are one node, and which edges one link."""

@@ -1,0 +1,238 @@
+"""Where each part of a cell sits: one template for a step, repeated along time, so the belts stay straight at any T.
+
+Positions are in points, y upwards, the origin at the step's left. What belongs into a box is said by what it reads:
+``reads={"f", "c-"}`` is the computation, without a name of its own, that uses f and the previous c. Which boxes are
+joined is never said here: the edges come from the graph. A sibling cell is a template with the changed box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from viz.geometry import Place
+from viz.style.text import letter
+
+Look: TypeAlias = Literal["state", "gate", "candidate", "op", "product", "input", "cell"]
+Reads: TypeAlias = frozenset[str]
+Corners: TypeAlias = Mapping[tuple[str, str], tuple[Place, ...]]  # (source, reader) -> corners; "c-" is the previous c
+
+USUAL = "tanh"  # what squashes a state, where the graph does not say
+PREACTIVATION = frozenset({"linear", "matmul", "add", "split"})  # what makes the product that the gates share
+SIZES: dict[Look, tuple[float, float]] = {
+    "state": (68, 42), "gate": (78, 30), "candidate": (78, 30), "product": (108, 48), "op": (28, 28), "input": (32, 23),
+    "cell": (62, 44),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Box:
+    """One box of a step: where, what it looks like, and which computations are in it."""
+
+    x: float
+    y: float
+    look: Look
+    text: str = ""  # {t} and {p} stand for this and the previous step's index, {op} for the operation's name
+    note: str = ""  # small, beside the name
+    reads: tuple[Reads, ...] = ()  # unnamed computations that read just these belong here
+    wide: float = 0.0  # if not as wide as others of its look
+    high: float = 0.0
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height."""
+        width, height = SIZES[self.look]
+        return self.wide or width, self.high or height
+
+
+@dataclass(frozen=True)
+class Template:
+    """A cell's step as it is drawn."""
+
+    pitch: float  # from one step to the next
+    top: float
+    bottom: float
+    boxes: dict[str, Box]
+    made_in: dict[str, str]  # a state -> the box of the operation that makes it
+    belt: tuple[str, ...]  # the boxes along which a state is carried, its pill among them; () if nothing is
+    belt_state: str
+    gate: str = ""  # what the belt is multiplied by
+    derivative: str = ""  # of the belt's next value by its last
+    carry: str = ""  # what a gradient is multiplied by along the belt,
+    joining: str = ""  # and where it comes to the belt,
+    crossing: str = ""  # and by a crossing
+    crossing_path: str = "through h into a gate"  # what a crossing is, in plain words
+    caption: Place = (0, 0)  # where the derivative is written: x, and y of the line above
+    asides: Mapping[str, Place] = field(default_factory=dict)  # where a loss that reads an inner state is drawn
+    routing: Corners = field(default_factory=dict)  # of the lines that are not straight
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The names that a step has to have."""
+        return tuple(name for name, box in self.boxes.items() if box.look in ("state", "gate", "candidate", "input"))
+
+    @property
+    def belt_path(self) -> str:
+        """What the belt is, in plain words."""
+        return f"the path along {'the cell state C' if self.is_lstm else letter(self.belt_state, lstm=False)}"
+
+    @property
+    def definitions(self) -> str:
+        """Both, as a sentence."""
+        belt = f"The belt is {self.belt_path}. " if self.belt else ""
+        return f"{belt}A crossing leads {self.crossing_path}."
+
+    @property
+    def is_lstm(self) -> bool:
+        """Whether the letters are an LSTM's, whose c is written C."""
+        return "c" in self.made_in
+
+    def box_of(self, reads: Reads) -> str | None:
+        """The box for a computation without a name that reads just these."""
+        return next((role for role, box in self.boxes.items() if reads in box.reads), None)
+
+
+def kind_of_gate(name: str) -> str:
+    """What a value of this name is in the cells that have a template: a "gate", a "candidate", or neither, "".
+
+    >>> kind_of_gate("f"), kind_of_gate("g"), kind_of_gate("h")
+    ('gate', 'candidate', '')
+    """
+    return GATES.get(name, "")
+
+
+def _reads(*sets: str) -> tuple[Reads, ...]:
+    """Sets of names, written as ``"x h-"``."""
+    return tuple(frozenset(names.split()) for names in sets)
+
+
+def sibling(template: Template, boxes: Mapping[str, Box], **changed: object) -> Template:
+    """The template with some boxes put in or replaced."""
+    return replace(template, boxes={**template.boxes, **boxes}, **changed)  # type: ignore[arg-type]  # its own fields
+
+
+_PREACTIVATION = _reads("x", "h-", "x h-", "")
+
+LSTM = Template(
+    pitch=442,
+    top=386,
+    bottom=-26,
+    boxes={
+        "x": Box(34, 0, "input"),
+        "z": Box(66, 60, "product", "Wx{t} + Uh{p} + b", reads=_PREACTIVATION),
+        "f": Box(188, 236, "gate", note="forget"),
+        "i": Box(188, 180, "gate", note="input"),
+        "g": Box(188, 124, "candidate", note="new"),
+        "o": Box(188, 60, "gate", note="output"),
+        "keep": Box(188, 300, "op", "⊙", reads=_reads("f c-")),
+        "write": Box(262, 152, "op", "⊙", reads=_reads("i g", "f g")),
+        "sum": Box(262, 300, "op", "+"),
+        "c": Box(328, 300, "state"),
+        "squash": Box(328, 180, "op", "{op}", reads=_reads("c")),
+        "show": Box(328, 60, "op", "⊙", reads=_reads("o c")),
+        "h": Box(392, 60, "state"),
+    },
+    made_in={"c": "sum", "h": "show"},
+    belt=("keep", "sum", "c"),
+    belt_state="c",
+    gate="f",
+    derivative="∂C{t}/∂C{p} = diag(f{t})",
+    carry="only × f",
+    joining="; from h × o, {op}′",
+    crossing="× σ′, {op}′, Uᵀ",
+    caption=(84, 318),
+    asides={"c": (392, 242), "h": (392, 0)},
+    routing={("weights", "squash"): ((296, 180),)},  # of a normalised C
+)
+
+PEEPHOLE = replace(
+    LSTM,
+    routing={
+        ("c-", "f"): ((-40, 268), (172, 268)),
+        ("c-", "i"): ((-40, 261), (136, 261), (136, 180)),
+        ("c", "o"): ((296, 262), (296, 96), (212, 96)),
+        ("sum", "o"): ((288, 268), (288, 104), (212, 104)),  # where a mask comes before the next C
+        ("weights", "f"): ((233, 236),),
+        ("weights", "i"): ((238, 180),),
+    },
+    derivative="belt: diag(f{t})",
+    crossing="× σ′, {op}′, Uᵀ, p",
+    crossing_path="through h into a gate, or through a peephole, C into a gate",
+)
+
+COUPLED = sibling(LSTM, {"i": Box(188, 180, "gate", note="= 1 − f")})
+
+PROJECTED = sibling(
+    LSTM,
+    {"project": Box(384, 60, "op", "Wₕ"), "h": Box(452, 60, "state")},
+    pitch=502,
+    made_in={"c": "sum", "h": "project"},
+    asides={"c": (452, 242), "h": (452, 0)},
+)
+
+GRU = Template(
+    pitch=500,
+    top=386,
+    bottom=-26,
+    boxes={
+        "x": Box(30, 34, "input"),
+        "zed": Box(66, 96, "product", "Wx{t} + b, Uh{p} + bₙ", reads=_PREACTIVATION),
+        "z": Box(204, 236, "gate", note="keep"),
+        "n": Box(204, 160, "candidate", note="new", reads=_reads("x r h-", "x r")),
+        "reset": Box(204, 96, "op", "⊙", reads=_reads("r h-", "r")),
+        "r": Box(204, 26, "gate", note="reset"),
+        "keep": Box(204, 300, "op", "⊙", reads=_reads("z h-")),
+        "write": Box(300, 160, "op", "⊙", reads=_reads("z", "z n")),
+        "sum": Box(300, 300, "op", "+"),
+        "h": Box(374, 300, "state"),
+    },
+    made_in={"h": "sum"},
+    belt=("keep", "sum", "h"),
+    belt_state="h",
+    gate="z",
+    derivative="belt: diag(z{t})",
+    carry="only × z",
+    crossing="× σ′, {op}′, Uᵀ",
+    caption=(80, 316),
+    asides={"h": (374, 240)},
+)
+
+RESET_BEFORE = sibling(
+    GRU,
+    {
+        "zed": Box(66, 96, "product", "Wx{t} + b, Uh{p}", reads=_PREACTIVATION),
+        "reset": Box(204, 96, "op", "⊙ U", reads=_reads("r h-", "r")),
+    },
+    routing={("h-", "reset"): ((-26, 262), (142, 262), (142, 118))},
+)
+
+RNN = Template(
+    pitch=330,
+    top=126,
+    bottom=-26,
+    boxes={
+        "x": Box(40, 0, "input"),
+        "z": Box(80, 60, "product", "Wx{t} + Uh{p} + b", reads=_PREACTIVATION),
+        "squash": Box(190, 60, "op", "{op}"),
+        "h": Box(264, 60, "state"),
+    },
+    made_in={"h": "squash"},
+    belt=(),
+    belt_state="h",
+    crossing="× {op}′, Uᵀ",
+    crossing_path="through h into the next step",
+    asides={"h": (264, 0)},
+)
+
+TEMPLATES = {
+    "LSTMCell": LSTM, "SeparateLSTMCell": LSTM, "PeepholeLSTMCell": PEEPHOLE, "CoupledLSTMCell": COUPLED,
+    "ProjectedLSTMCell": PROJECTED, "GRUCell": GRU, "ResetBeforeGRUCell": RESET_BEFORE, "RNNCell": RNN,
+}  # fmt: skip
+
+GATES = {
+    name: box.look
+    for template in TEMPLATES.values()
+    for name, box in template.boxes.items()
+    if box.look in ("gate", "candidate")
+}

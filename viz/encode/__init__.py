@@ -1,0 +1,1 @@
+"""Numbers into looks: one encoding for each thing that can be shown."""

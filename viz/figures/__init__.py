@@ -1,0 +1,1 @@
+"""The calls a user makes, one a file."""

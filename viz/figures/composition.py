@@ -1,0 +1,74 @@
+"""How chains are arranged, and how they become a picture: the same for every encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from viz.diagram.cellgraph import CellGraph
+from viz.diagram.folding import LONGEST, Run, folded_steps
+from viz.diagram.projection import fold, roll, strip
+from viz.encode.encoding import Encoding
+from viz.figures.options import Options, View
+from viz.figures.selection import Selection
+from viz.measure.gradient import ChainGradient
+from viz.output.picture import Picture
+from viz.scene.marks import Scene
+from viz.style.theme import Theme
+from viz.views.cells import Layer, draw_layers
+from viz.views.header import add_header_of_rows
+from viz.views.words import describe_folds
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Which steps are drawn and how coarsely: decided once for all that is in a picture."""
+
+    view: View
+    hidden: list[Run]
+    note: str
+
+    def project(self, cells: CellGraph) -> CellGraph:
+        """A chain as it is drawn."""
+        if self.view == "rolled":
+            return roll(cells)
+        return fold(strip(cells) if self.view == "strip" else cells, self.hidden)
+
+
+def arrange(
+    chains: Sequence[CellGraph], options: Options, norms: Sequence[Mapping[int, float]] = (), most: int = LONGEST
+) -> Arrangement:
+    """For chains of as many steps: what all of them compute again is folded; "auto" is a strip of more than so many.
+
+    A step across which one of the norms falls tenfold is drawn.
+    """
+    structure = {t: tuple(one.structure[t] for one in chains) for t in chains[-1].structure}
+    hidden, note, view = folded_steps(structure, options.fold, norms), "", options.view
+    shown = chains[-1].last - sum(last - first for first, last in hidden)
+    if view == "auto" and shown > most:
+        view, note = "strip", f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
+    if view == "rolled":
+        hidden = []
+    return Arrangement(view, hidden, note or describe_folds(hidden))
+
+
+def state_norms(gradients: Sequence[ChainGradient]) -> list[dict[int, float]]:
+    """‖∂L/∂state‖ over time, for each state that there is."""
+    found = [one.state_norms(name) for one in gradients for name in one.cells.template.made_in]
+    return [norms for norms in found if norms]
+
+
+def layers_of(selection: Selection, encodings: Sequence[Encoding]) -> list[Layer]:
+    """The chains of a selection, each with its encoding."""
+    return [Layer(*each) for each in zip(encodings, selection.layers, selection.captions, strict=True)]
+
+
+def picture(
+    selection: Selection, encodings: Sequence[Encoding], how: Arrangement, theme: Theme, title: str, words: str,
+    guide: str = "",
+) -> Picture:  # fmt: skip
+    """The picture of a selection: its rows, the header above them, and the same in words."""
+    scene = Scene(theme, title)
+    rows = draw_layers(scene, layers_of(selection, encodings), how.hidden)
+    add_header_of_rows(scene, title, rows, [guide, how.note])
+    return Picture(scene, title, " ".join(filter(None, [words, how.note])))

@@ -1,0 +1,83 @@
+"""``viz.draw``: what a tensor was computed from, or an unrolled cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import nn
+from tinygrad_lstm.arguments import NAMES, integer, takes
+from tinygrad_lstm.errors import ArgumentError
+from viz.diagram.cellgraph import NoCellViewError, NothingRecordedError
+from viz.diagram.folding import Fold
+from viz.encode.values import ValueEncoding
+from viz.figures.composition import arrange, picture
+from viz.figures.operations import picture_of_operations
+from viz.figures.options import ENGINE, VIEW, Engine, Options, View, options_of
+from viz.figures.selection import TAKES, select, tensors_in, without_cell_view
+from viz.output.picture import Picture
+from viz.style.theme import THEME, ThemeName
+from viz.views.words import describe_values
+
+
+@takes(view=VIEW, depth=integer(0).or_none(), collapse=NAMES, chain=integer(None).or_none(), theme=THEME, engine=ENGINE)
+def draw(
+    what: tg.Tensor | nn.Trajectory | Iterable[Any],
+    *,
+    view: View = "auto",
+    depth: int | None = None,
+    collapse: Iterable[str] = (),
+    fold: Fold = "auto",
+    chain: int | None = None,
+    theme: ThemeName = "light",
+    engine: Engine = "viz",
+) -> Picture:
+    """A picture of what a tensor was computed from, or of an unrolled cell.
+
+    ``op`` draws every vertex and edge of ``tg.graph_of``, scopes deeper than ``depth`` and modules named in
+    ``collapse`` as one box each; ``cell`` draws a trajectory's layers (or the one ``chain``) by their cells' templates;
+    ``strip`` only the states of every step; ``rolled`` one step that stands for all. ``auto`` is the cell view where
+    there is one, the strip where more than 12 steps would be side by side, else the op view. ``fold`` folds steps that
+    compute the same: "auto" all but the first and last two of more than 12, None none, a list all but those named and
+    the ends. ``engine="dot"`` lets Graphviz find the places of the op view. Several tensors may come in lists, tuples
+    and dicts.
+
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> print(draw((x * x).sum()))
+    A graph of 3 vertices and 3 edges: 1 parameter, 2 operations (1 multiply, 1 sum).
+    """
+    options = options_of(theme, view, fold, depth, collapse, chain, engine)
+    if isinstance(what, nn.Trajectory):
+        return _draw_trajectory(what, options)
+    if chain is not None:
+        raise ArgumentError("chain names one of a trajectory's layers and directions; a tensor has none")
+    if view not in ("auto", "op"):
+        raise ArgumentError(f'the {view} view draws a trajectory, layer.unroll(x); view="op" draws any tensor')
+    tensors = list(tensors_in(what))
+    if not tensors:
+        raise ArgumentError(f"there is nothing to draw in an empty {type(what).__name__}; draw takes {TAKES}")
+    return picture_of_operations(tg.graph_of(tensors), options)
+
+
+def _draw_trajectory(trajectory: nn.Trajectory, options: Options) -> Picture:
+    """The chains of a trajectory, or, where there is no cell view, its graph."""
+    note = ""
+    if not options.of_operations:
+        try:
+            chosen = select(trajectory, options.chain)
+        except (NoCellViewError, NothingRecordedError) as reason:  # of a part of the steps only, perhaps
+            if options.view != "auto":
+                raise
+            note = without_cell_view(reason)
+        else:
+            how = arrange(chosen.chains, options)
+            encodings = [ValueEncoding(how.project(each), options.theme) for each in chosen.chains]
+            title, words = chosen.title, describe_values(chosen.chains, chosen.captions)
+            return picture(chosen, encodings, how, options.theme, title[0].upper() + title[1:], words)
+    graph = tg.graph_of(list(tensors_in(trajectory)))
+    if not graph.edges:
+        if not len(trajectory):
+            raise NothingRecordedError("a trajectory of 0 steps: there is nothing to draw")
+        raise NothingRecordedError("this trajectory was made under no_grad: nothing was recorded to draw")
+    return picture_of_operations(graph, options, note=note)

@@ -1,0 +1,49 @@
+"""The op view as a picture: for ``draw`` and ``gradient_paths``, for the player, and where there is no cell view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tinygrad_lstm as tg
+from viz.diagram.collapse import Quotient, close_runs, closed_scopes, quotient_of
+from viz.encode.gradients import Strongest
+from viz.encode.operations import OperationEncoding
+from viz.figures.options import Options
+from viz.geometry import Placement
+from viz.measure.backward import Delivered
+from viz.output.dot_layout import place_by_dot
+from viz.output.picture import Picture
+from viz.scene.marks import Node, Scene
+from viz.views.graph_words import describe_delivered, describe_graph, size_in_words
+from viz.views.header import add_header, scale_items
+from viz.views.operation_places import place_operations
+from viz.views.operations import draw_operations
+from viz.views.words import describe_folds
+
+
+def picture_of_operations(
+    graph: tg.Graph, options: Options, delivered: Delivered | None = None, strongest: Strongest | None = None,
+    note: str = "", encode: type[OperationEncoding] = OperationEncoding,
+) -> Picture:  # fmt: skip
+    """A graph, every operation or closed scope a box, each line as wide as the gradient along it, if there is one.
+
+    Raises NoGraphvizError where ``dot`` is to find the places and is not there.
+    """
+    boxes, hidden = close_runs(graph, closed_scopes(graph, options.depth, options.collapse), options.fold)
+    note = " ".join(filter(None, [note, describe_folds(hidden)]))
+    encoding = encode(quotient_of(graph, boxes), options.theme, delivered, strongest)
+    scene = Scene(options.theme)
+    draw_operations(scene, encoding, _place_by_dot if options.engine == "dot" else place_operations)
+    size = size_in_words(graph)
+    title = f"Where the gradient of L flows: {size}" if delivered else f"Computation {size}"
+    scale = scale_items(encoding.scale, encoding.looks.sample) if delivered else []
+    add_header(scene, title, " ".join(filter(None, [encoding.guide, note])), encoding.key, scale)
+    said = describe_delivered(graph, delivered) if delivered else ""
+    return Picture(scene, title, " ".join(filter(None, [describe_graph(graph), said, note])))
+
+
+def _place_by_dot(quotient: Quotient, looks: Mapping[str, Node]) -> Placement:
+    """Graphviz's own layout, with the clusters of modules and time steps."""
+    sizes = {name: look.size for name, look in looks.items()}
+    links = [(link.id, link.source, link.reader) for link in quotient.links]
+    return place_by_dot(sizes, links, quotient.parents, quotient.members)

@@ -1,0 +1,1 @@
+"""What is known of every link: watched backward passes, shares, conserved flow."""

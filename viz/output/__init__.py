@@ -1,0 +1,1 @@
+"""A scene in a file, in a notebook, or in Graphviz's hands."""

@@ -1,0 +1,138 @@
+"""The page itself: the figure, the tape beside it, and the script that plays it, in one file that asks for no other.
+
+The tape is JSON in a data block that no browser runs; names enter the page as text only. The page's own policy
+forbids it to load anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+import tinygrad_lstm as tg
+from tinygrad_lstm.escaping import element_id, markup, printable, script_json
+from tinygrad_lstm.explain.trace import Amount
+from viz.diagram.cellgraph import EdgeKey
+from viz.diagram.names import INFIX
+from viz.output.picture import Picture
+from viz.output.svg import size_of
+from viz.playback.sentences import names_of, one_line, sentences
+from viz.playback.tape import FEW, Contribution, Tape
+from viz.style.text import number_of_points
+from viz.style.theme import THEMES, shades
+
+MANY = 1000  # vertices; of more of them the page has only the norms of arrays, so that it stays small
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of a graph, in the light theme's colours, and the ids of the elements that stand for its parts.
+
+    An element of an edge may have its route as ``data-route``: carry, crossing or weight. What the picture says of the
+    gradient of a vertex is an element of that vertex, so that it need not be seen before its turn.
+    """
+
+    picture: Picture
+    graph: tg.Graph
+    nodes: Mapping[int, Sequence[str]]  # vertex -> the elements that stand for it; a vertex may be in none
+    edges: Mapping[EdgeKey, Sequence[str]]
+    routes: tuple[str, ...] = ()  # what carry and crossing are called, where there are two
+    known: Mapping[int, Any] = field(default_factory=dict)  # values of vertices that are at hand
+
+
+def page(figure: Figure, tape: Tape) -> str:
+    """The HTML of a player."""
+    names = names_of(tape.graph)
+    forward, backward = sentences(tape, names)
+    source, (wide, high) = files("viz.playback"), map(number_of_points, size_of(figure.picture.scene))
+    return Template(source.joinpath("page.html").read_text("utf-8")).substitute(
+        wide=wide, high=high, title=markup(one_line(figure.picture.title)),
+        style=colours() + source.joinpath("player.css").read_text("utf-8"),
+        script=source.joinpath("player.js").read_text("utf-8"),
+        svg=figure.picture.svg, tape=encode(figure, tape, names),
+        forward=_list(forward, "&amp;pass=forward"), backward=_list(backward),
+        forward_steps=len(forward), backward_steps=len(backward),
+    )  # fmt: skip
+
+
+def _list(sentences: Iterable[str], state: str = "") -> str:
+    """Every step as a link to the state after it."""
+    return "\n".join(
+        f'<li><a href="#k={k}{state}">{markup(said)}</a></li>' for k, said in enumerate(sentences, start=1)
+    )
+
+
+def colours() -> str:
+    """Every colour of the light theme as it is in the reader's own: for the page as variables, for the figure as rules.
+
+    >>> colours().splitlines()[0]
+    ':root { --paper: light-dark(#FFFFFF, #111827); --ink: light-dark(#1F2933, #E5EAF0); ...
+    """
+    light, dark = shades(THEMES["light"]), shades(THEMES["dark"])
+    pairs = {name: f"light-dark({colour}, {dark[name]})" for name, colour in light.items()}
+    first = {colour: name for name, colour in reversed(light.items())}
+    rules = [
+        f'.figure [{kind}="{colour}" i] {{ {kind}: var(--{name}) }}'
+        for colour, name in first.items()
+        for kind in ("fill", "stroke")
+    ]
+    return "\n".join([f":root {{ {'; '.join(f'--{name}: {pair}' for name, pair in pairs.items())} }}", *rules, ""])
+
+
+def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
+    """The tape as JSON that may stand between script tags: texts once each, in a table, and numbers to four digits."""
+    texts: dict[str, int] = {}
+    most = FEW if len(tape.graph.vertices) <= MANY else 1
+
+    def text(word: str) -> int:
+        return texts.setdefault(printable(word), len(texts))
+
+    def amount(given: Amount | None) -> list[Any] | int:
+        if given is None:
+            return 0
+        shape = " × ".join(map(str, given.shape))
+        values = given.values if isinstance(given.values, list) else [] if given.values is None else [given.values]
+        return [text(shape), *map(_number, [given.norm, *(values if len(values) <= most else [])])]
+
+    def element(reader: int, position: int) -> int:
+        return text(" ".join(map(element_id, figure.edges.get((reader, position), ()))))
+
+    def encode_part(vertex: int, part: Contribution) -> list[Any]:
+        sums = (part.before, part.after) if part.before is not None else (None, None)  # the first is its own sum
+        slope = part.slope if math.prod(part.contribution.shape) <= most else None
+        return [
+            text(part.name), part.source, part.index, element(vertex, part.position), text(part.law),
+            part.nth, part.of, *map(amount, (part.contribution, slope, *sums)),
+        ]  # fmt: skip
+
+    vertices = [
+        [text(names[v.id]), text(v.op), text(one_line("/".join(v.module))), v.step or 0, len(v.shapes),
+         *(text(element_id(name)) for name in figure.nodes.get(v.id, []))]
+        for v in tape.graph.vertices
+    ]  # fmt: skip
+    forward = [
+        [made.vertex, amount(made.value), [[text(e.name), e.source, element(e.reader, e.position)] for e in made.reads]]
+        for made in tape.forward
+    ]
+    backward = [
+        [turn.vertex, amount(turn.cotangent), [encode_part(turn.vertex, part) for part in turn.contributions]]
+        for turn in tape.backward
+    ]
+    ops = sorted({vertex.op for vertex in tape.graph.vertices})
+    said = {printable(op): printable((tg.Primitive.by_name[op].__doc__ or "").strip().split("\n")[0])
+            for op in ops if op in tg.Primitive.by_name}  # fmt: skip
+    record = {"texts": list(texts), "vertices": vertices, "forward": forward, "backward": backward,
+              "ops": said, "routes": figure.routes, "signs": INFIX}  # fmt: skip
+    return script_json(record)
+
+
+def _number(x: float) -> float | int | str:
+    """A number that JSON has; what is not finite as a word."""
+    if not math.isfinite(x):
+        return "NaN" if math.isnan(x) else "inf" if x > 0 else "−inf"
+    short = float(f"{x:.4g}")
+    return int(short) if short.is_integer() and abs(short) < 1e6 else short

@@ -1,0 +1,215 @@
+"""What happened, step by step: the values as they were made, and the engine's own events of the backward pass.
+
+The backward steps are the events of ``tg.backward_events``, in its order and with its numbers. What is added here is
+the running sum at every value that is read more than once: the ``+=`` of reverse mode, before and after.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import tinygrad_lstm as tg
+from tinygrad_lstm.explain.formulas import law
+from tinygrad_lstm.explain.trace import Amount
+from tinygrad_lstm.explain.values import kept_values
+from tinygrad_lstm.graph import GraphEdge
+from viz.measure.backward import Array, norm
+
+FEW = 8  # so many numbers are listed; of more, only their norm
+
+
+@dataclass(frozen=True)
+class ForwardStep:
+    """One forward step: a vertex and what it read; the value where something still holds it."""
+
+    vertex: int
+    value: Amount | None
+    reads: tuple[GraphEdge, ...]
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What a vertex handed to one of its inputs, and what that made of the sum there."""
+
+    name: str  # of the input, in the op
+    position: int
+    source: int  # the vertex that it went to,
+    index: int  # and which of its outputs
+    law: str  # the derivative of the op by this input as an equation: of the op's own y, or of the loss
+    slope: Amount | None  # the same in numbers, where incoming × slope = outgoing holds number by number
+    contribution: Amount
+    before: Amount | None  # the sum so far; None for the first to come
+    after: Amount
+    nth: int  # of the contributions to the source
+    of: int
+
+    @property
+    def completes(self) -> bool:
+        """Whether all of the gradient of the source has now come."""
+        return self.nth == self.of
+
+
+@dataclass(frozen=True)
+class BackwardStep:
+    """One backward step: what had come to a vertex, and what it handed on."""
+
+    vertex: int
+    cotangent: Amount
+    contributions: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Both passes, in the order in which they happen."""
+
+    graph: tg.Graph
+    forward: tuple[ForwardStep, ...]
+    backward: tuple[BackwardStep, ...]
+
+
+def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None = None) -> Tape:
+    """The tape of a loss in a graph that holds it; ``known`` are values of vertices that the caller has at hand.
+
+    Every ``.grad`` is as it was afterwards, and the graph can be used again.
+
+    Raises GradError where no gradient is needed, or the graph was freed; its message says what to do.
+
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> loss = x * x + x
+    >>> tape = tape_of(loss, tg.graph_of(loss))
+    >>> for turn in tape.backward:
+    ...     print(turn.vertex, turn.cotangent, [str(part.after) for part in turn.contributions])
+    2 1 ['1', '1']
+    1 1 ['4', '7']
+    0 7 []
+    """
+    values: dict[int, Array] = {graph.id_of(loss): loss.data, **(known or {})}
+    with np.errstate(all="ignore"):  # a gradient that exploded is shown as it is
+        events = list(tg.backward_events(loss, retain_graph=True, accumulate=False))
+        _look_up(events, graph, values)
+        backward = _turns(events, _probe(loss), graph)
+        forward = tuple(
+            ForwardStep(vertex.id, _amount(values[vertex.id]) if vertex.id in values else None, reads)
+            for vertex, reads in zip(graph.vertices, _reads(graph), strict=True)
+        )
+    return Tape(graph, forward, backward)
+
+
+def _reads(graph: tg.Graph) -> list[tuple[GraphEdge, ...]]:
+    reads: list[list[GraphEdge]] = [[] for _ in graph.vertices]
+    for edge in graph.edges:
+        reads[edge.reader].append(edge)
+    return [tuple(edges) for edges in reads]
+
+
+def _probe(loss: tg.Tensor) -> dict[tuple[Any, int], Array]:
+    """What every rule gives for each number that comes in: the local derivative, also where the real gradient is 0.
+
+    A second pass, in which every vertex gets numbers from 1 to 2 in place of what was handed to it.
+    """
+    slopes: dict[tuple[Any, int], Array] = {}
+    reached: set[tuple[Any, int]] = set()
+
+    def watch(edge: Any, cotangent: Array) -> Array:
+        if cotangent.size <= FEW and not isinstance(edge.cotangent, list):
+            slopes[edge.reader, edge.position] = _ratio(cotangent, edge.cotangent)
+        place = edge.source, edge.index
+        probe = np.linspace(1, 2, cotangent.size).reshape(cotangent.shape).astype(cotangent.dtype)
+        filled = np.zeros_like(cotangent) if place in reached else probe
+        reached.add(place)
+        return filled
+
+    with tg.through(watch):
+        for _ in tg.backward_events(loss, retain_graph=True, accumulate=False):
+            pass
+    return slopes
+
+
+def _ratio(contribution: Array, g: Array) -> Array | None:
+    """Contribution / g, where the one belongs to the other number by number, or g is a single one."""
+    if g.size == contribution.size:  # though a bias may be of one axis less
+        g = g.reshape(contribution.shape)
+    return contribution / g if g.size == 1 or g.shape == contribution.shape else None
+
+
+def _look_up(events: list[Any], graph: tg.Graph, values: dict[int, Array]) -> None:
+    """Add the values that the rules have kept, and, of the others, those that follow from what is known.
+
+    No rule keeps a sum's value: its operation is run again on what it read.
+    """
+    for event in events:
+        for one in kept_values(event.node):
+            if one.vertex is not None and one.vertex in graph and len(one.vertex.shapes) == 1:
+                values.setdefault(graph.id_of(one.vertex), one.array)
+    reads = _reads(graph)
+    for event in reversed(events):
+        vertex, op = graph.id_of(event.node), event.node.op
+        if op is None or vertex in values or any(edge.source not in values for edge in reads[vertex]):
+            continue
+        params, inputs = event.node.params, {e.name: _output(values[e.source], e.index) for e in reads[vertex]}
+        if op.sequence and len(inputs) < len(event.node.sources):
+            continue
+        with tg.no_grad():
+            result = op([*inputs.values()], **params) if op.sequence else op(**params, **inputs)
+        values[vertex] = [part.data for part in result] if op.multi_output else result.data
+
+
+def _output(value: Array, index: int) -> Array:
+    return value[index] if isinstance(value, list) else value
+
+
+def _turns(events: list[Any], probed: dict[tuple[Any, int], Array], graph: tg.Graph) -> tuple[BackwardStep, ...]:
+    readers = Counter(part.source for event in events for part in event.contributions)
+    come: Counter[Any] = Counter()
+    sums: dict[tuple[Any, int], Array] = {}
+    turns = []
+    for event in events:
+        handed = []
+        for part in event.contributions:
+            come[part.source] += 1
+            place, array = (part.source, part.edge.index), part.array
+            before = sums.get(place)
+            sums[place] = array if before is None else before + array
+            handed.append(
+                Contribution(
+                    part.name, part.edge.position, graph.id_of(part.source), part.edge.index,
+                    law(event.node, part.edge.position, part.name), _slope(event, part, probed), _amount(array),
+                    None if before is None else _amount(before), _amount(sums[place]),
+                    come[part.source], readers[part.source],
+                )
+            )  # fmt: skip
+        turns.append(BackwardStep(graph.id_of(event.node), _amount(event.cotangent), tuple(handed)))
+    return tuple(turns)
+
+
+def _slope(event: Any, part: Any, probed: dict[tuple[Any, int], Array]) -> Amount | None:
+    """The local derivative in numbers: of a single number by each input, or of each element by its own.
+
+    It is element by element if two cotangents, the real one and the probe, give the same ratios.
+    """
+    g, c = event.cotangent, part.array
+    if isinstance(g, list) or c.size > FEW or c.dtype.kind == "c":
+        return None
+    slope, probe = _ratio(c, g), probed.get((event.node, part.edge.position))
+    if slope is None or probe is None:
+        return None
+    slope = np.where(np.isnan(slope), probe, slope)
+    alike = g.size == 1 or np.allclose(
+        slope, probe, rtol=1e-3, atol=1e-6 * np.abs(probe).max(initial=0), equal_nan=True
+    )
+    return _amount(slope) if alike else None
+
+
+def _amount(array: Array) -> Amount:
+    """An array, or the arrays of a vertex with several outputs, in a few words."""
+    parts = [np.asarray(part) for part in (array if isinstance(array, list) else [array])]
+    shape = parts[0].shape if len(parts) == 1 else (len(parts), *parts[0].shape)
+    few = sum(part.size for part in parts) <= FEW and parts[0].dtype.kind != "c"
+    values = [number for part in parts for number in part.ravel().tolist()] if few else None
+    return Amount(shape, math.hypot(*map(norm, parts)), values if shape or not few else values[0])  # type: ignore[index]  # few

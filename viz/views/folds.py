@@ -1,0 +1,121 @@
+"""A run of folded steps as one narrow panel: "... 46 steps", with what its states' gradients do meanwhile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from viz.diagram.folding import Run
+from viz.geometry import Box, Place
+from viz.scene.marks import Cluster, Node, Path, Scene, Span
+from viz.style.stroke import Stroke
+from viz.style.text import at_step, number, width_of_text
+from viz.views.rows import Row
+
+MOST = 120  # pieces of a belt; of a longer run each piece stands for several steps
+PLOT = 74  # points that a small plot is high
+
+
+def draw_fold(scene: Scene, row: Row, run: Run) -> None:
+    """Put the panel of a run into the picture: belts as wide as the gradients in it, and a small plot of each."""
+    (first, last), theme = run, row.theme
+    box = row.fold_box(first)
+    masked = first in row.cells.masked  # all compute the same, so all are, or none
+    caption = [Span(f"... {last - first + 1} steps", 14, theme.quiet, bold=True)]
+    caption += [Span("\u00a0\u00a0masked", 12, theme.quiet, italic=True)] if masked else []
+    tooltip = (f"{at_step(first, last)}, which all compute the same",)
+    scene.add(
+        Cluster(f"{row.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, tuple(caption), tooltip, "", masked)
+    )
+    names = [row.template.belt_state, *(n for n in row.template.made_in if n != row.template.belt_state)]
+    room = PLOT + 14.0  # of each plot, between the two belts
+    if len(names) > 1:
+        room = min(room, (row.height(names[0]) - row.height(names[1]) - 60) / 2)
+    for k, name in enumerate(names):
+        series = {t: size for t, size in sorted(row.encoding.series(name).items()) if first <= t <= last}
+        _belt(scene, row, name, series, box)
+        middle = row.height(name)
+        top = middle - 30 if k == 0 else middle + 30 + room
+        if series and k < 2:
+            _plot(scene, row, name, series, (box[0] + 16, max(top - room, box[1] + 6), box[2] - 16, top))
+    _product(scene, row, run, box)
+
+
+def _belt(scene: Scene, row: Row, name: str, series: Mapping[int, float], box: Box) -> None:
+    """A state's line through the run, piece by piece as wide as its number there."""
+    y, (left, _, right, _), encoding = row.height(name), box, row.encoding
+    if not series:
+        scene.add(Path(((left, y), (right, y)), encoding.fold_stroke(name, None)))
+        return
+    steps = list(series)
+    each = max(1, math.ceil(len(steps) / MOST))
+    wide = (right - left) / len(steps)
+    for k in range(0, len(steps), each):
+        stroke = encoding.fold_stroke(name, series[steps[k]])
+        many = min(each, len(steps) - k) * (0.6 if stroke.dashed else 1)
+        piece = ((left + wide * k, y), (left + wide * (k + many) + 0.4, y))
+        tooltip = (f"{encoding.measured(name, row.cells.index(steps[k]))} {encoding.figure(series[steps[k]])}",)
+        scene.add(Path(piece, _without_gaps(stroke), tooltip=tooltip))
+
+
+def _without_gaps(stroke: Stroke) -> Stroke:
+    """A piece is too short to have gaps of its own: gaps are between the pieces."""
+    return replace(stroke, dashed=False)
+
+
+def _plot(scene: Scene, row: Row, name: str, series: Mapping[int, float], box: Box) -> None:
+    """The number of each step on the encoding's axis, its ends in figures; what has no place there is left out."""
+    (left, bottom, right, top), encoding, quiet = box, row.encoding, row.theme.quiet
+    levels = {t: level for t, size in series.items() if (level := encoding.level(size)) is not None}
+    sign = encoding.measured(name, "ₜ")
+    if len(levels) < 2:
+        _word(scene, row, f"plot_{name}_{min(series)}", (left, bottom + 20), Span(f"{sign} 0 or not finite", 11, quiet))
+        return
+    low, high = min(levels.values()), max(levels.values())
+    middle, half = (low + high) / 2, max((high - low) / 2, 0.25)
+    begin, end, tall = min(series), max(series), top - 14 - bottom
+    points = [
+        (
+            left + (right - left) * (t - begin) / (end - begin),
+            bottom + tall * (0.5 + (level - middle) / (2.6 * half)),
+        )
+        for t, level in levels.items()
+    ]
+    stroke = Stroke(encoding.fold_stroke(name, None).colour, 1.6)
+    for piece in _pieces(points, (right - left) / (end - begin)):
+        scene.add(Path(tuple(piece), stroke, tooltip=(f"{sign} at {at_step(begin, end)}, {encoding.plotted_on}",)))
+    first, last = min(levels), max(levels)
+    ends = f"{sign} {encoding.figure(series[first])} at {at_step(first)}, {encoding.figure(series[last])} at {last}"
+    _word(scene, row, f"plot_{name}_{begin}", (left, top - 6), Span(ends, 10.5, quiet))
+
+
+def _pieces(points: Sequence[Place], step: float) -> list[list[Place]]:
+    """The points in runs without a gap."""
+    pieces: list[list[Place]] = []
+    for point in points:
+        if pieces and point[0] - pieces[-1][-1][0] < 1.5 * step:
+            pieces[-1].append(point)
+        else:
+            pieces.append([point])
+    return [piece for piece in pieces if len(piece) > 1]
+
+
+def _product(scene: Scene, row: Row, run: Run, box: Box) -> None:
+    """What the belt is multiplied by over the whole run."""
+    gate = row.template.gate
+    if not gate:
+        return
+    products = []
+    for one in row.encoding.runs:
+        products.append(number(math.prod(one.mean_gate(t) for t in range(run[0], run[1] + 1))))
+    text = f"product of mean {gate}: {' → '.join(products)}"
+    colour = row.theme.text_of(row.theme.carry)
+    place = box[0] + 16, row.height(row.template.belt_state) + 20
+    _word(scene, row, f"product_{run[0]}", place, Span(text, 12, colour))
+
+
+def _word(scene: Scene, row: Row, name: str, left: Place, span: Span) -> None:
+    width = width_of_text(span.text, span.size)
+    place = left[0] + width / 2, left[1]
+    scene.add(Node(f"{row.prefix}{name}", place, (width, 14), ((span,),), shape="text", left=True))

@@ -1,0 +1,104 @@
+"""The lines of a row as marks, and what they lead to: the shared weights, the loss, the layer above, the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinygrad_lstm.escaping import element_id
+from viz.diagram.cellgraph import LOSS, PARAMETERS, Link
+from viz.diagram.names import brief
+from viz.geometry import Place, head
+from viz.scene.marks import Edge, Key, Node, Path, Scene, Span
+from viz.scene.marks import Row as Words
+from viz.style.stroke import Stroke
+from viz.style.text import width_of_text
+from viz.views.rows import ASIDE, BAR_HEIGHT, BAR_Y, Row
+from viz.views.tooltips import describe_link
+
+
+def draw_weights(scene: Scene, row: Row) -> None:
+    """One bar for the weights that all steps share."""
+    theme, cells = row.theme, row.cells
+    left, right = 8.0, row.axis.right - 16
+    said = "one set of weights" + (", used at every step" if cells.last > 1 else "")
+    if summed := row.encoding.weights_note():
+        said += f": {summed}"
+    named = ", ".join(brief(name) for name in cells.parameters.values())
+    names = Span(brief(named, max(int((right - left) / 8), 9)), 12, bold=True)
+    words = names, Span(f"\u00a0\u00a0\u00a0{said}", 12, theme.quiet)
+    fits = right - left > width_of_text("".join(span.text for span in words), 12)
+    middle = ((left + right) / 2, row.bottom + BAR_Y)
+    bar = Node(
+        f"{row.prefix}weights", middle, (right - left, BAR_HEIGHT), (words if fits else (names,),), "round",
+        theme.weight, theme.fill_of(theme.weight), left=right - left > 2000, tooltip=(named, said),
+        keys=cells.vertices((PARAMETERS, 0)),
+    )  # fmt: skip
+    scene.add(bar)
+
+
+def draw_scissors(scene: Scene, row: Row, role: str, t: int) -> None:
+    """Where something detached is read: the history ends here."""
+    x, y = row.place(role, t)
+    width, height = row.template.boxes[role].size
+    name, theme = f"{row.prefix}cut_{role}_{t}", row.theme
+    words: Words = (Span("✂", 14, theme.carry), Span(" detached", 10, theme.quiet))
+    tooltip, wide = ("cut by detach(): no gradient goes on from here",), 64.0
+    if role == "cell":  # of a strip, where there is little room beside the line from above
+        words, x, wide = words[:1], x - width / 2 + 8, 16.0
+    scene.add(Node(name, (x, y + height / 2 + 9), (wide, 14), (words,), shape="text", tooltip=tooltip))
+
+
+def draw_loops(scene: Scene, row: Row) -> None:
+    """What makes a rolled cell roll: its states are those of the step before the next."""
+    for name in row.template.made_in:
+        (x, y), (u, v) = row.place(name, 1), row.place(name, 0)
+        above = name == row.template.belt_state
+        lane = row.top + 18 if above else row.bottom - 14
+        edge = 21 if above else -21
+        loop = ((x, y + edge), (x, lane), (u, lane), (u, v + edge))
+        on_belt = row.encoding.is_on_belt(name)
+        stroke = Stroke(row.theme.carry if on_belt else row.theme.crossing, 1.6, "loop", dashed=not on_belt)
+        scene.add(Path(loop, stroke, tooltip=("the next step begins with it",)))
+        scene.add(Path(head(loop, 9, 4), Stroke(stroke.colour, 1), closed=True))
+
+
+def draw_links(scene: Scene, row: Row) -> None:
+    """Every line of a chain but those to the layer above."""
+    for link in row.cells.links:
+        routed = row.route(link)
+        if routed is not None:
+            start, stop, points = routed
+            if link.reader[0] == LOSS:
+                _draw_loss(scene, row, stop, tuple(edge.reader for edge in link.edges))
+            draw_link(scene, row, link, start, stop, points)
+
+
+def draw_link(scene: Scene, row: Row, link: Link, start: Node, stop: Node, points: Sequence[Place]) -> None:
+    """One line, as its encoding has it; scissors where what is delivered is not let through."""
+    stroke = row.encoding.stroke(link)
+    for end in (start, stop):
+        if end.id not in scene.nodes:
+            scene.add(end)
+    if stroke.kind == "cut":
+        (x, y), (u, v) = points[:2]
+        name = f"{start.id}-{stop.id}-cut"
+        scene.add(Node(name, ((x + u) / 2, (y + v) / 2), (16, 16), ((Span("✂", 14),),), shape="text"))
+    data = {"class": " ".join(link.classes)} if link.classes else {}
+    keys: tuple[Key, ...] = link.keys or row.cells.vertices(link.reader)
+    scene.add(
+        Edge(f"{start.id}-{stop.id}", start.id, stop.id, tuple(points), stroke,
+             tooltip=describe_link(row.encoding.cells_of(link), link, row.encoding.amount(link)),
+             data={**data, "source": element_id(start.id), "reader": element_id(stop.id)}, keys=keys)
+    )  # fmt: skip
+
+
+def _draw_loss(scene: Scene, row: Row, place: Node, keys: tuple[Key, ...]) -> None:
+    """A loss; its letter is bold where its value stands beside it."""
+    theme, at_end = row.theme, place.size != ASIDE
+    first, *rest = (row.encoding.loss() if at_end else "L").split(" ", 1)
+    size = 12.0 if at_end else 10.0
+    words = [
+        Span(first, size, theme.on_loss, bold=bool(rest)),
+        *(Span(f"\u00a0{more}", size, theme.on_loss) for more in rest),
+    ]
+    scene.add(Node(place.id, place.middle, place.size, (tuple(words),), "round", theme.loss, theme.loss, keys=keys))

@@ -1,0 +1,227 @@
+"""Where everything is in a row of the cell view: one chain, its steps side by side, some of them folded.
+
+A row turns the coordinates of a template into places of the scene. It makes no mark: nodes that are drawn, places where
+a line begins, and the points of every line are computed here before anything is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
+from viz.diagram.folding import Run
+from viz.encode.encoding import Encoding
+from viz.geometry import Box, Place
+from viz.scene.marks import Node, Shape, between
+from viz.style.text import width_of_text
+
+START = 62  # points before the first panel is the middle of the first state
+FOLD = 250  # points that a run of folded steps is wide
+BAR_Y, BAR_HEIGHT = -47, 30  # of the weights, below a template's bottom
+FAN = 6  # points between the feet of the lines from a product to its gates
+ASIDE, END = (26.0, 20.0), (84.0, 36.0)  # sizes of the pills of a loss
+LOSS_X = 60  # the middle of the loss, from the panel's edge
+APART = 6  # points between the two ends of a line into both directions of a layer
+
+
+class TimeAxis:
+    """Where each step, or run of folded steps, begins; the same for all rows."""
+
+    def __init__(self, steps: Sequence[int], hidden: Sequence[Run], pitch: float) -> None:
+        self.hidden, self.lefts = list(hidden), dict[int, float]()
+        inside = {t for first, last in hidden for t in range(first, last + 1)}
+        self.shown = [t for t in steps if t not in inside]
+        starts, x = {first for first, _ in hidden}, 0.0
+        for t in steps:
+            if t in starts or t not in inside:
+                self.lefts[t] = x
+                x += FOLD if t in starts else pitch
+        self.right = x
+
+
+class Row:
+    """One chain's places in the picture."""
+
+    def __init__(
+        self, encoding: Encoding, axis: TimeAxis, base: float, prefix: str = "", layer: int = 0, caption: str = ""
+    ) -> None:
+        self.encoding, self.axis, self.base, self.prefix = encoding, axis, base, prefix
+        self.cells, self.theme = encoding.cells, encoding.theme
+        self.template = self.cells.template
+        self.mirrored = self.cells.chain.reverse and not self.cells.rolled
+        self.layer, self.caption = layer, caption
+        self.top, self.bottom = base + self.template.top, base + self.template.bottom
+        self.runs = {t: run for run in axis.hidden for t in range(run[0], run[1] + 1)}
+
+    # Places of the template
+
+    def across(self, x: float) -> float:
+        """A place before the first panel, or, mirrored, behind the last."""
+        return x if not self.mirrored else self.axis.right - 8 - x
+
+    def at(self, place: Place, t: int) -> Place:
+        """A place of the template's, in the panel of step t."""
+        x, y = place
+        left = self.axis.lefts[t]
+        return (left + x if not self.mirrored else left + self.template.pitch - 8 - x), self.base + y
+
+    def panel(self, t: int) -> Box:
+        """The background of a step."""
+        left = self.axis.lefts[t]
+        return left + 8, self.bottom, left + self.template.pitch - 16, self.top
+
+    def fold_box(self, t: int) -> Box:
+        """The panel of the run of folded steps that t is in."""
+        left = self.axis.lefts[self.runs[t][0]]
+        return left + 8, self.bottom, left + FOLD - 16, self.top
+
+    def place(self, role: str, t: int) -> Place:
+        """The middle of a box; that of a state before the first step is at the row's beginning."""
+        box = self.template.boxes[role]
+        if t == (0 if self.cells.rolled else self.cells.start):
+            return self.across(-START), self.base + box.y
+        return self.at((box.x, box.y), t)
+
+    def height(self, role: str) -> float:
+        """How high a box is, at every step."""
+        return self.base + self.template.boxes[role].y
+
+    def shape(self, role: str, t: int) -> Shape:
+        """The shape of a box."""
+        look = self.template.boxes[role].look
+        if look == "op":
+            return "disc" if len(self.cells.words(role, t)) < 6 else "round"
+        return "box" if look in ("gate", "candidate") else "round"
+
+    def ends(self, name: str, t: int) -> bool:
+        """Whether a state is the last that the cell puts out."""
+        last = 1 if self.cells.rolled else self.cells.order[-1]
+        return t == last and name == self.cells.chain.cell.states[0]
+
+    # Nodes at which lines end
+
+    def node(self, role: str, t: int) -> Node:
+        """A box of a step, as far as lines have to know it."""
+        return Node(f"{self.prefix}{role}_{t}", self.place(role, t), self.template.boxes[role].size,
+                    shape=self.shape(role, t))  # fmt: skip
+
+    def point(self, name: str, place: Place) -> Node:
+        """A place where a line begins, which is not seen."""
+        return Node(f"{self.prefix}{name}", place, (0.5, 0.5), shape="text")
+
+    def fold_end(self, role: str, t: int) -> Node:
+        """The place on a fold's border where a line comes in or goes out."""
+        left, bottom, right, _ = self.fold_box(t)
+        entry, exit_ = (left, right) if not self.mirrored else (right, left)
+        name = f"{role}_{t}"
+        if role == "fold_weights":
+            return self.point(name, ((left + right) / 2, bottom))
+        if role == "fold_out":
+            state = next(iter(self.cells.chain.cell.states))
+            return self.point(name, (right - 22 if not self.mirrored else left + 22, self.height(state)))
+        state = role.removeprefix("fold_")
+        return self.point(name, (entry if role != state else exit_, self.height(state)))
+
+    def loss(self, name: str, t: int) -> Node | None:
+        """The loss that a line leads to: a pill at the end, a small one at an inner state; None if none is drawn."""
+        if name == "fold_out":
+            state = next(iter(self.cells.chain.cell.states))
+            x, y = self.fold_end(name, t).middle
+            above = state == self.template.belt_state  # where there is room: over the belt, or below the other line
+            return Node(f"{self.prefix}loss_{name}_{t}", (x, y + (38 if above else -38)), ASIDE, shape="round")
+        if not self.ends(name, t):
+            box = self.template.boxes[name]
+            middle = self.at(self.template.asides.get(name, (box.x, box.y - 50)), t)
+            return Node(f"{self.prefix}loss_{name}_{t}", middle, ASIDE, shape="round")
+        if not (words := self.encoding.loss()):
+            return None
+        wide = max(END[0], width_of_text(words, 12) + 10)
+        far = LOSS_X + (wide - END[0]) / 2
+        x = self.axis.right - 16 + far if not self.mirrored else 8 - far
+        return Node(f"{self.prefix}loss_{t}", (x, self.height(name)), (wide, END[1]), shape="round")
+
+    def end(self, role: str, t: int) -> Node:
+        """What a line begins or ends at; where it is inside a fold, a place on its border."""
+        return self.fold_end(role, t) if t in self.runs else self.node(role, t)
+
+    # Lines
+
+    def route(self, link: Link) -> tuple[Node, Node, tuple[Place, ...]] | None:
+        """The two ends of a line and its points; None for one that is not drawn in this row."""
+        (source, t), (reader, u) = link.source, link.reader
+        if reader == NEXT_LAYER:
+            return None
+        stop = self.loss(source, t) if reader == LOSS else self.end(reader, u)
+        if stop is None:
+            return None
+        bends = self.bends(link)
+        if source == PARAMETERS:
+            x, _ = bends[0] if bends else stop.middle
+            start = self.point(f"weights_{reader}_{t}", (x, self.bottom + BAR_Y + BAR_HEIGHT / 2))
+        else:
+            start = self.end(source, t)
+        if self.is_fan(link):
+            return start, stop, self.fan_out(link, start, stop)
+        return start, stop, between(start, stop, *bends)
+
+    def bends(self, link: Link) -> tuple[Place, ...]:
+        """The corners of a line that is not straight."""
+        (source, t), (reader, u) = link.source, link.reader
+        if reader == LOSS or reader.startswith("fold"):
+            return ()
+        routed = self.template.routing.get((source if t == u else f"{source}-", reader), ())
+        places = [self.at(place, u) for place in routed]
+        if t != u and t in self.runs:  # it comes out of a fold, not from the middle of it
+            left = self.axis.lefts[u]
+            places = [
+                (max(x, left - 4) if not self.mirrored else min(x, left + self.template.pitch), y) for x, y in places
+            ]
+        return tuple(places)
+
+    def is_fan(self, link: Link) -> bool:
+        """Whether a line is one of those from a product to its gates."""
+        boxes, (source, reader) = self.template.boxes, (link.source[0], link.reader[0])
+        if source not in boxes or reader not in boxes or boxes[source].look != "product":
+            return False
+        return boxes[reader].look in ("gate", "candidate")
+
+    def fan_out(self, link: Link, start: Node, stop: Node) -> tuple[Place, Place]:
+        """The ends of a line from a product to a gate: side to side, each with its own foot, so that no two meet."""
+        boxes, source = self.template.boxes, link.source[0]
+        gates = sorted((box.y, name) for name, box in boxes.items() if box.look in ("gate", "candidate"))
+        level = boxes[source].y
+        rank = [name for _, name in gates].index(link.reader[0]) - sum(y < level for y, _ in gates)
+        if not any(y == level for y, _ in gates) and rank >= 0:
+            rank += 1
+        (x, y), (u, v) = start.middle, stop.middle
+        half, wide = start.size[0] / 2, stop.size[0] / 2
+        side = 1 if u > x else -1
+        return (x + side * half, y + FAN * rank), (u - side * wide, v)
+
+    def route_up(self, link: Link, above: Row, end: int) -> tuple[Node, Node, tuple[Place, ...]]:
+        """A line from a state into the layer above: up between the panels, and to that step's input.
+
+        Where two directions read the state, the line has two ends, 0 and 1, each routed beside the other.
+        """
+        (name, t), step, aside = link.source, link.reader[1], APART * end
+        gutter = above.bottom - (8 if not self.mirrored else 15)
+        if name == "fold_out":
+            box = self.fold_box(t)
+            foot, into = (box[0] + box[2]) / 2 + 40 + 2 * aside, (box[0] + box[2]) / 2 + 40
+            gap, out = (box[2] + 8 + aside, self.top + 10) if not self.mirrored else (box[0] - 7 - aside, self.top + 17)
+            out += 2 * aside
+            start = self.point(f"fold_out_{t}", (into, self.top))
+            stop = above.point(f"fold_in_{t}", (into, above.bottom))
+            return start, stop, between(start, stop, (foot, out), (gap, out), (gap, gutter), (into, gutter))
+        start, (x, y) = self.node(name, t), self.place(name, t)
+        left = self.axis.lefts[t]
+        gap = left + self.template.pitch - 8 - aside if not self.mirrored else left + 1 + aside  # side by side
+        if "x" in above.template.boxes:
+            into, _ = above.place("x", step)
+            lane = y + (40 + aside if name != self.template.belt_state else -34 - aside)
+            foot = x + (0 if name in self.template.made_in else 24) * (-1 if self.mirrored else 1) + 2 * aside
+            stop = above.node("x", step)
+            return start, stop, between(start, stop, (foot, lane), (gap, lane), (gap, gutter), (into, gutter))
+        _, level = above.place("cell", step)  # of a strip
+        stop = above.node("cell", step)
+        return start, stop, between(start, stop, (gap, y - 12 + 2 * aside), (gap, level))
