@@ -48,7 +48,8 @@ CHAPTERS = {
         "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"
     ],
     "Networks": [
-        "tinygrad_lstm/nn/{options,init,parts,copying,counting,missing,calls,module,activations,layers,context}.py",
+        "tinygrad_lstm/nn/{options,init,parts,copying,parameter_counts,missing,calls,module}.py",
+        "tinygrad_lstm/nn/{activations,layers,context}.py",
         "tinygrad_lstm/nn/{cells,unroll,fused,separate}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
         "tinygrad_lstm/{masking,losses}.py",
