@@ -37,7 +37,7 @@ CHAPTERS = {
         "tinygrad_lstm/engine/ops/{choices,reductions,softmax,shapes}.py",
         "tinygrad_lstm/engine/ops/more/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
         "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,collector,tensor}.py",
-        "tinygrad_lstm/engine/{call_types,gradients,creation,naming}.py",
+        "tinygrad_lstm/engine/{call_types,gradients,backward_events,creation,naming}.py",
     ],
     "What falls out of it": [
         "tinygrad_lstm/foreign/{names,arguments,answers}.py",
@@ -48,7 +48,8 @@ CHAPTERS = {
         "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"
     ],
     "Networks": [
-        "tinygrad_lstm/nn/{options,init,parts,copying,counting,missing,calls,module,activations,layers,context}.py",
+        "tinygrad_lstm/nn/{options,init,parts,copying,parameter_counts,missing,calls,module}.py",
+        "tinygrad_lstm/nn/{activations,layers,context}.py",
         "tinygrad_lstm/nn/{cells,unroll,fused,separate}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
         "tinygrad_lstm/{masking,losses}.py",

@@ -44,6 +44,7 @@ from numpy import all, any, argmax, argmin, argsort, count_nonzero  # plain resu
 import tinygrad_lstm.engine.calls  # noqa: F401  # it puts the engine under the ops
 from tinygrad_lstm import errors
 from tinygrad_lstm.engine.arrays import get_default_dtype, set_default_dtype
+from tinygrad_lstm.engine.backward_events import backward_events
 from tinygrad_lstm.engine.collector import pause_collector
 from tinygrad_lstm.engine.creation import (
     arange,
@@ -59,7 +60,7 @@ from tinygrad_lstm.engine.creation import (
     zeros,
     zeros_like,
 )
-from tinygrad_lstm.engine.gradients import backward_events, grad
+from tinygrad_lstm.engine.gradients import grad
 from tinygrad_lstm.engine.modes import enable_grad, no_grad
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.arithmetic import add, divide, multiply, negative, power, subtract

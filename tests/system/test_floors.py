@@ -13,7 +13,7 @@ from tests.support.imports import IMPORTS, ROOT, imported_by, imports, is_type_c
 
 ENGINE = "tinygrad_lstm.engine"
 SPINE = ("scope", "autodiff", "tensor")  # each imports only those before it
-TOP_OF_ENGINE = ("record", "naming", "gradients", "creation")
+TOP_OF_ENGINE = ("record", "naming", "gradients", "backward_events", "creation")
 LAYERS = ("nn", "optim", "losses", "masking", "data")
 FOREIGN = "tinygrad_lstm.foreign"  # loaded by an error only, and by what is loaded late itself
 READERS = ("paths", "gradcheck", "explain", "graph")

@@ -1,8 +1,8 @@
 """Modules: cells that read as their equations, and the layers that unroll and stack them.
 
-Read in this order: options, init, parts, copying, counting, missing, calls, module, activations, layers, context,
-cells, unroll, fused, separate, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers, truncated,
-utils, criteria.
+Read in this order: options, init, parts, copying, parameter_counts, missing, calls, module, activations, layers,
+context, cells, unroll, fused, separate, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers,
+truncated, utils, criteria.
 """
 
 from typing import TYPE_CHECKING

@@ -16,9 +16,9 @@ from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, WeightsError, check_call
 from tinygrad_lstm.nn.calls import Called, P, R
 from tinygrad_lstm.nn.copying import Copied
-from tinygrad_lstm.nn.counting import parameter_counts
 from tinygrad_lstm.nn.missing import refuse_missing
 from tinygrad_lstm.nn.options import FLAG, array_of, check, real_dtype
+from tinygrad_lstm.nn.parameter_counts import parameter_counts
 from tinygrad_lstm.nn.parts import MAY_HOLD, can_grow, find_parts
 
 
