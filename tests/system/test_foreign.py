@@ -294,7 +294,7 @@ def test_an_error_inside_a_function_is_no_wrong_call() -> None:
         def forward(self, x: Any) -> Any:
             return x.sum(1, 2, 3, 4)
 
-    with pytest.raises(CallError, match=r"sum\(\) takes from 1 to 3 positional arguments"):
+    with pytest.raises(CallError, match=r"Tensor\.sum\(axis=None, keepdims=False\) too many positional arguments"):
         Broken()(tg.ones(2))
     with pytest.raises(TypeError, match="unsupported operand") as caught:
         nn.LSTM(3, 4, cell=lambda a, b: a + None)

@@ -5,7 +5,8 @@
 (<Signature (self, axis: 'Axis' = None, keepdims: 'bool' = False) -> 'Tensor'>, True)
 >>> tg.ones(3).max(dim=0)
 Traceback (most recent call last):
-tinygrad_lstm.errors.CallError: Tensor.max() got an unexpected keyword argument 'dim': dim is called axis here
+tinygrad_lstm.errors.CallError: Tensor.max(axis=None, keepdims=False) got an unexpected keyword argument 'dim': \
+dim is called axis here
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def method(op: Callable[Concatenate[Any, P], R], name: str = "") -> Method[P, R]
     """The op as a method, called ``name`` if not as the op: its first parameter is the tensor."""
     name = name or op.__name__
     _, *others = inspect.signature(op).parameters.values()
+    takes = ", ".join(str(p.replace(annotation=p.empty)) for p in others)
 
     def run(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -56,7 +58,7 @@ def method(op: Callable[Concatenate[Any, P], R], name: str = "") -> Method[P, R]
             try:
                 made.__signature__.bind(self, *args, **kwargs)
             except TypeError as error:
-                raise wrong_call(TypeError(f"Tensor.{name}() {error}"), kwargs, made) from None
+                raise wrong_call(TypeError(f"Tensor.{name}({takes}) {error}"), kwargs, made) from None
             raise
 
     made: Any = run

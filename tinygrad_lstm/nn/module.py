@@ -92,8 +92,7 @@ class Module(Copied):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; what is put into one, also in a container, bears its name.
 
-        Raises ArgumentError for what would look trained and is not: a leaf that requires a gradient and is no
-        Parameter, a module in a set.
+        Raises ArgumentError for what looks trained and is not: a leaf that is no Parameter, a module in a set.
         """
         holds = isinstance(value, HOLDERS) and not isinstance(getattr(type(self), name, None), property)
         for dotted, part in find_parts(name, value, (Module, Tensor)) if holds else ():
