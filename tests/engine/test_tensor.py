@@ -290,7 +290,7 @@ def test_a_method_is_called_after_the_class_that_users_know(name: str) -> None:
 
 @pytest.mark.parametrize(("call", "message"), [
     (lambda x: x.sum(1, 2, 3), r"^Tensor\.sum\(axis=None, keepdims=False\) too many positional arguments$"),
-    (lambda x: x.max(dim=0), r"^Tensor\.max\(axis=None, keepdims=False\) got an unexpected .* 'dim': dim is called axis here$"),
+    (lambda x: x.max(dim=0), r"^Tensor\.max\(axis=None, keepdims=False\) got an .*: dim is called axis here$"),
     (lambda x: x.sum(x=0), r"^Tensor\.sum\(axis=None, keepdims=False\) got an unexpected keyword argument 'x'$"),
     (lambda x: x.take(), r"^Tensor\.take\(indices, axis=None\) missing a required argument: 'indices'$"),
     (lambda x: x.flatten(2), r"^Tensor\.flatten\(\) too many positional arguments$"),
