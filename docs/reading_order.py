@@ -60,7 +60,7 @@ CHAPTERS = {
     ],
     "Pictures": [
         "viz/{style,scale,scene,svg,dot,render,notebook,picture}.py",
-        "viz/{names,layout,routing,opview}.py",
+        "viz/{names,places,routing,opview}.py",
         "viz/{templates,own,roles,outside,finder,sweep,fold}.py",
         "viz/{tooltip,legend,paint,band,foldview,bandlines,cellview}.py",
         "viz/{describe,chains,opfold,views}.py",

@@ -1,7 +1,7 @@
 """The op view: every vertex and every edge of a graph, once, in the boxes of the modules and time steps it was made in.
 
 Nodes are named ``v<id>`` with the ids of ``tg.graph_of``, so the text is the same in every process. A small graph is
-laid out by ``dot``; a large one, and one of several time steps, by ``viz.layout``. What is closed, a module or a run of
+laid out by ``dot``; a large one, and one of several time steps, by ``viz.places``. What is closed, a module or a run of
 equal steps, is one box for all that is in it.
 """
 
@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.graph import GraphEdge, Vertex
-from viz.layout import BAR, HEIGHT, Places, Spot, places
 from viz.names import SYMBOLS, Names, ScopePath, brief, classes, is_leaf, path_of, slashed, step_depth
+from viz.places import BAR, HEIGHT, Places, Spot, places
 from viz.routing import Routing
 from viz.scene import Box, Edge, Frame, Node, Row, Scene, Span, rows, width_of_text
 from viz.style import Theme, quantity

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from tinygrad_lstm.graph import Vertex
-from viz.layout import Spot, places
 from viz.names import SYMBOLS, brief
+from viz.places import Spot, places
 from viz.routing import LANE, Routing
 from viz.scene import Box as Outline
 from viz.scene import Place, around, width_of_text
