@@ -11,12 +11,16 @@ from bisect import bisect, bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
+from math import inf
+from typing import TypeAlias
 
 from viz.layout.ranks import Layers
 
+Ends: TypeAlias = dict[tuple[int, int], float]  # the height of line k's begin (k, 0) and of its end (k, 1)
+
 STRAIGHT = 8.0, 2.0, 1.0  # how much a line pulls between two dummies, a dummy and a box, two boxes
-ROUNDS = 24
+ROUNDS = 12  # of either kind
 
 
 @dataclass
@@ -35,13 +39,34 @@ def heights(layers: Layers, box_gap: float, line_gap: float) -> list[float]:
     blocks = _blocks(layers, box_gap, line_gap)
     y = _packed(blocks)
     for _ in range(ROUNDS):
-        wishes = [_mean(block, blocks, y) for block in range(len(y))]
+        wishes = [(y[block] + _mean(block, blocks, y)) / 2 for block in range(len(y))]
         high, low = _placed(blocks, wishes, downwards=True), _placed(blocks, wishes, downwards=False)
         y = [(one + other) / 2 for one, other in zip(high, low, strict=True)]  # keeps all distances, as both do
-    for k in range(8):
+    for k in range(ROUNDS):
         for block in blocks.order if k % 2 else reversed(blocks.order):
             y[block] = _level(block, blocks, y)
     return [y[block] for block in blocks.of]
+
+
+def settled(layers: Layers, y: list[float], ends: Ends, line_gap: float) -> list[float]:
+    """The heights with every level run of dummies moved to where its line leaves a box, if there is room for it."""
+    y, half = list(y), layers.half
+    upper = {below: above for vertices in layers.order for above, below in pairwise(vertices)}
+    lower = {above: below for below, above in upper.items()}
+    for k, chain in enumerate(layers.chains):
+        for run in (list(same) for _, same in groupby(chain[1:-1], key=y.__getitem__)):
+            wanted = [ends[k, 0]] * (run[0] == chain[1]) + [ends[k, 1]] * (run[-1] == chain[-2])
+            wanted.sort(key=lambda end: -abs(end - y[run[0]]))  # the one that had to give way: the other can follow
+            high = min(
+                [y[a] - half[a] - line_gap - half[v] for v in run if (a := upper.get(v)) is not None], default=inf
+            )
+            low = max(
+                [y[b] + half[b] + line_gap + half[v] for v in run if (b := lower.get(v)) is not None], default=-inf
+            )
+            height = next((height for height in wanted if low <= height <= high), y[run[0]])
+            for vertex in run:
+                y[vertex] = height
+    return y
 
 
 def strength(layers: Layers, left: int, right: int) -> float:
@@ -144,6 +169,6 @@ def _level(block: int, blocks: _Blocks, y: list[float]) -> float:
         return y[block]
     sums = list(accumulate([pull for _, pull in pulls]))
     height, _ = pulls[bisect_left(sums, sums[-1] / 2)]
-    high = min([y[other] - apart for other, apart in blocks.above[block].items()], default=height)
-    low = max([y[other] + apart for other, apart in blocks.below[block].items()], default=height)
+    high = min([y[other] - apart for other, apart in blocks.above[block].items()], default=inf)
+    low = max([y[other] + apart for other, apart in blocks.below[block].items()], default=-inf)
     return min(max(height, low), high)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from viz.layout import bends, ports
 from viz.layout.geometry import Path, Point, Rect, bounds, moved, path_bounds, simplified
-from viz.layout.heights import heights
+from viz.layout.heights import Ends, heights, settled
 from viz.layout.ordering import crossings, order, positions
 from viz.layout.ranks import Layers, Line, cut
 
@@ -72,6 +72,7 @@ def layered(
     layers = cut(needed, lines, ranks or {}, rows)
     order(layers)
     y = heights(layers, spacing.box, spacing.line)
+    y = settled(layers, y, _ends(layers, lines, y), spacing.line / 2)
     ends = _ends(layers, lines, y)
     columns, knees = _columns(layers, lines, [width for width, _ in sizes.values()], y, ends, spacing)
     boxes = {}
@@ -100,7 +101,7 @@ def _needed(sizes: Mapping[str, Size], lines: Sequence[Line]) -> dict[str, float
     return {name: max(height, *(ports.side(side[name]) for side in (out, into))) for name, (_, height) in sizes.items()}
 
 
-def _ends(layers: Layers, lines: Sequence[Line], y: Sequence[float]) -> dict[tuple[int, int], float]:
+def _ends(layers: Layers, lines: Sequence[Line], y: Sequence[float]) -> Ends:
     """The height of each line's begin (k, 0) and end (k, 1): ordered by where the lines go, level if they can be."""
     at = positions(layers)
     sides: dict[tuple[int, int], list[int]] = {}  # (box, 0: right or 1: left) -> lines, the lowest first
@@ -109,14 +110,16 @@ def _ends(layers: Layers, lines: Sequence[Line], y: Sequence[float]) -> dict[tup
         sides.setdefault((chain[-1], 1), []).append(k)
     for (_, side), there in sides.items():
         there.sort(key=lambda k: (-at[layers.chains[k][-2 if side else 1]], -k))
-    ends: dict[tuple[int, int], float] = {}
-    for _ in range(3):  # what one side cannot give, the other one can, the next time
+    ends: Ends = {}
+    widths = {place: [lines[k].width for k in there] for place, there in sides.items()}
+    for _ in range(2):  # what one side cannot give, the other one can, the next time
         given = dict(ends)
         for (vertex, side), there in sides.items():
             half = layers.half[vertex]
             wishes = [_wish(layers.chains[k], side, layers, y, given.get((k, 1 - side))) for k in there]
-            found = ports.slots(wishes, [lines[k].width for k in there], y[vertex] - half, y[vertex] + half)
-            ends.update({(k, side): height for k, height in zip(there, found, strict=True)})
+            found = ports.slots(wishes, widths[vertex, side], y[vertex] - half, y[vertex] + half)
+            for k, height in zip(there, found, strict=True):
+                ends[k, side] = height
     return ends
 
 
@@ -132,9 +135,7 @@ def _wish(chain: Sequence[int], side: int, layers: Layers, y: Sequence[float], o
     return (low + high) / 2  # the middle of what they share, or half way between them
 
 
-def _levels(
-    k: int, n: int, layers: Layers, y: Sequence[float], ends: Mapping[tuple[int, int], float]
-) -> tuple[float, float]:
+def _levels(k: int, n: int, layers: Layers, y: Sequence[float], ends: Ends) -> tuple[float, float]:
     """The heights of line k at both sides of the gap after the nth vertex of its chain."""
     chain = layers.chains[k]
     start = y[chain[n]] if n else ends[k, 0]
@@ -143,7 +144,7 @@ def _levels(
 
 def _columns(
     layers: Layers, lines: Sequence[Line], widths: Sequence[float], y: Sequence[float],
-    ends: Mapping[tuple[int, int], float], spacing: Spacing,
+    ends: Ends, spacing: Spacing,
 ) -> tuple[list[tuple[float, float]], dict[tuple[int, int], tuple[float, float]]]:  # fmt: skip
     """The sides of every rank's column, and for each line, gap by gap, where it begins to slant and ends to."""
     inside: list[list[tuple[int, int]]] = [[] for _ in layers.order]

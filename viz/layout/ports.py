@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 
 from viz.layout.geometry import head_size
@@ -10,6 +11,7 @@ from viz.layout.geometry import head_size
 CLEAR = 2.0  # points between two arrowheads
 
 
+@cache
 def room(width: float) -> float:
     """How much of a box's side a line of this width takes, its arrowhead included."""
     return max(width, 2 * head_size(width)[1]) + CLEAR
@@ -55,6 +57,10 @@ def slots(wishes: Sequence[float], widths: Sequence[float], low: float, high: fl
     >>> slots([0.0, 0.0], [1.0, 1.0], low=-20, high=20)
     [-4.35, 4.35]
     """
+    if len(widths) == 1:  # most often
+        free = (high - low - room(widths[0])) / 2
+        middle = (low + high) / 2
+        return [min(max(wishes[0], middle - max(free, 0.0)), middle + max(free, 0.0))]
     rooms = [room(width) for width in widths]
     apart = [(one + other) / 2 for one, other in pairwise(rooms)]
     ends = (rooms[0] / 2, rooms[-1] / 2) if rooms else (0.0, 0.0)

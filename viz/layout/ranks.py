@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
+
+from tinygrad_lstm.errors import ArgumentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,18 @@ def cut(
     """
     number = {name: k for k, name in enumerate(heights)}
     ends = [(number[line.source], number[line.target], line.pull) for line in lines]
-    rank = ranked(len(number), ends, {number[name]: r for name, r in ranks.items()})
+    try:
+        rank = ranked(len(number), ends, {number[name]: r for name, r in ranks.items()})
+    except CycleError as error:
+        names = list(heights)
+        around = " -> ".join(names[vertex] for vertex in error.args[1])
+        raise ArgumentError(f"a layered drawing has lines to the right only, and {around} is a circle") from None
+    for line, (source, target, _) in zip(lines, ends, strict=True):
+        if rank[source] >= rank[target]:
+            raise ArgumentError(
+                f"the line {line.source} -> {line.target} has to go right, not from rank {rank[source]} to rank "
+                f"{rank[target]}: fix other ranks, or fewer"
+            )
     row = [rows.get(name, 0) for name in number]
     layers = Layers(len(number), rank, row, [height / 2 for height in heights.values()])
     layers.order = [[] for _ in range(max(rank, default=0) + 1)]
