@@ -15,7 +15,7 @@ from itertools import accumulate, groupby, pairwise
 from math import inf
 from typing import TypeAlias
 
-from viz.layout.ranks import Layers
+from viz.layout.ranks import Layers, is_level
 
 Ends: TypeAlias = dict[tuple[int, int], float]  # the height of line k's begin (k, 0) and of its end (k, 1)
 
@@ -80,13 +80,13 @@ def _aligned(layers: Layers) -> list[tuple[int, int]]:
     at = {vertex: k for vertices in layers.order for k, vertex in enumerate(vertices)}
     found: list[tuple[int, int]] = []
     for vertices, next_ones in pairwise(layers.order):
-        rows = {layers.row[vertex]: vertex for vertex in reversed(next_ones) if layers.row[vertex]}
+        rows = {layers.row[vertex]: vertex for vertex in reversed(next_ones) if is_level(layers.row[vertex])}
         wanted = [(vertex, rows[layers.row[vertex]]) for vertex in vertices if layers.row[vertex] in rows]
         same = {*wanted}
         graded = []
         for left in vertices:
             for k, right in enumerate(sorted(set(layers.after[left]), key=at.__getitem__)):
-                if layers.row[left] == layers.row[right] == 0 or (left, right) in same:
+                if not (is_level(layers.row[left]) or is_level(layers.row[right])) or (left, right) in same:
                     off = abs(2 * k + 1 - len(layers.after[left])) + abs(
                         2 * sorted(layers.before[right], key=at.__getitem__).index(left) + 1 - len(layers.before[right])
                     )
@@ -117,7 +117,7 @@ def _blocks(layers: Layers, box_gap: float, line_gap: float) -> _Blocks:
     blocks = _Blocks(of, [{} for _ in range(count)], [{} for _ in range(count)])
     for vertices in layers.order:
         for upper, lower in pairwise(vertices):
-            gap = box_gap if upper < layers.boxes and lower < layers.boxes else line_gap
+            gap = box_gap if layers.solid[upper] and layers.solid[lower] else line_gap
             apart = layers.half[upper] + gap + layers.half[lower]
             one, other = of[upper], of[lower]
             blocks.above[other][one] = max(blocks.above[other].get(one, 0.0), apart)

@@ -57,14 +57,15 @@ def layered(
     lines: Sequence[Line],
     *,
     ranks: Mapping[str, int] | None = None,
-    rows: Mapping[str, int] | None = None,
+    rows: Mapping[str, float] | None = None,
     spacing: Spacing | None = None,
 ) -> Placement:
     """Place boxes of these sizes, and draw lines between them, in the four phases of Sugiyama, Tagawa & Toda (1981).
 
     Ranks may be fixed, from the left 0, 1, ..., from the right -1, -2, .... Boxes of one row stand on one level line:
-    rows 1, 2, ... above all that have none, rows -1, -2, ... below. A box gets higher than asked where more lines end
-    at a side than have room there. The same input gives the same drawing, and no order of a set or a hash matters.
+    rows 1, 2, ... above all that have none, rows -1, -2, ... below; other rows, as 0.5 and infinity, only say what is
+    above what. A box gets higher than asked where more lines end at a side than have room there; a box without height
+    is a place where a line begins or ends. The same input gives the same drawing: no order of a set or a hash matters.
     """
     spacing = spacing or Spacing()
     rows = {name: row for name, row in (rows or {}).items() if row}
@@ -98,7 +99,10 @@ def _needed(sizes: Mapping[str, Size], lines: Sequence[Line]) -> dict[str, float
     for line in lines:
         out[line.source].append(line.width)
         into[line.target].append(line.width)
-    return {name: max(height, *(ports.side(side[name]) for side in (out, into))) for name, (_, height) in sizes.items()}
+    return {
+        name: height and max(height, *(ports.side(side[name]) for side in (out, into)))
+        for name, (_, height) in sizes.items()
+    }
 
 
 def _ends(layers: Layers, lines: Sequence[Line], y: Sequence[float]) -> Ends:

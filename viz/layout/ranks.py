@@ -35,19 +35,21 @@ class Layers:
 
     boxes: int
     rank: list[int]
-    row: list[int]
+    row: list[float]
     half: list[float]  # half the height that a vertex takes
+    solid: list[bool]  # whether it is a box; a dummy, or a box without height, is only a part of a line
     order: list[list[int]] = field(default_factory=list)
     before: list[list[int]] = field(default_factory=list)
     after: list[list[int]] = field(default_factory=list)
     chains: list[list[int]] = field(default_factory=list)
     pulls: dict[tuple[int, int], float] = field(default_factory=dict)  # of two neighbours, all their lines together
 
-    def add_dummy(self, rank: int, row: int, half: float) -> int:
+    def add_dummy(self, rank: int, row: float, half: float) -> int:
         """One more vertex without a box; its number."""
         self.rank.append(rank)
         self.row.append(row)
         self.half.append(half)
+        self.solid.append(False)
         self.before.append([])
         self.after.append([])
         self.order[rank].append(len(self.rank) - 1)
@@ -100,12 +102,13 @@ def ranked(count: int, lines: Sequence[tuple[int, int, float]], fixed: Mapping[i
 
 
 def cut(
-    heights: Mapping[str, float], lines: Sequence[Line], ranks: Mapping[str, int], rows: Mapping[str, int]
+    heights: Mapping[str, float], lines: Sequence[Line], ranks: Mapping[str, int], rows: Mapping[str, float]
 ) -> Layers:
     """The graph in ranks, with a dummy vertex wherever a line passes a rank.
 
-    Vertices of one row other than 0 stand on one level line, rows above 0 over all else, rows below 0 under it: a line
-    between two vertices of a row stays in it if it has the room, and where nothing holds a row, a dummy keeps it free.
+    Rows above 0 are over all else, rows below 0 under it. Vertices of one whole row stand on one level line: a line
+    between two of them stays in the row if it has the room, and where nothing holds a row, a dummy keeps it free. Other
+    rows, such as 0.5 or infinity, only order.
     """
     number = {name: k for k, name in enumerate(heights)}
     ends = [(number[line.source], number[line.target], line.pull) for line in lines]
@@ -122,17 +125,19 @@ def cut(
                 f"{rank[target]}: fix other ranks, or fewer"
             )
     row = [rows.get(name, 0) for name in number]
-    layers = Layers(len(number), rank, row, [height / 2 for height in heights.values()])
+    layers = Layers(
+        len(number), rank, row, [height / 2 for height in heights.values()], [height > 0 for height in heights.values()]
+    )
     layers.order = [[] for _ in range(max(rank, default=0) + 1)]
     layers.before = [[] for _ in number]
     layers.after = [[] for _ in number]
     for vertex, r in enumerate(rank):
         layers.order[r].append(vertex)
-    held = {(rank[vertex], row[vertex]) for vertex in range(len(number)) if row[vertex]}
+    held = {(rank[vertex], row[vertex]) for vertex in range(len(number)) if is_level(row[vertex])}
     layers.chains = [[] for _ in lines]
     for k in sorted(range(len(lines)), key=lambda k: -lines[k].pull):  # the strongest has the first choice of a row
         source, target, pull = ends[k]
-        shared = row[source] if row[source] == row[target] else 0
+        shared = row[source] if row[source] == row[target] and is_level(row[source]) else 0
         inner = range(rank[source] + 1, rank[target])
         if any((r, shared) in held for r in inner):
             shared = 0
@@ -141,13 +146,21 @@ def cut(
         layers.chains[k] = chain
         for left, right in pairwise(chain):
             layers.join(left, right, pull)
+        for vertex in (source, target):
+            if not layers.solid[vertex]:
+                layers.half[vertex] = max(layers.half[vertex], lines[k].width / 2)
     _hold_rows(layers, held)
     return layers
 
 
-def _hold_rows(layers: Layers, held: set[tuple[int, int]]) -> None:
+def is_level(row: float) -> bool:
+    """Whether the vertices of a row stand on one line."""
+    return row != 0 and float(row).is_integer()
+
+
+def _hold_rows(layers: Layers, held: set[tuple[int, float]]) -> None:
     """A dummy in every rank between the first and the last of a row where the row has no vertex."""
-    for row in sorted({row for _, row in held if row}):
+    for row in sorted({row for _, row in held}):
         there = [r for r, of in held if of == row]
         for r in range(min(there), max(there)):
             if (r, row) not in held:
