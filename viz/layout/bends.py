@@ -58,6 +58,7 @@ def _delays(pieces: Sequence[Piece], slant: float, clear: float) -> list[float]:
     level end of the other.
     """
     late = [0.0] * len(pieces)
+    widest = max(piece.width for piece in pieces)
     for falls in (False, True):
         sign = -1 if falls else 1
         inside = [k for k, piece in enumerate(pieces) if sign * (piece.stop - piece.start) > LEVEL]
@@ -66,8 +67,11 @@ def _delays(pieces: Sequence[Piece], slant: float, clear: float) -> list[float]:
             piece = pieces[k]
             for other in reversed(inside[:place]):
                 before = pieces[other]
-                if sign * (piece.stop - before.start) <= 0:
+                beyond = sign * (before.start - piece.stop)
+                if beyond >= widest + clear:
                     break  # it ends before the other begins, and so before all that begin further on
-                if min(abs(piece.stop - piece.start), abs(before.stop - before.start)) > slant / 2:
-                    late[k] = max(late[k], late[other] + (piece.width + before.width) / 2 + clear)
+                apart = (piece.width + before.width) / 2 + clear
+                if beyond < apart:
+                    steep = min(abs(piece.stop - piece.start), abs(before.stop - before.start)) > slant / 2
+                    late[k] = max(late[k], late[other] + (apart if steep else 0.0))
     return late

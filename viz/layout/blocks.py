@@ -58,8 +58,8 @@ def block(sizes: tuple[tuple[float, float, float], ...], parts: tuple[Part, ...]
                     rows[name] -= 0.5 if rows[name] > 0 else -0.5 if rows[name] < 0 else 0.0
                 levels.add((end, parts[k].row))
     for k, part in enumerate(parts):
-        names = [f"{k} {end}" if isinstance(end, str) else f"{end}" for end in part[:2]]
-        lines.append(Line(*names, part.width, part.pull))
+        source, target = (f"{k} {end}" if isinstance(end, str) else f"{end}" for end in (part.source, part.target))
+        lines.append(Line(source, target, part.width, part.pull))
     ranks = {name: 0 if end == "left" else -1 for name, end in stubs.items() if end in ("left", "right")}
     placed = layered(boxes, lines, ranks=ranks, rows=rows, spacing=spacing)
     wide = _stub_widths(placed, stubs, max((line.width for line in lines), default=0.0) + spacing.line)

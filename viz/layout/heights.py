@@ -54,7 +54,8 @@ def settled(layers: Layers, y: list[float], ends: Ends, line_gap: float) -> list
     upper = {below: above for vertices in layers.order for above, below in pairwise(vertices)}
     lower = {above: below for below, above in upper.items()}
     for k, chain in enumerate(layers.chains):
-        for run in (list(same) for _, same in groupby(chain[1:-1], key=y.__getitem__)):
+        free = [vertex for vertex in chain if not layers.solid[vertex]]
+        for run in (list(same) for _, same in groupby(free, key=y.__getitem__)):
             wanted = [ends[k, 0]] * (run[0] == chain[1]) + [ends[k, 1]] * (run[-1] == chain[-2])
             wanted.sort(key=lambda end: -abs(end - y[run[0]]))  # the one that had to give way: the other can follow
             high = min(

@@ -1,10 +1,15 @@
-"""Lanes and channels: level pieces of many lines above or below a row of blocks, packed into few tracks."""
+"""Lanes and channels: level pieces of lines above or below a row of blocks, packed into few tracks; shared boxes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from math import inf
 from typing import NamedTuple
+
+from viz.layout import ports
+from viz.layout.layered import Line
 
 
 class Run(NamedTuple):
@@ -59,3 +64,30 @@ class Bank:
     def at(self, key: tuple[int, int], border: float) -> float:
         """The height of a run if the row's border is at this one."""
         return border + self.away * self.heights[key]
+
+
+def shared_boxes(
+    widths: Mapping[str, float], wishes: Mapping[str, Sequence[tuple[float, int]]], lines: Sequence[Line], gap: float
+) -> tuple[dict[str, tuple[float, float, float]], dict[int, float]]:
+    """The left, bottom and right of each box that many lines come from, and the x at which each line leaves it.
+
+    A wish is where a line would best leave, and its number. A single box is as wide as its wishes are apart, so that
+    all its lines go straight up. Several boxes stand side by side, each near the middle of its wishes.
+    """
+    wide = {name: max(widths[name], ports.side([lines[k].width for _, k in wishes[name]])) for name in widths}
+    middles = {name: sum(x for x, _ in there) / max(len(there), 1) for name, there in wishes.items()}
+    if len(wide) == 1:
+        ((name, there),) = wishes.items()
+        low, high = min(there, default=(0.0, 0))[0], max(there, default=(0.0, 0))[0]
+        wide[name], middles[name] = max(wide[name], high - low + 40), (low + high) / 2
+    names = sorted(wide, key=lambda name: middles[name])
+    apart = [(wide[a] + wide[b]) / 2 + gap for a, b in pairwise(names)]
+    sides: dict[str, tuple[float, float, float]] = {}
+    slots: dict[int, float] = {}
+    for name, x in zip(names, ports.spread([middles[name] for name in names], apart, -inf, inf), strict=True):
+        left, right = x - wide[name] / 2, x + wide[name] / 2
+        sides[name] = left, 0.0, right
+        there = sorted(wishes[name])
+        found = ports.slots([wish for wish, _ in there], [lines[k].width for _, k in there], left, right)
+        slots |= {k: slot for (_, k), slot in zip(there, found, strict=True)}
+    return sides, slots

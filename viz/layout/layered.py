@@ -4,7 +4,7 @@
 >>> [round(placed.boxes[name].left) for name in ("x", "z", "h")]
 [0, 60, 150]
 >>> placed.crossings, [len(path) for path in placed.paths]
-(0, [4, 4, 6])
+(0, [4, 4, 2])
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from viz.layout import bends, ports
 from viz.layout.geometry import Path, Point, Rect, bounds, moved, path_bounds, simplified
 from viz.layout.heights import Ends, heights, settled
 from viz.layout.ordering import crossings, order, positions
-from viz.layout.ranks import Layers, Line, cut
+from viz.layout.ranks import Layers, Line, cut, is_level
 
 __all__ = ["Line", "Placement", "Size", "Spacing", "layered"]
 
@@ -69,7 +69,7 @@ def layered(
     """
     spacing = spacing or Spacing()
     rows = {name: row for name, row in (rows or {}).items() if row}
-    needed = _needed(sizes, lines)
+    needed = _needed(sizes, lines, rows)
     layers = cut(needed, lines, ranks or {}, rows)
     order(layers)
     y = heights(layers, spacing.box, spacing.line)
@@ -92,17 +92,23 @@ def layered(
     return Placement(boxes, tuple(paths), dict(zip(sizes, layers.rank, strict=False)), crossings(layers))
 
 
-def _needed(sizes: Mapping[str, Size], lines: Sequence[Line]) -> dict[str, float]:
-    """How high each box has to be."""
-    out: dict[str, list[float]] = {name: [] for name in sizes}
-    into: dict[str, list[float]] = {name: [] for name in sizes}
+def _needed(sizes: Mapping[str, Size], lines: Sequence[Line], rows: Mapping[str, float]) -> dict[str, float]:
+    """How high each box has to be for its lines; one that stays in a row goes through the box's middle."""
+    sides: dict[tuple[str, int], tuple[float, float]] = {}  # (box, 0: right or 1: left) -> of the row's line, of others
     for line in lines:
-        out[line.source].append(line.width)
-        into[line.target].append(line.width)
-    return {
-        name: height and max(height, *(ports.side(side[name]) for side in (out, into)))
-        for name, (_, height) in sizes.items()
-    }
+        row = rows.get(line.source, 0)
+        level = is_level(row) and row == rows.get(line.target, 0)
+        for place in ((line.source, 0), (line.target, 1)):
+            middle, rest = sides.get(place, (0.0, 0.0))
+            if level and not middle:
+                sides[place] = ports.room(line.width), rest
+            else:
+                sides[place] = middle, rest + ports.room(line.width)
+    found = {}
+    for name, (_, height) in sizes.items():
+        both = (sides.get((name, side), (0.0, 0.0)) for side in (0, 1))
+        found[name] = height and max(height, *(middle + rest * (2 if middle else 1) for middle, rest in both))
+    return found
 
 
 def _ends(layers: Layers, lines: Sequence[Line], y: Sequence[float]) -> Ends:
@@ -116,12 +122,13 @@ def _ends(layers: Layers, lines: Sequence[Line], y: Sequence[float]) -> Ends:
         there.sort(key=lambda k: (-at[layers.chains[k][-2 if side else 1]], -k))
     ends: Ends = {}
     widths = {place: [lines[k].width for k in there] for place, there in sides.items()}
+    pulls = {place: [lines[k].pull for k in there] for place, there in sides.items()}
     for _ in range(2):  # what one side cannot give, the other one can, the next time
         given = dict(ends)
         for (vertex, side), there in sides.items():
             half = layers.half[vertex]
             wishes = [_wish(layers.chains[k], side, layers, y, given.get((k, 1 - side))) for k in there]
-            found = ports.slots(wishes, widths[vertex, side], y[vertex] - half, y[vertex] + half)
+            found = ports.slots(wishes, widths[vertex, side], y[vertex] - half, y[vertex] + half, pulls[vertex, side])
             for k, height in zip(there, found, strict=True):
                 ends[k, side] = height
     return ends

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from math import inf
 
 from tinygrad_lstm.errors import ArgumentError
-from viz.layout import bends, ports
+from viz.layout import bends, panels
 from viz.layout.blocks import Block, Part, Side, block
 from viz.layout.geometry import Path, Point, Rect, bounds, head_size, moved, path_bounds, simplified
-from viz.layout.lanes import Bank, Run
+from viz.layout.lanes import Bank, Run, shared_boxes, tracks
 from viz.layout.layered import Line, Spacing
-
-PADDING, CAPTION = 14.0, 26.0  # of a panel: on every side, and above for its caption
+from viz.layout.panels import Panels
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,6 @@ class Timeline:
         return bounds([*self.boxes.values(), *self.panels.values(), *map(path_bounds, self.paths)])
 
 
-@dataclass
-class _Row:
-    """A row of blocks: their lower left corners, its lanes and channels, and its borders, panels included."""
-
-    above: Bank
-    below: Bank
-    corners: dict[int, Point] = field(default_factory=dict)
-    low: float = 0.0
-    high: float = 0.0
-    right: float = 0.0
-
-
 def timeline(
     items: Mapping[str, Item],
     lines: Sequence[Line],
@@ -70,6 +58,14 @@ def timeline(
     ``panels`` have the blocks that each is around; one may be inside another. Blocks that would reach further than
     ``wrap`` begin a new row. A line whose source's row is above 0 passes other blocks above them, any other below. A
     single shared box is as wide as its readers are apart; several stand side by side.
+
+    >>> items = {f"h{t}": Item(40, 20, block=t) for t in (1, 2, 3)} | {"W": Item(40, 20, block=None)}
+    >>> lines = [Line("h1", "h2"), Line("h2", "h3"), Line("W", "h2"), Line("W", "h3")]
+    >>> drawn = timeline(items, lines, panels={"t = 2": [2]})
+    >>> [drawn.boxes[name].middle.y for name in ("h1", "h2", "h3")]
+    [0.0, 0.0, 0.0]
+    >>> drawn.boxes["W"].top < drawn.panels["t = 2"].bottom < drawn.boxes["h2"].bottom
+    True
     """
     draft = _Draft(items, lines, panels or {}, spacing or Spacing())
     draft.fill_rows(wrap)
@@ -78,15 +74,38 @@ def timeline(
     return Timeline(draft.all_boxes(), tuple(map(draft.path, range(len(lines)))), draft.all_panels())
 
 
+@dataclass
+class _Row:
+    """A row of blocks: their lower left corners, its lanes and channels, and how low and high its blocks reach."""
+
+    above: Bank
+    below: Bank
+    corners: dict[int, Point] = field(default_factory=dict)
+    low: float = inf
+    high: float = -inf
+    depth: int = 0  # of the panels around its blocks
+    right: float = 0.0
+    offset: float = 0.0  # how much higher it is than its corners say
+    wraps: list[int] = field(default_factory=list)  # the lines from its last block to the next row, from the top down
+
+    def border(self, side: Side) -> float:
+        """How high or low its panels reach."""
+        return self.offset + (
+            self.high + panels.above(self.depth) if side == "above" else self.low - panels.below(self.depth)
+        )
+
+
 class _Draft:
-    """The drawing while it is made."""
+    """The drawing while it is made; lines are numbers."""
 
     def __init__(
-        self, items: Mapping[str, Item], lines: Sequence[Line], panels: Mapping[str, Sequence[int]], spacing: Spacing
+        self, items: Mapping[str, Item], lines: Sequence[Line], around: Mapping[str, Sequence[int]], spacing: Spacing
     ) -> None:
-        self.items, self.lines, self.panels, self.spacing = items, lines, panels, spacing
+        self.items, self.lines, self.spacing = items, lines, spacing
+        self.ends = [(items[line.source].block, items[line.target].block) for line in lines]
         numbers = sorted({item.block for item in items.values() if item.block is not None})
         self.next = dict(pairwise(numbers))
+        self.panels = Panels(around, numbers)
         self.members: dict[int, list[str]] = {number: [] for number in numbers}
         self.place: dict[str, int] = {}  # of each box among those of its block
         for name, item in items.items():
@@ -98,19 +117,25 @@ class _Draft:
             self._divide(k, parts)
         self.blocks = {number: self._block(number, parts[number]) for number in numbers}
         self.pieces = {
-            number: dict(zip(parts[number], drawn.paths, strict=True)) for number, drawn in self.blocks.items()
+            (number, k): path
+            for number in numbers
+            for k, path in zip(parts[number], self.blocks[number].paths, strict=True)
         }
+        self.onwards: dict[int, list[int]] = {number: [] for number in numbers}  # the lines from each to the next block
+        for k, (one, _) in enumerate(self.ends):
+            if one is not None and self._follows(k):
+                self.onwards[one].append(k)
+        self.pitch = max((line.width for line in lines), default=0.0) + spacing.line
         self.rows: list[_Row] = []
-        self.row_of: dict[int, int] = {}
-        self.shared = [name for name, item in items.items() if item.block is None]
+        self.row_of: dict[int | None, int] = {}
         self.bars: dict[str, Rect] = {}
         self.slots: dict[int, float] = {}  # the x at which a line ends at a shared box
+        self.margins: dict[int, float] = {}  # the x at which a line goes down from row to row
+        self.gap = cache(self._gap)
 
     def _divide(self, k: int, parts: dict[int, dict[int, Part]]) -> None:
         """Say what each of the blocks at the ends of a line sees of it."""
-        line = self.lines[k]
-        one, other = self.items[line.source].block, self.items[line.target].block
-        row = self.items[line.source].row
+        line, (one, other) = self.lines[k], self.ends[k]
         if one is None and other is None:
             raise ArgumentError(
                 f"the line {line.source} -> {line.target} is between two shared boxes: give one a block"
@@ -118,257 +143,186 @@ class _Draft:
         if one is not None and one == other:
             parts[one][k] = Part(self.place[line.source], self.place[line.target], line.width, line.pull)
             return
-        follows = self._follows(k)
-        side = self._side(k)
+        row = self.items[line.source].row
         if one is not None:
-            parts[one][k] = Part(self.place[line.source], "right" if follows else side, line.width, line.pull, row)
+            leaves = "right" if self._follows(k) else self._side(k)
+            parts[one][k] = Part(self.place[line.source], leaves, line.width, line.pull, row)
         if other is not None:
-            parts[other][k] = Part("left" if follows else side, self.place[line.target], line.width, line.pull, row)
+            enters = "left" if self._follows(k) else self._side(k)
+            parts[other][k] = Part(enters, self.place[line.target], line.width, line.pull, row)
 
     def _follows(self, k: int) -> bool:
         """Whether a line leads from a block to the next one."""
-        one, other = self.items[self.lines[k].source].block, self.items[self.lines[k].target].block
+        one, other = self.ends[k]
         return one is not None and other is not None and self.next.get(one) == other
+
+    def _passes(self, k: int) -> bool:
+        """Whether a line goes through lanes or channels."""
+        one, other = self.ends[k]
+        return one != other and not self._follows(k)
 
     def _side(self, k: int) -> Side:
         """Where a line passes blocks."""
-        source, target = self.items[self.lines[k].source], self.items[self.lines[k].target]
-        return "above" if source.row > 0 and None not in (source.block, target.block) else "below"
+        return "above" if self.items[self.lines[k].source].row > 0 and None not in self.ends[k] else "below"
 
     def _block(self, number: int, parts: Mapping[int, Part]) -> Block:
         items = [self.items[name] for name in self.members[number]]
         return block(tuple((item.width, item.height, item.row) for item in items), tuple(parts.values()), self.spacing)
 
-    # Rows of blocks
+    # Rows of blocks, and what is between them
 
     def fill_rows(self, wrap: float) -> None:
         """Put the blocks into rows, each with its anchor at height 0."""
         x = inf
         for number, drawn in self.blocks.items():
-            if x + self._pad(number, 0) + drawn.width + self._pad(number, -1) > wrap or not self.rows:
+            before, after = self.panels.pad(number, 0), self.panels.pad(number, 1)
+            if not self.rows or x + before + drawn.width + after > wrap:
                 self.rows.append(_Row(Bank(1, self.spacing.line), Bank(-1, self.spacing.line)))
                 x = 0.0
             row = self.rows[-1]
             self.row_of[number] = len(self.rows) - 1
-            x += self._pad(number, 0)
-            row.corners[number] = Point(x, -drawn.anchor)
-            row.right = x + drawn.width + self._pad(number, -1)
-            x = row.right + self._gap(number).width
-        for row in self.rows:
-            depth = max(len(self._around(number)) for number in row.corners)
-            row.low = min(y for _, y in row.corners.values()) - depth * PADDING
-            tops = [y + self.blocks[number].height for number, (_, y) in row.corners.items()]
-            row.high = max(tops) + depth * (PADDING + CAPTION)
-
-    def _around(self, number: int) -> list[Sequence[int]]:
-        """The panels around a block."""
-        return [there for there in self.panels.values() if number in there]
-
-    def _pad(self, number: int, side: int) -> float:
-        """The room for the panels that begin (0) or end (-1) at a block."""
-        return PADDING * sum(sorted(there)[side] == number for there in self._around(number))
+            row.corners[number] = Point(x + before, -drawn.anchor)
+            row.low, row.high = min(row.low, -drawn.anchor), max(row.high, drawn.height - drawn.anchor)
+            row.depth = max(row.depth, self.panels.depth(number))
+            row.right = x + before + drawn.width + after
+            x = row.right + self.gap(number).width
+        self.row_of[None] = len(self.rows) - 1  # what is shared is below the last
+        for row in self.rows[:-1]:
+            last = max(row.corners)
+            row.wraps = sorted(self.onwards[last], key=lambda k: -self.pieces[last, k][-1].y)
 
     def _gap(self, number: int) -> bends.Gap:
         """The gap after a block, where its lines go to the heights of the next one."""
         pieces = []
-        for k, path in self.pieces[number].items():
-            if self._follows(k) and self.items[self.lines[k].source].block == number:
-                start = path[-1].y - self.blocks[number].anchor
-                stop = self.pieces[self.next[number]][k][0].y - self.blocks[self.next[number]].anchor
-                pieces.append(bends.Piece(start, stop, self.lines[k].width, False, False))
+        for k in self.onwards[number]:
+            start = self.pieces[number, k][-1].y - self.blocks[number].anchor
+            stop = self.pieces[self.next[number], k][0].y - self.blocks[self.next[number]].anchor
+            pieces.append(bends.Piece(start, stop, self.lines[k].width, False, False))
         return bends.gap(pieces, self.spacing.rank, self.spacing.line / 2)
-
-    # Lanes, channels, shared boxes
 
     def fill_banks(self) -> None:
         """Put the shared boxes in their places, and every level piece of a line on a track."""
-        drops = {k: self._drop(k) for k in range(len(self.lines)) if self._passes(k)}
-        self._put_shared(drops)
-        for k, ((row, x), (other, u)) in drops.items():
-            name, side = self.lines[k], self._side(k)
-            if row == other and x != u:
-                self._bank(row, side).runs.append(Run(min(x, u), max(x, u), name.width, (k, 0)))
-            elif row != other:
-                self._bank(row, side).runs.append(Run(-inf, x, name.width, (k, 0)))
-                self._bank(other, side).runs.append(Run(-inf, u, name.width, (k, 1)))
+        passing = [k for k in range(len(self.lines)) if self._passes(k)]
+        there = {k: [self.row_of[number] for number in self.ends[k]] for k in passing}
+        drops = {(k, n): x for k in passing for n in (0, 1) if (x := self._drop(k, n)) is not None}
+        widths = {name: item.width for name, item in self.items.items() if item.block is None}
+        wishes: dict[str, list[tuple[float, int]]] = {name: [] for name in widths}
+        for k in passing:
+            for n, name in enumerate((self.lines[k].source, self.lines[k].target)):
+                if name in wishes:
+                    wishes[name].append((drops[k, 1 - n] if there[k][0] == there[k][1] else 0.0, k))
+        sides, self.slots = shared_boxes(widths, wishes, self.lines, self.spacing.box)
+        self.bars = {name: Rect(*side, self.items[name].height) for name, side in sides.items()}
+        for k, (one, other) in there.items():
+            width, (x, u) = self.lines[k].width, (drops.get((k, n), self.slots.get(k, 0.0)) for n in (0, 1))
+            if one == other and x != u:
+                self._bank(one, k).runs.append(Run(min(x, u), max(x, u), width, (k, 0)))
+            elif one != other:
+                self._bank(one, k).runs.append(Run(-inf, x, width, (k, 0)))
+                self._bank(other, k).runs.append(Run(-inf, u, width, (k, 1)))
+        down = [k for k, (one, other) in there.items() if one != other]
+        out = tracks([(min(there[k]), max(there[k])) for k in down], clear=0.5)
+        most = max((len(row.wraps) for row in self.rows), default=0)
+        self.margins = {
+            k: -panels.PADDING - self.pitch * (most + 2 + track) for k, track in zip(down, out, strict=True)
+        }
         for row in self.rows:
             row.above.settle()
             row.below.settle()
 
-    def _bank(self, row: int, side: Side) -> Bank:
-        return self.rows[row].above if side == "above" else self.rows[row].below
+    def _bank(self, row: int, k: int) -> Bank:
+        return self.rows[row].above if self._side(k) == "above" else self.rows[row].below
 
-    def _passes(self, k: int) -> bool:
-        """Whether a line goes through lanes or channels."""
-        return self.items[self.lines[k].source].block != self.items[self.lines[k].target].block and not self._follows(k)
-
-    def _drop(self, k: int) -> tuple[tuple[int, float], tuple[int, float]]:
-        """For both ends of a line the row, and the x at which it comes up or down; of a shared box that of the other."""
-        found: list[tuple[int, float] | None] = []
-        for name, end in ((self.lines[k].source, -1), (self.lines[k].target, 0)):
-            number = self.items[name].block
-            if number is None:
-                found.append(None)
-            else:
-                row = self.row_of[number]
-                found.append((row, self.rows[row].corners[number].x + self.pieces[number][k][end].x))
-        one, other = found
-        last = len(self.rows) - 1
-        return one or (last, other[1] if other else 0.0), other or (last, one[1] if one else 0.0)
-
-    def _put_shared(self, drops: dict[int, tuple[tuple[int, float], tuple[int, float]]]) -> None:
-        """A single shared box below all that it is joined to; several side by side, each with a slot for every line."""
-        ends: dict[str, list[tuple[float, int, int]]] = {name: [] for name in self.shared}
-        for k, ((row, x), (other, u)) in drops.items():
-            for name, there, at in ((self.lines[k].source, other, u), (self.lines[k].target, row, x)):
-                if name in ends:
-                    ends[name].append((at if there == len(self.rows) - 1 else 0.0, k, there))
-        widths = {}
-        for name, there in ends.items():
-            there.sort()
-            widths[name] = max(self.items[name].width, ports.side([self.lines[k].width for _, k, _ in there]))
-        if len(ends) == 1:
-            ((name, there),) = ends.items()
-            low, high = (min(there)[0], max(there)[0]) if there else (0.0, 0.0)
-            widths[name] = max(widths[name], high - low + 2 * PADDING)
-        wishes = [sum(x for x, _, _ in there) / max(len(there), 1) for there in ends.values()]
-        order = sorted(range(len(wishes)), key=lambda n: (wishes[n], n))
-        names = [self.shared[n] for n in order]
-        apart = [(widths[a] + widths[b]) / 2 + self.spacing.box for a, b in pairwise(names)]
-        for name, x in zip(names, ports.spread([wishes[n] for n in order], apart, -inf, inf), strict=True):
-            if len(ends) == 1 and ends[name]:
-                x = (min(ends[name])[0] + max(ends[name])[0]) / 2
-            self.bars[name] = box = Rect.around(Point(x, 0), widths[name], self.items[name].height)
-            lines = [k for _, k, _ in ends[name]]
-            found = ports.slots(
-                [x for x, _, _ in ends[name]], [self.lines[k].width for k in lines], box.left, box.right
-            )
-            for k, x in zip(lines, found, strict=True):
-                self.slots[k] = x
-                (row, here), (other, there_x) = drops[k]
-                drops[k] = ((row, x), (other, there_x)) if self.lines[k].source == name else ((row, here), (other, x))
+    def _drop(self, k: int, end: int) -> float | None:
+        """The x at which a line comes up or down at its begin (0) or end (1); of a shared box None."""
+        number = self.ends[k][end]
+        if number is None:
+            return None
+        return self.rows[self.row_of[number]].corners[number].x + self.pieces[number, k][end - 1].x
 
     def stack_rows(self) -> None:
         """Move every row below the one before, its lanes and channels between them, and the shared boxes below all."""
-        self.wraps = {
-            row: [k for k in range(len(self.lines)) if self._follows(k) and self._rows(k) == (row, row + 1)]
-            for row in range(len(self.rows))
-        }
-        self.pitch = max((line.width for line in self.lines), default=0.0) + self.spacing.line
-        self.offsets, y = list[float](), 0.0
-        for number, row in enumerate(self.rows):
-            if number:
-                y -= row.high + row.above.thickness + self.spacing.rank
-            self.offsets.append(y)
-            y += row.low - row.below.thickness - self.pitch * (len(self.wraps[number]) + 1)
-        bottom = y - head_size(self.pitch)[0] - max((box.height for box in self.bars.values()), default=0.0) / 2
-        self.bars = {name: box.moved(0, bottom) for name, box in self.bars.items()}
-
-    def _rows(self, k: int) -> tuple[int, int]:
-        """The rows of a line's ends; a shared box is below the last."""
-        ends = (self.items[name].block for name in (self.lines[k].source, self.lines[k].target))
-        one, other = (len(self.rows) - 1 if number is None else self.row_of[number] for number in ends)
-        return one, other
+        y = 0.0
+        for row in self.rows:
+            if row is not self.rows[0]:
+                y -= row.border("above") + row.above.thickness + self.spacing.rank
+            row.offset = y
+            y = row.border("below") - row.below.thickness - self.pitch * (len(row.wraps) + 1)
+        y -= head_size(self.pitch)[0]
+        self.bars = {name: box.moved(0, y - box.height) for name, box in self.bars.items()}
 
     # What comes out
 
     def _corner(self, number: int) -> Point:
-        row = self.row_of[number]
-        x, y = self.rows[row].corners[number]
-        return Point(x, y + self.offsets[row])
+        row = self.rows[self.row_of[number]]
+        x, y = row.corners[number]
+        return Point(x, y + row.offset)
 
     def all_boxes(self) -> dict[str, Rect]:
         """Every box, in the order given."""
-        found = {}
-        for name, item in self.items.items():
-            if item.block is None:
-                found[name] = self.bars[name]
-            else:
-                found[name] = self.blocks[item.block].boxes[self.place[name]].moved(*self._corner(item.block))
-        return found
+        return {
+            name: self.bars[name]
+            if item.block is None
+            else self.blocks[item.block].boxes[self.place[name]].moved(*self._corner(item.block))
+            for name, item in self.items.items()
+        }
 
     def all_panels(self) -> dict[str, Rect]:
-        """The rectangle of every panel, with room for the panels inside it."""
+        """The rectangle of every panel, with room for those inside; one over several rows is around all of them."""
         found = {}
-        for name, there in self.panels.items():
-            inner = [other for key, other in self.panels.items() if key != name and {*other} <= {*there}]
-            depth = max((sum(number in other for other in inner) for number in there), default=0) + 1
-            first, last = min(there), max(there)
-            left = self._corner(first).x - PADDING * (1 + sum(min(other) == first for other in inner))
-            right = (
-                self._corner(last).x
-                + self.blocks[last].width
-                + PADDING * (1 + sum(max(other) == last for other in inner))
-            )
-            rows = {self.row_of[number] for number in there}
+        for name, (first, last) in self.panels.ends.items():
+            there = [number for number, names in self.panels.around.items() if name in names]
+            rows = [self.rows[n] for n in sorted({self.row_of[number] for number in there})]
+            depth = max(len(self.panels.inside(name, number)) for number in there)
+            left = self._corner(first).x - self.panels.padding(name, 0)
+            right = self._corner(last).x + self.blocks[last].width + self.panels.padding(name, 1)
             if len(rows) > 1:
-                left, right = -PADDING, max(self.rows[row].right for row in rows) + PADDING
-            low, high = inf, -inf
-            for number in there:
-                row, (_, y) = self.rows[self.row_of[number]], self._corner(number)
-                tops = [y + self.blocks[n].height for n, (_, y) in row.corners.items()]
-                offset = self.offsets[self.row_of[number]]
-                low = min(low, offset + min(y for _, y in row.corners.values()) - depth * PADDING)
-                high = max(high, offset + max(tops) + depth * (PADDING + CAPTION))
-            found[name] = Rect(left, low, right, high)
+                left, right = min(0.0, left), max(row.right for row in rows)
+            low, high = rows[-1].offset + rows[-1].low, rows[0].offset + rows[0].high
+            found[name] = Rect(left, low - panels.below(depth), right, high + panels.above(depth))
         return found
 
     def path(self, k: int) -> Path:
         """The whole path of a line."""
-        line = self.lines[k]
-        one, other = self.items[line.source].block, self.items[line.target].block
-        start = (
-            moved(self.pieces[one][k], *self._corner(one))
-            if one is not None
-            else (Point(self.slots[k], self.bars[line.source].top),)
-        )
+        one, other = self.ends[k]
+        start = self._piece(k, one, self.lines[k].source)
         if one is not None and one == other:
             return start
-        stop = (
-            moved(self.pieces[other][k], *self._corner(other))
-            if other is not None
-            else (Point(self.slots[k], self.bars[line.target].top),)
-        )
+        stop = self._piece(k, other, self.lines[k].target)
         if self._passes(k):
-            return simplified((*start, *self._through_banks(k, start[-1], stop[0]), *stop), bends.LEVEL / 10)
-        assert one is not None
-        if self._rows(k)[0] != self._rows(k)[1]:
-            return simplified((*start, *self._around_rows(k, start[-1], stop[0]), *stop), bends.LEVEL / 10)
-        along = [n for n in self.pieces[one] if self._follows(n) and self.items[self.lines[n].source].block == one]
-        early, late = self._gap(one).knees[along.index(k)]
-        edge = self._corner(one).x + self.blocks[one].width + self._pad(one, -1)
-        return simplified(
-            (*start, Point(edge + early, start[-1].y), Point(edge + late, stop[0].y), *stop), bends.LEVEL / 10
-        )
+            between = self._through_banks(k, start[-1], stop[0])
+        elif self.row_of[one] != self.row_of[other]:
+            between = self._around_rows(k, start[-1], stop[0])
+        else:
+            assert one is not None
+            early, late = self.gap(one).knees[self.onwards[one].index(k)]
+            edge = self._corner(one).x + self.blocks[one].width + self.panels.pad(one, 1)
+            between = Point(edge + early, start[-1].y), Point(edge + late, stop[0].y)
+        return simplified((*start, *between, *stop), bends.LEVEL / 10)
+
+    def _piece(self, k: int, number: int | None, name: str) -> Path:
+        """A line's path inside a block, or where it ends at a shared box."""
+        if number is None:
+            return (Point(self.slots[k], self.bars[name].top),)
+        return moved(self.pieces[number, k], *self._corner(number))
 
     def _through_banks(self, k: int, start: Point, stop: Point) -> Path:
-        """From one drop to the other: along a track, or along two and down the margin between their rows."""
-        side, (one, other) = self._side(k), self._rows(k)
+        """From one drop to the other: along a track, or along two and through the margin from row to row."""
+        one, other = (self.row_of[number] for number in self.ends[k])
         if one == other and start.x == stop.x:
             return ()
-        first = self._track(one, side, (k, 0))
+        first = self._bank(one, k).at((k, 0), self.rows[one].border(self._side(k)))
         if one == other:
             return Point(start.x, first), Point(stop.x, first)
-        second = self._track(other, side, (k, 1))
-        margin = -self.pitch * (2 + sum(len(there) for there in self.wraps.values()) + k % 50)
-        return Point(start.x, first), Point(margin, first), Point(margin, second), Point(stop.x, second)
-
-    def _track(self, row: int, side: Side, key: tuple[int, int]) -> float:
-        bank, there = self._bank(row, side), self.rows[row]
-        return bank.at(key, self.offsets[row] + (there.high if side == "above" else there.low))
+        second = self._bank(other, k).at((k, 1), self.rows[other].border(self._side(k)))
+        x = self.margins[k]
+        return Point(start.x, first), Point(x, first), Point(x, second), Point(stop.x, second)
 
     def _around_rows(self, k: int, start: Point, stop: Point) -> Path:
-        """From the end of a row to the beginning of the next, each of several lines inside the next: a spiral."""
-        row = self._rows(k)[0]
-        there = sorted(self.wraps[row], key=lambda n: -self.pieces[self._ends(n)[0]][n][-1].y)  # from the top down
-        place, count = there.index(k), len(there)
-        right = max(row.right for row in self.rows) + self.pitch * (count - place + 1)
-        left = -self.pitch * (place + 1) - PADDING
-        y = self.offsets[row] + self.rows[row].low - self.rows[row].below.thickness - self.pitch * (count - place)
+        """From the end of a row to the beginning of the next, in a spiral: the uppermost line goes outside first."""
+        row = self.rows[self.row_of[self.ends[k][0]]]
+        place, count = row.wraps.index(k), len(row.wraps)
+        right = max(row.right for row in self.rows) + panels.PADDING + self.pitch * (count - place)
+        left = -panels.PADDING - self.pitch * (place + 1)
+        y = row.border("below") - row.below.thickness - self.pitch * (count - place)
         return Point(right, start.y), Point(right, y), Point(left, y), Point(left, stop.y)
-
-    def _ends(self, k: int) -> tuple[int, int]:
-        one, other = self.items[self.lines[k].source].block, self.items[self.lines[k].target].block
-        assert one is not None
-        assert other is not None
-        return one, other
