@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.deep import run_with_a_shallow_stack
@@ -17,6 +17,7 @@ from viz.layout.geometry import Path, Point, Rect, arrowhead, crossing, meets, p
 from viz.layout.layered import Line, Placement, Spacing, layered
 from viz.layout.ranks import cut
 
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # a drawing that fails is not made smaller: that takes minutes
 WIDTHS = st.sampled_from([0.8, 1.5, 3.0, 6.5])
 Graph = tuple[dict[str, tuple[float, float]], list[Line]]
 
@@ -47,7 +48,7 @@ def apart(one: tuple[Point, Point], other: tuple[Point, Point]) -> float:
 
 
 @given(graphs())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, phases=QUICK, max_examples=150)
 def test_every_line_leads_from_box_to_box_and_passes_no_other(graph: Graph) -> None:
     sizes, lines = graph
     placed = layered(sizes, lines)
@@ -66,7 +67,7 @@ def test_every_line_leads_from_box_to_box_and_passes_no_other(graph: Graph) -> N
 
 
 @given(graphs())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, phases=QUICK, max_examples=150)
 def test_lines_keep_apart_by_their_widths_and_so_do_arrowheads(graph: Graph) -> None:
     sizes, lines = graph
     placed = layered(sizes, lines)
@@ -81,7 +82,7 @@ def test_lines_keep_apart_by_their_widths_and_so_do_arrowheads(graph: Graph) -> 
 
 
 @given(graphs())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, phases=QUICK, max_examples=50)
 def test_the_same_graph_has_the_same_drawing_whatever_its_names(graph: Graph) -> None:
     sizes, lines = graph
     named = {f"other {name}": size for name, size in sizes.items()}
@@ -92,7 +93,7 @@ def test_the_same_graph_has_the_same_drawing_whatever_its_names(graph: Graph) ->
 
 
 @given(graphs())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, phases=QUICK, max_examples=50)
 def test_crossings_are_counted_as_they_are_drawn_between_ranks(graph: Graph) -> None:
     sizes, lines = graph
     layers = cut({name: height for name, (_, height) in sizes.items()}, lines, {}, {})

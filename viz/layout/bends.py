@@ -46,6 +46,7 @@ def gap(pieces: Sequence[Piece], least: float, clear: float) -> Gap:
     right = max((head_size(piece.width)[0] + 2 for piece in bent if piece.to_box), default=3.0)
     slant = min(max(0.2 * max(abs(piece.stop - piece.start) for piece in bent), 10.0), 36.0)
     late = _delays(pieces, slant, clear)
+    slant = max(slant, _longest_meeting(pieces, late, clear))
     spare = max(least - left - max(late) - slant - right, 0.0)
     width = left + max(late) + slant + spare + right
     return Gap(width, tuple((left + by + spare / 2, left + by + spare / 2 + slant) for by in late))
@@ -75,3 +76,18 @@ def _delays(pieces: Sequence[Piece], slant: float, clear: float) -> list[float]:
                     steep = min(abs(piece.stop - piece.start), abs(before.stop - before.start)) > slant / 2
                     late[k] = max(late[k], late[other] + (apart if steep else 0.0))
     return late
+
+
+def _longest_meeting(pieces: Sequence[Piece], late: Sequence[float], clear: float) -> float:
+    """The slant that lets a line leave its height before another, which comes from the other side, arrives there."""
+    rising = [k for k, piece in enumerate(pieces) if piece.stop - piece.start > LEVEL]
+    falling = [k for k, piece in enumerate(pieces) if piece.start - piece.stop > LEVEL]
+    longest = 0.0
+    for up in rising:
+        for down in falling:
+            apart = (pieces[up].width + pieces[down].width) / 2 + clear
+            if abs(pieces[up].stop - pieces[down].start) < apart:
+                longest = max(longest, late[down] - late[up])
+            if abs(pieces[down].stop - pieces[up].start) < apart:
+                longest = max(longest, late[up] - late[down])
+    return longest

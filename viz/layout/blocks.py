@@ -13,6 +13,7 @@ from functools import lru_cache
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias
 
+from viz.layout import ports
 from viz.layout.geometry import Path, Point, Rect, bounds
 from viz.layout.layered import Line, Placement, Spacing, layered
 
@@ -62,7 +63,7 @@ def block(sizes: tuple[tuple[float, float, float], ...], parts: tuple[Part, ...]
         lines.append(Line(source, target, part.width, part.pull))
     ranks = {name: 0 if end == "left" else -1 for name, end in stubs.items() if end in ("left", "right")}
     placed = layered(boxes, lines, ranks=ranks, rows=rows, spacing=spacing)
-    wide = _stub_widths(placed, stubs, max((line.width for line in lines), default=0.0) + spacing.line)
+    wide = _stub_widths(placed, stubs, max((ports.room(line.width) for line in lines), default=0.0))
     if any(boxes[name][0] < width for name, width in wide.items()):
         placed = layered(
             boxes | {name: (wide[name], 0.0) for name in wide}, lines, ranks=ranks, rows=rows, spacing=spacing

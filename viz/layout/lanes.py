@@ -67,12 +67,17 @@ class Bank:
 
 
 def shared_boxes(
-    widths: Mapping[str, float], wishes: Mapping[str, Sequence[tuple[float, int]]], lines: Sequence[Line], gap: float
+    widths: Mapping[str, float],
+    wishes: Mapping[str, Sequence[tuple[float, int]]],
+    lines: Sequence[Line],
+    gap: float,
+    taken: Sequence[tuple[float, int]],
 ) -> tuple[dict[str, tuple[float, float, float]], dict[int, float]]:
     """The left, bottom and right of each box that many lines come from, and the x at which each line leaves it.
 
     A wish is where a line would best leave, and its number. A single box is as wide as its wishes are apart, so that
-    all its lines go straight up. Several boxes stand side by side, each near the middle of its wishes.
+    all its lines go straight up. Several boxes stand side by side, each near the middle of its wishes, and their lines
+    leave beside the places that are ``taken`` by what comes down from the blocks.
     """
     wide = {name: max(widths[name], ports.side([lines[k].width for _, k in wishes[name]])) for name in widths}
     middles = {name: sum(x for x, _ in there) / max(len(there), 1) for name, there in wishes.items()}
@@ -84,10 +89,19 @@ def shared_boxes(
     apart = [(wide[a] + wide[b]) / 2 + gap for a, b in pairwise(names)]
     sides: dict[str, tuple[float, float, float]] = {}
     slots: dict[int, float] = {}
-    for name, x in zip(names, ports.spread([middles[name] for name in names], apart, -inf, inf), strict=True):
+    low = wide[names[0]] / 2 if names else 0.0  # on the left is the margin, where lines go from row to row
+    for name, x in zip(names, ports.spread([middles[name] for name in names], apart, low, inf), strict=True):
         left, right = x - wide[name] / 2, x + wide[name] / 2
         sides[name] = left, 0.0, right
         there = sorted(wishes[name])
         found = ports.slots([wish for wish, _ in there], [lines[k].width for _, k in there], left, right)
-        slots |= {k: slot for (_, k), slot in zip(there, found, strict=True)}
+        for (_, k), slot in zip(there, found, strict=True):
+            others = [x for x, other in (*taken, *((x, other) for other, x in slots.items())) if other != k]
+            slots[k] = _beside(slot, others, lines[k].width + 2)
     return sides, slots
+
+
+def _beside(x: float, others: Sequence[float], clear: float) -> float:
+    """The x nearest to this one that is so far from all others; the same if there is none near."""
+    near = sorted((x + by / 2 for by in range(-12, 13)), key=lambda place: abs(place - x))
+    return next((place for place in near if all(abs(place - other) >= clear for other in others)), x)

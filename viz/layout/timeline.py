@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import inf
 
 from tinygrad_lstm.errors import ArgumentError
@@ -33,16 +33,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Where every box, every line (in the order given) and every panel is."""
+    """Where every box, every line (in the order given) and every panel is: a panel has a part in each of its rows."""
 
     boxes: dict[str, Rect]
     paths: tuple[Path, ...]
-    panels: dict[str, Rect]
+    panels: dict[str, tuple[Rect, ...]]
 
     @property
     def bounds(self) -> Rect:
         """The rectangle around everything."""
-        return bounds([*self.boxes.values(), *self.panels.values(), *map(path_bounds, self.paths)])
+        return bounds([*self.boxes.values(), *chain(*self.panels.values()), *map(path_bounds, self.paths)])
 
 
 def timeline(
@@ -64,7 +64,7 @@ def timeline(
     >>> drawn = timeline(items, lines, panels={"t = 2": [2]})
     >>> [drawn.boxes[name].middle.y for name in ("h1", "h2", "h3")]
     [0.0, 0.0, 0.0]
-    >>> drawn.boxes["W"].top < drawn.panels["t = 2"].bottom < drawn.boxes["h2"].bottom
+    >>> drawn.boxes["W"].top < drawn.panels["t = 2"][0].bottom < drawn.boxes["h2"].bottom
     True
     """
     draft = _Draft(items, lines, panels or {}, spacing or Spacing())
@@ -173,19 +173,20 @@ class _Draft:
 
     def fill_rows(self, wrap: float) -> None:
         """Put the blocks into rows, each with its anchor at height 0."""
-        x = inf
+        x = 0.0
         for number, drawn in self.blocks.items():
-            before, after = self.panels.pad(number, 0), self.panels.pad(number, 1)
-            if not self.rows or x + before + drawn.width + after > wrap:
+            most = x + self.panels.pad(number, 0, False) + drawn.width + self.panels.pad(number, 1, True)
+            if not self.rows or most > wrap:
                 self.rows.append(_Row(Bank(1, self.spacing.line), Bank(-1, self.spacing.line)))
                 x = 0.0
             row = self.rows[-1]
             self.row_of[number] = len(self.rows) - 1
-            row.corners[number] = Point(x + before, -drawn.anchor)
+            x += self.panels.pad(number, 0, not row.corners)
+            row.corners[number] = Point(x, -drawn.anchor)
             row.low, row.high = min(row.low, -drawn.anchor), max(row.high, drawn.height - drawn.anchor)
             row.depth = max(row.depth, self.panels.depth(number))
-            row.right = x + before + drawn.width + after
-            x = row.right + self.gap(number).width
+            row.right = x + drawn.width + self.panels.pad(number, 1, True)
+            x += drawn.width + self.panels.pad(number, 1, False) + self.gap(number).width
         self.row_of[None] = len(self.rows) - 1  # what is shared is below the last
         for row in self.rows[:-1]:
             last = max(row.corners)
@@ -211,7 +212,8 @@ class _Draft:
             for n, name in enumerate((self.lines[k].source, self.lines[k].target)):
                 if name in wishes:
                     wishes[name].append((drops[k, 1 - n] if there[k][0] == there[k][1] else 0.0, k))
-        sides, self.slots = shared_boxes(widths, wishes, self.lines, self.spacing.box)
+        taken = [(x, k) for (k, n), x in drops.items() if there[k][n] == len(self.rows) - 1]
+        sides, self.slots = shared_boxes(widths, wishes, self.lines, self.spacing.box, taken)
         self.bars = {name: Rect(*side, self.items[name].height) for name, side in sides.items()}
         for k, (one, other) in there.items():
             width, (x, u) = self.lines[k].width, (drops.get((k, n), self.slots.get(k, 0.0)) for n in (0, 1))
@@ -267,19 +269,22 @@ class _Draft:
             for name, item in self.items.items()
         }
 
-    def all_panels(self) -> dict[str, Rect]:
-        """The rectangle of every panel, with room for those inside; one over several rows is around all of them."""
+    def all_panels(self) -> dict[str, tuple[Rect, ...]]:
+        """The rectangles of every panel, one in each of its rows, with room for the panels inside it."""
         found = {}
-        for name, (first, last) in self.panels.ends.items():
-            there = [number for number, names in self.panels.around.items() if name in names]
-            rows = [self.rows[n] for n in sorted({self.row_of[number] for number in there})]
-            depth = max(len(self.panels.inside(name, number)) for number in there)
-            left = self._corner(first).x - self.panels.padding(name, 0)
-            right = self._corner(last).x + self.blocks[last].width + self.panels.padding(name, 1)
-            if len(rows) > 1:
-                left, right = min(0.0, left), max(row.right for row in rows)
-            low, high = rows[-1].offset + rows[-1].low, rows[0].offset + rows[0].high
-            found[name] = Rect(left, low - panels.below(depth), right, high + panels.above(depth))
+        for name in self.panels.ends:
+            levels = self.panels.levels(name)
+            low, high = panels.below(levels), panels.above(levels)
+            rects = []
+            for row in self.rows:
+                there = [number for number in row.corners if name in self.panels.around[number]]
+                if there:
+                    first, last = there[0], there[-1]
+                    left = row.corners[first].x - self.panels.padding(name, first, 0, first == min(row.corners))
+                    right = row.corners[last].x + self.blocks[last].width
+                    right += self.panels.padding(name, last, 1, last == max(row.corners))
+                    rects.append(Rect(left, row.offset + row.low - low, right, row.offset + row.high + high))
+            found[name] = tuple(rects)
         return found
 
     def path(self, k: int) -> Path:
@@ -296,7 +301,7 @@ class _Draft:
         else:
             assert one is not None
             early, late = self.gap(one).knees[self.onwards[one].index(k)]
-            edge = self._corner(one).x + self.blocks[one].width + self.panels.pad(one, 1)
+            edge = self._corner(one).x + self.blocks[one].width + self.panels.pad(one, 1, False)
             between = Point(edge + early, start[-1].y), Point(edge + late, stop[0].y)
         return simplified((*start, *between, *stop), bends.LEVEL / 10)
 
