@@ -7,18 +7,19 @@ one that passes blocks goes through a lane above or a channel below. What all st
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain, pairwise
 from math import inf
 
 from tinygrad_lstm.errors import ArgumentError
-from viz.layout import bends, panels
+from viz.layout import bends
 from viz.layout.blocks import Block, Part, Side, block
 from viz.layout.geometry import Path, Point, Rect, bounds, head_size, moved, path_bounds, simplified
 from viz.layout.lanes import Bank, Run, shared_boxes, tracks
 from viz.layout.layered import Line, Spacing
-from viz.layout.panels import Panels
+from viz.layout.panels import PADDING, Panels
+from viz.layout.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +68,22 @@ def timeline(
     >>> drawn.boxes["W"].top < drawn.panels["t = 2"][0].bottom < drawn.boxes["h2"].bottom
     True
     """
-    draft = _Draft(items, lines, panels or {}, spacing or Spacing())
-    draft.fill_rows(wrap)
+    draft = _Draft(items, lines, panels or {}, spacing or Spacing(), wrap)
     draft.fill_banks()
-    draft.stack_rows()
-    return Timeline(draft.all_boxes(), tuple(map(draft.path, range(len(lines)))), draft.all_panels())
-
-
-@dataclass
-class _Row:
-    """A row of blocks: their lower left corners, its lanes and channels, and how low and high its blocks reach."""
-
-    above: Bank
-    below: Bank
-    corners: dict[int, Point] = field(default_factory=dict)
-    low: float = inf
-    high: float = -inf
-    depth: int = 0  # of the panels around its blocks
-    right: float = 0.0
-    offset: float = 0.0  # how much higher it is than its corners say
-    wraps: list[int] = field(default_factory=list)  # the lines from its last block to the next row, from the top down
-
-    def border(self, side: Side) -> float:
-        """How high or low its panels reach."""
-        return self.offset + (
-            self.high + panels.above(self.depth) if side == "above" else self.low - panels.below(self.depth)
-        )
+    draft.stack()
+    return Timeline(draft.boxes(), tuple(map(draft.path, range(len(lines)))), draft.rows.panel_rects())
 
 
 class _Draft:
     """The drawing while it is made; lines are numbers."""
 
     def __init__(
-        self, items: Mapping[str, Item], lines: Sequence[Line], around: Mapping[str, Sequence[int]], spacing: Spacing
+        self,
+        items: Mapping[str, Item],
+        lines: Sequence[Line],
+        around: Mapping[str, Sequence[int]],
+        spacing: Spacing,
+        wrap: float,
     ) -> None:
         self.items, self.lines, self.spacing = items, lines, spacing
         self.ends = [(items[line.source].block, items[line.target].block) for line in lines]
@@ -126,12 +110,14 @@ class _Draft:
             if one is not None and self._follows(k):
                 self.onwards[one].append(k)
         self.pitch = max((line.width for line in lines), default=0.0) + spacing.line
-        self.rows: list[_Row] = []
-        self.row_of: dict[int | None, int] = {}
         self.bars: dict[str, Rect] = {}
         self.slots: dict[int, float] = {}  # the x at which a line ends at a shared box
         self.margins: dict[int, float] = {}  # the x at which a line goes down from row to row
         self.gap = cache(self._gap)
+        self.rows = Rows(self.blocks, self.panels, lambda number: self.gap(number).width, wrap, spacing.line)
+        for row in self.rows.rows[:-1]:
+            last = max(row.corners)
+            row.wraps = sorted(self.onwards[last], key=lambda k: -self.pieces[last, k][-1].y)
 
     def _divide(self, k: int, parts: dict[int, dict[int, Part]]) -> None:
         """Say what each of the blocks at the ends of a line sees of it."""
@@ -171,27 +157,6 @@ class _Draft:
 
     # Rows of blocks, and what is between them
 
-    def fill_rows(self, wrap: float) -> None:
-        """Put the blocks into rows, each with its anchor at height 0."""
-        x = 0.0
-        for number, drawn in self.blocks.items():
-            most = x + self.panels.pad(number, 0, False) + drawn.width + self.panels.pad(number, 1, True)
-            if not self.rows or most > wrap:
-                self.rows.append(_Row(Bank(1, self.spacing.line), Bank(-1, self.spacing.line)))
-                x = 0.0
-            row = self.rows[-1]
-            self.row_of[number] = len(self.rows) - 1
-            x += self.panels.pad(number, 0, not row.corners)
-            row.corners[number] = Point(x, -drawn.anchor)
-            row.low, row.high = min(row.low, -drawn.anchor), max(row.high, drawn.height - drawn.anchor)
-            row.depth = max(row.depth, self.panels.depth(number))
-            row.right = x + drawn.width + self.panels.pad(number, 1, True)
-            x += drawn.width + self.panels.pad(number, 1, False) + self.gap(number).width
-        self.row_of[None] = len(self.rows) - 1  # what is shared is below the last
-        for row in self.rows[:-1]:
-            last = max(row.corners)
-            row.wraps = sorted(self.onwards[last], key=lambda k: -self.pieces[last, k][-1].y)
-
     def _gap(self, number: int) -> bends.Gap:
         """The gap after a block, where its lines go to the heights of the next one."""
         pieces = []
@@ -204,7 +169,7 @@ class _Draft:
     def fill_banks(self) -> None:
         """Put the shared boxes in their places, and every level piece of a line on a track."""
         passing = [k for k in range(len(self.lines)) if self._passes(k)]
-        there = {k: [self.row_of[number] for number in self.ends[k]] for k in passing}
+        there = {k: [self.rows.of[number] for number in self.ends[k]] for k in passing}
         drops = {(k, n): x for k in passing for n in (0, 1) if (x := self._drop(k, n)) is not None}
         widths = {name: item.width for name, item in self.items.items() if item.block is None}
         wishes: dict[str, list[tuple[float, int]]] = {name: [] for name in widths}
@@ -212,7 +177,7 @@ class _Draft:
             for n, name in enumerate((self.lines[k].source, self.lines[k].target)):
                 if name in wishes:
                     wishes[name].append((drops[k, 1 - n] if there[k][0] == there[k][1] else 0.0, k))
-        taken = [(x, k) for (k, n), x in drops.items() if there[k][n] == len(self.rows) - 1]
+        taken = [(x, k) for (k, n), x in drops.items() if there[k][n] == self.rows.of[None]]
         sides, self.slots = shared_boxes(widths, wishes, self.lines, self.spacing.box, taken)
         self.bars = {name: Rect(*side, self.items[name].height) for name, side in sides.items()}
         for k, (one, other) in there.items():
@@ -224,68 +189,37 @@ class _Draft:
                 self._bank(other, k).runs.append(Run(-inf, u, width, (k, 1)))
         down = [k for k, (one, other) in there.items() if one != other]
         out = tracks([(min(there[k]), max(there[k])) for k in down], clear=0.5)
-        most = max((len(row.wraps) for row in self.rows), default=0)
-        self.margins = {
-            k: -panels.PADDING - self.pitch * (most + 2 + track) for k, track in zip(down, out, strict=True)
-        }
-        for row in self.rows:
+        most = max((len(row.wraps) for row in self.rows.rows), default=0)
+        self.margins = {k: -PADDING - self.pitch * (most + 2 + track) for k, track in zip(down, out, strict=True)}
+        for row in self.rows.rows:
             row.above.settle()
             row.below.settle()
 
     def _bank(self, row: int, k: int) -> Bank:
-        return self.rows[row].above if self._side(k) == "above" else self.rows[row].below
+        return self.rows.rows[row].above if self._side(k) == "above" else self.rows.rows[row].below
 
     def _drop(self, k: int, end: int) -> float | None:
         """The x at which a line comes up or down at its begin (0) or end (1); of a shared box None."""
         number = self.ends[k][end]
         if number is None:
             return None
-        return self.rows[self.row_of[number]].corners[number].x + self.pieces[number, k][end - 1].x
+        return self.rows.rows[self.rows.of[number]].corners[number].x + self.pieces[number, k][end - 1].x
 
-    def stack_rows(self) -> None:
-        """Move every row below the one before, its lanes and channels between them, and the shared boxes below all."""
-        y = 0.0
-        for row in self.rows:
-            if row is not self.rows[0]:
-                y -= row.border("above") + row.above.thickness + self.spacing.rank
-            row.offset = y
-            y = row.border("below") - row.below.thickness - self.pitch * (len(row.wraps) + 1)
-        y -= head_size(self.pitch)[0]
+    def stack(self) -> None:
+        """Put every row below the one before, and the shared boxes below all."""
+        y = self.rows.stack(self.pitch, self.spacing.rank) - head_size(self.pitch)[0]
         self.bars = {name: box.moved(0, y - box.height) for name, box in self.bars.items()}
 
     # What comes out
 
-    def _corner(self, number: int) -> Point:
-        row = self.rows[self.row_of[number]]
-        x, y = row.corners[number]
-        return Point(x, y + row.offset)
-
-    def all_boxes(self) -> dict[str, Rect]:
+    def boxes(self) -> dict[str, Rect]:
         """Every box, in the order given."""
         return {
             name: self.bars[name]
             if item.block is None
-            else self.blocks[item.block].boxes[self.place[name]].moved(*self._corner(item.block))
+            else self.blocks[item.block].boxes[self.place[name]].moved(*self.rows.corner(item.block))
             for name, item in self.items.items()
         }
-
-    def all_panels(self) -> dict[str, tuple[Rect, ...]]:
-        """The rectangles of every panel, one in each of its rows, with room for the panels inside it."""
-        found = {}
-        for name in self.panels.ends:
-            levels = self.panels.levels(name)
-            low, high = panels.below(levels), panels.above(levels)
-            rects = []
-            for row in self.rows:
-                there = [number for number in row.corners if name in self.panels.around[number]]
-                if there:
-                    first, last = there[0], there[-1]
-                    left = row.corners[first].x - self.panels.padding(name, first, 0, first == min(row.corners))
-                    right = row.corners[last].x + self.blocks[last].width
-                    right += self.panels.padding(name, last, 1, last == max(row.corners))
-                    rects.append(Rect(left, row.offset + row.low - low, right, row.offset + row.high + high))
-            found[name] = tuple(rects)
-        return found
 
     def path(self, k: int) -> Path:
         """The whole path of a line."""
@@ -296,12 +230,12 @@ class _Draft:
         stop = self._piece(k, other, self.lines[k].target)
         if self._passes(k):
             between = self._through_banks(k, start[-1], stop[0])
-        elif self.row_of[one] != self.row_of[other]:
+        elif self.rows.of[one] != self.rows.of[other]:
             between = self._around_rows(k, start[-1], stop[0])
         else:
             assert one is not None
             early, late = self.gap(one).knees[self.onwards[one].index(k)]
-            edge = self._corner(one).x + self.blocks[one].width + self.panels.pad(one, 1, False)
+            edge = self.rows.corner(one).x + self.blocks[one].width + self.panels.pad(one, 1, False)
             between = Point(edge + early, start[-1].y), Point(edge + late, stop[0].y)
         return simplified((*start, *between, *stop), bends.LEVEL / 10)
 
@@ -309,25 +243,25 @@ class _Draft:
         """A line's path inside a block, or where it ends at a shared box."""
         if number is None:
             return (Point(self.slots[k], self.bars[name].top),)
-        return moved(self.pieces[number, k], *self._corner(number))
+        return moved(self.pieces[number, k], *self.rows.corner(number))
 
     def _through_banks(self, k: int, start: Point, stop: Point) -> Path:
         """From one drop to the other: along a track, or along two and through the margin from row to row."""
-        one, other = (self.row_of[number] for number in self.ends[k])
+        one, other = (self.rows.of[number] for number in self.ends[k])
         if one == other and start.x == stop.x:
             return ()
-        first = self._bank(one, k).at((k, 0), self.rows[one].border(self._side(k)))
+        first = self._bank(one, k).at((k, 0), self.rows.rows[one].border(self._side(k)))
         if one == other:
             return Point(start.x, first), Point(stop.x, first)
-        second = self._bank(other, k).at((k, 1), self.rows[other].border(self._side(k)))
+        second = self._bank(other, k).at((k, 1), self.rows.rows[other].border(self._side(k)))
         x = self.margins[k]
         return Point(start.x, first), Point(x, first), Point(x, second), Point(stop.x, second)
 
     def _around_rows(self, k: int, start: Point, stop: Point) -> Path:
         """From the end of a row to the beginning of the next, in a spiral: the uppermost line goes outside first."""
-        row = self.rows[self.row_of[self.ends[k][0]]]
+        row = self.rows.rows[self.rows.of[self.ends[k][0]]]
         place, count = row.wraps.index(k), len(row.wraps)
-        right = max(row.right for row in self.rows) + panels.PADDING + self.pitch * (count - place)
-        left = -panels.PADDING - self.pitch * (place + 1)
+        right = self.rows.right + PADDING + self.pitch * (count - place)
+        left = -PADDING - self.pitch * (place + 1)
         y = row.border("below") - row.below.thickness - self.pitch * (count - place)
         return Point(right, start.y), Point(right, y), Point(left, y), Point(left, stop.y)
