@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from math import inf
 from typing import NamedTuple
 
 from viz.layout import ports
 from viz.layout.layered import Line
+
+PAD = 20.0  # points that a single shared box is wider than its lines are apart, on either side
 
 
 class Run(NamedTuple):
@@ -67,41 +67,38 @@ class Bank:
 
 
 def shared_boxes(
-    widths: Mapping[str, float],
-    wishes: Mapping[str, Sequence[tuple[float, int]]],
-    lines: Sequence[Line],
-    gap: float,
+    widths: Mapping[str, float], wishes: Mapping[str, Sequence[tuple[float, int]]], lines: Sequence[Line], gap: float,
     taken: Sequence[tuple[float, int]],
-) -> tuple[dict[str, tuple[float, float, float]], dict[int, float]]:
-    """The left, bottom and right of each box that many lines come from, and the x at which each line leaves it.
+) -> tuple[dict[str, tuple[float, float]], dict[int, float]]:  # fmt: skip
+    """The left and the right of each box that many lines come from, and the x at which each line leaves it.
 
     A wish is where a line would best leave, and its number. A single box is as wide as its wishes are apart, so that
-    all its lines go straight up. Several boxes stand side by side, each near the middle of its wishes, and their lines
-    leave beside the places that are ``taken`` by what comes down from the blocks.
+    all its lines go straight up. Several boxes stand side by side, each near the middle of its wishes; their lines
+    leave beside the places that are ``taken`` by other lines, which come down from the blocks.
     """
-    wide = {name: max(widths[name], ports.side([lines[k].width for _, k in wishes[name]])) for name in widths}
     middles = {name: sum(x for x, _ in there) / max(len(there), 1) for name, there in wishes.items()}
-    if len(wide) == 1:
-        ((name, there),) = wishes.items()
-        low, high = min(there, default=(0.0, 0))[0], max(there, default=(0.0, 0))[0]
-        wide[name], middles[name] = max(wide[name], high - low + 40), (low + high) / 2
-    names = sorted(wide, key=lambda name: middles[name])
-    apart = [(wide[a] + wide[b]) / 2 + gap for a, b in pairwise(names)]
-    sides: dict[str, tuple[float, float, float]] = {}
+    sides: dict[str, tuple[float, float]] = {}
     slots: dict[int, float] = {}
-    low = wide[names[0]] / 2 if names else 0.0  # on the left is the margin, where lines go from row to row
-    for name, x in zip(names, ports.spread([middles[name] for name in names], apart, low, inf), strict=True):
-        left, right = x - wide[name] / 2, x + wide[name] / 2
-        sides[name] = left, 0.0, right
-        there = sorted(wishes[name])
-        found = ports.slots([wish for wish, _ in there], [lines[k].width for _, k in there], left, right)
-        for (_, k), slot in zip(there, found, strict=True):
-            others = [x for x, other in (*taken, *((x, other) for other, x in slots.items())) if other != k]
-            slots[k] = _beside(slot, others, lines[k].width + 2)
+    edge = 0.0  # on the left of it is the margin, where lines go from row to row
+    for name in sorted(wishes, key=lambda name: middles[name]):
+        room = ports.side([lines[k].width for _, k in wishes[name]])
+        left = x = max(edge, middles[name] - max(room, widths[name]) / 2)
+        if len(wishes) == 1:
+            left = x = min(wishes[name], default=(x, 0))[0] - PAD
+        else:
+            x += max(widths[name] - room, 0.0) / 2
+        for wish, k in sorted(wishes[name]):
+            half = ports.room(lines[k].width) / 2
+            others = [(place, (lines[k].width + lines[other].width) / 2 + 2) for place, other in taken if other != k]
+            slots[k] = _beside(max(x + half, wish) if len(wishes) == 1 else x + half, others)
+            x = slots[k] + half
+        sides[name] = left, max(x, left + widths[name]) + PAD * (len(wishes) == 1)
+        edge = sides[name][1] + gap
     return sides, slots
 
 
-def _beside(x: float, others: Sequence[float], clear: float) -> float:
-    """The x nearest to this one that is so far from all others; the same if there is none near."""
-    near = sorted((x + by / 2 for by in range(-12, 13)), key=lambda place: abs(place - x))
-    return next((place for place in near if all(abs(place - other) >= clear for other in others)), x)
+def _beside(x: float, others: Sequence[tuple[float, float]]) -> float:
+    """The first place from here to the right that is far enough from all others."""
+    while near := [place + apart for place, apart in others if abs(x - place) < apart - 1e-6]:
+        x = max(near)
+    return x

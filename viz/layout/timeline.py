@@ -179,7 +179,7 @@ class _Draft:
                     wishes[name].append((drops[k, 1 - n] if there[k][0] == there[k][1] else 0.0, k))
         taken = [(x, k) for (k, n), x in drops.items() if there[k][n] == self.rows.of[None]]
         sides, self.slots = shared_boxes(widths, wishes, self.lines, self.spacing.box, taken)
-        self.bars = {name: Rect(*side, self.items[name].height) for name, side in sides.items()}
+        self.bars = {name: Rect(left, 0, right, self.items[name].height) for name, (left, right) in sides.items()}
         for k, (one, other) in there.items():
             width, (x, u) = self.lines[k].width, (drops.get((k, n), self.slots.get(k, 0.0)) for n in (0, 1))
             if one == other and x != u:
