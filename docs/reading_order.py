@@ -58,6 +58,11 @@ CHAPTERS = {
         "tinygrad_lstm/interop/{layout,torch,keras}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
+    "Graph drawing": [
+        "viz/fonts.py",
+        "viz/layout/{geometry,ports,ranks,ordering,heights,bends,layered}.py",
+        "viz/layout/{blocks,lanes,panels,rows,timeline}.py",
+    ],
     "Pictures": [
         "viz/{style,scale,scene,svg,dot,render,notebook,picture}.py",
         "viz/{names,places,routing,opview}.py",

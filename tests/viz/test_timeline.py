@@ -209,7 +209,7 @@ def test_a_panel_inside_another_that_begins_with_it_needs_room_twice() -> None:
     assert [around.pad(1, side, False) for side in (0, 1)] == [2 * PADDING, PADDING]
     assert around.pad(1, 1, True) == around.padding("outer", 1, 0, False) == 2 * PADDING
     assert around.padding("inner", 1, 0, False) == around.padding("outer", 2, 1, False) == PADDING
-    assert [around.levels(name) for name in ("outer", "inner")] == [2, 1]
+    assert around.levels() == {"outer": 2, "inner": 1}
 
 
 def test_a_panel_goes_on_in_the_next_row() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -79,6 +80,7 @@ def shared_boxes(
     middles = {name: sum(x for x, _ in there) / max(len(there), 1) for name, there in wishes.items()}
     sides: dict[str, tuple[float, float]] = {}
     slots: dict[int, float] = {}
+    places, reach = sorted(taken), max((line.width for line in lines), default=0.0) + 2
     edge = 0.0  # on the left of it is the margin, where lines go from row to row
     for name in sorted(wishes, key=lambda name: middles[name]):
         room = ports.side([lines[k].width for _, k in wishes[name]])
@@ -89,16 +91,19 @@ def shared_boxes(
             x += max(widths[name] - room, 0.0) / 2
         for wish, k in sorted(wishes[name]):
             half = ports.room(lines[k].width) / 2
-            others = [(place, (lines[k].width + lines[other].width) / 2 + 2) for place, other in taken if other != k]
-            slots[k] = _beside(max(x + half, wish) if len(wishes) == 1 else x + half, others)
+            slots[k] = _beside(max(x + half, wish) if len(wishes) == 1 else x + half, k, places, lines, reach)
             x = slots[k] + half
         sides[name] = left, max(x, left + widths[name]) + PAD * (len(wishes) == 1)
         edge = sides[name][1] + gap
     return sides, slots
 
 
-def _beside(x: float, others: Sequence[tuple[float, float]]) -> float:
-    """The first place from here to the right that is far enough from all others."""
-    while near := [place + apart for place, apart in others if abs(x - place) < apart - 1e-6]:
-        x = max(near)
-    return x
+def _beside(x: float, k: int, taken: Sequence[tuple[float, int]], lines: Sequence[Line], reach: float) -> float:
+    """The first place for line k from here to the right that is far enough from all that other lines have taken."""
+    while True:
+        near = taken[bisect_left(taken, (x - reach, 0)) : bisect_left(taken, (x + reach, 0))]
+        ends = [(place, (lines[k].width + lines[other].width) / 2 + 2) for place, other in near if other != k]
+        beyond = [place + apart for place, apart in ends if abs(x - place) < apart - 1e-6]
+        if not beyond:
+            return x
+        x = max(beyond)

@@ -33,9 +33,13 @@ class Panels:
         """How many panels are around a block."""
         return len(self.around[block])
 
-    def levels(self, name: str) -> int:
-        """A panel and the most that are inside it, one in another."""
-        return max(len(names) - names.index(name) for names in self.around.values() if name in names)
+    def levels(self) -> dict[str, int]:
+        """For each panel how many it is with those inside it, one in another."""
+        found: dict[str, int] = {}
+        for names in self.around.values():
+            for k, name in enumerate(names):
+                found[name] = max(found.get(name, 0), len(names) - k)
+        return found
 
 
 def below(depth: int) -> float:

@@ -82,18 +82,18 @@ class Rows:
 
     def panel_rects(self) -> dict[str, tuple[Rect, ...]]:
         """The rectangles of every panel, one in each of its rows, with room for the panels inside it."""
-        found = {}
-        for name in self.panels.ends:
-            levels = self.panels.levels(name)
-            low, high = panels.below(levels), panels.above(levels)
-            rects = []
-            for row in self.rows:
-                there = [number for number in row.corners if name in self.panels.around[number]]
-                if there:
-                    first, last = there[0], there[-1]
-                    left = row.corners[first].x - self.panels.padding(name, first, 0, first == min(row.corners))
-                    right = row.corners[last].x + self.blocks[last].width
-                    right += self.panels.padding(name, last, 1, last == max(row.corners))
-                    rects.append(Rect(left, row.offset + row.low - low, right, row.offset + row.high + high))
-            found[name] = tuple(rects)
-        return found
+        found: dict[str, list[Rect]] = {name: [] for name in self.panels.ends}
+        levels = self.panels.levels()
+        for row in self.rows:
+            there: dict[str, list[int]] = {}
+            for number in row.corners:
+                for name in self.panels.around[number]:
+                    there.setdefault(name, []).append(number)
+            for name, numbers in there.items():
+                first, last = numbers[0], numbers[-1]
+                left = row.corners[first].x - self.panels.padding(name, first, 0, first == min(row.corners))
+                right = row.corners[last].x + self.blocks[last].width
+                right += self.panels.padding(name, last, 1, last == max(row.corners))
+                low, high = row.low - panels.below(levels[name]), row.high + panels.above(levels[name])
+                found[name].append(Rect(left, row.offset + low, right, row.offset + high))
+        return {name: tuple(rects) for name, rects in found.items()}
