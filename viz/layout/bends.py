@@ -1,7 +1,7 @@
 """The fourth phase of a layered drawing: how wide the gaps between the ranks are, and where the lines bend in them.
 
 A line is level where it passes a rank, and slanted only in a gap, where there are no boxes: so it never runs behind
-one. Of two lines that go the same way in a gap one bends earlier, as far as keeps them apart where they are steep.
+one. Of two lines that rise, or fall, in a gap one bends earlier, as far as keeps them apart where they are steep.
 """
 
 from __future__ import annotations
@@ -55,26 +55,21 @@ def gap(pieces: Sequence[Piece], least: float, clear: float) -> Gap:
 def _delays(pieces: Sequence[Piece], slant: float, clear: float) -> list[float]:
     """How much later each piece bends than the first ones.
 
-    Of two that rise, the upper one has to bend first, of two that fall the lower one: then none of them comes into the
-    level end of the other.
+    Of two that rise, the one that ends higher has to bend first, of two that fall the one that ends lower: then none of
+    them comes into the level end of the other, and two that have to cross do so where one is still level.
     """
     late = [0.0] * len(pieces)
-    widest = max(piece.width for piece in pieces)
-    for falls in (False, True):
-        sign = -1 if falls else 1
-        inside = [k for k, piece in enumerate(pieces) if sign * (piece.stop - piece.start) > LEVEL]
-        inside.sort(key=lambda k: (-sign * pieces[k].start, -sign * pieces[k].stop))
-        for place, k in enumerate(inside):
-            piece = pieces[k]
-            for other in reversed(inside[:place]):
-                before = pieces[other]
-                beyond = sign * (before.start - piece.stop)
-                if beyond >= widest + clear:
-                    break  # it ends before the other begins, and so before all that begin further on
-                apart = (piece.width + before.width) / 2 + clear
-                if beyond < apart:
-                    steep = min(abs(piece.stop - piece.start), abs(before.stop - before.start)) > slant / 2
+    for sign in (1, -1):
+        before: list[int] = []
+        rising = [k for k, piece in enumerate(pieces) if sign * (piece.stop - piece.start) > LEVEL]
+        for k in sorted(rising, key=lambda k: (-sign * pieces[k].stop, -sign * pieces[k].start)):
+            start, stop, width = pieces[k][:3]
+            for other in before:
+                apart = (width + pieces[other].width) / 2 + clear
+                if sign * (pieces[other].start - stop) < apart:  # where one ends, the other is on its way, or not far
+                    steep = min(abs(stop - start), abs(pieces[other].stop - pieces[other].start)) > slant / 2
                     late[k] = max(late[k], late[other] + (apart if steep else 0.0))
+            before.append(k)
     return late
 
 
