@@ -69,6 +69,11 @@ CHAPTERS = {
         "tinygrad_lstm/interop/{layout,torch,keras}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
+    "Graph drawing": [
+        "viz/fonts.py",
+        "viz/layout/{geometry,ports,ranks,ordering,heights,bends,layered}.py",
+        "viz/layout/{blocks,lanes,panels,rows,timeline}.py",
+    ],
     "Pictures: marks in their places, and the files they are written to": [
         "viz/{geometry,places,routing}.py",
         "viz/style/{text,theme,stroke,scales}.py",

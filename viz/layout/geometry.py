@@ -1,0 +1,233 @@
+"""Points, rectangles and paths: the geometry that graph drawing needs, as pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+
+WIDE = 6.5  # points: a line wider than that has hardly a larger arrowhead
+
+
+class Point(NamedTuple):
+    """A place, y upwards."""
+
+    x: float
+    y: float
+
+
+Path: TypeAlias = tuple[Point, ...]  # straight pieces from point to point
+
+
+class Rect(NamedTuple):
+    """A rectangle with sides along the axes.
+
+    >>> Rect.around(Point(10, 5), 4, 2)
+    Rect(left=8.0, bottom=4.0, right=12.0, top=6.0)
+    """
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    @classmethod
+    def around(cls, middle: Point, width: float, height: float) -> Rect:
+        """The rectangle of this size with this middle."""
+        x, y = middle
+        return cls(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+
+    @property
+    def width(self) -> float:
+        """From left to right."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """From bottom to top."""
+        return self.top - self.bottom
+
+    @property
+    def middle(self) -> Point:
+        """The point where the diagonals meet."""
+        return Point((self.left + self.right) / 2, (self.bottom + self.top) / 2)
+
+    def moved(self, dx: float, dy: float) -> Rect:
+        """The rectangle somewhere else."""
+        return Rect(self.left + dx, self.bottom + dy, self.right + dx, self.top + dy)
+
+    def grown(self, by: float) -> Rect:
+        """The rectangle with so much more on every side."""
+        return Rect(self.left - by, self.bottom - by, self.right + by, self.top + by)
+
+    def overlap(self, other: Rect) -> float:
+        """The area that two rectangles share.
+
+        >>> Rect(0, 0, 4, 4).overlap(Rect(3, 2, 9, 9)), Rect(0, 0, 4, 4).overlap(Rect(4, 0, 9, 9))
+        (2, 0)
+        """
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.top, other.top) - max(self.bottom, other.bottom)
+        return max(width, 0) * max(height, 0)
+
+
+def bounds(rects: Iterable[Rect]) -> Rect:
+    """The rectangle around rectangles; that around none is empty."""
+    lefts, bottoms, rights, tops = zip(*rects, strict=True) if (rects := list(rects)) else ([0.0],) * 4
+    return Rect(min(lefts), min(bottoms), max(rights), max(tops))
+
+
+def path_bounds(path: Iterable[Point]) -> Rect:
+    """The rectangle around a path."""
+    return bounds(Rect(x, y, x, y) for x, y in path)
+
+
+def moved(path: Iterable[Point], dx: float, dy: float) -> Path:
+    """A path somewhere else."""
+    return tuple(Point(x + dx, y + dy) for x, y in path)
+
+
+def length(path: Sequence[Point]) -> float:
+    """The length of a path."""
+    return sum(math.dist(a, b) for a, b in pairwise(path))
+
+
+def distance(point: Point, start: Point, stop: Point) -> float:
+    """How far a point is from a straight piece.
+
+    >>> distance(Point(5, 3), Point(0, 0), Point(10, 0)), distance(Point(13, 4), Point(0, 0), Point(10, 0))
+    (3.0, 5.0)
+    """
+    dx, dy = stop.x - start.x, stop.y - start.y
+    square = dx * dx + dy * dy
+    along = ((point.x - start.x) * dx + (point.y - start.y) * dy) / square if square else 0.0
+    along = min(max(along, 0.0), 1.0)
+    return math.hypot(point.x - start.x - along * dx, point.y - start.y - along * dy)
+
+
+def crossing(a: Point, b: Point, c: Point, d: Point) -> Point | None:
+    """Where the pieces a-b and c-d cross, ends left out; parallel ones do not cross.
+
+    >>> crossing(Point(0, 0), Point(4, 4), Point(0, 4), Point(4, 0))
+    Point(x=2.0, y=2.0)
+    """
+    ux, uy, vx, vy = b.x - a.x, b.y - a.y, d.x - c.x, d.y - c.y
+    turn = ux * vy - uy * vx
+    if not turn:
+        return None
+    s = ((c.x - a.x) * vy - (c.y - a.y) * vx) / turn
+    t = ((c.x - a.x) * uy - (c.y - a.y) * ux) / turn
+    return Point(a.x + s * ux, a.y + s * uy) if 0 < s < 1 and 0 < t < 1 else None
+
+
+def inside(start: Point, stop: Point, rect: Rect) -> tuple[float, float] | None:
+    """The part of a straight piece in a rectangle, as fractions of its length; None if it passes by.
+
+    Liang and Barsky's way of clipping: on each axis the piece is between the two sides for an interval of fractions,
+    and inside the rectangle while both are.
+
+    >>> inside(Point(0, 0), Point(10, 0), Rect(2, -1, 5, 1)), inside(Point(0, 9), Point(10, 9), Rect(2, -1, 5, 1))
+    ((0.2, 0.5), None)
+    """
+    enter, leave = 0.0, 1.0
+    axes = ((start.x, stop.x, rect.left, rect.right), (start.y, stop.y, rect.bottom, rect.top))
+    for here, there, low, high in axes:
+        step = there - here
+        if step:
+            one, other = sorted(((low - here) / step, (high - here) / step))
+            enter, leave = max(enter, one), min(leave, other)
+        elif not low < here < high:
+            return None
+    return (enter, leave) if enter < leave else None
+
+
+def meets(path: Sequence[Point], rect: Rect) -> bool:
+    """Whether a path comes into a rectangle."""
+    return any(inside(a, b, rect) for a, b in pairwise(path))
+
+
+def clipped(inner: Point, outer: Point, rect: Rect, gap: float = 0.0) -> Point:
+    """Where a straight piece from inside a rectangle leaves it, and ``gap`` further on, but not past its end.
+
+    >>> clipped(Point(0, 0), Point(40, 0), Rect(-10, -5, 10, 5), gap=10)
+    Point(x=20.0, y=0.0)
+    """
+    found = inside(inner, outer, rect)
+    whole = math.dist(inner, outer)
+    if found is None or not whole:
+        return inner
+    part = min(found[1] + gap / whole, 1.0)
+    return Point(inner.x + part * (outer.x - inner.x), inner.y + part * (outer.y - inner.y))
+
+
+def on_disc(end: Point, disc: Rect) -> Point:
+    """Where a level line whose end lies on a disc's rectangle meets the disc itself.
+
+    >>> on_disc(Point(10, 6), Rect(-10, -10, 10, 10))
+    Point(x=8.0, y=6)
+    """
+    radius, (x, y) = min(disc.width, disc.height) / 2, disc.middle
+    half = math.sqrt(max(radius**2 - (end.y - y) ** 2, 0.0))
+    return Point(x + math.copysign(half, end.x - x), end.y)
+
+
+def shortened(path: Sequence[Point], by: float) -> Path:
+    """A path that ends so much earlier, though not before its last bend."""
+    *_, before, last = path
+    whole = math.dist(before, last) or 1.0
+    part = max(1 - by / whole, 0.05)
+    return (*path[:-1], Point(before.x + part * (last.x - before.x), before.y + part * (last.y - before.y)))
+
+
+def simplified(path: Sequence[Point], tolerance: float = 1e-6) -> Path:
+    """A path without the points at which it does not bend.
+
+    >>> simplified((Point(0, 0), Point(3, 0), Point(3, 0), Point(7, 0), Point(7, 2)))
+    (Point(x=0, y=0), Point(x=7, y=0), Point(x=7, y=2))
+    """
+    kept = list(path[:1])
+    for point, after in pairwise([*path[1:], path[-1]]):
+        if math.dist(point, kept[-1]) > tolerance and distance(point, kept[-1], after) > tolerance:
+            kept.append(point)
+    return (*kept, path[-1])
+
+
+def rounded(path: Sequence[Point], radius: float) -> tuple[tuple[Point, Point, Point], ...]:
+    """For every bend where its arc begins, the bend itself, and where the arc ends: two of SVG's ``L`` and ``Q``.
+
+    An arc takes at most half of each piece beside it, so that two bends near each other share what is between them.
+
+    >>> rounded((Point(0, 0), Point(10, 0), Point(10, 4)), radius=5)
+    ((Point(x=8.0, y=0.0), Point(x=10, y=0), Point(x=10.0, y=2.0)),)
+    """
+    arcs = []
+    for before, bend, after in zip(path, path[1:], path[2:], strict=False):
+        by = min(radius, math.dist(before, bend) / 2, math.dist(bend, after) / 2)
+        ends = []
+        for other in (before, after):
+            part = by / (math.dist(bend, other) or 1.0)
+            ends.append(Point(bend.x + part * (other.x - bend.x), bend.y + part * (other.y - bend.y)))
+        arcs.append((ends[0], bend, ends[1]))
+    return tuple(arcs)
+
+
+def head_size(width: float) -> tuple[float, float]:
+    """Length and half the height of the arrowhead of a line: it grows with the line, of a very wide one little.
+
+    >>> head_size(1.0)[0]
+    6.7
+    """
+    usual = min(width, WIDE)
+    return 5 + 1.7 * usual, max(2.4 + 0.95 * usual, width / 2 + 2)
+
+
+def arrowhead(path: Sequence[Point], width: float) -> tuple[Point, Point, Point]:
+    """The corners of the arrowhead at the end of a path, its tip in the middle."""
+    *_, before, tip = path
+    whole = math.dist(before, tip) or 1.0
+    dx, dy = (tip.x - before.x) / whole, (tip.y - before.y) / whole
+    long, half = head_size(width)
+    long = min(long, 0.95 * whole)
+    back = Point(tip.x - long * dx, tip.y - long * dy)
+    return Point(back.x - half * dy, back.y + half * dx), tip, Point(back.x + half * dy, back.y - half * dx)
