@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.deep import run_with_a_shallow_stack
+from tests.support.long_chains import run_with_a_shallow_stack
 from tinygrad_lstm.errors import ArgumentError
 from viz.layout import bends, ordering, ports
 from viz.layout.geometry import Path, Point, Rect, arrowhead, crossing, meets, path_bounds

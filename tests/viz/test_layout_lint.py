@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from viz.render import NoGraphvizError
 
 from tests.support.drawing import Boxes, boxes_in, path_points, read
 from tests.support.layout_lint import KINDS, counts, lint
 from viz.fonts import width
 from viz.layout.geometry import Point, Rect
+from viz.output.graphviz import NoGraphvizError
 
 DOCS = Path(__file__).parents[2] / "docs"
 
