@@ -7,7 +7,7 @@ r"""Text from outside in a generated text: one function for each language.
     script_json  a record inside a <script> element
 
 Labels, scopes, names of modules, parameters, states and classes, values of options, file names and source lines are all
-text from outside. DOT's own quoting is that of ``viz.dot.text``, which starts from ``printable`` too.
+text from outside. DOT's own quoting is that of ``viz.output.dot.text``, which starts from ``printable`` too.
 """
 
 from __future__ import annotations

@@ -263,9 +263,9 @@ def test_many_blocks_nest_without_recursion() -> None:
     assert state() == before
 
 
-@pytest.mark.parametrize("step", [0, -1, 1.5, "3", True, np.array([1]), float("nan")])
-def test_a_step_is_counted_from_1(step: Any) -> None:
-    with pytest.raises(ArgumentError, match="the step of a scope is 1, 2, "):
+@pytest.mark.parametrize("step", [1.5, "3", True, np.array([1]), float("nan")])
+def test_a_step_is_a_whole_number(step: Any) -> None:
+    with pytest.raises(ArgumentError, match="the step of a scope is a whole number"):
         tg.scope("s", step)
 
 

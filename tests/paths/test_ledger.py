@@ -10,10 +10,22 @@ import pytest
 import tinygrad_lstm as tg
 from tests.support.unrolled import MAKERS, B, D, H, T, make, unrolled
 from tinygrad_lstm import nn, paths
-from tinygrad_lstm.errors import GradError
+from tinygrad_lstm.errors import ArgumentError, GradError
 
 CLOSE: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-13}
 CELLS = pytest.mark.parametrize("kind", MAKERS)
+
+
+@pytest.mark.parametrize("step", [0, -2])
+@pytest.mark.parametrize("account", [paths.ledger, lambda loss, W: paths.lag_matrix([loss, loss], W)])
+def test_steps_before_1_have_no_row(account: Any, step: int) -> None:
+    W = tg.tensor([2.0], requires_grad=True)
+    with tg.scope("first", step):
+        x = W * 3
+    with tg.scope("second", 1):
+        x = x * W
+    with pytest.raises(ArgumentError, match=rf"the steps are t = 1, 2, ..., but t = {step} for multiply"):
+        account(x.sum(), W)
 
 
 # Ledger --------------------------------------------------------------------------------------------------------------

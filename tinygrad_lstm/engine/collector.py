@@ -15,6 +15,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
+from tinygrad_lstm.errors import ArgumentError
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -92,7 +94,9 @@ def pause_collector(on: bool) -> None:
     >>> tg.pause_collector(True)
     """
     global pauses
-    pauses = bool(on)
+    if not isinstance(on, bool):
+        raise ArgumentError(f"pause_collector(on) takes True or False, not {on!r}")
+    pauses = on
 
 
 def _after_fork() -> None:

@@ -69,14 +69,14 @@ class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):
     >>> vertex.scope, vertex.step
     (('toy', 't=1'), 1)
 
-    Raises ArgumentError for a step before 1 (t = 0 is the state that a run starts from) and for a name that is no text.
+    Raises ArgumentError for a name that is no text and a step that is no whole number.
     """
 
     __slots__ = ("caller", "name", "step")
     variable = current_scope
 
     def __init__(self, name: str, step: int | None = None, *, caller: CallSite | None = None) -> None:
-        if type(name) is not str or (step is not None and (type(step) is not int or step < 1)):
+        if type(name) is not str or (step is not None and type(step) is not int):
             name, step = _checked(name, step)
         self.name, self.step, self.caller = name, step, caller
 
@@ -110,9 +110,9 @@ class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):
 
 
 def _checked(name: Any, step: Any) -> tuple[str, int | None]:
-    """Name and step of a scope, if they are a text and a number from 1, of a subclass or of NumPy's kinds too."""
+    """Name and step of a scope, if they are a text and a whole number, of a subclass or of NumPy's kinds too."""
     if not isinstance(name, str):
         raise ArgumentError(f"the name of a scope is a text, not {name!r}")
-    if step is not None and (isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 1):
-        raise ArgumentError(f"the step of a scope is 1, 2, ..., not {step!r}: t = 0 is the state before the first step")
+    if step is not None and (isinstance(step, bool) or not isinstance(step, int | np.integer)):
+        raise ArgumentError(f"the step of a scope is a whole number, not {step!r}")
     return str(name), None if step is None else int(step)

@@ -133,7 +133,7 @@ def trace(loss: Tensor, max_rows: int | None = 100) -> Trace:
     3  x, a leaf          7 = 1 + 3 + 3
     <BLANKLINE>
     add: The sum a + b: it hands its cotangent to both, whole.
-    multiply: The product a ⊙ b: a gate, when b is in (0, 1).
+    multiply: The product a ⊙ b: where b is in (0, 1) it is a gate, which lets that share of a through.
     >>> rows[2].cotangent.norm
     7.0
     """

@@ -18,6 +18,7 @@ from tinygrad_lstm.optim.domains import check_option
 from tinygrad_lstm.optim.options import Option, named_options
 
 Params: TypeAlias = Tensor | Iterable[Tensor | tuple[str, Tensor] | Mapping[str, Any]]
+FIXED = frozenset({float, int, bool, str, tuple, type(None)})
 State: TypeAlias = dict[str, Any]  # of one parameter: arrays of its shape, and numbers
 
 
@@ -59,7 +60,8 @@ class Optimizer:
     def __new__(cls, *args: Any, **options: Any) -> Self:
         """Empty fields: the constructor of ``takes_options`` sets the options in them, then calls ``__post_init__``."""
         self = super().__new__(cls)
-        self.defaults, self.param_groups, self.state, self._group, self._checked = {}, [], [], None, []
+        self.defaults, self.param_groups, self.state, self._group = {}, [], [], None
+        self._given, self._checked = [], []
         return self
 
     def __init__(self, params: Params, **defaults: Any) -> None:
@@ -67,7 +69,8 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]]
         self.state: list[State]  # one for each parameter, in the order of the groups
         self._group: Mapping[str, Any] | None  # the options of the group that a step is at
-        self._checked: list[dict[str, Any]]  # those of all groups, as the last step found them in their domains
+        self._given: list[dict[str, Any]]  # the options of all groups at the last step,
+        self._checked: list[dict[str, Any]]  # and the same, found in their domains
         self.defaults |= defaults
         self.defaults["maximize"] = self.defaults.pop("maximize", False)  # moved to the end, where signatures have it
         groups = _as_list(params)
@@ -167,8 +170,9 @@ class Optimizer:
         option that was set to what it may not be, before anything is changed.
         """
         groups = [_options(group) for group in self.param_groups]
-        if groups != self._checked:  # someone has set an option since the last step
+        if len(groups) != len(self._given) or not all(map(_same, groups, self._given)):
             self._checked = [self._check(group) for group in groups]
+            self._given = groups
         named = named_options(type(self).update, tuple(name for name in self.defaults if name != "maximize"))
         states = iter(self.state)
         try:
@@ -248,6 +252,13 @@ def _is_state(state_dict: Any) -> bool:
 def _options(group: Mapping[str, Any]) -> dict[str, Any]:
     """What a group says beside its parameters."""
     return {name: value for name, value in group.items() if name != "params"}
+
+
+def _same(options: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether these are the very options that there were before, and of kinds that cannot change."""
+    return options.keys() == before.keys() and all(
+        value is before[name] and type(value) in FIXED for name, value in options.items()
+    )
 
 
 def _as_list(params: Any) -> list[Any]:

@@ -18,7 +18,7 @@ from tinygrad_lstm.arguments import LOSS, TENSORS, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor, seed
-from tinygrad_lstm.errors import GradError
+from tinygrad_lstm.errors import ArgumentError, GradError
 from tinygrad_lstm.paths.edges import composed_nodes, join_outer_hook, name_of
 from tinygrad_lstm.tables import Column, Table, Tabular
 
@@ -123,7 +123,8 @@ def ledger(loss: Tensor, params: Tensor | Sequence[Tensor]) -> Ledger | list[Led
     The sum over time steps of backpropagation through time (Werbos 1990), with its terms kept apart. Cost: one backward
     pass; memory: one array of the parameter's shape for each use. The graph is kept, no ``grad`` changes.
 
-    Raises GradError for a tensor that requires no gradient, UnsupportedError for a fused layer.
+    Raises GradError for a tensor that requires no gradient, UnsupportedError for a fused layer, ArgumentError for a use
+    at a step before 1.
 
     >>> import tinygrad_lstm as tg
     >>> tg.manual_seed(0)
@@ -155,11 +156,13 @@ def ledger(loss: Tensor, params: Tensor | Sequence[Tensor]) -> Ledger | list[Led
 
 
 def contributions(loss: Tensor, targets: set[Node]) -> Iterator[tuple[Edge, Array]]:
-    """Every contribution of one backward pass to one of the targets."""
+    """Every contribution of one backward pass to one of the targets; ArgumentError where one is at a step before 1."""
     arrived: list[tuple[Edge, Array]] = []
 
     def watch(edge: Edge, g: Any) -> Any:
         if edge.source in targets:
+            if edge.reader.step is not None and edge.reader.step < 1:
+                raise ArgumentError(f"the steps are t = 1, 2, ..., but t = {edge.reader.step} for {edge.reader}")
             arrived.append((edge, np.array(g)))
         return g
 
