@@ -8,6 +8,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.engine import collector
 from tinygrad_lstm.engine.collector import CollectorPause, collector_paused
+from tinygrad_lstm.errors import ArgumentError
 
 
 @pytest.fixture(autouse=True)
@@ -205,3 +207,9 @@ def test_a_child_process_does_not_wait_for_the_pauses_of_its_parent() -> None:
         if not child:
             os._exit(0 if gc.isenabled() and not collector.running else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("on", [0, 1, None, "off", np.True_])
+def test_the_switch_takes_a_truth_value(on: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"pause_collector\(on\) takes True or False"):
+        tg.pause_collector(on)

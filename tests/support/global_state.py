@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lstm.engine import collector
 from tinygrad_lstm.engine.arrays import get_default_dtype
 from tinygrad_lstm.engine.current import current_hook, current_scope, grad_enabled
 from tinygrad_lstm.engine.naming import collecting
@@ -17,6 +18,7 @@ def global_state() -> dict[str, Any]:
     """Every mode that a careless test could leave behind."""
     return {
         "default dtype": get_default_dtype(),
+        "collector pauses": collector.pauses,
         "grad enabled": grad_enabled.get(),
         "scope": current_scope.get(),
         "collecting": collecting.get(),

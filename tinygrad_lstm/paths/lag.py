@@ -126,8 +126,8 @@ def lag_matrix(losses: Sequence[Tensor], params: Tensor | Sequence[Tensor], *, e
     Cost: as many passes as losses, O(T²) in time; in memory O(T²) numbers and one row of G at a time, T arrays for each
     parameter; with ``entries`` all T² of them. The graph is kept, no ``grad`` changes.
 
-    Raises ArgumentError where there is no loss, no parameter, or a step before 1; UnsupportedError for fused layers, for
-    scans, and for a parameter that all steps have a share in by one read before them, as the embedding of a whole
+    Raises ArgumentError where there is no loss, no parameter, or a step before 1; UnsupportedError for fused layers,
+    for scans, and for a parameter that all steps have a share in by one read before them, as the embedding of a whole
     sequence.
 
     >>> import tinygrad_lstm as tg
