@@ -13,7 +13,8 @@ import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn, paths
 from tinygrad_lstm.errors import ArgumentError, GradError, ShapeError
-from tinygrad_lstm.nn.fused import fused_gru, fused_lstm
+from tinygrad_lstm.nn.fused_gru import fused_gru
+from tinygrad_lstm.nn.fused_lstm import fused_lstm
 from tinygrad_lstm.nn.utils import pack_padded_sequence
 
 T, B, D, H = 5, 4, 3, 4

@@ -8,7 +8,8 @@ import numpy as np
 
 from tests.support.record import Array, Call, Record, Refused, Rng, ones
 from tinygrad_lstm.errors import ShapeError
-from tinygrad_lstm.nn.fused import fused_gru, fused_lstm
+from tinygrad_lstm.nn.fused_gru import fused_gru
+from tinygrad_lstm.nn.fused_lstm import fused_lstm
 
 
 def σ(x: Array) -> Array:

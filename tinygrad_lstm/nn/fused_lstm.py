@@ -1,0 +1,113 @@
+"""LSTM over a whole sequence as one op, with backpropagation through time derived by hand.
+
+The same function as ``unroll(LSTMCell(...))``, and an independent check of it: no rule of the graph is used here. What
+the graph finds node by node is written out as the chain rule; a line of the backward pass has the number of the forward
+line that it belongs to. It is the fast form for training: only what depends on the step before is inside the loop.
+
+    x (T, B, D)   h0, c0 (B, H)   W (4H, D)   U (4H, H)   b (4H,)   on (T, B) or None: which steps of each row count
+    y (T, B, H)   h at every step (carried where ``on`` is off)     c (B, H)   the last cell state
+
+Inside, the rows of a batch are columns: then what belongs to one gate, or to gates beside each other, is one stretch
+of memory. A step has [c | g f i o] (5, H, B), its gates behind the cell state that it starts from, and it reads
+[h; x; 1] (H + D + 1, B), with the h of the step before. So z = [U W b] [h; x; 1] is one product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
+
+Mask: TypeAlias = np.ndarray | None
+
+
+def g_first(weights: Array) -> Array:
+    """Rows of weights in the order g, f, i, o instead of f, i, o, g."""
+    return np.roll(weights, len(weights) // 4, axis=0)
+
+
+def g_last(weights: Array) -> Array:
+    """The inverse of ``g_first``."""
+    return np.roll(weights, -(len(weights) // 4), axis=0)
+
+
+@primitive_multi(saves=True, hides_steps=True)
+def fused_lstm(
+    x: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, on: Mask = None, reverse: bool = False
+) -> Any:
+    """y (T, B, H) and the last h and c of an LSTM: ``LSTMCell`` at every step (Hochreiter & Schmidhuber 1997)."""
+    (T, B, D), H = x.shape, len(b) // 4
+    if reverse:  # turned round here, and the output once more at the end
+        x, on = x[::-1], None if on is None else on[::-1]
+    V = g_first(np.concatenate([U, W, b[:, None]], axis=1))
+    V[H:] *= 0.5  # of f, i and o: σ(z) = (1 + tanh(z/2)) / 2, so that one tanh serves all four
+    dtype = np.result_type(x, h0, c0, V)
+    V, half = V.astype(dtype, copy=False), np.full((), 0.5, dtype)  # a bare 0.5 costs a ufunc twice the time
+    X, Z = np.empty((T + 1, H + D + 1, B), dtype), np.empty((T + 1, 5, H, B), dtype)  # [h; x; 1] and [c | g f i o]
+    X[0, :H], X[:T, H:-1], X[:, -1] = h0.T, x.swapaxes(1, 2), 1
+    Z[0, 0] = c0.T
+    S, products = np.empty((T, H, B), dtype), np.empty((2, H, B), dtype)  # S = tanh c
+    views = zip(X, Z.reshape(T + 1, 5 * H, B)[:T, H:], Z, Z[1:, 0], S, X[1:, :H], strict=False)
+    for t, (read, z, gates, c, s, h) in enumerate(views):  # the last argument of each call is where its result goes
+        V.dot(read, z)  # 1  z = W x + U h + b
+        np.tanh(z, z)  # 2
+        np.multiply(gates[2:], half, gates[2:])
+        np.add(gates[2:], half, gates[2:])
+        np.multiply(gates[:2], gates[2:4], products)  # 3  f c and i g
+        np.add(products[0], products[1], c)
+        np.tanh(c, s)  # 4
+        np.multiply(gates[4], s, h)
+        if on is not None:  # rows that do not count keep their state
+            np.copyto(h, read[:H], where=~on[t])
+            np.copyto(c, gates[0], where=~on[t])
+    y = np.ascontiguousarray((X[:0:-1, :H] if reverse else X[1:, :H]).swapaxes(1, 2))
+    return (y, X[T, :H].T.copy(), Z[T, 0].T.copy()), (X, Z, S)
+
+
+def _fused_lstm_vjp(
+    gs: Sequence[Array], saved: tuple[Array, ...], W: Array, U: Array, on: Mask, reverse: bool,
+    needs_input_grad: tuple[bool, ...],
+) -> tuple[Array | None, ...]:  # fmt: skip
+    X, Z, S = saved
+    (T, H, B), Z = S.shape, Z[:-1]
+    # P, for all steps at once: what each cotangent is multiplied by. Of dc: [f | i (1-g²), c f (1-f), g i (1-i)], the
+    # belt and the gates g, f, i; of dh: [S o (1-o) | o (1-S²)], the gate o and the way to c
+    P, one = np.empty((T, 6, H, B), S.dtype), np.ones((), S.dtype)
+    P[:, 0] = Z[:, 2]
+    np.multiply(Z[:, 1:], Z[:, 1:], P[:, 1:5])  # squares of the gates,
+    np.multiply(S, S, P[:, 5])  # and of S
+    np.subtract(Z[:, 2:], P[:, 2:5], P[:, 2:5])  # f, i, o: a - a²
+    np.subtract(one, P[:, 1::4], P[:, 1::4])  # g and S: 1 - a²
+    P[:, 1::4] *= Z[:, 3:]  # ... times i, and o
+    P[:, 2:4] *= Z[:, :2]  # ... times c, and g
+    P[:, 4] *= S
+    if on is not None:  # rows that do not count hand on what they get
+        off = ~(on[::-1] if reverse else on)
+        P[:, 1:] *= ~off[:, None, None]
+        np.copyto(P[:, 0], one, where=off[:, None])
+    dy, dh, dc = gs[0][::-1] if reverse else gs[0], np.array(gs[1].T, order="C"), np.array(gs[2].T, order="C")
+    U_T, dZ = np.ascontiguousarray(g_first(U).T), P.reshape(T, 6 * H, B)[:, H : 5 * H]
+    for t in range(T - 1, -1, -1):
+        dh += dy[t].T
+        kept = None if on is None else dh * off[t]
+        of_h, of_c = P[t, 4:], P[t, :4]
+        np.multiply(of_h, dh, of_h)  # 4', 2'  h = o tanh c: dL/dz of o, and what goes to c
+        dc += of_h[1]
+        np.multiply(of_c, dc, of_c)  # 3', 2'  c = f c + i g: what stays on the belt, and dL/dz of g, f, i
+        dc = of_c[0]
+        U_T.dot(dZ[t], dh)  # 1'
+        if kept is not None:
+            dh += kept
+    columns = dZ.swapaxes(0, 1).reshape(4 * H, T * B)  # every column of every step
+    dV = g_last(columns.dot(X[:-1].swapaxes(0, 1).reshape(X.shape[1], T * B).T))  # 1'  of U, W and b
+    dx = None
+    if needs_input_grad[0]:
+        dx = g_first(W).T.dot(columns).reshape(W.shape[1], T, B).transpose(1, 2, 0)  # 1'
+        dx = dx[::-1] if reverse else dx
+    return dx, dh.T, dc.T, dV[:, H:-1], dV[:, :H], dV[:, -1]
+
+
+fused_lstm.defvjp_all(_fused_lstm_vjp, inputs=("x", "h0", "c0", "W", "U", "b"))
