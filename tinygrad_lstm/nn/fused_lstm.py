@@ -26,12 +26,14 @@ Mask: TypeAlias = np.ndarray | None
 
 def g_first(weights: Array) -> Array:
     """Rows of weights in the order g, f, i, o instead of f, i, o, g."""
-    return np.roll(weights, len(weights) // 4, axis=0)
+    H = len(weights) // 4
+    return np.concatenate([weights[3 * H :], weights[: 3 * H]])
 
 
 def g_last(weights: Array) -> Array:
     """The inverse of ``g_first``."""
-    return np.roll(weights, -(len(weights) // 4), axis=0)
+    H = len(weights) // 4
+    return np.concatenate([weights[H:], weights[:H]])
 
 
 @primitive_multi(saves=True, hides_steps=True)
