@@ -16,7 +16,7 @@ from tinygrad_lstm.engine.ops.plan import kept_values, plan_for
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.ops.wide import in_float32, rule_in_float32
 from tinygrad_lstm.engine.record import record_one, record_two
-from tinygrad_lstm.errors import BARE, DtypeError, TinygradError
+from tinygrad_lstm.errors import PYTHON_ERRORS, DtypeError, TinygradError
 
 NUMBERS = frozenset({int, float})
 NUMERIC = frozenset("biufc")  # kinds of dtypes
@@ -48,11 +48,11 @@ def call(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any])
         y = run(op, arrays, params)
     except TinygradError:
         raise
-    except BARE as error:
+    except PYTHON_ERRORS as error:
         raise forward_failed(op, arrays, params, error) from error
     y, saved = y if op.saves else (y, None)
     parts = [part if type(part) is np.ndarray else bare_array(part) for part in (y if op.multi_output else [y])]
-    if not (op.real or {part.dtype.kind for part in parts} <= NUMERIC):  # what is given to our own ops are numbers
+    if not (op.built_in or {part.dtype.kind for part in parts} <= NUMERIC):  # what is given to our own ops are numbers
         raise DtypeError(f"the forward of {op.name} gave {', '.join(str(part.dtype) for part in parts)}, not numbers")
     if not recorded:
         if literals:  # and no output may look into an array of the caller's
@@ -60,7 +60,7 @@ def call(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any])
             parts = [part.copy() if any(np.may_share_memory(part, one) for one in given) else part for part in parts]
         return tuple([from_array(part, None) for part in parts]) if op.multi_output else from_array(parts[0], None)
 
-    if (bare or not op.real) and any(map(np.iscomplexobj, (*arrays, *parts))):
+    if (bare or not op.built_in) and any(map(np.iscomplexobj, (*arrays, *parts))):
         raise complex_refused(f"{op.name} of or into complex numbers cannot be recorded")
     shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
     needs_input_grad = tuple(needs)
