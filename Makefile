@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 .PHONY: demo test test-all check gallery bench clean
 
 # One install for users and developers alike. pygraphviz (wheels that bundle Graphviz) may have none for this machine:
-# then pictures fall back to dot, or to their source, and everything else works.
+# then PNG and PDF need dot on PATH, and everything else works.
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cli,io,dev]" "matplotlib>=3.8"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: "pygraphviz>=2.0.4" \
-	  || echo "no pygraphviz for this machine: pictures need dot on PATH, or are saved as .gv"
+	  || echo "no pygraphviz for this machine: PNG and PDF need dot on PATH"
 	touch $@
 
 demo: $(VENV)/installed

@@ -76,7 +76,7 @@ class TextError(TinygradError, ValueError):
 
 
 # What Python and NumPy raise for an argument that does not fit
-BARE = (ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError, TypeError, AttributeError)
+PYTHON_ERRORS = (ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError, TypeError, AttributeError)
 
 
 def kind_of(error: Exception, wrong: type[TinygradError]) -> type[TinygradError]:
@@ -151,7 +151,7 @@ def public(
                 return function(*args, **kwargs)
             except TinygradError:
                 raise
-            except BARE as error:
+            except PYTHON_ERRORS as error:
                 if is_wrong_call(error):
                     raise wrong_call(error, kwargs, function) from None
                 given = [*map(abbreviate, args), *(f"{name}={abbreviate(value)}" for name, value in kwargs.items())]

@@ -1,13 +1,13 @@
 """Chapter zero: the whole idea with plain numbers.
 
-Reverse mode, in a paragraph. Every operation makes a new value from one or two others. How fast it moves when one of
-those moves is easy to say: z = a·b moves b times as fast as a. Call that a *slope*, and write it down while you
-compute. To find how fast the end result L moves with every number before it, walk back from L, starting with
-∂L/∂L = 1. A value that knows its own ∂L/∂z gives each number it was made from ∂L/∂z times the slope: that is the chain
-rule. A number that was used several times gets several parts, and they add up: ∂L/∂x = Σ ∂L/∂z · ∂z/∂x over all
-values z made from x. It must wait for all its parts before it hands anything on, so the walk goes from the newest value
-to the oldest: what was made from x is always newer than x. The walk back costs about as much as the computation,
-however many numbers there are. This is all that ``tinygrad_lstm.engine`` does, with arrays.
+Reverse mode, in a paragraph. Every operation makes a new value from one or two others. If one of those changes a
+little, the new value changes too, by that change times a factor: where a changes, z = a·b changes b times as much. The
+factor is the *slope* ∂z/∂a; write it down while you compute. To find ∂L/∂x, the slope of the end result L, for every x
+before it, walk back from L, starting with ∂L/∂L = 1. A value that knows its own ∂L/∂z gives each number it was made
+from ∂L/∂z times the slope: that is the chain rule. A number that was used several times gets several parts, and they
+add up: ∂L/∂x = Σ ∂L/∂z · ∂z/∂x over all values z made from x. It must wait for all its parts before it hands anything
+on, so the walk goes from the newest value to the oldest: what was made from x is always newer than x. The walk back
+costs about as much as the computation, however many x there are. ``tinygrad_lstm.engine`` does just this, with arrays.
 
 >>> x, w, b = Value(2.0), Value(-3.0), Value(7.0)
 >>> y = (w * x + b).tanh()
@@ -60,7 +60,7 @@ class Value:
     def __pow__(self, n: Value | float) -> Value:
         if isinstance(n, Value):
             return (self.log() * n).exp()
-        return Value(self.data**n, ((self, n * self.data ** (n - 1) if n else 0.0),))  # 0 ** -1 would fail
+        return Value(self.data**n, ((self, n * self.data ** (n - 1) if n else 0.0),))  # for n = 0: 0 ** -1 fails
 
     def exp(self) -> Value:
         """eˣ, its own slope."""

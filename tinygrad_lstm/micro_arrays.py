@@ -30,7 +30,7 @@ of z and an element of W, nearly all of them 0; the product is just gᵢ xⱼ.
 [[5.0, 7.0], [50.0, 70.0]]
 
 ``z = x + b``, where a number b is added to every element of x: NumPy *broadcasts* b. It is used several times, so its
-parts add up. The engine's loop adds them for every op, so the rule for b in x + b is just ``lambda g: g``.
+parts add up. (In the engine the loop takes this sum, for every op; there the rule for b is just ``lambda g: g``.)
 
 >>> float(broadcast_vjp(g))
 11.0
@@ -50,7 +50,7 @@ Array: TypeAlias = Any
 
 
 def multiply_vjp(g: Array, b: Array) -> Array:
-    """∂L/∂a of z = a ⊙ b, of which g is ∂L/∂z."""
+    """∂L/∂a for z = a ⊙ b, element by element, from g = ∂L/∂z."""
     return g * b
 
 
@@ -70,7 +70,7 @@ def broadcast_vjp(g: Array) -> Array:
 
 
 def jacobian(f: Callable[[Array], Array], x: Array, step: float = 1e-6) -> Array:
-    """The table ∂zᵢ/∂xⱼ, by finite differences: the rules above do without it, and it shows that they are right.
+    """The table ∂zᵢ/∂xⱼ, by finite differences: only to check the rules above, which do not need it.
 
     It takes two runs of f for each element of x, and its shape is z's followed by x's.
     """

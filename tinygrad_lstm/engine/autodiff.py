@@ -19,7 +19,7 @@ from tinygrad_lstm.engine.changes import unusable
 from tinygrad_lstm.engine.contributions import fit
 from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.failures import FAILURES, rule_failed
-from tinygrad_lstm.engine.node import BackwardPass, Edge, Node, Source, ancestors_of, topological_order
+from tinygrad_lstm.engine.node import BackwardPass, Edge, Node, Source, depending_on, topological_order
 from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 
@@ -39,16 +39,17 @@ def backpropagate(
 ) -> Iterator[tuple[Node, Any]]:
     """Visit the graph from the newest node to the oldest, handing cotangents on: the whole of reverse mode.
 
+    It yields each node with its cotangent, once all contributions are in; the caller keeps those it asked for.
     ``targets``: only nodes that lead to one of these are visited (None: all that need a gradient). ``lift`` gives
     what a node kept as Tensors, so that the rules themselves are recorded (create_graph); without it all is NumPy.
-    ``hook`` sees each contribution before it is summed, and what it returns goes on (by default: that of ``through``);
-    it gets whole arrays, unless it says that it takes an IndexedCotangent as it is (``indexed``).
+    ``hook`` (by default that of ``through``) sees each contribution before it is summed, and what it returns goes on.
+    It gets whole arrays; with ``indexed`` also an IndexedCotangent, as it is.
 
     Raises GradError, before anything is touched, where the graph was freed or a kept value was changed.
     """
     order = topological_order([root.node for root in roots if root.node.requires_grad])
     if targets is not None:
-        order = ancestors_of(targets, order)
+        order = depending_on(targets, order)
     if (reason := unusable(order)) is not None:
         raise reason
     this_pass = BackwardPass()
@@ -66,7 +67,7 @@ def backpropagate(
             g = pending.pop(node, None)
             if g is None:  # nothing arrived: rules or hooks gave None on the way
                 continue
-            if len(node.shapes) > 1:
+            if len(node.shapes) > 1:  # an output that no node reads gets 0
                 g = [np.zeros(node.shapes[k], node.dtypes[k]) if c is None else c for k, c in enumerate(g)]
             if node.hooks:  # on this value alone; ``hook`` is on every edge
                 owned.discard(node)  # a hook may keep the array
@@ -115,8 +116,8 @@ def backpropagate(
                 node.freed_by, node.kept = this_pass, ()
             yield node, g
     except BaseException as error:  # GeneratorExit: the caller takes no more nodes
-        early = "its caller" if isinstance(error, GeneratorExit) else f"{type(error).__name__}: {error}"
-        this_pass.stopped_by = early.rstrip(".")
+        cause = "its caller" if isinstance(error, GeneratorExit) else f"{type(error).__name__}: {error}"
+        this_pass.stopped_by = cause.rstrip(".")
         raise
 
 
@@ -130,7 +131,7 @@ def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, 
     elif type(c) is IndexedCotangent:
         buffer, dtype = pending.get(node), np.asarray(c.values).dtype
         wider = dtype.kind == "c" and (buffer is None or buffer.dtype.kind != "c")
-        if wider or node not in owned or not node.shapes[0]:  # 0-d: a sum is a NumPy number, no buffer to add to
+        if wider or node not in owned or not node.shapes[0]:  # shape (): a sum is a number, no array to write into
             dtype = dtype if wider else node.dtypes[0] if buffer is None else buffer.dtype
             pending[node] = np.zeros(node.shapes[0], dtype) if buffer is None else np.array(buffer, dtype)
             owned.add(node)

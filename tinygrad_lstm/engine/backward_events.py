@@ -11,7 +11,7 @@ from tinygrad_lstm.engine.autodiff import Lift, backpropagate
 from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.recorded_rules import kept_as_tensors
-from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, real, seed
+from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, require_real, seed
 from tinygrad_lstm.errors import DtypeError, GradError
 
 
@@ -86,7 +86,7 @@ def _events(loss: Tensor, first: Any, retain: bool, lift: Lift | None, adds: boo
 
     for node, g in backpropagate([loss.source], [first], retain_graph=retain, lift=lift, hook=watch, indexed=True):
         if adds and (node.op is None or node.retains_grad):
-            accumulate(node, real(g))
+            accumulate(node, require_real(g))
         freed = node.plan.keep if node.plan is not None and not retain else ()
         yield BackwardEvent(node, g, tuple(contributions), freed)
         contributions.clear()

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 CallSite: TypeAlias = tuple[CodeType, int]  # code object and instruction offset
 PACKAGE = dirname(dirname(_getframe().f_code.co_filename))
-# No line of these folders and files is a call site: their code only stands between the user's and a node
+# A call site is never in these folders and files: their code runs between the user's call and the new node
 ENGINE = tuple(join(PACKAGE, *parts) for parts in (
     ("engine", ""), ("func", ""), ("errors.py",), ("tags.py",), ("explain", "anomaly.py"))
 )  # fmt: skip

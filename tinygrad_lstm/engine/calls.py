@@ -16,7 +16,7 @@ from tinygrad_lstm.engine.ops.plan import kept_values, plan_for
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.ops.wide import in_float32, rule_in_float32
 from tinygrad_lstm.engine.record import record_one, record_two
-from tinygrad_lstm.errors import BARE, DtypeError, TinygradError
+from tinygrad_lstm.errors import PYTHON_ERRORS, DtypeError, TinygradError
 
 NUMBERS = frozenset({int, float})
 NUMERIC = frozenset("biufc")  # kinds of dtypes
@@ -28,7 +28,7 @@ def call(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any])
     inputs, params = bind(op, args, kwargs)
     arrays: list[Any] = []
     needs: list[bool] = []  # which inputs need a gradient
-    others = bare = False  # are there inputs that are no Tensors, and some that are no Python numbers either?
+    others = bare = False  # whether an input is no Tensor; whether one is a list or an array, no Python number either
     for value in inputs:
         if isinstance(value, Handle):
             arrays.append(value._data)
@@ -38,7 +38,7 @@ def call(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any])
             needs.append(False)
             others, bare = True, bare or type(value) not in NUMBERS
     recorded = True in needs and grad_enabled.get()
-    literals = bare or (others and (op.sequence or not recorded))  # a number beside a Tensor goes as it is
+    literals = bare or (others and (op.sequence or not recorded))  # a Python number beside a Tensor stays one
     try:
         if literals:
             arrays = literal_inputs(op, inputs, recorded)
@@ -48,19 +48,19 @@ def call(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any])
         y = run(op, arrays, params)
     except TinygradError:
         raise
-    except BARE as error:
+    except PYTHON_ERRORS as error:
         raise forward_failed(op, arrays, params, error) from error
     y, saved = y if op.saves else (y, None)
     parts = [part if type(part) is np.ndarray else bare_array(part) for part in (y if op.multi_output else [y])]
-    if not (op.real or {part.dtype.kind for part in parts} <= NUMERIC):  # what is given to our own ops are numbers
+    if not (op.built_in or {part.dtype.kind for part in parts} <= NUMERIC):  # our own ops are only given numbers
         raise DtypeError(f"the forward of {op.name} gave {', '.join(str(part.dtype) for part in parts)}, not numbers")
     if not recorded:
-        if literals:  # and no output may look into an array of the caller's
+        if literals:  # no output may share memory with an array of the caller
             given = [value for value in inputs if isinstance(value, np.ndarray)]
             parts = [part.copy() if any(np.may_share_memory(part, one) for one in given) else part for part in parts]
         return tuple([from_array(part, None) for part in parts]) if op.multi_output else from_array(parts[0], None)
 
-    if (bare or not op.real) and any(map(np.iscomplexobj, (*arrays, *parts))):
+    if (bare or not op.built_in) and any(map(np.iscomplexobj, (*arrays, *parts))):
         raise complex_refused(f"{op.name} of or into complex numbers cannot be recorded")
     shapes, dtypes = tuple([part.shape for part in parts]), tuple([part.dtype for part in parts])
     needs_input_grad = tuple(needs)

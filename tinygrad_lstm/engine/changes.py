@@ -1,7 +1,8 @@
 """Values that a backward pass cannot use: those changed after a node kept them, and those freed.
 
-Rules read what forward saw. A tensor whose ``data`` is assigned notes when: a new array on its vertex, and a write into
-the array it has (``p.data -= step``) on the memory, for a view or a detached tensor may look into the same memory.
+Rules need the values that the forward pass saw. So every assignment to a tensor's ``data`` is noted, with its time. A
+new array is noted at the tensor's node; a write into the array it has (``p.data -= step``) is noted for that memory,
+which views and detached tensors may share.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ number_of = attrgetter("number")
 
 
 class Written(NamedTuple):
-    """Memory that was written into: its owner, when, and the number of the vertex it was written through."""
+    """Memory that was written into: its owner, when, and the number of the node of the tensor that was assigned."""
 
     owner: ReferenceType[Array]
     at: int
@@ -35,7 +36,7 @@ memory: dict[int, Written] = {}  # by the id of the array that owns it, as long 
 
 
 def note_change(array: Array, node: Node | None, *, in_place: bool) -> None:
-    """A tensor with this vertex had this array, and its data was assigned."""
+    """Note that the data of a tensor was assigned: of one with this array and this node."""
     with changing:
         now = last_change[0] = next(counter)
         if node is not None:
@@ -60,7 +61,7 @@ def _owner(array: Array) -> Array:
 
 def unusable(order: Sequence[Node]) -> GradError | None:
     """The error where a backward pass would use what is gone, or what is no longer what forward saw; else None."""
-    if any(map(freed_by, order)):  # in one go, for nearly always there is none
+    if any(map(freed_by, order)):  # one quick check: nearly always there is none
         return freed_error(order)
     for node in order:
         if node.number > last_change[0]:  # and so is every node after it
@@ -77,7 +78,7 @@ def unusable(order: Sequence[Node]) -> GradError | None:
 
 
 def _kept_values(node: Node) -> Iterator[tuple[Array, Node]]:
-    """The arrays a node kept that are the data of tensors, each with the vertex that made it."""
+    """The arrays a node kept that are the data of tensors, each with the node that made it."""
     if node.op is None or node.plan is None:
         return
     op, kept = node.op, node.kept
@@ -94,7 +95,7 @@ def _kept_values(node: Node) -> Iterator[tuple[Array, Node]]:
 
 
 def _writer_of(value: Array, source: Node, kept_at: int) -> int | None:
-    """The number of the vertex through which a value was changed after it was kept; None if it was not."""
+    """The number of the node whose tensor was assigned after this value was kept; None if none was."""
     if source.changed_at > kept_at:
         return source.number
     written = memory.get(id(_owner(value)))
@@ -120,16 +121,16 @@ def freed_error(order: Sequence[Node]) -> GradError:
 
 
 def _entry(order: Sequence[Node], freed_at: int) -> Node:
-    """The newest node of the freed graph that a node made after it was freed reads; else the newest of that graph.
+    """Where a newer graph reads the freed one: the newest freed node that has a reader made later; else the newest.
 
-    A node that kept nothing, as a sum does, has nothing to be freed: it goes by what it reads.
+    A node that kept nothing, as a sum does, has nothing to free: it counts as freed if it reads a freed node.
     """
     freed: set[Node] = set()
-    crossing: set[Node] = set()
+    entries: set[Node] = set()
     for node in order:
         read = [source.node for source in node.sources if source is not None and source.node in freed]
         if node.number > freed_at:
-            crossing.update(read)
+            entries.update(read)
         elif node.freed_by is not None or (read and not node.kept):
             freed.add(node)
-    return max(crossing or freed, key=number_of)
+    return max(entries or freed, key=number_of)

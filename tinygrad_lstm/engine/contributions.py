@@ -16,10 +16,10 @@ from tinygrad_lstm.errors import ShapeError
 
 
 def fit(c: Any, node: Node, position: int, g: Any, recorded: bool = False, indexed: bool = False) -> Any:
-    """What a rule gave for an input, from the cotangent g, as an array of the input's shape and dtype.
+    """A contribution c, which a rule gave from the cotangent g, as an array of the input's shape and dtype.
 
-    Broadcasting is undone, and an IndexedCotangent becomes a whole array, unless ``indexed`` lets it go on as it is.
-    ``recorded``, for second derivatives: a Tensor.
+    Broadcasting is undone. An IndexedCotangent becomes a whole array, unless ``indexed`` lets it go on as it is (to a
+    node of one output). With ``recorded``, for second derivatives, the result is a Tensor.
     """
     source = node.sources[position]
     assert source is not None

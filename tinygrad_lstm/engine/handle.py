@@ -40,7 +40,7 @@ class Handle:
         return self._source
 
     def _leaf(self, requires_grad: bool, params: dict[str, Any] = NO_PARAMS) -> Source:
-        """A new node for this leaf, with the label of the one it has."""
+        """A new node without sources, for a leaf or a constant; it takes over the label of the present node."""
         shape, dtype = self._data.shape, self._data.dtype
         node = make_node(None, (), (shape,), (dtype,), params=params, requires_grad=requires_grad)
         node.labels = self._labels()
@@ -62,7 +62,7 @@ def from_array(data: Array, source: Source | None) -> Tensor:
 
 
 def output(data: Array, node: Node, index: int = 0) -> Tensor:
-    """A handle on an output of a node just made: ``from_array(data, make_source(node, index))`` in one go."""
+    """A handle on an output of a node just made: ``from_array(data, make_source(node, index))``, in less time."""
     tensor: Tensor = object.__new__(tensor_class)
     source = Source()
     source.node, source.index, source.tag = node, index, None

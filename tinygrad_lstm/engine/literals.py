@@ -47,7 +47,7 @@ def _literal(op: Primitive[Any, Any], value: Any, dtypes: list[np.dtype]) -> Any
     if isinstance(value, np.generic):
         value = value.item()  # NumPy's numbers count as Python's, so that none of them widens a tensor
     if isinstance(value, int | float | complex) and dtypes and not op.sequence:
-        return value  # NumPy has it take its partner's dtype
+        return value  # NumPy gives it its partner's dtype
     literal = numpy_array(value, None)
     if not dtypes and literal.dtype.kind == "c":
         raise DtypeError(f"{op.name}({op.inputs[0]} {literal.shape}): give complex numbers as a NumPy array")
@@ -56,7 +56,7 @@ def _literal(op: Primitive[Any, Any], value: Any, dtypes: list[np.dtype]) -> Any
 
 
 def as_param(op: Primitive[Any, Any], name: str, value: Any, recorded: bool) -> Any:
-    """A parameter as the forward takes it: of a tensor, which may not need a gradient, the array."""
+    """An option as the forward takes it: with arrays in place of Tensors, none of which may need a gradient."""
     kind = type(value)
     if kind is tuple or kind is list:
         return kind([as_param(op, name, part, recorded) for part in value])
@@ -75,9 +75,9 @@ def as_param(op: Primitive[Any, Any], name: str, value: Any, recorded: bool) -> 
 
 
 def snapshot(array: Array) -> Array:
-    """A copy that the caller's writes do not reach; of a large array that still has the same bits, the same copy again.
+    """A copy of the caller's array, which stays as it is when the caller writes into the array.
 
-    So a constant that every step reads is copied once, not T times.
+    A large array that comes again with the same bits gives the same copy: what every step reads is copied once.
     """
     if array.nbytes < LARGE or array.dtype.kind not in "biuf" or array.itemsize > 8:
         return array.copy()

@@ -1,7 +1,8 @@
 """The graph: nodes, where their values come from, and the order in which they were made.
 
-A *node* is one run of a primitive, a leaf, or a constant (a tensor without gradient). It keeps the arrays its rules ask
-for. It points at its sources, never at its readers, so Python frees a graph once nothing refers to its newest node.
+A *node* is one run of a primitive, or a leaf (a tensor that no op made), or a constant (a tensor without gradient). It
+keeps the arrays its rules ask for. It points at its sources, never at its readers: so Python frees a graph once nothing
+refers to its newest node.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 Shape: TypeAlias = tuple[int, ...]
 counter = itertools.count(1)  # numbers nodes, changes of data and backward passes: their order in time can be compared
 NO_PARAMS: dict[str, Any] = {}
-changing = RLock()  # held while what several threads may share is read, changed and stored
+changing = RLock()  # a lock: held while something that threads share is changed
 
 
 class BackwardPass:
-    """A backward pass that frees the values it has used; for the error message of a later pass that needs them."""
+    """A record of one backward pass. Nodes that it freed point at it, for the error of a later pass that needs them."""
 
     __slots__ = ("number", "stopped_by")
 
@@ -59,13 +60,13 @@ class Node:
     plan: Plan | None  # which rules to call
     kept: tuple[Any, ...]  # and what they asked for; nothing, once a backward pass has used and freed it
     freed_by: BackwardPass | None  # the pass that did
-    params: dict[str, Any]
+    params: dict[str, Any]  # options and literals of the call, by name
     number: int
     scope: Scope | None
     labels: dict[int, str] | None  # the names of the outputs
     grad: Any  # of a leaf, or where retains_grad: a Tensor, put there by ``backward``
     retains_grad: bool
-    hooks: tuple[Callable[[Any], Any], ...]
+    hooks: tuple[Callable[[Any], Any], ...]  # the user's functions of its cotangent
     describe: ClassVar[Callable[[Node], str]]  # how errors name it, which ``source_line`` puts here
     changed_at: int  # when the data of a leaf was last set, on the counter that numbers nodes
 
@@ -169,8 +170,8 @@ def topological_order(roots: Sequence[Node], *, all_nodes: bool = False) -> list
     return found
 
 
-def ancestors_of(targets: set[Node], order: Sequence[Node]) -> list[Node]:
-    """Of an order (oldest first), the nodes from which a target can be reached, targets included."""
+def depending_on(targets: set[Node], order: Sequence[Node]) -> list[Node]:
+    """The nodes of an order (oldest first) that were computed from a target, and the targets themselves."""
     needed = set(targets)
     kept = []
     for node in order:

@@ -15,7 +15,7 @@ from tinygrad_lstm.engine.failures import masked_refused
 from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.numpy_calls import as_ours
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.errors import BARE, ShapeError, UnsupportedError, translate
+from tinygrad_lstm.errors import PYTHON_ERRORS, ShapeError, UnsupportedError, translate
 
 PLAIN = {
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.isfinite, np.isnan, np.isinf,
@@ -101,6 +101,6 @@ class NumpyProtocol(Handle, Foreign):
                 raise _refusal("np.full_like")
             try:
                 return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
-            except BARE as error:
+            except PYTHON_ERRORS as error:
                 raise translate(error, _name(function), ShapeError) from None
         raise _refusal(_name(function))

@@ -1,7 +1,7 @@
 """The forward pass: an op runs on the arrays of its inputs, and a node remembers that it ran.
 
-A recurrent cell is made of calls of one Tensor or two, and nothing else. The two functions here run them: they become
-``Primitive.of_one`` and ``of_two``. ``Primitive.interpreter`` runs any other call; it is in ``calls``, after the loop.
+Nearly all calls in a recurrent cell are of one Tensor or two, without options. The two functions here run them: they
+become ``Primitive.of_one`` and ``of_two``. ``Primitive.interpreter`` runs any other call: see ``calls``, chapter 5.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tinygrad_lstm.engine.handle import Handle, from_array, output
 from tinygrad_lstm.engine.node import make_node
 from tinygrad_lstm.engine.ops.plan import kept_values, plan_for
 from tinygrad_lstm.engine.ops.primitive import Primitive
-from tinygrad_lstm.errors import BARE, TinygradError  # BARE: Python's own, such as ValueError
+from tinygrad_lstm.errors import PYTHON_ERRORS, TinygradError
 
 ONE_INPUT = (True,)
 
@@ -30,7 +30,7 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
         y = op.forward(array)
     except TinygradError:
         raise
-    except BARE as error:
+    except PYTHON_ERRORS as error:
         raise forward_failed(op, (array,), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)
@@ -43,7 +43,7 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
 
 
 def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
-    """The same for two inputs."""
+    """The same for two inputs, written out, since a general loop over the inputs takes longer."""
     if not (isinstance(a, Handle) and isinstance(b, Handle)):
         return Primitive.interpreter(op, (a, b), {})
     left, from_a = a._data, a._source
@@ -52,7 +52,7 @@ def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
         y = op.forward(left, right)
     except TinygradError:
         raise
-    except BARE as error:
+    except PYTHON_ERRORS as error:
         raise forward_failed(op, (left, right), op.options, error) from error
     if type(y) is not np.ndarray:  # a NumPy scalar
         y = np.asarray(y)

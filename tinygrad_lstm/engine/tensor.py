@@ -56,8 +56,8 @@ class Tensor(Operators):
     def data(self) -> Array:
         """The array itself. Setting it copies the values, in this tensor's dtype; ``p.data -= step`` writes into it.
 
-        Both are noted, so that a backward pass that still needs the old values is refused, also where a view, a
-        detached tensor or another handle looks into the same memory. ``p.data[0] = 1`` goes unnoticed.
+        Both are noted, also for views, detached tensors and other handles that share the memory: a backward pass that
+        still needs the old values raises GradError. ``p.data[0] = 1`` is not noticed.
 
         Raises ShapeError or DtypeError for values that do not fit.
         """
@@ -77,7 +77,7 @@ class Tensor(Operators):
         note_change(old, node, in_place=array is old)
 
     def numpy(self) -> Array:
-        """The array, of a tensor that needs no gradient; else GradError, for the graph would end here unnoticed."""
+        """The array. GradError for a tensor that needs a gradient, because its graph would end here unnoticed."""
         if self.requires_grad:
             raise GradError("numpy() of a tensor that needs a gradient: say detach().numpy(), or .data")
         return self._data
@@ -90,7 +90,7 @@ class Tensor(Operators):
             extra += f", op={op.name}" if op else ", requires_grad=True"
         return f"tensor({text}{extra})"
 
-    # np.generic, an array of any dtype: so a type checker too leaves ndarray @ tensor to Tensor.__rmatmul__
+    # np.generic is an array of any dtype: with it, type checkers choose Tensor.__rmatmul__ for ndarray @ tensor
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
         if self.requires_grad:
             raise GradError(
@@ -155,9 +155,9 @@ class Tensor(Operators):
             raise GradError("backward() of a tensor that depends on nothing that requires a gradient")
         lift = kept_as_tensors if create_graph else None
         retain = create_graph if retain_graph is None else retain_graph
-        first = real(seed(self, gradient, create_graph))
+        first = require_real(seed(self, gradient, create_graph))
         walk = backpropagate([self.source], [first], retain_graph=retain, lift=lift)
-        found = [(node, real(g)) for node, g in walk if node.op is None or node.retains_grad]
+        found = [(node, require_real(g)) for node, g in walk if node.op is None or node.retains_grad]
         for node, g in found:
             accumulate(node, g)  # only now: where a rule or a hook fails on the way, every grad is as it was
 
@@ -170,8 +170,8 @@ class Tensor(Operators):
     def register_hook(self, hook: Callable[[Tensor], TensorLike | None]) -> HookHandle:
         """Call ``hook(dL/d(this))`` in every backward pass; what it returns, unless None, goes on instead.
 
-        The hook cannot write into what it gets, for other tensors may have the same. ``remove()`` of the handle that
-        this returns takes the hook away; so does the end of a with block of the handle.
+        The hook cannot write into the array that it gets, because other tensors may share it. The returned handle
+        removes the hook: ``handle.remove()``, or the end of ``with handle:``.
         """
         if not callable(hook):
             raise DtypeError(f"register_hook() takes a function of the gradient, not a {type(hook).__name__}")
@@ -190,7 +190,7 @@ class Tensor(Operators):
             array = numpy_array(plain(changed), node.dtypes[0])  # a copy: the hook may use its array again
             return from_array(array, None) if isinstance(g, Tensor) else array
 
-        from tinygrad_lstm.engine.hooks import add_hook  # only now, for most programs have no hooks
+        from tinygrad_lstm.engine.hooks import add_hook  # imported here, since most programs have no hooks
 
         return add_hook(node, watch)
 
@@ -243,8 +243,8 @@ def seed(tensor: Tensor, gradient: TensorLike, recorded: bool) -> Any:
     return from_array(np.array(array), None)  # a copy: the rules' graph keeps it, and the caller may use it again
 
 
-def real(g: Any) -> Any:
-    """What is added to a ``grad``, or where backward starts from: DtypeError for complex numbers."""
+def require_real(g: Any) -> Any:
+    """A cotangent that backward starts from, or adds to a ``grad``, as it is; DtypeError for complex numbers."""
     if g.dtype.kind == "c":
         raise DtypeError(f"backward adds to real gradients; for a cotangent of {g.dtype} ask tg.grad")
     return g
@@ -255,7 +255,7 @@ def accumulate(node: Node, g: Any) -> None:
     if isinstance(g, Tensor):
         g = from_array(g._data.copy(), g._source)
     else:
-        g = from_array(np.array(g) if node.op is not None else np.asarray(g), None)  # a leaf's is its own
+        g = from_array(np.array(g) if node.op is not None else np.asarray(g), None)  # a leaf's array is new already
     with changing:
         node.grad = g if node.grad is None else node.grad + g
 

@@ -50,7 +50,7 @@ class Cell(Module):
 
     states: ClassVar[tuple[str, ...]] = ("h",)
     carried: ClassVar[tuple[str, ...]] = ()  # those that go on into their own next value, scaled only
-    memory: ClassVar[tuple[int, ...]] = ()  # by gate, for ``init``: 1 keeps the old state, -1 writes the new, else 0
+    memory: ClassVar[tuple[int, ...]] = ()  # by gate, for biases by ``init``: 1 keeps the old state, -1 writes, else 0
 
     @check_arguments
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -75,9 +75,9 @@ class Cell(Module):
         return after
 
     def name_states(self, state: State) -> None:
-        """Label the parts of a state with their names in ``states``, the first of two; a parameter keeps its label."""
+        """Label the parts of a state by ``states``, a part with two names by the first; a parameter keeps its label."""
         parts = state if type(state) is tuple else (state,)
-        for name, part in zip(self.states, parts, strict=False):  # most cells label their states, at every step
+        for name, part in zip(self.states, parts, strict=False):  # most cells label their states themselves
             source = getattr(part, "_source", None)
             if not (source and (labels := source.node.labels) and labels.get(source.index) == name):
                 break
@@ -158,7 +158,7 @@ class Cell(Module):
 
 
 class Gates(Cell):
-    """The stacked weights of n gates, which live here once: W (nH, D), U (nH, H), b (nH,).
+    """The weights of n gates, one below the other: W (nH, D), U (nH, H), b (nH,).
 
     W starts Glorot-uniform and U orthogonal, gate by gate; b starts at 0. ``init`` chooses other initial values: see
     ``nn.init``. ``dtype`` is that of the weights, the default one unless given.

@@ -37,7 +37,7 @@ class Parameter(Tensor):
         return f"Parameter({super().__repr__()})".replace("\n", "\n" + " " * len("Parameter("))
 
 
-HOLDERS = (Copied, Tensor, *MAY_HOLD)  # what an attribute may hold that is or has parts
+HOLDERS = (Copied, Tensor, *MAY_HOLD)  # values of these classes are parts of a module, or may contain parts
 
 
 class IncompatibleKeys(NamedTuple):
@@ -66,7 +66,7 @@ class Module(Copied):
     """
 
     training: bool = True
-    _named_within: bool = False  # whether the names of its parts begin with its own, as those of a list do: layers.0
+    _named_within: bool = False  # whether its name goes before its parts' names, as for a list: layers.0
     _name: str = ""
     _named_at_call: tuple[str, ...] = ()  # attributes whose parts may not have their names yet
 
@@ -78,8 +78,8 @@ class Module(Copied):
         """Run ``forward`` in a scope of the module's name."""
         if self._named_at_call:
             self._name_parts(self._named_at_call)
-        outer = current_scope.get()  # ``with self.scope():`` written out: a cell is called at every step
-        try:  # first, for Ctrl-C may come at any moment
+        outer = current_scope.get()  # as ``with self.scope():``, in less time: a cell is called at every step
+        try:  # before the scope is set, since Ctrl-C may come at any moment
             current_scope.set(Scope(self._name or type(self).__name__.lower(), outer, None, call_site()))
             return self.forward(*args, **kwargs)
         finally:
@@ -90,7 +90,7 @@ class Module(Copied):
         return scope(self._name or type(self).__name__.lower(), caller=call_site())
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; what is put into one, also in a container, bears its name.
+        """Set an attribute, and name the parts in the value, also those in a container, after it.
 
         Raises ArgumentError for what looks trained and is not: a leaf that is no Parameter, a module in a set.
         """
@@ -110,9 +110,9 @@ class Module(Copied):
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
-        self._name_parts(tuple(vars(self)))  # what has another attribute too goes by its name again
+        self._name_parts(tuple(vars(self)))  # a part that another attribute holds too gets that name
 
-    if not TYPE_CHECKING:  # a type checker is to find attributes that do not exist
+    if not TYPE_CHECKING:  # a type checker shall report attributes that do not exist
 
         def __getattr__(self, name: str) -> Any:
             return refuse_missing(self, name)
@@ -242,10 +242,10 @@ class Module(Copied):
         return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state_dict: Mapping[str, TensorLike], strict: bool = True) -> IncompatibleKeys:
-        """Set every parameter from such arrays; without ``strict``, those that are there.
+        """Set every parameter from such a dict; without ``strict``, those that are in it.
 
-        Raises WeightsError, with all that is mis-shaped, no real number and (if ``strict``) missing or unexpected,
-        before anything is changed.
+        Raises WeightsError, before anything is changed: it lists every weight that has another shape or is not of real
+        numbers and, if ``strict``, every one that is missing or unexpected.
         """
         check("strict", strict, FLAG)
         if not isinstance(state_dict, Mapping):
@@ -279,7 +279,7 @@ class Module(Copied):
     def __repr__(self) -> str:
         counts = parameter_counts(self)
         lines: list[str] = []
-        within: list[int] = []  # the modules that the line is inside of: one that holds itself is "..." there
+        within: list[int] = []  # the modules around this line; one that contains itself is shown as "..."
         waiting: list[tuple[int, str, Module]] = [(0, "", self)]
         while waiting:
             depth, name, part = waiting.pop()

@@ -95,8 +95,8 @@ class Trajectory:
     """Every step's states and gates, as tensors of the graph, for each layer and direction.
 
     ``chains`` are in PyTorch's order: layer 0 forward, layer 0 reverse, layer 1 forward, ... ``steps``, ``initial``
-    and ``trajectory["f"]``, a name stacked over time, are those of the last chain: the top layer's, and of two
-    directions the reverse one's; the forward one is ``chains[-2]``.
+    and ``trajectory["f"]``, a name stacked over time, are those of the last chain: the top layer, and of its two
+    directions the reverse one. (The forward one is then ``chains[-2]``.)
 
     >>> import numpy as np
     >>> from tinygrad_lstm import nn
@@ -239,8 +239,8 @@ def unroll(
     output and final state are kept, not the gates of every step. Of T = 0 steps the output is empty, the final state is
     the initial one, and every other gradient is 0.
 
-    Raises ShapeError for an input of another width than the cell's, a state or a mask that does not fit, and a cell
-    whose forward gives no such state.
+    Raises ShapeError for an input of another width than the cell's, for a state or a mask that does not fit, and where
+    the cell's forward gives a state of another shape.
 
     >>> import numpy as np
     >>> from tinygrad_lstm import nn
@@ -258,7 +258,7 @@ def unroll(
     if not len(x):
         return unroll_nothing(cell, x, state, initial, reverse, collect)
     shapes = [part.shape for part in parts_of(state)]
-    state = as_state([tag(part, "initial") for part in parts_of(state)])  # a read of it is a read of an earlier step
+    state = as_state([tag(part, "initial") for part in parts_of(state)])  # reading it counts as reading an earlier step
     steps: list[Step] = []
     outputs: list[Tensor] = []
     inputs = list(enumerate(unstack(x), start=1))

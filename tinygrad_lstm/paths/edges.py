@@ -67,8 +67,8 @@ def edge_classes() -> tuple[EdgeClass, ...]:
     >>> edge_classes()[:6]
     ('carry', 'peephole', 'crossing', 'depth', 'weight', 'read')
     """
-    first, second, *registered = [name for name in TAGS if name != "initial"]
-    return (first, second, *UNTAGGED, *registered)
+    carry, peephole, *registered = [name for name in TAGS if name != "initial"]
+    return (carry, peephole, *UNTAGGED, *registered)
 
 
 def edge_class(edge: Edge | GraphEdge, graph: Graph | None = None) -> EdgeClass:
@@ -166,7 +166,7 @@ def cut(what: EdgeClass | Predicate) -> through:
 
 
 def join_outer_hook(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any]:
-    """The hook of a pass in this package, joined to the hook around it, e.g. of ``cut``, which sees each edge first."""
+    """The hook of a pass in this package, called after the hook of the block around it, e.g. that of ``cut``."""
     outer = current_hook.get()
     if outer is None:
         return watch

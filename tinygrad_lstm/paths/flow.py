@@ -117,8 +117,8 @@ class Flow(Tabular):
 def flow(loss: Tensor, source: Tensor, direction: TensorLike = None) -> Flow:
     """The flow on every edge between a tensor and a loss, for a direction v (by default the gradient: total ‖∇‖²).
 
-    v = source · ∇ as a direction gives attributions of the input. Cost: one tangent pass (each rule run once, recorded,
-    and differentiated) and two backward passes; memory: a tangent for each value between them. The graph is kept.
+    v = source ⊙ gradient gives attributions of the input. Cost: one tangent pass (each rule run once, recorded, and
+    differentiated) and two backward passes; memory: a tangent for each value between them. The graph is kept.
 
     Raises GradError for a source that requires no gradient and for a freed graph, ShapeError for a direction of another
     shape, UnsupportedError for a fused layer.

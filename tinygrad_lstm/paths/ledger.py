@@ -1,8 +1,8 @@
 """The ledger of a shared parameter: what each use of it contributed, by time step, layer, direction and gate.
 
-A weight used at T steps has one gradient, dL/dW = Σ_t ∂L/∂W_t, where W_t stands for its use at step t alone. The two
-are different things under one symbol in most books: ``total`` is the total derivative dL/dW; ``by_step[t - 1]`` is the
-direct one, ∂L/∂W_t, all other uses held fixed. They sum: ``by_step.sum(axis=0) + outside`` is ``total`` is ``grad``.
+A weight used at T steps has one gradient, dL/dW = Σ_t ∂L/∂W_t, where W_t stands for its use at step t alone. Most books
+write both derivatives with one symbol. Here ``total`` is the total derivative dL/dW, and ``by_step[t - 1]`` the direct
+one, ∂L/∂W_t, with all other uses held fixed. ``by_step.sum(axis=0) + outside`` equals ``total``, which equals ``grad``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tinygrad_lstm.paths.edges import composed_nodes, join_outer_hook, name_of
 from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
-Consumers: TypeAlias = dict[tuple[Node, int], list[Node]]
+Readers: TypeAlias = dict[tuple[Node, int], list[Node]]
 
 
 class Use(NamedTuple):
@@ -145,12 +145,12 @@ def ledger(loss: Tensor, params: Tensor | Sequence[Tensor]) -> Ledger | list[Led
     for k, tensor in enumerate(tensors):
         if not tensor.requires_grad:
             raise GradError(f"parameter {k} does not require a gradient, so it has no ledger")
-    consumers = consumers_in(composed_nodes(loss))
+    readers_of = readers_in(composed_nodes(loss))
     uses: dict[Node, list[Use]] = {tensor.source.node: [] for tensor in tensors}
     for edge, g in contributions(loss, set(uses)):
         reader = edge.reader
         layer = reader.scope.module if reader.scope is not None else ()
-        uses[edge.source].append(Use(reader.step, layer, tuple(gates_of(reader, g, consumers)), g))
+        uses[edge.source].append(Use(reader.step, layer, tuple(gates_of(reader, g, readers_of)), g))
     books = [Ledger(tensor, uses[tensor.source.node]) for tensor in tensors]
     return books[0] if isinstance(params, Tensor) else books
 
@@ -172,9 +172,9 @@ def contributions(loss: Tensor, targets: set[Node]) -> Iterator[tuple[Edge, Arra
         arrived.clear()
 
 
-def consumers_in(order: Sequence[Node]) -> Consumers:
+def readers_in(order: Sequence[Node]) -> Readers:
     """The readers of each output of each node."""
-    readers: Consumers = defaultdict(list)
+    readers: Readers = defaultdict(list)
     for node in order:
         for source in node.sources:
             if source is not None:
@@ -182,9 +182,9 @@ def consumers_in(order: Sequence[Node]) -> Consumers:
     return readers
 
 
-def gates_of(node: Node, g: Array, consumers: Consumers) -> Iterator[tuple[str, slice]]:
-    """The named values of the step that this use leads to: all rows to one, or, where split, block by block."""
-    while not node.label and len(node.shapes) == 1 and len(readers := consumers[node, 0]) == 1:
+def gates_of(node: Node, g: Array, readers_of: Readers) -> Iterator[tuple[str, slice]]:
+    """The labels that this use leads to in its step, each with its rows: all of them, or one block of a split."""
+    while not node.label and len(node.shapes) == 1 and len(readers := readers_of[node, 0]) == 1:
         if readers[0].step != node.step:
             return
         node = readers[0]
@@ -199,7 +199,7 @@ def gates_of(node: Node, g: Array, consumers: Consumers) -> Iterator[tuple[str, 
         part: Node | None = node
         index = k
         while part is not None and (part is node or not part.label):
-            readers = consumers[part, index]
+            readers = readers_of[part, index]
             part, index = (readers[0] if len(readers) == 1 and len(readers[0].shapes) == 1 else None), 0
         if part is not None:
             yield part.label, slice(start, start + width)

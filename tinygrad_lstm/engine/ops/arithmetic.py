@@ -61,7 +61,7 @@ def negative(x: Array) -> Array:
 negative.defvjp(x=lambda g: -g)
 
 
-def _less_one(b: Array) -> Array:
+def _minus_one(b: Array) -> Array:
     """b - 1, but 1 where b = 0: so b · a^(b-1) is 0 there, also for a = 0. b may be a bare number, as in x ** 2."""
     if isinstance(b, int | float):
         return b - 1 if b else 1
@@ -75,7 +75,7 @@ def power(a: Array, b: Array) -> Array:
 
 
 power.defvjp(
-    a=lambda g, a, b: g * b * a ** _less_one(b),
+    a=lambda g, a, b: g * b * a ** _minus_one(b),
     b=lambda g, a, y: g * y * np.log(np.where(a == 0, 1, a)),
 )
 power.defslope(a="b aᵇ⁻¹", b="y log a")

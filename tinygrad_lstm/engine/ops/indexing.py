@@ -34,7 +34,7 @@ embedding.defvjp(weight=lambda g, indices: IndexedCotangent(indices, g))
 
 @primitive
 def scatter(values: Array, where: Any, shape: Shape) -> Array:
-    """Zeros of this shape with the values added in at ``where``; what falls on one place twice adds up."""
+    """Zeros of this shape with the values added at ``where``, repeated indices too: an IndexedCotangent made whole."""
     y = np.zeros(shape, np.asarray(values).dtype)
     add_at(y, where, np.broadcast_to(values, y[where].shape))
     return y
@@ -47,7 +47,7 @@ def add_at(y: Array, where: Any, values: Array) -> None:
     """y[where] += values, in place, repeated indices adding up.
 
     Integer indices of whole rows are sorted first, so that each row is summed in one sweep. This is much faster than
-    ``np.add.at``, which goes element by element; there float16 is summed in float32.
+    ``np.add.at``, which goes element by element. For other indices ``np.add.at`` is used; it sums float16 in float32.
     """
     if has_no_repeats(where):
         y[where] += values
@@ -59,7 +59,7 @@ def add_at(y: Array, where: Any, values: Array) -> None:
         if total is not y:
             y += total
         return
-    flat = indices.reshape(-1).astype(np.intp) % len(y)  # % for negative indices; intp since a uint8 holds no 256
+    flat = indices.reshape(-1).astype(np.intp) % len(y)  # % makes indices positive; len(y) needs intp
     order = np.argsort(flat, kind="stable")
     rows = flat[order]
     starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))

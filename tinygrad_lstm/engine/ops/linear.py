@@ -20,13 +20,13 @@ def matmul(a: Array, b: Array) -> Array:
 def _matmul_vjp_a(g: Array, a_shape: tuple[int, ...], b: Array) -> Array:
     if b.ndim == 1:  # (..., N, M) · (M,): an outer product gives G Bᵀ
         return np.expand_dims(g, -1) * b
-    if len(a_shape) == 1:  # the row (M,) meets (..., M, K); the loop sums over the leading axes
+    if len(a_shape) == 1:  # the row (M,) times every matrix of (..., M, K); the loop sums over the leading axes
         return (b @ np.expand_dims(g, -1))[..., 0]
     return g @ np.swapaxes(b, -1, -2)
 
 
 def _matmul_vjp_b(g: Array, a: Array, b_shape: tuple[int, ...]) -> Array:
-    if a.ndim == 1:
+    if a.ndim == 1:  # the row (M,): an outer product gives Aᵀ G
         return np.expand_dims(a, -1) * np.expand_dims(g, -2) if len(b_shape) > 1 else a * g
     if len(b_shape) == 1:
         return (np.swapaxes(a, -1, -2) @ np.expand_dims(g, -1))[..., 0]
@@ -39,7 +39,7 @@ matmul.defslope(a="G Bᵀ", b="Aᵀ G")
 
 @primitive
 def linear(x: Array, W: Array) -> Array:
-    """Y = X Wᵀ, with W as a layer stores it: x (..., D), W (K, D), y (..., K).
+    """Y = X Wᵀ in one op, with W as a layer stores it: x (..., D), W (K, D), y (..., K).
 
     ∂L/∂X = G W and ∂L/∂W = Gᵀ X, the sum of outer products over all leading axes.
     """

@@ -37,8 +37,8 @@ def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Pla
     """The plan of an op when these inputs need a gradient; GradError for an op that has no derivatives."""
     if not op.inputs:
         raise GradError(f"{op.name} has no derivative; give it one with {op.name}.defvjp(...)")
-    joint, names = op.joint or (None, ())
-    keep = {name: n for n, name in enumerate(names)}  # each name with its position among the kept values
+    joint, joint_needs = op.joint or (None, ())
+    keep = {name: n for n, name in enumerate(joint_needs)}  # each name with its position among the kept values
     calls: list[Call] = []
     for k in [n for n, needed in enumerate(needs_input_grad) if needed]:
         if joint is not None:
@@ -63,7 +63,7 @@ def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Pla
 
 
 def _picker(slots: list[int]) -> Pick:
-    """A function that takes these elements out of a tuple, and gives a tuple: of one element, too."""
+    """A function that takes these elements out of a tuple. It always gives a tuple, also of one element or none."""
     if len(slots) > 1:
         return itemgetter(*slots)
     return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))  # a slice gives a tuple

@@ -10,8 +10,8 @@ A rule is the vector-Jacobian product (vjp): from ``g``, the cotangent dL/dy, to
 and only that is kept for backward: ``g``, the output ``y``, inputs and parameters by their names; ``rules`` has the
 whole list. Rules are written in NumPy. Broadcasting is undone by the backward loop, not by the rule.
 
-This module knows nothing of Tensors and graphs. The engine decides what a call does: the module ``calls`` sets the
-functions ``interpreter``, ``of_one`` and ``of_two`` of ``Primitive``.
+This module knows nothing of Tensors and graphs. The engine decides what a call of a primitive does: it puts its own
+functions into ``Primitive.interpreter``, ``of_one`` and ``of_two`` (``record`` in chapter 2, ``calls`` in chapter 5).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # for the types of calls only; nothing here uses them
     from tinygrad_lstm.engine.ops.plan import Plan
 
 Array: TypeAlias = Any  # an ndarray; in a rule a Tensor where backward itself is recorded, for second derivatives
-CheckedRule: TypeAlias = tuple[Rule, tuple[str, ...]]  # a rule, and the names it asks for after g, gs and k
+CheckedRule: TypeAlias = tuple[Rule, tuple[str, ...]]  # a rule, and the names it asks for after its first parameters
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
@@ -37,8 +37,8 @@ R = TypeVar("R")
 class IndexedCotangent(NamedTuple):
     """A cotangent that is zero outside ``where``; the loop adds ``values`` there in place.
 
-    Repeated indices add up. A rule may return it instead of a dense array. Where T steps read one row each, that costs
-    O(T); T dense arrays of T rows would cost O(T²).
+    Repeated indices add up. A rule may return it instead of a whole array: where each of T steps reads one row of an
+    array of T rows, that costs O(T), and T whole arrays would cost O(T²).
     """
 
     where: Any
@@ -51,8 +51,8 @@ class Primitive(Generic[P, R]):
     interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]  # any call
     of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # a fast path: see ``short``
     of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
-    in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # wraps the forward of a wide op
-    rule_in_float32: ClassVar[Callable[[Rule], Rule]]  # and around its rules
+    in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # wraps the forward, if ``wide``
+    rule_in_float32: ClassVar[Callable[[Rule], Rule]]  # and the rules
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
     by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also functions made of primitives
 
@@ -66,11 +66,11 @@ class Primitive(Generic[P, R]):
         self.signature = self.__signature__ = inspect.signature(forward)
         self.multi_output, self.saves, self.view, self.wide = multi_output, saves, view, wide
         self.hides_steps = hides_steps
-        self.real = (self.__module__ or "").startswith(__package__)  # ours; the ops of users may give complex numbers
+        self.built_in = (self.__module__ or "").startswith(__package__)  # a user's op may give complex numbers: checked
         parameters = self.signature.parameters
         self.names = tuple(parameters)
         self.defaults = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
-        self.options = self.defaults  # the defaults of the parameters that are no inputs
+        self.options = self.defaults  # the parameters that are no inputs, with their defaults
         self.words = Words(self.names)
         self.inputs: tuple[str, ...] = ()  # the differentiable parameters; there are none before a defvjp
         self.sequence = False  # the first parameter is a sequence of inputs
@@ -126,11 +126,11 @@ class Primitive(Generic[P, R]):
             raise TypeError(f"a rule of {self.name} {error}") from None
         self.inputs, self.sequence, self.forms = inputs, sequence, {}
         self.options = {name: value for name, value in self.defaults.items() if name not in inputs}
-        whole = len(inputs) < 3 and (*inputs, *self.options) == self.names
-        self.short = len(inputs) if whole and self.real and not (sequence or self.multi_output or self.saves) else 0
+        short = self.built_in and len(inputs) < 3 and not (sequence or self.multi_output or self.saves)
+        self.short = len(inputs) if short and (*inputs, *self.options) == self.names else 0
         return {name: (rule, needs[name]) for name, rule in rules.items()}
 
-    @overload  # an input annotated as an array may be a Tensor: the first one, two, three, or those in a sequence
+    @overload  # for type checkers only: where the forward takes arrays (1, 2, 3, a sequence), a call takes Tensors
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     @overload
     def __call__(self: One[Q, R], a: Given, /, *args: Q.args, **kwargs: Q.kwargs) -> R: ...

@@ -1,12 +1,13 @@
 """What a rule may ask for by name.
 
 A rule is a function from ``g``, the cotangent dL/dy of an op's output, to dL/d(input). Its parameters after g name the
-values it needs, as b in ``lambda g, b: g * b``, and only these are kept for backward. In brackets: see ``primitive``.
+values it needs, as b in ``lambda g, b: g * b``, and only these are kept for backward. The *inputs* of an op are the
+arguments that get a gradient; its other parameters, e.g. an axis, are *options*. In brackets: see ``primitive``, next.
 
 ====================  ==========================================================================
 ``g``                 the cotangent of the output (``gs``, a list, when there are several outputs)
 ``y``                 the output (a tuple when there are several)
-``a``                 the input or parameter of that name
+``a``                 the input or option of that name
 ``a_shape``           the shape of that input, when its values are not needed
 ``saved``             what the forward returned beside its output (``saves=True``)
 ``k``                 which of the inputs (``defvjp_args``)
@@ -15,7 +16,7 @@ values it needs, as b in ``lambda g, b: g * b``, and only these are kept for bac
 
 An op may have an input with a name of this table. The name then means the input, and the table's word gets an
 underscore: where y is an input, the output is ``y_``. The first parameter must be called g, so that a rule that forgets
-the cotangent fails where it is written. Only where an input is called g may it have another name.
+the cotangent fails where it is written. Only where an input is called g, the cotangent may have another name.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Rule: TypeAlias = Callable[..., Any]
 
 
 class Words:
-    """The words of the table, as the rules of an op with inputs and parameters of these names spell them.
+    """How the rules of one op spell the words of the table, given the names of its inputs and options.
 
     >>> words = Words(("x", "y", "x_shape"))
     >>> words.y, words.saved, words.input_of
@@ -41,14 +42,14 @@ class Words:
         self.input_of = {self._free(f"{name}_shape"): name for name in names}  # by the word for its shape
 
     def _free(self, word: str) -> str:
-        while word in self.names:  # an input or a parameter has this name
+        while word in self.names:  # an input or an option has this name
             word += "_"
         return word
 
     def needs_of(self, rule: Rule, first: Sequence[str], inputs: Sequence[str], saves: bool) -> tuple[str, ...]:
-        """The names that a rule asks for after the first ones, which come by position.
+        """The names that a rule asks for, without its first parameters (``first``), which are given by position.
 
-        Raises TypeError for a rule that does not begin with those, or asks for what will not be there.
+        TypeError for a rule without those, or with an unknown name; the caller puts "a rule of <op>" before its text.
         """
         names = tuple(inspect.signature(rule).parameters)
         lead, needs = names[: len(first)], names[len(first) :]
@@ -61,5 +62,5 @@ class Words:
         return needs
 
     def _fits(self, name: str, word: str) -> bool:
-        """Whether a leading parameter may have this name: the word, or another where an input is called so."""
+        """Whether a leading parameter may have this name: the word itself or, where an input has it, a free name."""
         return name == word or (word in self.names and name not in self.names)
