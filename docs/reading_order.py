@@ -70,12 +70,11 @@ CHAPTERS = {
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
     "Graph drawing": [
-        "viz/fonts.py",
+        "viz/style/fonts.py",
         "viz/layout/{geometry,ports,ranks,ordering,heights,bends,layered}.py",
-        "viz/layout/{blocks,lanes,panels,rows,timeline}.py",
+        "viz/layout/{panels,blocks,lanes,rows,timeline}.py",
     ],
     "Pictures: marks in their places, and the files they are written to": [
-        "viz/{geometry,places,routing}.py",
         "viz/style/{text,theme,stroke,scales}.py",
         "viz/scene/{marks,legend}.py",
         "viz/output/{svg,dot,graphviz,dot_layout,files,notebook,picture}.py",
@@ -87,9 +86,9 @@ CHAPTERS = {
     ],
     "Pictures: the cell view and the op view": [
         "viz/views/{tooltips,rows,folds,links,cells,header,words}.py",
-        "viz/diagram/collapse.py",
+        "viz/diagram/{collapse,blocks}.py",
         "viz/encode/operations.py",
-        "viz/views/{operations,operation_places,graph_words}.py",
+        "viz/views/{operation_places,shape_labels,operations,graph_words}.py",
         "viz/figures/{options,selection,composition,operations,draw,gradient_paths}.py",
     ],
     "Pictures of several runs, and of other numbers": [

@@ -50,11 +50,13 @@ def test_bytes_kept_per_step(kind: Any, B: int, D: int, H: int, dtype: Any) -> N
 
 @pytest.mark.parametrize(("kind", "gates", "extra"), [(nn.LSTM, 4, 3), (nn.GRU, 3, 2)])
 def test_bytes_kept_per_step_fused(kind: Any, gates: int, extra: int) -> None:
-    """The gates, and y, c, tanh c of an LSTM; y and the candidate's product of a GRU. x is the caller's."""
+    """The gates, and h, c, tanh c of an LSTM, whose x stands beside h and the 1 that b is multiplied by; y and the
+    candidate's product of a GRU, whose x is the caller's."""
     B, D, H = 2, 3, 5
     layer = kind(D, H, fused=True).astype(float)
 
     def kept(T: int) -> int:
         return kept_bytes(layer(tg.zeros(T, B, D, dtype=float))[0].sum())
 
-    assert kept(6) - kept(5) == B * (D + (gates + extra) * H) * 8
+    ones = 1 if kind is nn.LSTM else 0
+    assert kept(6) - kept(5) == B * (D + (gates + extra) * H + ones) * 8

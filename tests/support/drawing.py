@@ -1,6 +1,6 @@
 """What an SVG shows: shapes, lines and texts with their places, read from its text alone.
 
-Text is as wide as ``viz.fonts`` says, or as the ``boxes`` of a browser that showed it. y runs downwards, so a
+Text is as wide as ``viz.style.fonts`` says, or as the ``boxes`` of a browser that showed it. y runs downwards, so a
 rectangle's ``bottom`` is its smaller y.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from viz.fonts import width as width_of_text
 from viz.layout.geometry import Path, Point, Rect, path_bounds
+from viz.style.fonts import width as width_of_text
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 SHAPES = ("rect", "circle", "ellipse", "polygon", "path")

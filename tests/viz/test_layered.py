@@ -236,3 +236,12 @@ def test_lines_cross_only_where_their_ends_force_them_to() -> None:
     assert placed.crossings == 0
     paths = placed.paths
     assert not any(crossing(*p, *q) for p in pieces(paths[0]) for q in pieces(paths[1]))
+
+
+def test_a_line_begins_and_ends_at_the_ports_that_are_fixed() -> None:
+    lines = [Line("a", "b"), Line("a", "b"), Line("b", "c")]
+    ports = {(0, 0): -12.0, (0, 1): 14.0, (2, 0): 9.0}
+    placed = layered({"a": (30, 40), "b": (30, 40), "c": (30, 20)}, lines, ports=ports)
+    for (k, side), offset in ports.items():
+        box = placed.boxes[lines[k].target if side else lines[k].source]
+        assert placed.paths[k][-side].y == pytest.approx(box.middle.y + offset)

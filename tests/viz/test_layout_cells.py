@@ -11,9 +11,9 @@ import tinygrad_lstm as tg
 from tests.support.layout_lint import counts, lint
 from tests.support.plain import plain
 from tinygrad_lstm import nn
-from viz.fonts import width
 from viz.layout.layered import Line, layered
 from viz.layout.timeline import Item, timeline
+from viz.style.fonts import width
 
 CELLS: dict[str, tuple[Callable[[], Any], int]] = {  # and how often the lines of a step cross at most
     "LSTM": (lambda: nn.LSTM(3, 4), 0),

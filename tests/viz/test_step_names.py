@@ -54,12 +54,13 @@ def loop(name: Name) -> tuple[tg.Tensor, list[tg.Tensor]]:
 
 
 def without_names(scene: Scene, closed: bool) -> object:
-    """A scene but for what scopes are called; a closed step is as wide as its name, so without places."""
+    """A scene but for what scopes are called; a closed step is as wide as its name, so without places and labels."""
     frames = [replace(frame, caption=(), tooltip=()) for frame in scene.clusters]
     nodes = [replace(node, tooltip=()) for node in scene.nodes.values()]
     if not closed:
         return frames, nodes, scene.edges
-    words = [(node.id, node.cluster, node.rows[1:] if node.shape == "block" else node.rows) for node in nodes]
+    words = [(node.id, node.cluster, node.rows[1:] if node.shape == "block" else node.rows) for node in nodes
+             if node.shape != "text"]  # fmt: skip
     return [(frame.id, frame.parent) for frame in frames], words, [(edge.id, edge.stroke.width) for edge in scene.edges]
 
 

@@ -10,7 +10,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.graph import GraphEdge, Vertex
 from viz.diagram.folding import Fold, Run, folded_steps
-from viz.diagram.names import Names, ScopePath, path_of, step_depth
+from viz.diagram.names import Names, ScopePath, is_leaf, path_of, step_depth
 
 
 def closed_scopes(
@@ -130,6 +130,11 @@ class Operation:
         """The vertex, or the first one inside."""
         return self.vertices[0]
 
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no operation made it."""
+        return self.closed is None and is_leaf(self.first)
+
 
 @dataclass(frozen=True)
 class OperationLink:
@@ -155,6 +160,22 @@ class Quotient:
         """The scopes that have a cluster, outer ones first, with their ids; the empty path is no cluster, ""."""
         paths = {node.scope[:length]: None for node in self.nodes.values() for length in range(1, len(node.scope) + 1)}
         return {(): ""} | {path: f"scope_{k}" for k, path in enumerate(sorted(paths, key=len), start=1)}
+
+    @cached_property
+    def links_from(self) -> dict[str, list[OperationLink]]:
+        """The lines that begin at each node."""
+        found: dict[str, list[OperationLink]] = {name: [] for name in self.nodes}
+        for link in self.links:
+            found[link.source].append(link)
+        return found
+
+    @cached_property
+    def links_into(self) -> dict[str, list[OperationLink]]:
+        """The lines that end at each node."""
+        found: dict[str, list[OperationLink]] = {name: [] for name in self.nodes}
+        for link in self.links:
+            found[link.reader].append(link)
+        return found
 
     @property
     def parents(self) -> dict[str, str]:

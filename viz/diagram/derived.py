@@ -1,6 +1,6 @@
-"""A template for a cell that has none: every operation of its step a box, columns by the longest path to it.
+"""A template for a cell that has none: every operation of its step a box, in a layered drawing.
 
-What carries a state on lies on a belt above the others, as in the cells that have a template of their own.
+What carries a state on lies on a level line above the others, as in the cells that have a template of their own.
 """
 
 from __future__ import annotations
@@ -10,67 +10,98 @@ from collections.abc import Collection, Mapping, Sequence
 from tinygrad_lstm.graph import Vertex
 from viz.diagram.names import SYMBOLS, brief
 from viz.diagram.templates import SIZES, Box, Look, Template
-from viz.geometry import Box as Outline
-from viz.geometry import Place, around
-from viz.places import Spot, places
-from viz.routing import LANE, Routing
-from viz.style.text import width_of_text
+from viz.layout import blocks, ports
+from viz.layout.geometry import Path, Point
+from viz.layout.layered import Spacing
+from viz.style import fonts
 
-HIGH, STRETCH, GAP = 34, 1.3, 36  # points: a box's height; how much higher rows are than in a graph; room beside boxes
-APART = 84  # points between two states, one above the other
+HIGH, LEFT, BELOW, ABOVE = 34.0, 14.0, 40.0, 64.0  # points: a box's height; room at the panel's left, below, above
+NEXT = 62.0  # from a state to where the next step begins
+CARRIED, LEVEL = 8.0, 100.0  # how much a carried state pulls at its line, and at its port
+WIDE = 4.0  # points: of a line
+SPACING = Spacing(rank=22.0, box=16.0, line=7.0)
 Reads = Mapping[str, Sequence[str]]
 
 
 def derived_template(
-    vertices: Mapping[str, Vertex], reads: Reads, made_in: Mapping[str, str], carrying: Sequence[str], belt_state: str
-) -> Template:
+    vertices: Mapping[str, Vertex], reads: Reads, weighted: Collection[str], made_in: Mapping[str, str],
+    carrying: Sequence[str], belt_state: str,
+) -> Template:  # fmt: skip
     """A template of a step's operations.
 
     ``vertices`` by role in the order of computation; ``reads`` of each: roles, x, and previous states as ``"c-"``;
-    ``made_in`` the role that makes each state; ``carrying`` the roles that carry ``belt_state`` on, if any do.
+    ``weighted`` the roles that read weights; ``made_in`` the role that makes each state; ``carrying`` the roles that
+    carry ``belt_state`` on, if any do.
     """
     on_belt = _between(carrying[0], made_in[belt_state], reads) if carrying else []
-    maker = {role: name for name, role in made_in.items()}
-    reads = {role: [maker.get(name, name) for name in names] for role, names in reads.items()}  # from the pills
-    inner = [belt_state] if on_belt else []  # the states that stand where they are made, the others at the right
     labels = {role: _label(vertex) for role, vertex in vertices.items()}
-    sizes = {"x": SIZES["input"]} | {role: (_wide(label), float(HIGH)) for role, label in labels.items()}
-    sizes |= dict.fromkeys(on_belt, SIZES["op"]) | dict.fromkeys(made_in, SIZES["state"])
-    spots = {"x": Spot(sizes["x"][0] + GAP, (0, 0))}
-    for role in vertices:
-        for name in (role, *(name for name in inner if made_in[name] == role)):
-            spots[name] = Spot(sizes[name][0] + GAP, (0, 0))
-    lines = [(source, role) for role, names in reads.items() for source in names if source in spots]
-    found = places(spots, [*lines, *((made_in[name], name) for name in inner)])
-    left, lowest = min(found.lefts.values()), min(y for _, y in found.middles.values())
-    at = {name: (x - left + 24, STRETCH * (y - lowest)) for name, (x, y) in found.middles.items()}
-    right = max(x + spots[name].width / 2 for name, (x, _) in at.items()) + 56
-    outer = [name for name in made_in if name not in inner]
-    at |= {name: (right, APART * float(k)) for k, name in enumerate(outer)}
-    above = {*on_belt, belt_state} if on_belt else set()
-    roof = max(y for name, (_, y) in at.items() if name not in above) + HIGH
-    lanes = sum(name.endswith("-") or role in above for role, names in reads.items() for name in names)
-    at |= {name: (at[name][0], roof + LANE * lanes + 54) for name in above}
-    routing = Routing({name: _outline(place, *sizes[name]) for name, place in at.items()}, roof)
-    _connect_all(routing, reads, made_in, above, belt_state)
-    shift = max(60.0, 16.0 - routing.lowest)
+    looks: dict[str, Look] = {role: "op" if role in on_belt else "cell" for role in vertices}
+    looks |= dict.fromkeys(made_in, "state")
+    looks["x"] = "input"
+    sizes = {name: (_wide(labels[name]), HIGH) if look == "cell" else SIZES[look] for name, look in looks.items()}
+    others = [name for name in made_in if not on_belt or name != belt_state]
+    rows = dict.fromkeys([*on_belt, belt_state], 1.0) if on_belt else {}
+    rows |= {name: -1.0 - k for k, name in enumerate(others)}
+    drawn, paths = _drawn(sizes, rows, _lines(reads, weighted, made_in), {belt_state} if on_belt else set())
+    at = {name: rect.middle for name, rect in zip(sizes, drawn.boxes, strict=True)}
+    pitch = max(at[name].x for name in made_in) + LEFT + NEXT
+    paths |= _out_of_states(paths, at, rows, pitch)
+    dx, dy = LEFT, BELOW
     boxes = {}
     for name, (x, y) in at.items():
-        look: Look = "input" if name == "x" else "state" if name in made_in else "op" if name in above else "cell"
+        look = looks[name]
         text = labels.get(name, "").split("\n")[-1] if look == "op" else labels.get(name, "")
         wide, high = sizes[name] if look == "cell" else (0.0, 0.0)
         note = vertices[name].op if name in vertices else ""
-        boxes[name] = Box(x, y + shift, look, text, note, wide=wide, high=high)
-    _, _, _, top = around(
-        [*routing.boxes.values(), *((*place, *place) for corners in routing.corners.values() for place in corners)]
-    )
+        boxes[name] = Box(x + dx, y + dy, look, text, note, wide=wide, high=high)
     return Template(
-        pitch=max(x for x, _ in at.values()) + 50 + (0 if outer else 34), top=top + shift + 64, bottom=-26, boxes=boxes,
+        pitch=pitch, top=drawn.height + BELOW + ABOVE, bottom=0.0, boxes=boxes,
         made_in=dict(made_in), belt=(*on_belt, belt_state) if on_belt else (), belt_state=belt_state,
         carry="only scaled", crossing_path="through all else of a step",
-        routing={ends: tuple((x, y + shift) for x, y in corners) for ends, corners in routing.corners.items()},
-        asides={name: (at[name][0], at[name][1] + shift - 42) for name in made_in},
+        routing={ends: tuple((x + dx, y + dy) for x, y in path) for ends, path in paths.items()},
+        asides={name: (boxes[name].x, boxes[name].y - 42) for name in made_in},
     )  # fmt: skip
+
+
+def _lines(reads: Reads, weighted: Collection[str], made_in: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Every line that there may be: from what is read, from the weights, and to each state from what makes it."""
+    maker = {role: name for name, role in made_in.items()}
+    inside = [(maker.get(name, name), role) for role, names in reads.items() for name in dict.fromkeys(names) if name]
+    return [*inside, *(("weights", role) for role in weighted), *((role, name) for name, role in made_in.items())]
+
+
+def _drawn(
+    sizes: Mapping[str, tuple[float, float]], rows: Mapping[str, float], lines: Sequence[tuple[str, str]],
+    carried: Collection[str],
+) -> tuple[blocks.Block, dict[tuple[str, str], Path]]:  # fmt: skip
+    """The drawing of a step, and the paths of its lines; what comes from the step before comes in at the left."""
+    place = {name: k for k, name in enumerate(sizes)}
+    parts = []
+    for source, reader in lines:
+        begin: blocks.End = place.get(source, "below" if source == "weights" else "left")
+        state = source.removesuffix("-")
+        pull = CARRIED if state in carried and rows.get(reader) == rows[state] else 1.0
+        parts.append(blocks.Part(begin, place[reader], WIDE, pull, rows.get(state, 0.0)))
+    given = tuple(blocks.Box(*size, rows.get(name, 0.0)) for name, size in sizes.items())
+    drawn = blocks.block(given, tuple(parts), SPACING)
+    return drawn, dict(zip(lines, drawn.paths, strict=True))
+
+
+def _out_of_states(
+    paths: Mapping[tuple[str, str], Path], at: Mapping[str, Point], rows: Mapping[str, float], pitch: float
+) -> dict[tuple[str, str], Path]:
+    """The paths from the states of the step before, each from a port of its own at the state's right side."""
+    found = {}
+    for state in {source: None for source, _ in paths if source.endswith("-")}:
+        (x, y), (width, height) = at[state.removesuffix("-")], SIZES["state"]
+        there = sorted((ends for ends in paths if ends[0] == state), key=lambda ends: paths[ends][0].y)
+        pulls = [LEVEL if rows.get(reader) == rows[state.removesuffix("-")] else 1.0 for _, reader in there]
+        wishes = [paths[ends][0].y for ends in there]
+        heights = ports.slots(wishes, [WIDE] * len(there), y - height / 2, y + height / 2, pulls)
+        for ends, begin in zip(there, heights, strict=True):
+            out = x - pitch + width / 2
+            found[ends] = (Point(out, begin), Point(out + 18, begin), *paths[ends])
+    return found
 
 
 def _between(first: str, last: str, reads: Reads) -> list[str]:
@@ -85,34 +116,9 @@ def _between(first: str, last: str, reads: Reads) -> list[str]:
     return [first, last]
 
 
-def _connect_all(
-    routing: Routing, reads: Reads, made_in: Mapping[str, str], above: Collection[str], belt_state: str
-) -> None:
-    """Route every line that there may be."""
-    for name, role in made_in.items():
-        if name not in above:
-            routing.connect(role, name)
-    for role, names in reads.items():
-        routing.connect_to_weights(role)
-        for name in dict.fromkeys(names):
-            if name in routing.boxes:
-                if role not in above:
-                    routing.connect(name, role)
-                elif name not in above:
-                    routing.connect_to_belt(name, role)
-            elif name.endswith("-") and (role not in above or name != f"{belt_state}-"):
-                on_belt = bool(above) and name == f"{belt_state}-"
-                routing.connect_to_previous(name.removesuffix("-"), role, on_belt)
-
-
-def _outline(middle: Place, width: float, height: float) -> Outline:
-    (x, y) = middle
-    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
-
-
 def _wide(label: str) -> float:
     """How wide a box with this label is."""
-    return max(30.0, width_of_text(max(label.split("\n"), key=len), 11) + 12)
+    return max(30.0, max(fonts.width(line, 11) for line in label.split("\n")) + 12)
 
 
 def _label(vertex: Vertex) -> str:

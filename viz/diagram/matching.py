@@ -8,6 +8,7 @@ that no template fits every operation is a part of its own (``viz.diagram.derive
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import count
 from typing import TypeAlias
 
 import tinygrad_lstm as tg
@@ -126,11 +127,12 @@ class _Matcher:
             return sorted(self._find_operations(names, begins, t)), made, begins
 
         inside, made, begins = max(map(operations, self.ordered), key=lambda found: len(found[0]))
-        role = {vertex: f"op{k}" for k, vertex in enumerate(inside)}
-        reads = {
-            role[vertex]: [word for edge in self.into.get(vertex, ()) if (word := _read(begins(edge), role, edge))]
-            for vertex in inside
-        }
+        free = (name for k in count() if (name := f"op{k}") not in states)
+        role = dict(zip(inside, free, strict=False))
+        reads = {role[v]: [word for e in self.into.get(v, ()) if (word := _read(begins(e), role, e))] for v in inside}
+        kinds = [vertex.kind for vertex in self.graph.vertices]
+        weighted = [role[v] for v in inside if any(begins(e) is None and e.source not in role and
+                    kinds[e.source] not in LEAVES for e in self.into.get(v, ()))]  # fmt: skip
         vertices = {role[vertex]: self.graph.vertices[vertex] for vertex in inside}
         if any(vertex not in role for vertex in made.values()):  # a state that the step did not compute
             raise NothingRecordedError(NOTHING.format(self.ordered[-1].t))
@@ -141,7 +143,7 @@ class _Matcher:
             if any(edge.tag == "carry" and (part := begins(edge)) and part[0] == belt for edge in self.into.get(v, ()))
         ]  # fmt: skip
         self.operations = {name: (vertex.op, vertex.label, reads[name]) for name, vertex in vertices.items()}
-        return derived_template(vertices, reads, made_in, carrying, belt)
+        return derived_template(vertices, reads, weighted, made_in, carrying, belt)
 
     def _find_beginning(self, step: nn.Step, letters: Iterable[str]) -> tuple[int, dict[int, str], Begins]:
         """Of a step: its t, its named vertices, and what an edge reads of its beginning, x or a previous state."""

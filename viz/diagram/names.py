@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TypeAlias
 
 import tinygrad_lstm as tg
@@ -50,7 +50,7 @@ class Names:
                 self._starts.setdefault(vertex.id, t - 1)
         states = [vertex for vertex in graph.vertices if vertex.kind == "state" or vertex.id in self._starts]
         self._states = {vertex.label for vertex in states if vertex.label}
-        self._modules = _modules(graph)
+        self._modules = _modules(graph, self._starts)
 
     def of(self, vertex: Vertex) -> str:
         """The name of a vertex as the equations write it, e.g. C₂; empty where it has none."""
@@ -79,14 +79,17 @@ class Names:
         return is_leaf(vertex) and self._readers[vertex.id] > 1
 
 
-def _modules(graph: tg.Graph) -> dict[int, str]:
-    """For parameters that share a name, the module that reads each first: the shortest word that distinguishes them."""
+def _modules(graph: tg.Graph, starts: Container[int]) -> dict[int, str]:
+    """For parameters, and states before the first step, that share a name, the module that reads each first.
+
+    It is said in the shortest word that distinguishes them.
+    """
     first: dict[int, Vertex] = {}
     for edge in graph.edges:
         first.setdefault(edge.source, graph.vertices[edge.reader])
     same: dict[str, dict[int, tuple[str, ...]]] = {}
     for vertex in graph.vertices:
-        if vertex.kind == "parameter" and vertex.label and vertex.id in first:
+        if (vertex.kind == "parameter" or vertex.id in starts) and vertex.label and vertex.id in first:
             same.setdefault(vertex.label, {})[vertex.id] = first[vertex.id].module
     found: dict[int, str] = {}
     for paths in same.values():

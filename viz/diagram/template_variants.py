@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from viz.diagram.templates import Box, Template
-from viz.geometry import Place
+from viz.layout.geometry import Place
 
 
 def with_masks(template: Template, states: tuple[str, ...], room: float = 62) -> Template:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from viz.geometry import Place
+from viz.layout.geometry import Place
 from viz.style.text import letter
 
 Look: TypeAlias = Literal["state", "gate", "candidate", "op", "product", "input", "cell"]

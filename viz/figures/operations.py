@@ -9,7 +9,7 @@ from viz.diagram.collapse import Quotient, close_runs, closed_scopes, quotient_o
 from viz.encode.gradients import Strongest
 from viz.encode.operations import OperationEncoding
 from viz.figures.options import Options
-from viz.geometry import Placement
+from viz.layout.geometry import Drawing
 from viz.measure.backward import Delivered
 from viz.output.dot_layout import place_by_dot
 from viz.output.picture import Picture
@@ -19,6 +19,8 @@ from viz.views.header import add_header, scale_items
 from viz.views.operation_places import place_operations
 from viz.views.operations import draw_operations
 from viz.views.words import describe_folds
+
+CHIPS = "What several steps read is below them, its name wherever it is read."
 
 
 def picture_of_operations(
@@ -37,13 +39,14 @@ def picture_of_operations(
     size = size_in_words(graph)
     title = f"Where the gradient of L flows: {size}" if delivered else f"Computation {size}"
     scale = scale_items(encoding.scale, encoding.looks.sample) if delivered else []
-    add_header(scene, title, " ".join(filter(None, [encoding.guide, note])), encoding.key, scale)
+    chips = CHIPS if any(name.startswith("chip_") for name in scene.nodes) else ""
+    add_header(scene, title, " ".join(filter(None, [encoding.guide, chips, note])), encoding.key, scale)
     said = describe_delivered(graph, delivered) if delivered else ""
     return Picture(scene, title, " ".join(filter(None, [describe_graph(graph), said, note])))
 
 
-def _place_by_dot(quotient: Quotient, looks: Mapping[str, Node]) -> Placement:
-    """Graphviz's own layout, with the clusters of modules and time steps."""
+def _place_by_dot(quotient: Quotient, looks: Mapping[str, Node], widths: Mapping[str, float]) -> Drawing:
+    """Graphviz's own layout, with the clusters of modules and time steps; lines of any width are alike to it."""
     sizes = {name: look.size for name, look in looks.items()}
     links = [(link.id, link.source, link.reader) for link in quotient.links]
-    return place_by_dot(sizes, links, quotient.parents, quotient.members)
+    return place_by_dot(sizes, links, quotient.parents | quotient.members)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 WIDE = 6.5  # points: a line wider than that has hardly a larger arrowhead
+
+
+Place: TypeAlias = tuple[float, float]  # a point, or a plain pair
+Box: TypeAlias = tuple[float, float, float, float]  # a rectangle's left, bottom, right, top
 
 
 class Point(NamedTuple):
@@ -33,7 +38,7 @@ class Rect(NamedTuple):
     top: float
 
     @classmethod
-    def around(cls, middle: Point, width: float, height: float) -> Rect:
+    def around(cls, middle: Place, width: float, height: float) -> Rect:
         """The rectangle of this size with this middle."""
         x, y = middle
         return cls(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
@@ -72,15 +77,26 @@ class Rect(NamedTuple):
         return max(width, 0) * max(height, 0)
 
 
-def bounds(rects: Iterable[Rect]) -> Rect:
+@dataclass
+class Drawing:
+    """What a layout finds: the boxes, the paths of lines, and the panels, each by name; of each what it is inside."""
+
+    boxes: dict[str, Rect] = field(default_factory=dict)
+    paths: dict[str, Path] = field(default_factory=dict)
+    panels: dict[str, Rect] = field(default_factory=dict)
+    inside: dict[str, str] = field(default_factory=dict)  # a box or a panel -> the innermost panel around it, or ""
+
+
+def bounds(rects: Iterable[Box]) -> Rect:
     """The rectangle around rectangles; that around none is empty."""
     lefts, bottoms, rights, tops = zip(*rects, strict=True) if (rects := list(rects)) else ([0.0],) * 4
     return Rect(min(lefts), min(bottoms), max(rights), max(tops))
 
 
-def path_bounds(path: Iterable[Point]) -> Rect:
+def path_bounds(path: Iterable[Place]) -> Rect:
     """The rectangle around a path."""
-    return bounds(Rect(x, y, x, y) for x, y in path)
+    xs, ys = zip(*path, strict=True)
+    return Rect(min(xs), min(ys), max(xs), max(ys))
 
 
 def moved(path: Iterable[Point], dx: float, dy: float) -> Path:
@@ -172,12 +188,26 @@ def on_disc(end: Point, disc: Rect) -> Point:
     return Point(x + math.copysign(half, end.x - x), end.y)
 
 
-def shortened(path: Sequence[Point], by: float) -> Path:
+def tip_of(width: float) -> float:
+    """How long the tips of a hexagon are, or that of a flag."""
+    return min(10.0, width / 4)
+
+
+def on_tip(end: Point, box: Rect, tip: float) -> Point:
+    """Where a level line whose end lies on a hexagon's rectangle meets the hexagon itself.
+
+    >>> on_tip(Point(10, 6), Rect(-10, -10, 10, 10), tip=5)
+    Point(x=7.0, y=6)
+    """
+    x, y = box.middle
+    return Point(end.x - math.copysign(tip * abs(end.y - y) / (box.height / 2), end.x - x), end.y)
+
+
+def shortened(path: Sequence[Place], by: float) -> Path:
     """A path that ends so much earlier, though not before its last bend."""
-    *_, before, last = path
-    whole = math.dist(before, last) or 1.0
-    part = max(1 - by / whole, 0.05)
-    return (*path[:-1], Point(before.x + part * (last.x - before.x), before.y + part * (last.y - before.y)))
+    *_, (x, y), (u, v) = path
+    part = max(1 - by / (math.hypot(u - x, v - y) or 1.0), 0.05)
+    return (*(Point(*point) for point in path[:-1]), Point(x + part * (u - x), y + part * (v - y)))
 
 
 def simplified(path: Sequence[Point], tolerance: float = 1e-6) -> Path:
@@ -222,12 +252,25 @@ def head_size(width: float) -> tuple[float, float]:
     return 5 + 1.7 * usual, max(2.4 + 0.95 * usual, width / 2 + 2)
 
 
-def arrowhead(path: Sequence[Point], width: float) -> tuple[Point, Point, Point]:
+def arrowhead(path: Sequence[Place], width: float) -> tuple[Point, Point, Point]:
     """The corners of the arrowhead at the end of a path, its tip in the middle."""
-    *_, before, tip = path
-    whole = math.dist(before, tip) or 1.0
-    dx, dy = (tip.x - before.x) / whole, (tip.y - before.y) / whole
-    long, half = head_size(width)
+    return triangle(path, *head_size(width))
+
+
+def triangle(path: Sequence[Place], long: float, half: float) -> tuple[Point, Point, Point]:
+    """The corners of a triangle of this length, and half that height, at the end of a path."""
+    *_, (x, y), (u, v) = path
+    whole = math.hypot(u - x, v - y) or 1.0
+    dx, dy = (u - x) / whole, (v - y) / whole
     long = min(long, 0.95 * whole)
-    back = Point(tip.x - long * dx, tip.y - long * dy)
-    return Point(back.x - half * dy, back.y + half * dx), tip, Point(back.x + half * dy, back.y - half * dx)
+    back = Point(u - long * dx, v - long * dy)
+    return Point(back.x - half * dy, back.y + half * dx), Point(u, v), Point(back.x + half * dy, back.y - half * dx)
+
+
+def hatching(x: float, y: float, width: float, height: float, gap: float = 14) -> Iterator[tuple[Place, Place]]:
+    """Slanted lines inside a rectangle of the document."""
+    count = int((width + height) // gap)
+    for offset in (gap * k for k in range(1, count + 1)):
+        start = (x + offset, y) if offset <= width else (x + width, y + offset - width)
+        stop = (x, y + offset) if offset <= height else (x + offset - height, y + height)
+        yield start, stop

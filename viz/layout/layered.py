@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from viz.layout import bends, ports
+from viz.layout import bends
 from viz.layout.geometry import Path, Point, Rect, bounds, moved, path_bounds, simplified
 from viz.layout.heights import Ends, heights, settled
 from viz.layout.ordering import crossings, order, positions
+from viz.layout.ports import room, slots
 from viz.layout.ranks import Layers, Line, cut, is_level
 
 __all__ = ["Line", "Placement", "Size", "Spacing", "layered"]
@@ -58,6 +59,7 @@ def layered(
     *,
     ranks: Mapping[str, int] | None = None,
     rows: Mapping[str, float] | None = None,
+    ports: Mapping[tuple[int, int], float] | None = None,
     spacing: Spacing | None = None,
 ) -> Placement:
     """Place boxes of these sizes, and draw lines between them, in the four phases of Sugiyama, Tagawa & Toda (1981).
@@ -65,7 +67,8 @@ def layered(
     Ranks may be fixed, from the left 0, 1, ..., from the right -1, -2, .... Boxes of one row stand on one level line:
     rows 1, 2, ... above all that have none, rows -1, -2, ... below; other rows, as 0.5 and infinity, only say what is
     above what. A box gets higher than asked where more lines end at a side than have room there; a box without height
-    is a place where a line begins or ends. The same input gives the same drawing: no order of a set or a hash matters.
+    is a place where a line begins or ends. ``ports`` say how far above its box's middle line k begins (k, 0) or ends
+    (k, 1), where that is fixed. The same input gives the same drawing: no order of a set or a hash matters.
     """
     spacing = spacing or Spacing()
     rows = {name: row for name, row in (rows or {}).items() if row}
@@ -73,8 +76,8 @@ def layered(
     layers = cut(needed, lines, ranks or {}, rows)
     order(layers)
     y = heights(layers, spacing.box, spacing.line)
-    y = settled(layers, y, _ends(layers, lines, y), spacing.line / 2)
-    ends = _ends(layers, lines, y)
+    y = settled(layers, y, _ends(layers, lines, y, ports or {}), spacing.line / 2)
+    ends = _ends(layers, lines, y, ports or {})
     columns, knees = _columns(layers, lines, [width for width, _ in sizes.values()], y, ends, spacing)
     boxes = {}
     for vertex, (name, (width, _)) in enumerate(sizes.items()):
@@ -101,9 +104,9 @@ def _needed(sizes: Mapping[str, Size], lines: Sequence[Line], rows: Mapping[str,
         for place in ((line.source, 0), (line.target, 1)):
             middle, rest = sides.get(place, (0.0, 0.0))
             if level and not middle:
-                sides[place] = ports.room(line.width), rest
+                sides[place] = room(line.width), rest
             else:
-                sides[place] = middle, rest + ports.room(line.width)
+                sides[place] = middle, rest + room(line.width)
     found = {}
     for name, (_, height) in sizes.items():
         both = (sides.get((name, side), (0.0, 0.0)) for side in (0, 1))
@@ -111,7 +114,7 @@ def _needed(sizes: Mapping[str, Size], lines: Sequence[Line], rows: Mapping[str,
     return found
 
 
-def _ends(layers: Layers, lines: Sequence[Line], y: Sequence[float]) -> Ends:
+def _ends(layers: Layers, lines: Sequence[Line], y: Sequence[float], fixed: Mapping[tuple[int, int], float]) -> Ends:
     """The height of each line's begin (k, 0) and end (k, 1): ordered by where the lines go, level if they can be."""
     at = positions(layers)
     sides: dict[tuple[int, int], list[int]] = {}  # (box, 0: right or 1: left) -> lines, the lowest first
@@ -128,9 +131,9 @@ def _ends(layers: Layers, lines: Sequence[Line], y: Sequence[float]) -> Ends:
         for (vertex, side), there in sides.items():
             half = layers.half[vertex]
             wishes = [_wish(layers.chains[k], side, layers, y, given.get((k, 1 - side))) for k in there]
-            found = ports.slots(wishes, widths[vertex, side], y[vertex] - half, y[vertex] + half, pulls[vertex, side])
+            found = slots(wishes, widths[vertex, side], y[vertex] - half, y[vertex] + half, pulls[vertex, side])
             for k, height in zip(there, found, strict=True):
-                ends[k, side] = height
+                ends[k, side] = y[vertex] + fixed[k, side] if (k, side) in fixed else height
     return ends
 
 

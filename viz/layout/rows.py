@@ -86,14 +86,15 @@ class Rows:
         levels = self.panels.levels()
         for row in self.rows:
             there: dict[str, list[int]] = {}
+            ends = min(row.corners), max(row.corners)
             for number in row.corners:
                 for name in self.panels.around[number]:
                     there.setdefault(name, []).append(number)
             for name, numbers in there.items():
                 first, last = numbers[0], numbers[-1]
-                left = row.corners[first].x - self.panels.padding(name, first, 0, first == min(row.corners))
+                left = row.corners[first].x - self.panels.padding(name, first, 0, first == ends[0])
                 right = row.corners[last].x + self.blocks[last].width
-                right += self.panels.padding(name, last, 1, last == max(row.corners))
+                right += self.panels.padding(name, last, 1, last == ends[1])
                 low, high = row.low - panels.below(levels[name]), row.high + panels.above(levels[name])
                 found[name].append(Rect(left, row.offset + low, right, row.offset + high))
         return {name: tuple(rects) for name, rects in found.items()}

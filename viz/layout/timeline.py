@@ -14,7 +14,7 @@ from math import inf
 
 from tinygrad_lstm.errors import ArgumentError
 from viz.layout import bends
-from viz.layout.blocks import Block, Part, Side, block
+from viz.layout.blocks import Block, Box, Part, Side, block
 from viz.layout.geometry import Path, Point, Rect, bounds, head_size, moved, path_bounds, simplified
 from viz.layout.lanes import Bank, Run, shared_boxes, tracks
 from viz.layout.layered import Line, Spacing
@@ -24,12 +24,16 @@ from viz.layout.rows import Rows
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A box to be placed: its size, the number of its block (None: shared, below all blocks), its row in the block."""
+    """A box to be placed: its size, the number of its block (None: shared, below all blocks), its row in the block.
+
+    ``groups`` are the panels inside the block that it is in, the outermost first.
+    """
 
     width: float
     height: float
     block: int | None
     row: float = 0
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def timeline(
     draft = _Draft(items, lines, panels or {}, spacing or Spacing(), wrap)
     draft.fill_banks()
     draft.stack()
-    return Timeline(draft.boxes(), tuple(map(draft.path, range(len(lines)))), draft.rows.panel_rects())
+    return Timeline(draft.boxes(), tuple(map(draft.path, range(len(lines)))), draft.panel_rects())
 
 
 class _Draft:
@@ -92,6 +96,7 @@ class _Draft:
         self.panels = Panels(around, numbers)
         self.members: dict[int, list[str]] = {number: [] for number in numbers}
         self.place: dict[str, int] = {}  # of each box among those of its block
+        self.groups: dict[int, list[str]] = {}  # the panels inside each block
         for name, item in items.items():
             if item.block is not None:
                 self.place[name] = len(self.members[item.block])
@@ -99,7 +104,7 @@ class _Draft:
         parts: dict[int, dict[int, Part]] = {number: {} for number in numbers}  # block -> line -> as the block sees it
         for k in range(len(lines)):
             self._divide(k, parts)
-        self.blocks = {number: self._block(number, parts[number]) for number in numbers}
+        self.blocks = self._draw_blocks(parts)
         self.pieces = {
             (number, k): path
             for number in numbers
@@ -130,6 +135,8 @@ class _Draft:
             parts[one][k] = Part(self.place[line.source], self.place[line.target], line.width, line.pull)
             return
         row = self.items[line.source].row
+        if row != self.items[line.target].row:
+            row = 0.0  # it leaves its row
         if one is not None:
             leaves = "right" if self._follows(k) else self._side(k)
             parts[one][k] = Part(self.place[line.source], leaves, line.width, line.pull, row)
@@ -151,9 +158,26 @@ class _Draft:
         """Where a line passes blocks."""
         return "above" if self.items[self.lines[k].source].row > 0 and None not in self.ends[k] else "below"
 
-    def _block(self, number: int, parts: Mapping[int, Part]) -> Block:
-        items = [self.items[name] for name in self.members[number]]
-        return block(tuple((item.width, item.height, item.row) for item in items), tuple(parts.values()), self.spacing)
+    def _draw_blocks(self, parts: Mapping[int, Mapping[int, Part]]) -> dict[int, Block]:
+        """Draw every block. Of blocks that differ in the widths of lines only all are drawn as one, for the widest."""
+        boxes: dict[int, tuple[Box, ...]] = {}
+        alike: dict[object, list[int]] = {}
+        for number, members in self.members.items():
+            items = [self.items[name] for name in members]
+            groups = dict.fromkeys(group for item in items for group in item.groups)
+            places = {group: k for k, group in enumerate(groups)}
+            self.groups[number] = list(groups)
+            boxes[number] = tuple(
+                Box(item.width, item.height, item.row, tuple(places[group] for group in item.groups)) for item in items
+            )
+            ends = tuple(part._replace(width=0.0) for part in parts[number].values())
+            alike.setdefault((boxes[number], ends), []).append(number)
+        drawn: dict[int, Block] = {}
+        for numbers in alike.values():
+            widest = [max(each, key=lambda part: part.width)
+                      for each in zip(*(parts[number].values() for number in numbers), strict=True)]  # fmt: skip
+            drawn |= dict.fromkeys(numbers, block(boxes[numbers[0]], tuple(widest), self.spacing))
+        return {number: drawn[number] for number in self.members}
 
     # Rows of blocks, and what is between them
 
@@ -219,6 +243,14 @@ class _Draft:
             if item.block is None
             else self.blocks[item.block].boxes[self.place[name]].moved(*self.rows.corner(item.block))
             for name, item in self.items.items()
+        }
+
+    def panel_rects(self) -> dict[str, tuple[Rect, ...]]:
+        """Every panel, those inside blocks last."""
+        return self.rows.panel_rects() | {
+            group: (rect.moved(*self.rows.corner(number)),)
+            for number, groups in self.groups.items()
+            for group, rect in zip(groups, self.blocks[number].panels, strict=True)
         }
 
     def path(self, k: int) -> Path:

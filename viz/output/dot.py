@@ -13,12 +13,10 @@ from itertools import pairwise
 import graphviz
 
 from tinygrad_lstm.escaping import element_id, markup, printable
-from viz.geometry import WIDE, Place, hatching, shorten
-from viz.output.svg import LABEL
+from viz.layout.geometry import WIDE, Place, hatching, shortened
 from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene
 from viz.style.stroke import Stroke
-from viz.style.text import FONT, number_of_points, width_of_text
-from viz.style.theme import Colour
+from viz.style.text import FONT, number_of_points
 
 MOST = 2000  # letters of a text; of more than 16 kB Graphviz says that its input is invalid
 SHAPES = {
@@ -49,7 +47,7 @@ def dot_of(scene: Scene) -> str:
     for cluster in reversed(scene.clusters):  # inner ones first: what is put in is put in as it is
         clusters[cluster.parent].subgraph(clusters[cluster.id])
     for edge in scene.edges:
-        dot.edge(element_id(edge.source), element_id(edge.reader), **_edge(edge, theme.quiet))
+        dot.edge(element_id(edge.source), element_id(edge.reader), **_edge(edge))
     paths = scene.paths + [path for cluster in scene.clusters for path in _hatch(cluster)]
     for k, path in enumerate(paths):
         _path(dot, f"curve_{k}", path)
@@ -76,8 +74,8 @@ def _cluster(number: int, cluster: Cluster, scene: Scene) -> graphviz.Digraph:
         tooltip=text(cluster.tooltip), id=element_id(cluster.id), bb=",".join(map(number_of_points, cluster.box)),
     )  # fmt: skip
     if cluster.caption:
-        wide = sum(width_of_text(span.text, span.size) for span in cluster.caption)
-        drawn.attr(lp=f"{number_of_points(left + 14 + wide / 2)},{number_of_points(top - 14)}")
+        wide = sum(span.width for span in cluster.caption)
+        drawn.attr(lp=f"{number_of_points(left + cluster.indent + wide / 2)},{number_of_points(top - 14)}")
     return drawn
 
 
@@ -125,7 +123,7 @@ def _markup(rows: Iterable[Row], scene: Scene) -> str:
     return f"<{'<BR/>'.join(lines)}>"
 
 
-def _edge(edge: Edge, quiet: Colour) -> dict[str, str]:
+def _edge(edge: Edge) -> dict[str, str]:
     stroke = edge.stroke
     arrow = "vee" if stroke.open else "normal"
     look = {"dir": "back", "arrowtail": arrow} if stroke.backward else {"dir": "forward", "arrowhead": arrow}
@@ -133,11 +131,6 @@ def _edge(edge: Edge, quiet: Colour) -> dict[str, str]:
     look |= {"id": element_id(edge.id), "edgetooltip": text(edge.tooltip), "arrowsize": f"{head:.2f}", **_line(stroke)}
     if route := stroke.data.get("route"):
         look["class"] = route
-    if edge.label:
-        x, y = edge.points[0]
-        middle = x + 3 + width_of_text(edge.label, LABEL) / 2, y + 7
-        look |= {"label": text([edge.label]), "fontsize": f"{LABEL}", "fontcolor": quiet}
-        look |= {"lp": ",".join(map(number_of_points, middle))}
     return look | {"pos": _spline(edge)}
 
 
@@ -151,7 +144,7 @@ def _spline(edge: Edge) -> str:
     """The path of a line as DOT has it, the arrowhead's tip first: straight Bézier curves."""
     back = edge.stroke.backward
     points = edge.points[::-1] if back else edge.points
-    line = shorten(points, 6)
+    line = shortened(points, 6)
     tip = ",".join(map(number_of_points, points[-1]))
     return f"{'s' if back else 'e'},{tip} " + _beziers(line[::-1] if back else line)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from tinygrad_lstm.escaping import element_id, markup
-from viz.geometry import Place, hatching, head, head_size, shorten
+from viz.layout.geometry import Place, arrowhead, hatching, head_size, shortened, tip_of
 from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene, Span
 from viz.style.stroke import Stroke
 from viz.style.text import FONT
@@ -18,7 +18,6 @@ from viz.style.text import number_of_points as _n
 from viz.style.theme import looks_of, stylesheet
 
 MARGIN = 20  # points around everything
-LABEL = 7  # the size of an edge's label
 LEAST = 0.4  # of its natural size; a page that is narrower than that scrolls
 
 
@@ -31,9 +30,9 @@ def svg_of(scene: Scene) -> str:
     >>> print(svg_of(scene)[:62])
     <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 60" wi
     """
-    left, bottom, right, top = scene.extent()
-    draw = _Writer(scene, MARGIN - left, MARGIN + top)
-    width, height = right - left + 2 * MARGIN, top - bottom + 2 * MARGIN
+    extent = scene.extent()
+    draw = _Writer(scene, MARGIN - extent.left, MARGIN + extent.top)
+    width, height = extent.width + 2 * MARGIN, extent.height + 2 * MARGIN
     size = f"{_n(width)} {_n(height)}"
     return "\n".join(
         [
@@ -90,27 +89,23 @@ class _Writer:
             lines = "".join(f"M{_pair(a)}L{_pair(b)}" for a, b in hatching(x, y, wide, high))
             yield f'<path d="{lines}" fill="none" stroke="{cluster.line}" stroke-width="1"/>'
         if cluster.caption:
-            yield self.text(cluster.caption, (x + 14, y + 16), "start")
+            yield self.text(cluster.caption, (x + cluster.indent, y + 16), "start")
         yield "</g>"
 
     def edge(self, edge: Edge) -> Iterator[str]:
         """A line with its arrowhead, whose tip is where the line ends."""
         stroke = edge.stroke
         points = edge.points[::-1] if stroke.backward else edge.points
-        length, half = head_size(stroke.width)
-        base = shorten(points, length if not stroke.open else 1)
+        base = shortened(points, head_size(stroke.width)[0] if not stroke.open else 1)
         drawn = base[::-1] if stroke.backward else base
         yield f'<g class="edge" id="{element_id(edge.id)}"{_data({**stroke.data, **edge.data})}>{_title(edge.tooltip)}'
         yield f'<path fill="none" d="{self.through(drawn)}" {_line(stroke)}/>'
-        corners = " ".join([_pair(self.at(corner)) for corner in head(points, length, half)])
+        corners = " ".join([_pair(self.at(corner)) for corner in arrowhead(points, stroke.width)])
         faint = f'-opacity="{stroke.opacity:g}"' if stroke.opacity < 1 else ""
         if stroke.open:
             yield f'<polyline points="{corners}" fill="none" stroke="{stroke.colour}"{faint and f" stroke{faint}"}/>'
         else:
             yield f'<polygon points="{corners}" fill="{stroke.colour}"{faint and f" fill{faint}"}/>'
-        if edge.label:
-            x, y = edge.points[0]
-            yield self.text((Span(edge.label, LABEL, self.theme.quiet),), self.at((x + 3, y + 4.5)), "start")
         yield "</g>"
 
     def path(self, path: Path) -> str:
@@ -158,7 +153,7 @@ def outline(node: Node, x: float, y: float) -> str:
     if node.shape == "disc":
         return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(width / 2)}"'
     if node.shape in ("hexagon", "flag", "block"):
-        cut = min(10.0, width / 4)
+        cut = tip_of(width)
         corners: list[Place] = {
             "hexagon": [(left + cut, top), (right - cut, top), (right, y), (right - cut, bottom),
                         (left + cut, bottom), (left, y)],

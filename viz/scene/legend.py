@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from viz.geometry import head, head_size
+from viz.layout.geometry import arrowhead, head_size
 from viz.scene.marks import Node, Path, Scene, Span
+from viz.style import fonts
 from viz.style.stroke import Stroke
-from viz.style.text import width_of_text
 from viz.style.theme import Colour
 
 SAMPLE, GAP, LINE = 34, 26, 22  # points: a sample, between two items, between two rows
@@ -26,7 +26,7 @@ class LegendItem:
     @property
     def width(self) -> float:
         """How much room it takes, the gap to the next one included."""
-        return (SAMPLE + 8 if self.stroke or self.bar else 0) + width_of_text(self.text, SIZE) + GAP
+        return (SAMPLE + 8 if self.stroke or self.bar else 0) + fonts.width(self.text, SIZE) + GAP
 
 
 def draw_header(
@@ -62,15 +62,15 @@ def draw_header(
 
 def _words(scene: Scene, name: str, left: float, y: float, span: Span) -> None:
     """A line of text that begins at the left."""
-    width = width_of_text(span.text, span.size)
+    width = span.width
     scene.add(Node(name, (left + width / 2, y), (width, 1.4 * span.size), ((span,),), shape="text", left=True))
 
 
 def _sample(scene: Scene, x: float, y: float, stroke: Stroke) -> None:
     """A line as it is drawn in the picture, though no edge of it."""
     ends = ((x + SAMPLE, y), (x, y)) if stroke.backward else ((x, y), (x + SAMPLE, y))
-    length, half = head_size(stroke.width)
-    one, tip, other = head(ends, length, half)
+    length, _ = head_size(stroke.width)
+    one, tip, other = arrowhead(ends, stroke.width)
     neck = (x + length, y) if stroke.backward else (x + SAMPLE - length, y)
     stroke = replace(stroke, kind="")  # it stands for others, and is none of them
     scene.add(Path((ends[0], tip if stroke.open else neck), stroke))

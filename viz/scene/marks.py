@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from viz.geometry import Box, Place, around
+from viz.layout.geometry import Box, Place, Rect, bounds, path_bounds
+from viz.style import fonts
 from viz.style.stroke import Stroke
 from viz.style.theme import Colour, Theme
 
@@ -28,6 +29,11 @@ class Span:
     colour: Colour = ""
     bold: bool = False
     italic: bool = False
+
+    @property
+    def width(self) -> float:
+        """How wide it is."""
+        return fonts.width(self.text, self.size, self.bold)
 
 
 Row: TypeAlias = tuple[Span, ...]
@@ -58,10 +64,14 @@ class Node:
     keys: tuple[Key, ...] = ()
 
     @property
-    def box(self) -> Box:
+    def box(self) -> Rect:
         """Its outline as a rectangle."""
-        (x, y), (width, height) = self.middle, self.size
-        return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+        return Rect.around(self.middle, *self.size)
+
+    def has_at_side(self, place: Place) -> bool:
+        """Whether a place is on the left or the right side of the rectangle around it."""
+        (x, y), (u, v) = self.middle, place
+        return abs(abs(u - x) - self.size[0] / 2) < 0.1 and abs(v - y) <= self.size[1] / 2
 
     def towards(self, other: Place) -> Place:
         """Where a straight line from the middle to another place leaves the outline.
@@ -81,9 +91,16 @@ class Node:
 
 
 def between(one: Node, other: Node, *bends: Place) -> tuple[Place, ...]:
-    """The points of a line between two nodes, straight or along these bends, from outline to outline."""
-    places = [one.middle, *bends, other.middle]
-    return (one.towards(places[1]), *bends, other.towards(places[-2]))
+    """The points of a line between two nodes, straight or along these bends, from outline to outline.
+
+    A first or a last bend at a side is where the line begins or ends there, but for a disc's.
+    """
+    first = [bend for bend in bends[:1] if one.has_at_side(bend)]
+    last = [bend for bend in bends[-1:] if other.has_at_side(bend)]
+    inner = bends[len(first) : len(bends) - len(last)]
+    places = [one.middle, *inner, other.middle]
+    start = first[0] if first and one.shape != "disc" else one.towards(places[1])
+    return start, *inner, last[0] if last and other.shape != "disc" else other.towards(places[-2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +112,6 @@ class Edge:
     reader: str
     points: tuple[Place, ...]
     stroke: Stroke
-    label: str = ""  # small, where the line begins
     tooltip: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)  # besides the stroke's own
     keys: tuple[Key, ...] = ()
@@ -114,6 +130,7 @@ class Cluster:
     parent: str = ""
     hatched: bool = False
     keys: tuple[Key, ...] = ()
+    indent: float = 14  # points from its left to its caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +184,10 @@ class Scene:
             for key in mark.keys:
                 yield key, mark.id
 
-    def extent(self) -> Box:
+    def extent(self) -> Rect:
         """The rectangle around everything."""
         lines: list[Edge | Path] = [*self.edges, *self.paths]
-        points = [place for line in lines for place in line.points]
-        return around(
-            [node.box for node in self.nodes.values()]
-            + [cluster.box for cluster in self.clusters]
-            + [(x, y, x, y) for x, y in points]
+        points = [path_bounds(line.points) for line in lines if line.points]
+        return bounds(
+            [*[node.box for node in self.nodes.values()], *[cluster.box for cluster in self.clusters], *points]
         )

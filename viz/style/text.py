@@ -1,4 +1,4 @@
-"""How numbers, indices and counts are written, and how wide a text gets."""
+"""How numbers, indices and counts are written."""
 
 from __future__ import annotations
 
@@ -124,12 +124,3 @@ def at_steps(steps: Iterable[int]) -> str:
     't = 3–5, 9'
     """
     return f"t = {ranges(steps)}"
-
-
-def width_of_text(text: str, size: float) -> float:
-    """About how wide a text gets, in points: fonts differ, so this is for the wider ones.
-
-    >>> round(width_of_text("L = 3.15", 12))
-    50
-    """
-    return 0.52 * size * len(text)

@@ -17,7 +17,8 @@ from viz.diagram.templates import Box
 from viz.encode.encoding import Encoding
 from viz.scene.marks import Cluster, Node, Scene, Span
 from viz.scene.marks import Row as Words
-from viz.style.text import at_step, number, percent, width_of_text
+from viz.style import fonts
+from viz.style.text import at_step, number, percent
 from viz.style.theme import Colour
 from viz.views.folds import draw_fold
 from viz.views.links import draw_link, draw_links, draw_loops, draw_scissors, draw_weights
@@ -108,9 +109,9 @@ def _panel(scene: Scene, row: Row, t: int) -> None:
     notes, masked = row.encoding.step_notes(t), t in row.cells.masked and not rolled
     if masked:
         caption.append(Span("\u00a0\u00a0masked", 12, theme.quiet, italic=True))
-    room = box[2] - box[0] - 28 - sum(width_of_text(span.text, span.size) for span in caption)
+    room = box[2] - box[0] - 28 - sum(span.width for span in caption)
     if notes and row.template.pitch > NARROW:
-        fitting = [note for note in notes if width_of_text(note, 12) + 20 < room] or notes[-1:]
+        fitting = [note for note in notes if fonts.width(note, 12) + 20 < room] or notes[-1:]
         caption.append(Span(f"\u00a0\u00a0\u00a0{fitting[0]}", 12, theme.quiet))
     tooltip = (at_step(t), *notes[:1], *(["some row keeps its old state here"] if masked else []))
     scene.add(
@@ -136,7 +137,7 @@ def _pill(scene: Scene, row: Row, name: str, t: int) -> None:
     """A state, with what the encoding notes of it."""
     theme, note = row.theme, row.encoding.note(name, t)
     hue = theme.carry if name == row.template.belt_state == "c" else theme.crossing
-    fits = width_of_text(note, NOTE) < row.template.boxes[name].size[0] - 4
+    fits = fonts.width(note, NOTE) < row.template.boxes[name].size[0] - 4
     words = (
         (Span(row.cells.sign(name, t), 15, bold=True),),
         (Span(note, NOTE if fits else SMALL, theme.quiet),),
@@ -219,7 +220,7 @@ def _share(scene: Scene, row: Row, t: int) -> None:
         words += [Span(", against it", 12, theme.quiet)] if found.opposed else []
     else:
         words = [Span(f"∂L/∂{state}:\u00a0not finite, so no shares", 12, theme.quiet)]
-    width = sum(width_of_text(span.text, span.size) for span in words)
+    width = sum(span.width for span in words)
     right = row.axis.lefts[t] + row.template.pitch - 30
     middle = right - width / 2 if not row.mirrored else row.axis.lefts[t] + 22 + width / 2
     where = (middle, row.top - 32), (width, 15)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from viz.diagram.folding import Run
-from viz.geometry import Box, Place
+from viz.layout.geometry import Box, Place
 from viz.scene.marks import Cluster, Node, Path, Scene, Span
 from viz.style.stroke import Stroke
-from viz.style.text import at_step, number, width_of_text
+from viz.style.text import at_step, number
 from viz.views.rows import Row
 
 MOST = 120  # pieces of a belt; of a longer run each piece stands for several steps
@@ -116,6 +116,6 @@ def _product(scene: Scene, row: Row, run: Run, box: Box) -> None:
 
 
 def _word(scene: Scene, row: Row, name: str, left: Place, span: Span) -> None:
-    width = width_of_text(span.text, span.size)
+    width = span.width
     place = left[0] + width / 2, left[1]
     scene.add(Node(f"{row.prefix}{name}", place, (width, 14), ((span,),), shape="text", left=True))

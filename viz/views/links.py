@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from tinygrad_lstm.escaping import element_id
 from viz.diagram.cellgraph import LOSS, PARAMETERS, Link
 from viz.diagram.names import brief
-from viz.geometry import Place, head
+from viz.layout.geometry import Place, triangle
 from viz.scene.marks import Edge, Key, Node, Path, Scene, Span
 from viz.scene.marks import Row as Words
+from viz.style import fonts
 from viz.style.stroke import Stroke
-from viz.style.text import width_of_text
 from viz.views.rows import ASIDE, BAR_HEIGHT, BAR_Y, Row
 from viz.views.tooltips import describe_link
 
@@ -26,7 +26,7 @@ def draw_weights(scene: Scene, row: Row) -> None:
     named = ", ".join(brief(name) for name in cells.parameters.values())
     names = Span(brief(named, max(int((right - left) / 8), 9)), 12, bold=True)
     words = names, Span(f"\u00a0\u00a0\u00a0{said}", 12, theme.quiet)
-    fits = right - left > width_of_text("".join(span.text for span in words), 12)
+    fits = right - left > fonts.width("".join(span.text for span in words), 12)
     middle = ((left + right) / 2, row.bottom + BAR_Y)
     bar = Node(
         f"{row.prefix}weights", middle, (right - left, BAR_HEIGHT), (words if fits else (names,),), "round",
@@ -59,7 +59,7 @@ def draw_loops(scene: Scene, row: Row) -> None:
         on_belt = row.encoding.is_on_belt(name)
         stroke = Stroke(row.theme.carry if on_belt else row.theme.crossing, 1.6, "loop", dashed=not on_belt)
         scene.add(Path(loop, stroke, tooltip=("the next step begins with it",)))
-        scene.add(Path(head(loop, 9, 4), Stroke(stroke.colour, 1), closed=True))
+        scene.add(Path(triangle(loop, 9, 4), Stroke(stroke.colour, 1), closed=True))
 
 
 def draw_links(scene: Scene, row: Row) -> None:

@@ -1,111 +1,124 @@
-"""Places of the op view: a block for every time step, side by side, the weights below as bars."""
+"""Places of the op view: blocks side by side along time, carried states on level lines, the weights below.
+
+No line leads to the weights, which all steps read: each reader has the name of its weight beside it, a chip.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
-from viz.diagram.collapse import OperationLink, Quotient
-from viz.diagram.names import ScopePath, is_leaf, path_of, step_depth
-from viz.geometry import Box, Place, Placement
-from viz.places import BAR, HEIGHT, Places, Spot, places
-from viz.routing import Routing
-from viz.scene.marks import Node, between
+from tinygrad_lstm.graph import GraphEdge
+from viz.diagram.blocks import Blocks
+from viz.diagram.collapse import Operation, OperationLink, Quotient
+from viz.diagram.names import brief
+from viz.layout.geometry import Drawing, Point, Rect, on_disc, on_tip, tip_of
+from viz.layout.layered import Line, Spacing
+from viz.layout.timeline import Item, timeline
+from viz.scene.marks import Node
+from viz.style import fonts
 
-MOST_WITH_DETOURS = 600  # nodes; of more, no line within a step can be followed by eye
-APART = 14  # points between two lines that join the same nodes
+MOST_READERS = 8  # of a leaf in its block; of more, no line could be followed by eye
+CHIP = 20.0  # points: the height of a chip
+BELT = 8.0  # how much a carried state pulls at its line
+SPACING = Spacing(rank=22.0, box=12.0, line=6.0)
 
 
-def place_operations(quotient: Quotient, looks: Mapping[str, Node]) -> Placement:
-    """Where the nodes of a graph are, its clusters, and the points of every line."""
-    found = places(_spots(quotient, looks), [(link.source, link.reader) for link in quotient.links])
-    sizes = {
-        name: (found.widths[name], float(BAR)) if name in found.bars else look.size for name, look in looks.items()
+def place_operations(quotient: Quotient, looks: Mapping[str, Node], widths: Mapping[str, float]) -> Drawing:
+    """Where the nodes of a graph are, its clusters, and the paths of its lines, which are as wide as ``widths`` say.
+
+    Where a line has no way to a leaf, it begins at its chip (``chip_of``).
+    """
+    blocks = Blocks(quotient)
+    rows, chips = _belts(quotient, blocks), _chips(quotient, blocks)
+    items = {
+        name: Item(
+            *looks[name].size, None if name in chips else blocks.of[name], rows.get(name, 0), blocks.groups[name]
+        )
+        for name in blocks.order
     }
-    placed = {name: replace(look, middle=found.middles[name], size=sizes[name]) for name, look in looks.items()}
-    placement = Placement(sizes, found.middles, _Lines(found, placed, quotient).points())
-    inside: dict[ScopePath, list[str]] = {}  # of every cluster, those deeper inside included
-    for name, node in quotient.nodes.items():
-        for length in range(1, len(node.scope) + 1):
-            inside.setdefault(node.scope[:length], []).append(name)
-    for path, names in inside.items():
-        deeper = max(len(quotient.nodes[name].scope) for name in names) - len(path)
-        placement.clusters[quotient.clusters[path]] = found.around(names, deeper)
-    return placement
-
-
-def _spots(quotient: Quotient, looks: Mapping[str, Node]) -> dict[str, Spot]:
-    """What the layout needs of each node: a block is a time step, or a run of what is made in one scope."""
-    spots: dict[str, Spot] = {}
-    blocks: dict[tuple[ScopePath, int], int] = {}
-    run, last = 0, ScopePath()
-    plain = not any(node.scope or node.closed for node in quotient.nodes.values())  # one block, leaves among the others
-    for name, node in sorted(quotient.nodes.items(), key=lambda item: item[1].first.id):
-        vertex, width = node.first, looks[name].size[0]
-        if plain:
-            spots[name] = Spot(width, (0, 0))
-            continue
-        if is_leaf(vertex) and not vertex.scope and not quotient.names.is_start(vertex):
-            spots[name] = Spot(width, None)
-            continue
-        path = path_of(vertex)
-        step = step_depth(path)
-        scope = path[: step or None]
-        if not is_leaf(vertex):
-            run += scope != last
-            last = scope
-        block = blocks.setdefault((scope, 0 if step or is_leaf(vertex) else run), len(blocks))
-        spots[name] = Spot(width, (block, blocks.setdefault((node.scope, -1), len(blocks)) if step else 0))
-    return spots
-
-
-class _Lines:
-    """The way of every line: up from a bar, above all columns for what carries a state, else around what is between."""
-
-    def __init__(self, found: Places, placed: Mapping[str, Node], quotient: Quotient) -> None:
-        self.found, self.placed, self.quotient = found, placed, quotient
-        self.far, self.lanes = 0, dict[tuple[str, ...], int]()  # one lane above the other for several layers
-        self.detours = self._detours(placed) if len(placed) <= MOST_WITH_DETOURS else {}
-
-    def points(self) -> dict[str, tuple[Place, ...]]:
-        """The points of every line, by its id."""
-        same: dict[tuple[str, str], list[str]] = {}
-        for link in self.quotient.links:
-            same.setdefault((link.source, link.reader), []).append(link.id)
-        return {
-            link.id: self._aside(link, same[link.source, link.reader]) or self._points(link)
-            for link in self.quotient.links
-        }
-
-    def _aside(self, link: OperationLink, same: list[str]) -> tuple[Place, ...]:
-        """Of several lines between two nodes each has a bend of its own."""
-        if len(same) == 1 or link.source in self.found.bars:
-            return ()
-        one, other = self.placed[link.source], self.placed[link.reader]
-        (x, y), (u, v) = one.middle, other.middle
-        shift = APART * (same.index(link.id) - (len(same) - 1) / 2)
-        return between(one, other, ((x + u) / 2, (y + v) / 2 + shift))
-
-    def _points(self, link: OperationLink) -> tuple[Place, ...]:
+    lines, backwards = [], set[str]()
+    for link in quotient.links:
         source, reader = link.source, link.reader
-        if source in self.found.bars:
-            return self.found.riser(source, reader)
-        if any(edge.tag == "carry" for edge in link.edges):
-            module = self.quotient.nodes[reader].first.module
-            return self.found.lane(source, reader, self.lanes.setdefault(module, len(self.lanes)))
-        if self.found.is_far(source, reader):
-            self.far += 1
-            return self.found.tunnel(source, reader, self.far - 1)
-        bends: Iterable[Place] = ()
-        block = self.found.blocks[source]
-        if block == self.found.blocks[reader] and block in self.detours:
-            self.detours[block].connect(source, reader)
-            bends = self.detours[block].corners.get((source, reader), ())
-        return between(self.placed[source], self.placed[reader], *bends)
+        if source in chips:
+            at = items[reader]
+            source = chip_of(link)
+            items[source] = Item(
+                fonts.width(chip_name(quotient.nodes[link.source]), 12) + 12, CHIP, at.block, groups=at.groups
+            )
+        elif blocks.of[source] == blocks.of[reader] and blocks.order[source] > blocks.order[reader]:
+            source, reader = reader, source  # of closed modules that read each other
+            backwards.add(link.id)
+        lines.append(Line(source, reader, widths[link.id], BELT if _carries(link.edges) else 1.0))
+    drawn = timeline(items, lines, panels=blocks.panels(), spacing=SPACING)
+    paths = {}
+    for link, line, path in zip(quotient.links, lines, drawn.paths, strict=True):
+        start = _docked(path[0], drawn.boxes[line.source], looks.get(line.source))
+        stop = _docked(path[-1], drawn.boxes[line.target], looks.get(line.target))
+        whole = (start, *path[1:-1], stop)
+        paths[link.id] = whole[::-1] if link.id in backwards else whole
+    return Drawing(drawn.boxes, paths, {name: rects[0] for name, rects in drawn.panels.items()}, blocks.inside())
 
-    def _detours(self, placed: Mapping[str, Node]) -> dict[int, Routing]:
-        """For each block the routing of lines around what is in it."""
-        boxes: dict[int, dict[str, Box]] = {}
-        for name, block in self.found.blocks.items():
-            boxes.setdefault(block, {})[name] = placed[name].box
-        return {block: Routing(inside, self.found.top + HEIGHT) for block, inside in boxes.items()}
+
+def chip_of(link: OperationLink) -> str:
+    """The name of a line's chip."""
+    return f"chip_{link.id}"
+
+
+def chip_name(leaf: Operation) -> str:
+    """What a chip says: where it stands, no module has to be named."""
+    return brief(leaf.first.label) or leaf.first.kind
+
+
+def _carries(edges: tuple[GraphEdge, ...]) -> bool:
+    return any(edge.tag == "carry" for edge in edges)
+
+
+def _chips(quotient: Quotient, blocks: Blocks) -> set[str]:
+    """The leaves that have chips: those that several blocks read, or very many nodes of one."""
+    leaves = (name for name, node in quotient.nodes.items() if node.is_leaf)
+    return {name for name in leaves if blocks.of[name] is None or len(quotient.links_from[name]) > MOST_READERS}
+
+
+def _belts(quotient: Quotient, blocks: Blocks) -> dict[str, float]:
+    """The row of every node on a belt: of each carried state one, level through all steps."""
+    rows: dict[str, float] = {}
+    belts: dict[object, float] = {}
+    taken = set[tuple[int | None, float]]()  # of several operations that read a carried state the first is level
+    vertices = quotient.graph.vertices
+    carrying = [(link, edge) for link in quotient.links for edge in link.edges if edge.tag == "carry"]
+    states = {link.source for link, _ in carrying}
+    for link, edge in carrying:
+        label = vertices[edge.source].label
+        row = belts.setdefault((vertices[edge.reader].module, label), len(belts) + 1.0)
+        rows.setdefault(link.source, row)
+        path = _longest_path(link.reader, states, label, quotient, blocks)
+        if (place := (blocks.of[path[0]], row)) not in taken:
+            taken.add(place)
+            rows |= dict.fromkeys(path, row)
+    return rows
+
+
+def _longest_path(first: str, states: set[str], label: str, quotient: Quotient, blocks: Blocks) -> list[str]:
+    """The longest path within a block from what reads a carried state to the state that it becomes."""
+    there = blocks.members(first)
+    length, before = {first: 1}, dict[str, str]()
+    for name in there[there.index(first) + 1 :]:
+        for link in quotient.links_into[name]:
+            if length.get(link.source, 0) >= length.get(name, 1):
+                length[name], before[name] = length[link.source] + 1, link.source
+    ends = [name for name in length if (quotient.nodes[name].first.label == label if label else name in states)]
+    path = [max(ends, key=length.__getitem__, default=first)]
+    while path[-1] != first:
+        path.append(before[path[-1]])
+    return path
+
+
+def _docked(end: Point, box: Rect, look: Node | None) -> Point:
+    """Where a line whose end lies on the rectangle around a node meets its outline."""
+    if look is None or look.shape not in ("disc", "hexagon", "flag"):
+        return end
+    if look.shape == "disc":
+        return on_disc(end, box) if box.height == look.size[1] else end
+    if look.shape == "flag" and end.x < box.middle.x + box.width / 4:
+        return end
+    return on_tip(end, box, tip_of(box.width))

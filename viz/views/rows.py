@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.folding import Run
 from viz.encode.encoding import Encoding
-from viz.geometry import Box, Place
+from viz.layout.geometry import Box, Place
 from viz.scene.marks import Node, Shape, between
-from viz.style.text import width_of_text
+from viz.style import fonts
 
 START = 62  # points before the first panel is the middle of the first state
 FOLD = 250  # points that a run of folded steps is wide
@@ -135,7 +135,7 @@ class Row:
             return Node(f"{self.prefix}loss_{name}_{t}", middle, ASIDE, shape="round")
         if not (words := self.encoding.loss()):
             return None
-        wide = max(END[0], width_of_text(words, 12) + 10)
+        wide = max(END[0], fonts.width(words, 12) + 10)
         far = LOSS_X + (wide - END[0]) / 2
         x = self.axis.right - 16 + far if not self.mirrored else 8 - far
         return Node(f"{self.prefix}loss_{t}", (x, self.height(name)), (wide, END[1]), shape="round")

@@ -8,6 +8,7 @@ Sans and the other fonts that a browser takes them from, so about right.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 _REGULAR = {
     188: "′", 191: "'", 222: "ijl", 260: "|", 278: " !,./:;I[\\]ft·\u00a0", 295: "ₜ", 333: "()-`r“”¹²³", 334: "{}",
@@ -25,6 +26,7 @@ BOLD = REGULAR | {letter: wide for wide, letters in _BOLD.items() for letter in 
 OTHER, FULL = 600, 1000  # a letter of no table: of an alphabet, or of East Asia, whose letters are squares
 
 
+@lru_cache(maxsize=4096)
 def width(text: str, size: float, bold: bool = False) -> float:
     """The width of one line of text in a font of this size, in the size's unit.
 
