@@ -1,4 +1,4 @@
-"""A picture on a page is zoomed, moved, searched, closed and opened: by mouse, keys and touch, and alone on its page."""
+"""A picture on a page is zoomed, moved, searched, closed and opened: by mouse, by keys and by touch."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def test_names_are_text(visit: Callable[..., Any]) -> None:
     assert page.evaluate("window.bad") is None
     assert page.locator("img").count() == 0
     assert page.locator("script").count() == 1
-    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "eval", "document.write", "setAttribute(\"on"):
+    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "eval", "document.write", 'setAttribute("on'):
         assert word not in script()
     assert "</script" not in script()
     assert {picture.html.partition("<script>")[2] for picture in PICTURES.values()} == {f"{script()}</script></div>"}

@@ -122,9 +122,7 @@ def test_the_smallest_text_is_that_of_any_row_or_caption() -> None:
         ({"width": 100, "scale": 2}, "give one of them"),
     ],
 )
-def test_no_size_is_an_error_in_the_callers_words(
-    picture: viz.Picture, tmp_path: Path, asked: Any, words: str
-) -> None:
+def test_no_size_is_an_error_in_the_callers_words(picture: viz.Picture, tmp_path: Path, asked: Any, words: str) -> None:
     for suffix in (".png", ".svg", ".pdf"):
         with pytest.raises(ArgumentError, match=re.escape(words)):
             picture.save(tmp_path / f"graph{suffix}", **asked)

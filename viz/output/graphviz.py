@@ -72,7 +72,8 @@ def commands(format: str, attributes: Mapping[str, str] | None = None) -> Iterat
     if dot := shutil.which("dot"):
         yield [dot, f"-T{format}", *arguments]
     if importlib.util.find_spec("pygraphviz") is not None:
-        yield [sys.executable, "-P", "-c", _CHILD, format, " ".join(arguments)]  # -P: no pygraphviz.py of the user's folder
+        # -P: no pygraphviz.py of the user's folder
+        yield [sys.executable, "-P", "-c", _CHILD, format, " ".join(arguments)]
 
 
 def is_whole(drawn: bytes, format: str) -> bool:

@@ -25,7 +25,7 @@ class Size:
 
     @property
     def attributes(self) -> dict[str, str]:
-        """What Graphviz has to be told so that its drawing has this size."""
+        """The attributes of the graph by which Graphviz's drawing has this size."""
         if self.format == "png":
             return {"dpi": f"{PNG_DPI * self.scale:.6g}"}
         size = {"size": f"{self.wide / 72:.6g},{self.high / 72:.6g}!"} if self.scale != 1 else {}

@@ -19,9 +19,10 @@ PRODUCT = re.compile(r"(?<=\b[a-z]) \(")  # a letter before brackets
 BRACKETS = re.compile(r"\([^()]*\)")
 UNCLEAR = re.compile("#|split")  # in a name: it does not say which output, or which operation
 LONGEST = 120  # letters of an equation; a longer one is left in the op's own letters
-BY_SHAPE = {  # what rules that only move numbers do with dL/dy
-    "sum": "{} to every element", "getitem": "{} where it was read", "reshape": "{} in the old shape",
-    "transpose": "{}, axes back", "expand_dims": "{} in the old shape", "squeeze": "{} in the old shape",
+BY_SHAPE = {  # what rules that only move numbers do with dL/dy, or, {1}, with those of several outputs
+    "sum": "{0} to every element", "getitem": "{0} where it was read", "reshape": "{0} in the old shape",
+    "transpose": "{0}, axes back", "expand_dims": "{0} in the old shape", "squeeze": "{0} in the old shape",
+    "split": "[{1}]",
 }  # fmt: skip
 
 
@@ -67,9 +68,8 @@ class Laws:
     def _moved(self, vertex: int, came: str) -> str:
         """What a rule that only moves numbers hands on; '' for another rule."""
         found = self._graph.vertices[vertex]
-        if found.op == "split":
-            return f"[{', '.join(self._gradient(vertex, k) for k in range(len(found.shapes)))}]"
-        return BY_SHAPE.get(found.op, "").format(came)
+        outputs = ", ".join([self._gradient(vertex, k) for k in range(len(found.shapes))])
+        return BY_SHAPE.get(found.op, "").format(came, outputs)
 
     def _in_names(self, turn: BackwardStep, part: Contribution, came: str) -> str:
         """The derivative with the names of the values for the op's letters."""
@@ -85,11 +85,11 @@ class Laws:
             text = "2 a" if exponent == 2 else f"{exponent:g} a^{exponent - 1:g}".replace("-", "−")
         if not matrix:
             text = PRODUCT.sub(" ⊙ (", text)
-        told = LETTERS.sub(lambda found: _factor(values[found[0]]) if found[0] in values else found[0], text)
-        told = told.replace("G", came, 1) if matrix else told
+        named = LETTERS.sub(lambda found: _factor(values[found[0]]) if found[0] in values else found[0], text)
+        named = named.replace("G", came, 1) if matrix else named
         letters = set(LETTERS.findall(text)) - set(values)
         given = [f"{name} = {value:.4g}" for name, value in literals.items() if name in letters]
-        return ", ".join([told, *given]).replace("-", "−")
+        return ", ".join([named, *given]).replace("-", "−")
 
     def _origin(self, vertex: int) -> int:
         """The vertex whose gradient this one has, though operations in between passed it on."""
@@ -109,9 +109,10 @@ class Laws:
             return "L"
         readers, name = self._readers.get((vertex, index), []), self._names[vertex]
         single = len(self._graph.vertices[vertex].shapes) == 1
-        if len(readers) == 1 and len(self._reads[readers[0]]) == 1 and self._graph.vertices[readers[0]].label:
-            if not single or (self._is_unnamed(vertex) and UNCLEAR.search(name)):
-                return f"net({self._names[readers[0]]})"
+        unclear = not single or (self._is_unnamed(vertex) and UNCLEAR.search(name))
+        alone = len(readers) == 1 and len(self._reads[readers[0]]) == 1
+        if unclear and alone and self._graph.vertices[readers[0]].label:
+            return f"net({self._names[readers[0]]})"
         return name if single else f"{name}[{index}]"
 
     def _is_unnamed(self, vertex: int) -> bool:

@@ -66,7 +66,7 @@ def page(figure: Figure, tape: Tape) -> str:
 
 
 def without_header(scene: Scene) -> tuple[Scene, Scene]:
-    """A scene without its title, guide and legend, and the legend as a scene of its own: the page has both elsewhere."""
+    """A scene without its header, and the legend of it as a scene of its own: the page has them elsewhere."""
     header = {name for name in scene.nodes if name == "title" or name.startswith(("guide_", "legend_"))}
     floor = min((scene.nodes[name].box[1] for name in header), default=math.inf)
     samples = [path for path in scene.paths if min(y for _, y in path.points) >= floor - 4]

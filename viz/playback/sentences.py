@@ -12,6 +12,8 @@ from viz.playback.tape import BackwardStep, ForwardStep, Tape
 from viz.style.text import at_step
 
 LONGEST = 60  # letters of a line
+PRODUCTS = frozenset({"linear"})  # of x and W, written Wx
+POWERS = {("power", "2"): "²"}
 SHORT = 24  # letters of a name that others may be made of
 FEW = 4  # numbers that a sentence lists
 MANY = 8  # inputs, or contributions
@@ -47,11 +49,11 @@ def names_of(graph: tg.Graph) -> list[str]:
 def _expression(vertex: Vertex, inputs: Sequence[str]) -> str:
     """What an operation makes of values of these names, and of the numbers that it was given."""
     op, numbers = vertex.op, {name: f"{x:g}" for name, x in vertex.params.items() if isinstance(x, int | float)}
-    if op == "linear" and len(inputs) == 2:
+    if op in PRODUCTS and len(inputs) == 2:
         x, weight = inputs
         return f"{weight}{' ' * (len(weight) > 1)}{x}"
-    if op == "power" and numbers.get("b") == "2":
-        return f"({inputs[0]})²" if " " in inputs[0] else f"{inputs[0]}²"
+    if exponent := POWERS.get((op, numbers.get("b", ""))):
+        return f"({inputs[0]}){exponent}" if " " in inputs[0] else f"{inputs[0]}{exponent}"
     left = iter(inputs)
     terms = [numbers[name] if name in numbers else next(left, "") for name in ("a", "b")]
     if op not in INFIX or not all(terms):
