@@ -77,7 +77,7 @@ CHAPTERS = {
     "Pictures: marks in their places, and the files they are written to": [
         "viz/style/{text,theme,stroke,scales}.py",
         "viz/scene/{marks,legend}.py",
-        "viz/output/{svg,dot,graphviz,dot_layout,files,notebook,picture}.py",
+        "viz/output/{svg,dot,sizes,graphviz,dot_layout,files,notebook,picture}.py",
     ],
     "Pictures: what there is to draw, and what is known of it": [
         "viz/diagram/{names,templates,template_variants,derived,cellgraph,surroundings,matching,folding,projection}.py",
@@ -95,7 +95,7 @@ CHAPTERS = {
         "viz/views/{norms,run_words}.py",
         "viz/figures/{runs,compare,difference,flow}.py",
     ],
-    "The page that steps through backpropagation": ["viz/playback/{tape,sentences,page,player}.py"],
+    "The page that steps through backpropagation": ["viz/playback/{tape,sentences,laws,page,player}.py"],
     "Plots": ["viz/plots/{display,canvas,steps,gate_values,lags,bars,memory,training}.py"],
     "The command line": ["tinygrad_lstm/cli/{output,demo_results,demo_pictures,demo_page,demo,app,__init__}.py"],
 }

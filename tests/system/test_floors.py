@@ -200,7 +200,7 @@ VIZ = {  # each part of viz, from the ground up, and the parts that it may impor
     "plots": ("style", "measure", "output"),
     "views": ("encode", "measure", "diagram", "layout", "scene", "style"),
     "figures": ("views", "encode", "measure", "output", "scene", "diagram", "style", "layout"),
-    "playback": ("figures", "views", "encode", "measure", "output", "diagram", "style"),
+    "playback": ("figures", "views", "encode", "measure", "output", "scene", "diagram", "style"),
 }
 
 

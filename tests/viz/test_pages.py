@@ -79,7 +79,7 @@ def test_on_a_page_an_id_is_the_documented_one_behind_a_word(picture: viz.Pictur
     assert own == [word + name for name in plain]
     assert len(set(plain)) == len(plain)
     assert "v0" in plain or "h_1" in plain or "h_t" in plain or "h" in plain
-    bare = picture.html.removeprefix('<div style="overflow-x:auto">').removesuffix("</div>")
+    bare = picture.html.removeprefix('<div class="viz-picture"><div style="overflow-x:auto">').partition("</div>")[0]
     assert bare.replace(f'id="{word}', 'id="') == picture.svg
 
 

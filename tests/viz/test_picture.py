@@ -309,15 +309,6 @@ def test_a_write_that_fails_leaves_what_was_there(
     assert [file.name for file in tmp_path.iterdir()] == ["graph.gv"]
 
 
-def test_a_large_png_is_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("viz.output.picture.render", lambda *_: b"<svg")
-    x = tg.tensor(1.0, requires_grad=True)
-    for _ in range(600):
-        x = x * 1.0
-    with pytest.warns(UserWarning, match=r"60\d nodes is slow.*\.svg is quicker"):
-        viz.draw(x).save(tmp_path / "many.png")
-
-
 def test_importing_viz_brings_in_no_drawing_library() -> None:
     script = "import sys, viz; print([m for m in ('matplotlib', 'pygraphviz') if m in sys.modules])"
     done = subprocess.run(

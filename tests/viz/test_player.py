@@ -6,6 +6,8 @@ import gzip
 import html
 import json
 import re
+import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ import tinygrad_lstm as tg
 from tests.support.players import HOSTILE, small, unrolled
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, DtypeError, GradError
+from viz.playback.laws import Laws
 from viz.playback.page import Figure
 from viz.playback.player import Player, figure_of, player
+from viz.playback.sentences import names_of
 from viz.playback.tape import FEW, Tape, tape_of
 
 
@@ -117,6 +121,97 @@ def test_every_value_of_the_forward_pass_is_told() -> None:
     (keep,) = [e.reader for e in figure.graph.edges if e.source == figure.graph.id_of(f)]
     assert np.allclose(made[keep].value.values, (f.data * before.data).ravel())  # type: ignore[union-attr]  # told
     assert all(step.value is not None for step in tape.forward)
+
+
+def test_the_graph_is_walked_once_and_the_loss_goes_back_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two watched passes for the picture and one for the tape: slopes at a gradient of 0 come from single rules."""
+    counts: Counter[str] = Counter()
+
+    def count(place: str) -> None:
+        module, _, name = place.rpartition(".")
+        real = getattr(sys.modules[module], name)
+
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            counts[name] += 1
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(sys.modules[module], name, counting)
+
+    loss, trajectory = unrolled(steps=3, num_layers=2)
+    for place in ("tinygrad_lstm.graph_of", "tinygrad_lstm.backward_events", "viz.figures.selection.match_chain",
+                  "viz.playback.tape.slope_at_ones"):  # fmt: skip
+        count(place)
+    player(loss, trajectory)
+    assert counts.pop("slope_at_ones") == 2  # f₁ of both layers: C₀ is 0, and nothing else
+    assert counts == {"graph_of": 1, "match_chain": 2, "backward_events": 3}
+
+
+def test_a_slope_is_told_where_the_gradient_is_exactly_0() -> None:
+    loss, trajectory = unrolled()
+    figure = figure_of(loss, trajectory)
+    f = trajectory.steps[0].f
+    (turn,) = [turn for turn in taped(figure, loss).backward if turn.vertex == figure.graph.id_of(f)]
+    assert turn.cotangent.norm == 0
+    assert np.allclose(turn.contributions[0].slope.values, (f.data * (1 - f.data)).ravel())  # type: ignore[union-attr]  # told
+
+
+# The equations
+
+
+def equations(loss: tg.Tensor, trajectory: nn.Trajectory | None = None) -> dict[str, str]:
+    """Every equation of a player, with the local derivative beside it."""
+    figure = figure_of(loss, trajectory)
+    tape = taped(figure, loss)
+    laws = Laws(tape, names_of(figure.graph))
+    return dict(laws.of(turn, part) for turn in tape.backward for part in turn.contributions)
+
+
+def test_an_lstm_speaks_the_letters_of_the_notes() -> None:
+    said = equations(*unrolled(steps=6))
+    assert said["dL/df₆ = dL/dC₆ ⊙ C₅"] == "∂(f₆ ⊙ C₅)/∂f₆ = C₅"
+    assert said["dL/dC₅ = dL/dC₆ ⊙ f₆"] == "∂(f₆ ⊙ C₅)/∂C₅ = f₆"
+    assert said["dL/dC₆ = dL/dtanh(C₆) ⊙ (1 − tanh(C₆)²)"] == "∂tanh(C₆)/∂C₆ = 1 − tanh(C₆)²"
+    assert said["dL/dnet(o₆) = dL/do₆ ⊙ o₆ ⊙ (1 − o₆)"] == "∂o₆/∂net(o₆) = o₆ ⊙ (1 − o₆)"
+    assert said["dL/dh₅ = dL/d(Wx₆ + Uh₅ + b) U"] == ""
+    assert said["dL/dU = dL/d(Wx₆ + Uh₅ + b)ᵀ h₅"] == ""
+    assert "dL/db = dL/d(Wx₆ + Uh₅ + b), summed" in said
+    assert "dL/d(Wx₆ + Uh₅ + b) = [dL/dnet(f₆), dL/dnet(i₆), dL/dnet(o₆), dL/dnet(C̃₆)]" in said
+    assert not any(sign in law for law in said for sign in ("*", "np.", " - ", "·"))
+
+
+@pytest.mark.parametrize("kind", ["GRU", "RNN"])
+def test_other_cells_speak_theirs(kind: str) -> None:
+    said = equations(*unrolled(kind))
+    expected = {
+        "GRU": {"dL/dz₂ = −dL/d(1 − z₂)", "dL/dn₂ = dL/dh₂ ⊙ (1 − z₂)", "dL/dnet(n₂) = dL/dn₂ ⊙ (1 − n₂²)"},
+        "RNN": {"dL/d(Wx₂ + Uh₁ + b) = dL/dh₂ ⊙ (1 − h₂²)", "dL/dh₁ = dL/d(Wx₂ + Uh₁ + b) U"},
+    }
+    assert expected[kind] <= set(said)
+
+
+def test_numbers_are_written_as_numbers_and_other_rules_as_they_are() -> None:
+    x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    tg.label(x=x)
+    assert "dL/dx = dL/d(x²) ⊙ 2 x" in equations((x**2).sum())
+    assert "dL/dx = dL/dpower(x) ⊙ 3 x^2" in equations((x**3).sum())
+    assert "dL/dx = dL/d(x ⊙ 4) ⊙ b, b = 4" in equations((x * 4).sum())
+    assert "dL/d(x²) = dL/dL to every element" in equations((x**2).sum())
+    assert any(law.startswith("∂L/∂x = ") for law in equations((tg.cumsum(x, axis=0) ** 2).sum()))
+
+
+def test_what_an_equation_says_is_what_was_handed_on() -> None:
+    """g ⊙ local = handed on, wherever an equation says that one multiplies."""
+    loss, trajectory = unrolled()
+    figure = figure_of(loss, trajectory)
+    tape = taped(figure, loss)
+    laws = Laws(tape, names_of(figure.graph))
+    few = 0
+    for turn in tape.backward:
+        for part in turn.contributions:
+            if laws.of(turn, part)[1] and part.contribution.values is not None and turn.cotangent.values is not None:
+                few += 1
+                assert part.slope is not None
+    assert few > 15
 
 
 # The picture
@@ -231,7 +326,7 @@ def test_the_page_names_no_other_address() -> None:
 
 def test_the_script_is_short_enough_to_be_read() -> None:
     source = (Path(__file__).parents[2] / "viz/playback/player.js").read_text("utf-8")
-    assert source.count("\n") < 270
+    assert source.count("\n") < 280
     assert "innerHTML" not in source
 
 

@@ -12,6 +12,7 @@ import tinygrad_lstm as tg
 from tests.support.players import HOSTILE, cards, close, numbers, press, small, status, unrolled
 from viz.playback.player import figure_of, player
 from viz.playback.tape import FEW, tape_of
+from viz.style.theme import THEMES, mix
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     tg.label(**{HOSTILE: x})
     made = {"lstm": player(*unrolled()), "op": player(small()), "hostile": player((x * x).sum()),
-            "wide": player(*unrolled(steps=6))}  # fmt: skip
+            "wide": player(*unrolled(steps=6)), "three": player(*unrolled(steps=3)),
+            "gru": player(*unrolled("GRU", steps=3))}  # fmt: skip
     return {name: one.save(folder / f"{name}.html").as_uri() for name, one in made.items()}
 
 
@@ -276,7 +278,7 @@ def test_a_click_on_a_line_leads_to_the_step_that_goes_along_it(visit: Callable[
 
 def test_without_a_script_the_figure_and_every_step_are_there(visit: Callable[..., Any]) -> None:
     page = visit("lstm", java_script_enabled=False)
-    assert page.locator("svg[role=img]").is_visible()
+    assert page.locator(".figure svg[role=img]").is_visible()
     assert page.locator("[id='c_1-keep_2']").is_visible()
     assert page.locator("#play-backward li").count() == 33
     assert "‖g‖" in str(page.locator("#play-backward li").nth(4).text_content())
@@ -310,7 +312,7 @@ def test_the_figure_follows_the_step(visit: Callable[..., Any]) -> None:
     left = "document.getElementById('play-figure').scrollLeft"
     press(page, "ArrowRight", "ArrowRight", "ArrowRight")
     end = page.evaluate(left)
-    assert end > 500
+    assert end > 300
     page.locator("#play-time").focus()
     press(page, "Home")
     assert page.evaluate(left) < 200
@@ -345,12 +347,98 @@ def test_axe_finds_nothing_serious(visit: Callable[..., Any], name: str, state: 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_figure_wider_than_the_screen_says_so(visit: Callable[..., Any], scheme: str) -> None:
-    page = visit("lstm", viewport={"width": 400, "height": 900}, color_scheme=scheme)
+    page = visit("lstm", "#k=3", viewport={"width": 400, "height": 900}, color_scheme=scheme)
     hint, figure = page.locator("#play-more"), page.locator("#play-figure")
     assert hint.is_visible()
+    figure.evaluate("box => box.scrollTo(0, 0)")
+    page.wait_for_function("document.getElementById('play-figure').classList.contains('wider')")
     assert "linear-gradient" in figure.evaluate("box => getComputedStyle(box).maskImage")
     figure.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
     page.wait_for_function("!document.getElementById('play-figure').classList.contains('wider')")  # all has been seen
     page.set_viewport_size({"width": 3000, "height": 900})
     hint.wait_for(state="hidden")
     assert figure.evaluate("box => getComputedStyle(box).maskImage") == "none"
+
+
+INSIDE = """(selector) => { const frame = document.querySelector('#play-figure').getBoundingClientRect();
+  return [...document.querySelectorAll(selector)].every((each) => { const box = each.getBoundingClientRect();
+    return box.left >= frame.left - 1 && box.right <= frame.right + 1 && box.top >= frame.top - 1
+      && box.bottom <= frame.bottom + 1 }) }"""
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "three"])
+@pytest.mark.parametrize("size", [(1280, 720), (735, 768)], ids=str)
+def test_the_figure_is_scaled_to_its_frame(visit: Callable[..., Any], name: str, size: tuple[int, int]) -> None:
+    """The whole of it, L too; and the page never scrolls sideways."""
+    page = visit(name, "#k=5", viewport={"width": size[0], "height": size[1]})
+    assert page.evaluate(INSIDE, "#play-figure .node")
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "three", "op"])
+def test_at_1280_by_720_the_numbers_are_in_view(visit: Callable[..., Any], name: str) -> None:
+    page = visit(name, viewport={"width": 1280, "height": 720})
+    for _ in range(20):
+        press(page, "ArrowRight")
+        seen = page.locator("#play-panel tr").evaluate_all("(rows) => rows.map((row) => row.getBoundingClientRect())")
+        assert seen
+        assert all(box["bottom"] <= 720 and box["top"] >= 0 for box in seen)
+
+
+def test_on_a_phone_all_is_seen_first_and_then_each_step_can_be_read(visit: Callable[..., Any]) -> None:
+    page = visit("three", viewport={"width": 400, "height": 800}, has_touch=True, is_mobile=True)
+    assert page.evaluate(INSIDE, "#play-figure .node")
+    page.get_by_role("button", name="One step on").tap()
+    assert status(page).startswith("Step 1 of")
+    tall = page.locator("#play-figure .node.now text").first.evaluate("(text) => text.getBoundingClientRect().height")
+    assert tall >= 7
+    assert page.evaluate(INSIDE, "#play-figure .node.now")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_one_title_and_on_the_way_forward_another(visit: Callable[..., Any]) -> None:
+    page = visit("lstm")
+    told = "Where the gradient of L flows"
+    assert page.locator("h1").count() == 1
+    assert page.get_by_text(told, exact=False).locator("visible=true").count() == 1
+    assert page.locator("#play-legend").is_visible()
+    page.get_by_role("button", name="Forward").click()
+    assert str(page.locator("h1").text_content()).startswith("How the values are made: one LSTM")
+    assert not page.locator("#play-legend").is_visible()
+    assert page.get_by_text(told, exact=False).locator("visible=true").count() == 0
+
+
+def test_an_equation_stands_beside_the_numbers(visit: Callable[..., Any]) -> None:
+    page = visit("lstm")
+    for _ in range(12):
+        press(page, "ArrowRight")
+        if "f₂ ⊙ C₁ (" in status(page):
+            break
+    assert page.locator("#play-panel .law").all_text_contents() == [
+        "dL/df₂ = dL/dC₂ ⊙ C₁∂(f₂ ⊙ C₁)/∂f₂ = C₁", "dL/dC₁ = dL/dC₂ ⊙ f₂∂(f₂ ⊙ C₁)/∂C₁ = f₂",
+    ]  # fmt: skip
+
+
+def test_what_is_still_to_come_is_seen_in_the_dark(visit: Callable[..., Any]) -> None:
+    """A dimmed line keeps a contrast of 1.5 to its ground at least."""
+    page = visit("lstm", "#k=3", color_scheme="dark")
+    (opacity,) = set(
+        page.locator(".figure .edge.played[data-route]:not(.on)").evaluate_all(
+            "(all) => all.map((e) => Number(getComputedStyle(e).opacity))"
+        )
+    )
+    dark = THEMES["dark"]
+    for hue in (dark.carry, dark.crossing):
+        assert contrast(mix(hue, dark.panel, opacity), dark.panel) > 1.5
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast of two colours."""
+
+    def light(colour: str) -> float:
+        parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dim, bright = sorted([light(one), light(other)])
+    return (bright + 0.05) / (dim + 0.05)

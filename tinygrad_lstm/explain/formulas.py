@@ -10,10 +10,47 @@ from __future__ import annotations
 import ast
 import inspect
 from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from tinygrad_lstm.engine.node import Node
 from tinygrad_lstm.engine.ops.rules import Rule
+from tinygrad_lstm.engine.rule_calls import call_rules
 from tinygrad_lstm.explain.source import definition, one_expression
+
+
+class Derivative(NamedTuple):
+    """The derivative by one input of an op in the op's own letters; ``text`` is '' for a rule that shows none."""
+
+    text: str
+    of: str  # y: ∂y/∂(input), by which the cotangent is multiplied; L: ∂L/∂(input) itself, in g
+
+    @property
+    def by_element(self) -> bool:
+        """Whether each element of y depends on the same element of the input alone, so that g ⊙ ∂y/∂x is ∂L/∂x."""
+        return self.of == "y" and bool(self.text) and "G" not in self.text  # a matrix product is written in capitals
+
+
+def derivative(node: Node, position: int) -> Derivative:
+    """The derivative of a node's op by the input at a position.
+
+    Where the rule is no multiple of g, its text is that of the rule: ∂L/∂(input) of the cotangent.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> [derivative(y.source.node, 0).by_element for y in (tg.tanh(x), x @ x, x.sum())]
+    [True, False, False]
+    """
+    op, plan = node.op, node.plan
+    assert op is not None
+    assert plan is not None
+    name = op.inputs[0] if op.sequence else op.inputs[position]
+    if name in op.slopes:
+        return Derivative(op.slopes[name], "y")
+    rule = plan.joint or next(rule for k, rule, _ in plan.calls if k == position)
+    bound = isinstance(rule, partial)
+    return _formula(rule.func if isinstance(rule, partial) else rule, int(bound), plan.multi_output)
 
 
 def local_derivative(node: Node, position: int) -> str:
@@ -26,38 +63,30 @@ def local_derivative(node: Node, position: int) -> str:
     >>> [local_derivative(y.source.node, 0) for y in (tg.tanh(x), x * x, x / 3, tg.relu(x), tg.sigmoid(x))]
     ['1 - y·y', 'b', '1/b', 'where(y > 0, 1, 0)', 'y (1 - y)']
     """
-    return _of(node, position)[0]
+    return derivative(node, position).text
 
 
-def law(node: Node, position: int, name: str) -> str:
-    """The same as an equation for an input of this name, ``∂y/∂x = 1 - y·y`` or ``∂L/∂x = g[...]``."""
-    text, of = _of(node, position)
-    return f"∂{of}/∂{name} = {text}" if text else ""
+def slope_at_ones(node: Node, position: int) -> Any:
+    """∂y/∂(input) in numbers, of an op that works element by element: what its rule gives for ones.
 
-
-def _of(node: Node, position: int) -> tuple[str, str]:
-    """The text of the derivative, and what it is the derivative of: y, or L."""
-    op, plan = node.op, node.plan
-    assert op is not None
-    assert plan is not None
-    name = op.inputs[0] if op.sequence else op.inputs[position]
-    if name in op.slopes:
-        return op.slopes[name], "y"
-    rule = plan.joint or next(rule for k, rule, _ in plan.calls if k == position)
-    comes = rule.func if isinstance(rule, partial) else rule
-    cotangent = list(inspect.signature(comes).parameters)[int(isinstance(rule, partial))]
-    return _formula(comes, "" if plan.multi_output else cotangent)
+    >>> import tinygrad_lstm as tg
+    >>> slope_at_ones(tg.sigmoid(tg.tensor([0.0], requires_grad=True)).source.node, 0)
+    array([0.25], dtype=float32)
+    """
+    ones = np.ones(node.shapes[0], node.dtypes[0])
+    only = [k == position for k in range(len(node.sources))]
+    return next((c for _, c in call_rules(node, ones, node.kept, only)), None)
 
 
 @lru_cache(maxsize=1024)
-def _formula(rule: Rule, g: str) -> tuple[str, str]:
-    """The text, and whose derivative it is; ``g`` is the rule's own name of the cotangent, '' if it has several."""
+def _formula(rule: Rule, bound: int, multi_output: bool) -> Derivative:
+    """What the text of a rule says, whose own name of the cotangent is its first after those that are bound."""
     found = definition(rule)
     value = one_expression(found) if found is not None else None
     if value is None:
-        return "", "y"
-    slope = _slope(value, g) if g else None
-    return (_pretty(value), "L") if slope is None else (_pretty(slope), "y")
+        return Derivative("", "y")
+    slope = None if multi_output else _slope(value, list(inspect.signature(rule).parameters)[bound])
+    return Derivative(_pretty(value), "L") if slope is None else Derivative(_pretty(slope), "y")
 
 
 def _slope(tree: ast.expr, g: str) -> ast.expr | None:

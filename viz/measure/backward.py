@@ -19,6 +19,8 @@ from viz.diagram.cellgraph import EdgeKey, OutputKey
 
 Array: TypeAlias = Any
 
+SMALL = 64  # numbers; so many are summed faster one by one
+
 
 def norm(array: Array) -> float:
     """The length of an array as one vector, also where the squares of its elements would vanish or overflow.
@@ -27,6 +29,8 @@ def norm(array: Array) -> float:
     (5.0, 5e-200)
     """
     flat = np.asarray(array, np.float64).ravel()
+    if flat.size <= SMALL and (size := math.hypot(*flat.tolist())) < math.inf:
+        return size
     with np.errstate(over="ignore"):
         size = float(np.linalg.norm(flat))
     if 1e-150 < size < np.inf:

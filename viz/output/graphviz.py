@@ -18,12 +18,11 @@ import sys
 import tempfile
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree
 
 from tinygrad_lstm.errors import ArgumentError, TinygradError
 
-PNG_DPI = 144
 TIMEOUT = 60.0  # seconds; a thousand nodes take two
 ADVICE = 'no Graphviz found: pip install "tinygrad-lstm[viz]" (or pygraphviz) draws it'
 
@@ -42,8 +41,10 @@ class NoGraphvizError(RenderError):
     """There is no Graphviz; the message says what to install."""
 
 
-def render(source: str, format: str, timeout: float = TIMEOUT) -> bytes:
+def render(source: str, format: str, timeout: float = TIMEOUT, **attributes: str) -> bytes:
     """A DOT text as svg, png or pdf, or its layout as json0, by the first renderer that gives a whole one.
+
+    ``attributes`` are those of the graph that its text leaves open, such as dpi and size.
 
     Raises NoGraphvizError where neither ``dot`` nor pygraphviz is there, RenderError where each of them fails, or takes
     longer than ``timeout`` seconds.
@@ -51,7 +52,7 @@ def render(source: str, format: str, timeout: float = TIMEOUT) -> bytes:
     if not timeout > 0:
         raise ArgumentError(f"a timeout is a number of seconds above 0, not {timeout}")
     complaints: list[str] = []
-    for command in commands(format):
+    for command in commands(format, attributes):
         try:
             drawn = _run(command, source.encode(), timeout)
         except RenderError as complaint:
@@ -65,13 +66,14 @@ def render(source: str, format: str, timeout: float = TIMEOUT) -> bytes:
     raise RenderError(f"Graphviz could not draw the {format}: " + "; ".join(complaints))
 
 
-def commands(format: str) -> Iterator[list[str]]:
+def commands(format: str, attributes: Mapping[str, str] | None = None) -> Iterator[list[str]]:
     """The commands that can draw on this machine, best first."""
-    arguments = f"-Gdpi={PNG_DPI}" if format == "png" else ""
+    arguments = [f"-G{name}={value}" for name, value in (attributes or {}).items()]
     if dot := shutil.which("dot"):
-        yield [dot, f"-T{format}", *filter(None, [arguments])]
+        yield [dot, f"-T{format}", *arguments]
     if importlib.util.find_spec("pygraphviz") is not None:
-        yield [sys.executable, "-P", "-c", _CHILD, format, arguments]  # -P: no pygraphviz.py of the user's folder
+        # -P: no pygraphviz.py of the user's folder
+        yield [sys.executable, "-P", "-c", _CHILD, format, " ".join(arguments)]
 
 
 def is_whole(drawn: bytes, format: str) -> bool:

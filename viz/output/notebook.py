@@ -1,9 +1,11 @@
-"""What a notebook shows of an object: the kinds that it asks for, and an SVG that shares its page with others."""
+"""What a notebook shows of an object: the kinds that it asks for, and an SVG that shares its page and can be moved."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 ID = re.compile(r'(?<=\s)id="')  # no text holds it: quotes in a text are escaped
@@ -34,12 +36,21 @@ def beside_others(svg: str) -> str:
     """An SVG as an element of a page that has more of them: every id begins with a word that no other picture has.
 
     The word is made of the SVG itself, so it is the same in any process, and only equal pictures share it. Where the
-    picture is wider than its place, it scrolls.
+    picture is wider than its place, it scrolls. A script, the same for every picture, adds pan, zoom, search, and the
+    closing of frames; where no script runs, all of the picture is there, still.
 
-    >>> print(beside_others('<svg><g class="node" id="h_2"></g></svg>'))
-    <div style="overflow-x:auto"><svg><g class="node" id="viz-839cfde1-h_2"></g></svg></div>
+    >>> html = beside_others('<svg><g class="node" id="h_2"></g></svg>')
+    >>> html.partition("<script>")[0]
+    '<div class="viz-picture"><div style="overflow-x:auto"><svg><g class="node" id="viz-839cfde1-h_2"></g></svg></div>'
     """
     from hashlib import blake2b
 
     own_id = f'id="viz-{blake2b(svg.encode(), digest_size=4).hexdigest()}-'
-    return f'<div style="overflow-x:auto">{ID.sub(own_id, svg)}</div>'
+    still = f'<div style="overflow-x:auto">{ID.sub(own_id, svg)}</div>'
+    return f'<div class="viz-picture">{still}<script>{script()}</script></div>'
+
+
+@cache
+def script() -> str:
+    """What makes the pictures of a page move."""
+    return files("viz.output").joinpath("live.js").read_text("utf-8")

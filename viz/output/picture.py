@@ -10,15 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tinygrad_lstm.errors import ArgumentError
 from viz.output.dot import dot_of
 from viz.output.files import free_path, place_for, write_file
 from viz.output.graphviz import TIMEOUT, NoGraphvizError, render
 from viz.output.notebook import beside_others, bundle
+from viz.output.sizes import size_in_file
 from viz.output.svg import svg_of
 from viz.scene.marks import Scene
 
 SUFFIXES = (".svg", ".png", ".pdf", ".gv", ".dot")
-MANY_NODES = 500  # above this PNG and PDF take a while, and cairo may scale them down
 
 
 @dataclass(frozen=True)
@@ -45,36 +46,44 @@ class Picture:
 
         It is a document by itself, and its ids are the plain names of what it shows; a page of several takes ``html``.
         """
-        return svg_of(replace(self.scene, title=self.title, description=self.description))
+        return svg_of(self._described)
 
-    def save(self, path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Path:
+    def save(
+        self, path: str | os.PathLike[str], *, width: float | None = None, scale: float | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Path:  # fmt: skip
         """Write the picture in the format of the suffix, whole or not at all; returns the path that was written.
 
-        Graphviz draws PNG and PDF, and has ``timeout`` seconds for it. Where no Graphviz is found the DOT text is saved
-        beside it as ``.gv``, under another name if another program's file is there, with a warning that names it and
-        says what to install.
+        It is ``width`` pixels of a PNG, or points of an SVG or PDF, wide, or ``scale`` times as large as by itself; an
+        SVG of which nothing is said is as wide as its page. A size at which its words cannot be read, or that the
+        format does not have, is warned of. Graphviz draws PNG and PDF, and has ``timeout`` seconds for it. Where no
+        Graphviz is found the DOT text is saved beside it as ``.gv``, under another name if another program's file is
+        there, with a warning that names it and says what to install.
 
         Raises ValueError for another suffix, FileNotFoundError for a folder that is not there, IsADirectoryError for
-        one that is, DtypeError or ArgumentError for what is no path, another OSError where the system refuses to write;
-        RenderError where Graphviz fails, takes too long or gives no whole picture.
+        one that is, DtypeError or ArgumentError for what is no path or no size, another OSError where the system
+        refuses to write; RenderError where Graphviz fails, takes too long or gives no whole picture.
         """
         path = place_for(path, SUFFIXES, "a picture", "graph.svg")
-        suffix = path.suffix.lower()
-        if suffix in (".gv", ".dot"):
+        format = path.suffix.lower()[1:]
+        if format in ("gv", "dot"):
+            if not width == scale is None:
+                raise ArgumentError(f"a .{format} is text, of no size; width= and scale= are for .svg, .png and .pdf")
             return write_file(path, self.source.encode())
-        if suffix == ".svg":
-            return write_file(path, self.svg.encode())
-        if self.nodes > MANY_NODES:
-            said = f"a {suffix[1:].upper()} of {self.nodes} nodes is slow to draw, and may be scaled down to fit"
-            warnings.warn(
-                f"{said}; .svg is quicker and stays sharp, and fold= or depth= leave less to draw", stacklevel=2
-            )
+        size = size_in_file(self.scene, format, width, scale)
+        if format == "svg":
+            drawn = self.svg if width == scale is None else svg_of(self._described, size.scale)
+            return write_file(path, drawn.encode())
         try:
-            return write_file(path, render(self.source, suffix[1:], timeout))
+            return write_file(path, render(self.source, format, timeout, **size.attributes))
         except NoGraphvizError as missing:
             path = free_path(path.with_suffix(".gv"))
             warnings.warn(f"{missing}; saved the DOT text as {path}", stacklevel=2)
             return write_file(path, self.source.encode())
+
+    @property
+    def _described(self) -> Scene:
+        return replace(self.scene, title=self.title, description=self.description)
 
     def __str__(self) -> str:
         return self.description

@@ -21,8 +21,8 @@ MARGIN = 20  # points around everything
 LEAST = 0.4  # of its natural size; a page that is narrower than that scrolls
 
 
-def svg_of(scene: Scene) -> str:
-    """The scene as an SVG document that is as wide as the page lets it be.
+def svg_of(scene: Scene, scale: float | None = None) -> str:
+    """The scene as an SVG document that is as wide as the page lets it be, or of a fixed size: so many times its own.
 
     >>> from viz.style.theme import THEMES
     >>> scene = Scene(THEMES["light"], title="one <box>")
@@ -34,10 +34,12 @@ def svg_of(scene: Scene) -> str:
     draw = _Writer(scene, MARGIN - extent.left, MARGIN + extent.top)
     width, height = extent.width + 2 * MARGIN, extent.height + 2 * MARGIN
     size = f"{_n(width)} {_n(height)}"
+    place = f'width="100%" style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto"'
+    if scale is not None:
+        place = f'width="{_n(scale * width)}pt" height="{_n(scale * height)}pt"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="100%" '
-            f'style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto" role="img" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" {place} role="img" '
             f'{looks_of(scene.theme)} font-family="{FONT}" font-size="12">',
             f"<title>{markup(scene.title)}</title>",
             f"<desc>{markup(scene.description)}</desc>",

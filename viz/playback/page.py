@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -19,9 +19,11 @@ from tinygrad_lstm.explain.trace import Amount
 from viz.diagram.cellgraph import EdgeKey
 from viz.diagram.names import INFIX
 from viz.output.picture import Picture
-from viz.output.svg import size_of
+from viz.output.svg import size_of, svg_of
+from viz.playback.laws import Laws
 from viz.playback.sentences import names_of, one_line, sentences
-from viz.playback.tape import FEW, Contribution, Tape
+from viz.playback.tape import FEW, BackwardStep, Contribution, Tape
+from viz.scene.marks import Scene
 from viz.style.text import number_of_points
 from viz.style.theme import THEMES, shades
 
@@ -40,6 +42,7 @@ class Figure:
     graph: tg.Graph
     nodes: Mapping[int, Sequence[str]]  # vertex -> the elements that stand for it; a vertex may be in none
     edges: Mapping[EdgeKey, Sequence[str]]
+    what: str = ""  # what is drawn, in a few words
     routes: tuple[str, ...] = ()  # what carry and crossing are called, where there are two
     known: Mapping[int, Any] = field(default_factory=dict)  # values of vertices that are at hand
 
@@ -48,15 +51,30 @@ def page(figure: Figure, tape: Tape) -> str:
     """The HTML of a player."""
     names = names_of(tape.graph)
     forward, backward = sentences(tape, names)
-    source, (wide, high) = files("viz.playback"), map(number_of_points, size_of(figure.picture.scene))
+    source, (scene, legend) = files("viz.playback"), without_header(figure.picture.scene)
+    scene = replace(scene, title=figure.picture.title, description=figure.picture.description)
+    wide, high = map(number_of_points, size_of(scene))
     return Template(source.joinpath("page.html").read_text("utf-8")).substitute(
         wide=wide, high=high, title=markup(one_line(figure.picture.title)),
+        title_forward=markup(one_line(f"How the values are made: {figure.what}")),
         style=colours() + source.joinpath("player.css").read_text("utf-8"),
         script=source.joinpath("player.js").read_text("utf-8"),
-        svg=figure.picture.svg, tape=encode(figure, tape, names),
+        svg=svg_of(scene), legend=svg_of(legend) if legend.nodes else "", tape=encode(figure, tape, names),
         forward=_list(forward, "&amp;pass=forward"), backward=_list(backward),
         forward_steps=len(forward), backward_steps=len(backward),
     )  # fmt: skip
+
+
+def without_header(scene: Scene) -> tuple[Scene, Scene]:
+    """A scene without its header, and the legend of it as a scene of its own: the page has them elsewhere."""
+    header = {name for name in scene.nodes if name == "title" or name.startswith(("guide_", "legend_"))}
+    floor = min((scene.nodes[name].box[1] for name in header), default=math.inf)
+    samples = [path for path in scene.paths if min(y for _, y in path.points) >= floor - 4]
+    nodes = {name: node for name, node in scene.nodes.items() if name not in header}
+    legend = {name: scene.nodes[name] for name in scene.nodes if name.startswith("legend_")}
+    paths = [path for path in scene.paths if path not in samples]
+    body = replace(scene, nodes=nodes, paths=paths)
+    return body, Scene(scene.theme, "Legend", "What the lines are", legend, paths=samples)
 
 
 def _list(sentences: Iterable[str], state: str = "") -> str:
@@ -76,7 +94,7 @@ def colours() -> str:
     pairs = {name: f"light-dark({colour}, {dark[name]})" for name, colour in light.items()}
     first = {colour: name for name, colour in reversed(light.items())}
     rules = [
-        f'.figure [{kind}="{colour}" i] {{ {kind}: var(--{name}) }}'
+        f'.drawn [{kind}="{colour}" i] {{ {kind}: var(--{name}) }}'
         for colour, name in first.items()
         for kind in ("fill", "stroke")
     ]
@@ -87,6 +105,7 @@ def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
     """The tape as JSON that may stand between script tags: texts once each, in a table, and numbers to four digits."""
     texts: dict[str, int] = {}
     most = FEW if len(tape.graph.vertices) <= MANY else 1
+    laws = Laws(tape, names)
 
     def text(word: str) -> int:
         return texts.setdefault(printable(word), len(texts))
@@ -101,12 +120,12 @@ def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
     def element(reader: int, position: int) -> int:
         return text(" ".join(map(element_id, figure.edges.get((reader, position), ()))))
 
-    def encode_part(vertex: int, part: Contribution) -> list[Any]:
+    def encode_part(turn: BackwardStep, part: Contribution) -> list[Any]:
         sums = (part.before, part.after) if part.before is not None else (None, None)  # the first is its own sum
         slope = part.slope if math.prod(part.contribution.shape) <= most else None
         return [
-            text(part.name), part.source, part.index, element(vertex, part.position), text(part.law),
-            part.nth, part.of, *map(amount, (part.contribution, slope, *sums)),
+            text(part.name), part.source, part.index, element(turn.vertex, part.position),
+            *map(text, laws.of(turn, part)), part.nth, part.of, *map(amount, (part.contribution, slope, *sums)),
         ]  # fmt: skip
 
     vertices = [
@@ -119,7 +138,7 @@ def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
         for made in tape.forward
     ]
     backward = [
-        [turn.vertex, amount(turn.cotangent), [encode_part(turn.vertex, part) for part in turn.contributions]]
+        [turn.vertex, amount(turn.cotangent), [encode_part(turn, part) for part in turn.contributions]]
         for turn in tape.backward
     ]
     ops = sorted({vertex.op for vertex in tape.graph.vertices})

@@ -28,9 +28,9 @@
   function backwardSteps() {
     const steps = tape.backward.map(([vertex, cotangent, handed]) => ({
       vertex, value: amount(cotangent), came: [],
-      parts: handed.map(([name, source, output, edge, law, nth, of, ...amounts]) => {
+      parts: handed.map(([name, source, output, edge, law, local, nth, of, ...amounts]) => {
         const [given, slope, before, after] = amounts.map(amount);
-        return { name: text(name), source, output, edge: text(edge), law: text(law), nth, of, given, slope, before, after };
+        return { name: text(name), source, output, edge: text(edge), law: text(law), local: text(local), nth, of, given, slope, before, after };
       }),
     }));
     const turn = new Map(steps.map((step) => [step.vertex, step]));
@@ -107,6 +107,8 @@
     $("figure").dataset.only = state.route;
     if ($("figure").dataset.pass !== state.pass) for (const line of lines) line.path.setAttribute("d", state.pass === "forward" ? line.ahead : line.back);
     $("figure").dataset.pass = state.pass;
+    $("title").textContent = $("title").dataset[state.pass];
+    $("legend").hidden = state.pass === "forward"; // no gradient is known yet
     $("step").max = steps.length;
     $("step").value = state.k;
     $("count").textContent = `${state.k} of ${steps.length}`;
@@ -127,21 +129,26 @@
     tight().forEach((box) => box.parentElement.classList.add("wide"));
     tight().forEach((box) => Object.assign(box, { tabIndex: 0, role: "group", ariaLabel: "numbers, which scroll sideways" }));
     if (step) follow(step);
+    hint();
   }
 
   function follow(step) {
     const frame = $("figure"), seen = vertices[step.vertex].elements.map((id) => elements.get(id)).find(Boolean);
-    if (!seen || frame.scrollWidth <= frame.clientWidth) return;
+    if (!seen || (frame.scrollWidth <= frame.clientWidth && frame.scrollHeight <= frame.clientHeight)) return;
     const box = seen.getBoundingClientRect(), around = frame.getBoundingClientRect();
     if (box.width > around.width) return; // the bar of weights is everywhere
     const left = frame.scrollLeft + box.left + box.width / 2 - around.left - around.width / 2;
-    frame.scrollTo({ left, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches || timer ? "instant" : "smooth" });
+    const top = frame.scrollTop + box.top + box.height / 2 - around.top - around.height / 2;
+    frame.scrollTo({ left, top, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches || timer ? "instant" : "smooth" });
   }
 
   function hint() { // that part of the figure is out of sight, to the right of the screen
     const frame = $("figure"), wider = frame.scrollWidth > frame.clientWidth + 1;
     $("more").hidden = !wider;
     frame.classList.toggle("wider", wider && frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 1);
+    for (const box of [$("legend"), $("panel")]) // what scrolls is reached by the keyboard
+      if (box.scrollWidth > box.clientWidth + 1 || (box.id === "play-panel" && box.scrollHeight > box.clientHeight + 1)) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
   }
 
   // The numbers of a step
@@ -175,7 +182,7 @@
       : terms.length > 1 && vertices[step.vertex].outputs === 1 ? [...terms, ["=", "g came in", step.value]] : [["", "g came in", step.value]];
     rows[0][0] = "";
     const came = make("div", "card", head, table(rows));
-    if (!step.parts.length) came.append(make("p", "done", `∂L/∂${name} is complete: a leaf keeps it as its gradient.`));
+    if (!step.parts.length) came.append(make("p", "done", `dL/d${name} is complete: a leaf keeps it as its gradient.`));
     return [came, ...step.parts.map((part) => card(step, part))];
   }
 
@@ -187,12 +194,12 @@
     rows.push([part.slope ? "=" : "→", "handed on", part.given]);
     if (part.before) rows.push(["+", `${place} had`, part.before], ["=", `${place} has`, part.after]);
     const complete = part.nth === part.of, reads = passes.backward.find((each) => each.vertex === part.source).came;
-    const sum = part.of === 1 ? `${source.name} gets this one only: its gradient is complete.`
+    const sum = part.of === 1 ? `The only contribution: its gradient is complete.`
       : `${source.name} gets ${part.of} contributions. This is number ${part.nth}${complete ? ": now it is complete." : "."}`;
     const from = part.of > 1 && part.of <= 6 ? make("p", "terms", ...reads.map(({ from }, k) =>
       make("span", k < part.nth ? "in" : "", (k ? (source.outputs > 1 ? ", " : " + ") : "") + vertices[from].name))) : null;
     const badge = route ? make("span", `badge ${routeOf(part)}`, route) : null;
-    return make("div", "card", make("h3", "", `to ${place}`, badge), part.law && make("p", "local", make("code", "", part.law)),
+    return make("div", "card", make("h3", "", `to ${place}`, badge), part.law && make("p", "law", part.law, part.local && make("span", "soft", part.local)),
       table(rows), make("p", complete ? "done" : "soft", sum), from);
   }
 
@@ -243,7 +250,7 @@
   for (const link of document.querySelectorAll(".steps a")) link.onclick = (event) => { event.preventDefault(); play(false); recall(link.hash); };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const paint = (theme) => {
-    document.documentElement.style.colorScheme = theme;
+    document.documentElement.style.colorScheme = document.documentElement.dataset.theme = theme;
     $("theme").textContent = theme === "dark" ? "Light theme" : "Dark theme";
   };
   dark.onchange = () => paint(dark.matches ? "dark" : "light");
@@ -259,7 +266,8 @@
   $("time-label").hidden = Math.max(0, ...times) < 2;
   $("routes").hidden = $("route-keys").hidden = !tape.routes.length;
   tape.routes.forEach((name, k) => { $("routes").children[k + 1].textContent = `${name} only`; });
-  for (const name of ["controls", "status", "panel", "theme"]) $(name).hidden = false;
+  for (const name of ["controls", "status", "panel", "theme", "keys"]) $(name).hidden = false;
+  document.body.classList.add("live");
   $("steps").open = false;
   dark.onchange();
   recall(location.hash);

@@ -59,7 +59,7 @@ class Player:
         """The page in a frame of its own, which can reach nothing of the notebook around it."""
         return (
             f'<iframe sandbox="allow-scripts" title="{markup(self.title)}" srcdoc="{html.escape(self.html)}" '
-            'style="width:100%;height:56rem;border:0"></iframe>'
+            'style="width:100%;height:48rem;border:0"></iframe>'
         )
 
     def _repr_mimebundle_(
@@ -104,7 +104,7 @@ def figure_of(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, chain: i
     options = Options(THEMES["light"], "op", fold=None)
     drawn = picture_of_operations(graph, options, delivered, encode=_PlayedOperations)
     nodes, edges = _elements(drawn)
-    return Figure(replace(drawn, title=TITLE), graph, nodes, edges)
+    return Figure(replace(drawn, title=TITLE), graph, nodes, edges, what="every operation")
 
 
 def _cell_figure(loss: tg.Tensor, chosen: Selection) -> Figure:
@@ -122,7 +122,7 @@ def _cell_figure(loss: tg.Tensor, chosen: Selection) -> Figure:
     ]
     tensors += [parameter for one in chosen.chains for parameter in one.chain.cell.parameters()]
     return Figure(
-        drawn, graph, _with_losses(nodes, edges, chosen, drawn), edges,
+        drawn, graph, _with_losses(nodes, edges, chosen, drawn), edges, what=chosen.title,
         routes=(("C", "h") if template.is_lstm else ("carry", "crossing")) if template.belt else (),
         known={vertex: t.data for t in tensors if len(graph.vertices[vertex := graph.id_of(t)].shapes) == 1},
     )  # fmt: skip

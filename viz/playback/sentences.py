@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tinygrad_lstm as tg
 from tinygrad_lstm.explain.trace import Amount
+from tinygrad_lstm.graph import Vertex
 from viz.diagram.names import INFIX, Names, brief
 from viz.playback.tape import BackwardStep, ForwardStep, Tape
 from viz.style.text import at_step
 
 LONGEST = 60  # letters of a line
+PRODUCTS = frozenset({"linear"})  # of x and W, written Wx
+POWERS = {("power", "2"): "²"}
+SHORT = 24  # letters of a name that others may be made of
 FEW = 4  # numbers that a sentence lists
 MANY = 8  # inputs, or contributions
 
@@ -23,18 +29,38 @@ def names_of(graph: tg.Graph) -> list[str]:
     ['x', 'f', 'f ⊙ x', 'tanh #3']
     """
     names = Names(graph)
-    given = [names.of(vertex) for vertex in graph.vertices]
-    reads: list[list[str]] = [[] for _ in graph.vertices]
+    reads: list[list[int]] = [[] for _ in graph.vertices]
     for edge in graph.edges:
-        reads[edge.reader].append(given[edge.source])
+        reads[edge.reader].append(edge.source)
+    known: list[str] = []  # of each vertex what others may be called after; '' where it would be too long
     said = []
-    for vertex, name, inputs in zip(graph.vertices, given, reads, strict=True):
-        if not name and len(inputs) == 2 and all(inputs) and vertex.op in INFIX:
-            name = f"{inputs[0]} {INFIX[vertex.op]} {inputs[1]}"
-        elif not name and inputs and all(inputs):
-            name = f"{vertex.op}({', '.join(inputs)})"
+    for vertex, sources in zip(graph.vertices, reads, strict=True):
+        name = names.of(vertex)
+        inputs = [known[source] for source in sources]
+        if not name and inputs and all(inputs):
+            name = _expression(vertex, inputs)
+            known.append(name if len(name) <= SHORT else "")
+        else:
+            known.append(name)
         said.append(one_line(name or f"{vertex.op} #{vertex.id}"))
     return said
+
+
+def _expression(vertex: Vertex, inputs: Sequence[str]) -> str:
+    """What an operation makes of values of these names, and of the numbers that it was given."""
+    op, numbers = vertex.op, {name: f"{x:g}" for name, x in vertex.params.items() if isinstance(x, int | float)}
+    if op in PRODUCTS and len(inputs) == 2:
+        x, weight = inputs
+        return f"{weight}{' ' * (len(weight) > 1)}{x}"
+    if exponent := POWERS.get((op, numbers.get("b", ""))):
+        return f"({inputs[0]}){exponent}" if " " in inputs[0] else f"{inputs[0]}{exponent}"
+    left = iter(inputs)
+    terms = [numbers[name] if name in numbers else next(left, "") for name in ("a", "b")]
+    if op not in INFIX or not all(terms):
+        return f"{op}({', '.join(inputs)})"
+    if op != "add":
+        terms = [f"({term})" if " " in term else term for term in terms]
+    return f"{terms[0]} {INFIX[op]} {terms[1]}"
 
 
 def one_line(text: str) -> str:

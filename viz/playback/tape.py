@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lstm as tg
-from tinygrad_lstm.explain.formulas import law
+from tinygrad_lstm.explain.formulas import Derivative, derivative, slope_at_ones
 from tinygrad_lstm.explain.trace import Amount
 from tinygrad_lstm.explain.values import kept_values
 from tinygrad_lstm.graph import GraphEdge
@@ -41,7 +41,7 @@ class Contribution:
     position: int
     source: int  # the vertex that it went to,
     index: int  # and which of its outputs
-    law: str  # the derivative of the op by this input as an equation: of the op's own y, or of the loss
+    derivative: Derivative  # of the op by this input, in the op's own letters
     slope: Amount | None  # the same in numbers, where incoming × slope = outgoing holds number by number
     contribution: Amount
     before: Amount | None  # the sum so far; None for the first to come
@@ -93,7 +93,7 @@ def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None 
     with np.errstate(all="ignore"):  # a gradient that exploded is shown as it is
         events = list(tg.backward_events(loss, retain_graph=True, accumulate=False))
         _look_up(events, graph, values)
-        backward = _turns(events, _probe(loss), graph)
+        backward = _turns(events, graph)
         forward = tuple(
             ForwardStep(vertex.id, _amount(values[vertex.id]) if vertex.id in values else None, reads)
             for vertex, reads in zip(graph.vertices, _reads(graph), strict=True)
@@ -106,29 +106,6 @@ def _reads(graph: tg.Graph) -> list[tuple[GraphEdge, ...]]:
     for edge in graph.edges:
         reads[edge.reader].append(edge)
     return [tuple(edges) for edges in reads]
-
-
-def _probe(loss: tg.Tensor) -> dict[tuple[Any, int], Array]:
-    """What every rule gives for each number that comes in: the local derivative, also where the real gradient is 0.
-
-    A second pass, in which every vertex gets numbers from 1 to 2 in place of what was handed to it.
-    """
-    slopes: dict[tuple[Any, int], Array] = {}
-    reached: set[tuple[Any, int]] = set()
-
-    def watch(edge: Any, cotangent: Array) -> Array:
-        if cotangent.size <= FEW and not isinstance(edge.cotangent, list):
-            slopes[edge.reader, edge.position] = _ratio(cotangent, edge.cotangent)
-        place = edge.source, edge.index
-        probe = np.linspace(1, 2, cotangent.size).reshape(cotangent.shape).astype(cotangent.dtype)
-        filled = np.zeros_like(cotangent) if place in reached else probe
-        reached.add(place)
-        return filled
-
-    with tg.through(watch):
-        for _ in tg.backward_events(loss, retain_graph=True, accumulate=False):
-            pass
-    return slopes
 
 
 def _ratio(contribution: Array, g: Array) -> Array | None:
@@ -164,46 +141,45 @@ def _output(value: Array, index: int) -> Array:
     return value[index] if isinstance(value, list) else value
 
 
-def _turns(events: list[Any], probed: dict[tuple[Any, int], Array], graph: tg.Graph) -> tuple[BackwardStep, ...]:
+def _turns(events: list[Any], graph: tg.Graph) -> tuple[BackwardStep, ...]:
     readers = Counter(part.source for event in events for part in event.contributions)
     come: Counter[Any] = Counter()
     sums: dict[tuple[Any, int], Array] = {}
+    amounts: dict[tuple[Any, int], Amount] = {}  # of the sums
     turns = []
     for event in events:
         handed = []
         for part in event.contributions:
             come[part.source] += 1
-            place, array = (part.source, part.edge.index), part.array
-            before = sums.get(place)
-            sums[place] = array if before is None else before + array
+            place, array, given = (part.source, part.edge.index), part.array, _amount(part.array)
+            found, before = derivative(event.node, part.edge.position), amounts.get(place)
+            sums[place] = array if before is None else sums[place] + array
+            amounts[place] = given if before is None else _amount(sums[place])
             handed.append(
                 Contribution(
-                    part.name, part.edge.position, graph.id_of(part.source), part.edge.index,
-                    law(event.node, part.edge.position, part.name), _slope(event, part, probed), _amount(array),
-                    None if before is None else _amount(before), _amount(sums[place]),
-                    come[part.source], readers[part.source],
+                    part.name, part.edge.position, graph.id_of(part.source), part.edge.index, found,
+                    _slope(event, part, found), given, before, amounts[place], come[part.source], readers[part.source],
                 )
             )  # fmt: skip
         turns.append(BackwardStep(graph.id_of(event.node), _amount(event.cotangent), tuple(handed)))
     return tuple(turns)
 
 
-def _slope(event: Any, part: Any, probed: dict[tuple[Any, int], Array]) -> Amount | None:
+def _slope(event: Any, part: Any, found: Derivative) -> Amount | None:
     """The local derivative in numbers: of a single number by each input, or of each element by its own.
 
-    It is element by element if two cotangents, the real one and the probe, give the same ratios.
+    It is contribution / g, and where a g is 0, so that this says nothing, what the rule gives for ones.
     """
     g, c = event.cotangent, part.array
-    if isinstance(g, list) or c.size > FEW or c.dtype.kind == "c":
+    if isinstance(g, list) or c.size > FEW or c.dtype.kind == "c" or not (g.size == 1 or found.by_element):
         return None
-    slope, probe = _ratio(c, g), probed.get((event.node, part.edge.position))
-    if slope is None or probe is None:
-        return None
-    slope = np.where(np.isnan(slope), probe, slope)
-    alike = g.size == 1 or np.allclose(
-        slope, probe, rtol=1e-3, atol=1e-6 * np.abs(probe).max(initial=0), equal_nan=True
-    )
-    return _amount(slope) if alike else None
+    slope = _ratio(c, g)
+    if slope is not None and np.isnan(slope).any():
+        ones = slope_at_ones(event.node, part.edge.position)
+        if ones is None or ones.size != slope.size:
+            return None
+        slope = np.where(np.isnan(slope), ones.reshape(slope.shape), slope)
+    return None if slope is None else _amount(slope)
 
 
 def _amount(array: Array) -> Amount:
