@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinygrad_lstm.escaping import element_id
-from viz.diagram.cellgraph import LOSS, PARAMETERS, Link
+from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.names import brief
-from viz.geometry import Place, head
+from viz.geometry import head
 from viz.scene.marks import Edge, Key, Node, Path, Scene, Span
 from viz.scene.marks import Row as Words
 from viz.style.stroke import Stroke
 from viz.style.text import width_of_text
+from viz.views.ends import Wire, settle_ends
 from viz.views.rows import ASIDE, BAR_HEIGHT, BAR_Y, Row
 from viz.views.tooltips import describe_link
 
@@ -62,31 +63,38 @@ def draw_loops(scene: Scene, row: Row) -> None:
         scene.add(Path(head(loop, 9, 4), Stroke(stroke.colour, 1), closed=True))
 
 
-def draw_links(scene: Scene, row: Row) -> None:
-    """Every line of a chain but those to the layer above."""
-    for link in row.cells.links:
-        routed = row.route(link)
-        if routed is not None:
-            start, stop, points = routed
-            if link.reader[0] == LOSS:
-                _draw_loss(scene, row, stop, tuple(edge.reader for edge in link.edges))
-            draw_link(scene, row, link, start, stop, points)
+def draw_links(scene: Scene, rows: Sequence[Row]) -> None:
+    """Every line of these rows, those to the layer above among them."""
+    drawn: list[tuple[Row, Link, Wire]] = []
+    for row in rows:
+        drawn += [(row, link, wire) for link in row.cells.links if (wire := row.wire(link)) is not None]
+    for row in rows:
+        following = min((other.layer for other in rows if other.layer > row.layer), default=None)
+        above = [other for other in rows if other.layer == following]
+        for end, other in enumerate(above):  # of two directions both read what this layer puts out
+            up = [link for link in row.cells.links if link.reader[0] == NEXT_LAYER]
+            drawn += [(row, link, row.wire_up(link, other, end, both=len(above) > 1)) for link in up]
+    settle_ends([wire for _, _, wire in drawn])
+    for row, link, wire in drawn:
+        if link.reader[0] == LOSS:
+            _draw_loss(scene, row, wire.stop, tuple(edge.reader for edge in link.edges))
+        draw_link(scene, row, link, wire)
 
 
-def draw_link(scene: Scene, row: Row, link: Link, start: Node, stop: Node, points: Sequence[Place]) -> None:
+def draw_link(scene: Scene, row: Row, link: Link, wire: Wire) -> None:
     """One line, as its encoding has it; scissors where what is delivered is not let through."""
-    stroke = row.encoding.stroke(link)
+    stroke, start, stop = row.encoding.stroke(link), wire.start, wire.stop
     for end in (start, stop):
         if end.id not in scene.nodes:
             scene.add(end)
     if stroke.kind == "cut":
-        (x, y), (u, v) = points[:2]
+        (x, y), (u, v) = wire.points[:2]
         name = f"{start.id}-{stop.id}-cut"
         scene.add(Node(name, ((x + u) / 2, (y + v) / 2), (16, 16), ((Span("✂", 14),),), shape="text"))
     data = {"class": " ".join(link.classes)} if link.classes else {}
     keys: tuple[Key, ...] = link.keys or row.cells.vertices(link.reader)
     scene.add(
-        Edge(f"{start.id}-{stop.id}", start.id, stop.id, tuple(points), stroke,
+        Edge(f"{start.id}-{stop.id}", start.id, stop.id, wire.points, stroke,
              tooltip=describe_link(row.encoding.cells_of(link), link, row.encoding.amount(link)),
              data={**data, "source": element_id(start.id), "reader": element_id(stop.id)}, keys=keys)
     )  # fmt: skip
