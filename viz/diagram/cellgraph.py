@@ -238,4 +238,4 @@ class CellGraph:
             return ", ".join(self.parameters.values())
         if role.startswith("fold_"):
             return f"the steps from {at_step(t)}"
-        return self.words(role, t) or self.sign(role, t)
+        return self.words(role, t).replace("\n", ", ") or self.sign(role, t)

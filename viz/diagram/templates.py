@@ -18,6 +18,7 @@ Look: TypeAlias = Literal["state", "gate", "candidate", "op", "product", "input"
 Reads: TypeAlias = frozenset[str]
 Corners: TypeAlias = Mapping[tuple[str, str], tuple[Place, ...]]  # (source, reader) -> corners; "c-" is the previous c
 
+SUMMED = "∂L/∂W = Σₜ δₜ xₜᵀ, δₜ = ∂L/∂(Wxₜ)"
 USUAL = "tanh"  # what squashes a state, where the graph does not say
 PREACTIVATION = frozenset({"linear", "matmul", "add", "split"})  # what makes the product that the gates share
 SIZES: dict[Look, tuple[float, float]] = {
@@ -63,6 +64,7 @@ class Template:
     carry: str = ""  # what a gradient is multiplied by along the belt,
     joining: str = ""  # and where it comes to the belt,
     crossing: str = ""  # and by a crossing
+    summed: str = ""  # how the steps' parts make up the gradient of the weights
     crossing_path: str = "through h into a gate"  # what a crossing is, in plain words
     caption: Place = (0, 0)  # where the derivative is written: x, and y of the line above
     asides: Mapping[str, Place] = field(default_factory=dict)  # where a loss that reads an inner state is drawn
@@ -142,6 +144,7 @@ LSTM = Template(
     carry="only × f",
     joining="; from h × o, {op}′",
     crossing="× σ′, {op}′, Uᵀ",
+    summed=SUMMED,
     caption=(76, 320),
     asides={"c": (338, 262), "h": (312, -8)},
     routing={
@@ -152,8 +155,13 @@ LSTM = Template(
 )
 
 PEEPHOLE = replace(
-    sibling(LSTM, {role: replace(LSTM.boxes[role], x=LSTM.boxes[role].x + 24)
-                   for role in ("write", "sum", "c", "squash", "show", "h")}),
+    sibling(
+        LSTM,
+        {
+            role: replace(LSTM.boxes[role], x=LSTM.boxes[role].x + 24)
+            for role in ("write", "sum", "c", "squash", "show", "h")
+        },
+    ),
     pitch=398,
     asides={"c": (362, 262), "h": (336, -8)},
     routing={
@@ -203,6 +211,7 @@ GRU = Template(
     derivative="belt: diag(z{t})",
     carry="only × z",
     crossing="× σ′, {op}′, Uᵀ",
+    summed=SUMMED,
     caption=(76, 320),
     asides={"h": (336, 262)},
     routing={
@@ -220,7 +229,7 @@ RESET_BEFORE = sibling(
         "zed": replace(GRU.boxes["zed"], text="Wx{t} + b\nUh{p}"),
         "reset": replace(GRU.boxes["reset"], text="⊙ U"),
     },
-    routing={**GRU.routing, ("h-", "reset"): ((-54, 138), (122, 138), (122, 96))},
+    routing={**GRU.routing, ("h-", "reset"): ((-54, 138), (130, 138))},
 )
 
 RNN = Template(
@@ -237,6 +246,7 @@ RNN = Template(
     belt=(),
     belt_state="h",
     crossing="× {op}′, Uᵀ",
+    summed=SUMMED,
     crossing_path="through h into the next step",
     asides={"h": (238, -8)},
     routing={("weights", "z"): ((38, 0),)},

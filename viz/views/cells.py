@@ -59,7 +59,8 @@ def place_rows(layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0
     rows: list[Row] = []
     for k, layer in enumerate(layers):
         name = prefix if k == len(layers) - 1 else f"{prefix}chain{k}_"
-        rows.append(Row(layer.encoding, axis, base, name, layer.number, layer.caption))
+        passed = k > 0 and layers[0].number < layers[-1].number
+        rows.append(Row(layer.encoding, axis, base, name, layer.number, layer.caption, passed))
         base = rows[-1].top + BETWEEN - rows[-1].template.bottom - BAR_Y + BAR_HEIGHT / 2
     return rows
 
@@ -102,12 +103,17 @@ def _panel(scene: Scene, row: Row, t: int) -> None:
     caption = [Span(at_step(t) if not rolled else "every t", 14, theme.quiet, bold=True)]
     notes, masked = row.encoding.step_notes(t), t in row.cells.masked and not rolled
     if masked:
-        caption.append(Span(f"\u00a0\u00a0{_masked_words(row.cells, t)}", 12, theme.quiet, italic=True))
-    room = box[2] - box[0] - 28 - sum(width_of(span.text, span.size, span.bold) for span in caption)
+        words = _masked_words(row.cells, t) if row.template.pitch > NARROW else "masked"
+        caption.append(Span(f"\u00a0\u00a0{words}", 12, theme.quiet, italic=True))
+    room = box[2] - box[0] - 28 - _width(caption)
     if notes and row.template.pitch > NARROW:
         fitting = [note for note in notes if width_of(note, 12) + 20 < room] or notes[-1:]
         caption.append(Span(f"\u00a0\u00a0\u00a0{fitting[0]}", 12, theme.quiet))
-    tooltip = (at_step(t), *notes[:1], *([f"{_masked_words(row.cells, t)}: a masked row keeps its old state"] if masked else []))
+    tooltip = (
+        at_step(t),
+        *notes[:1],
+        *([f"{_masked_words(row.cells, t)}: a masked row keeps its old state"] if masked else []),
+    )
     scene.add(
         Cluster(f"{row.prefix}step_{t}", box, theme.panel, theme.frame, tuple(caption), tooltip, hatched=masked,
                 keys=row.cells.last_adding.get(t, ()))
@@ -172,8 +178,7 @@ def _equation(row: Row, role: str, box: Box, t: int, hue: Colour) -> Words:
         Span(f"\u00a0=\u00a0{law}" if law else "", TEXT),
     )
     note = Span(f"\u00a0{box.note}", TEXT, colour)
-    wide = sum(width_of(span.text, span.size, span.bold) for span in (*equation, note))
-    return (*equation, note) if wide < box.size[0] - 3 else equation
+    return (*equation, note) if _width((*equation, note)) < box.size[0] - 3 else equation
 
 
 def _derivative(scene: Scene, row: Row, t: int) -> None:
@@ -218,17 +223,23 @@ def _share(scene: Scene, row: Row, t: int) -> None:
         return
     state = row.cells.sign(found.state, t)
     routes = "along the belt", "by crossings"
+    left, _, right, _ = row.panel(t)
+    words = [Span(f"∂L/∂{state}:\u00a0not finite, so no shares", 12, theme.quiet)]
     if found.finite:
-        words = [Span(f"∂L/∂{state}, whole way:\u00a0", 12, theme.quiet)]
+        parts: list[Span] = []
         for k, (hue, part) in enumerate(((theme.carry, found.carry), (theme.crossing, found.crossing))):
-            words += [Span(percent(part), 12, theme.text_of(hue), bold=True)]
-            words += [Span(f"\u00a0{routes[k]}", 12, theme.quiet)]
-            words += [Span(",\u00a0", 12, theme.quiet)] if not k else []
-        words += [Span(", against it", 12, theme.quiet)] if found.opposed else []
-    else:
-        words = [Span(f"∂L/∂{state}:\u00a0not finite, so no shares", 12, theme.quiet)]
-    width = sum(width_of(span.text, span.size, span.bold) for span in words)
-    right = row.axis.lefts[t] + row.template.pitch - 30
-    middle = right - width / 2 if not row.mirrored else row.axis.lefts[t] + 22 + width / 2
+            parts += [Span(percent(part), 12, theme.text_of(hue), bold=True)]
+            parts += [Span(f"\u00a0{routes[k]}", 12, theme.quiet)]
+            parts += [Span(",\u00a0", 12, theme.quiet)] if not k else []
+        parts += [Span(", against it", 12, theme.quiet)] if found.opposed else []
+        words = [Span(f"∂L/∂{state}, whole way:\u00a0", 12, theme.quiet), *parts]
+        if _width(words) > right - left - 24:
+            words = [Span(f"∂L/∂{state}:\u00a0", 12, theme.quiet), *parts]
+    width = _width(words)
+    middle = right - 14 - width / 2 if not row.mirrored else left + 14 + width / 2
     where = (middle, row.top - 32), (width, 15)
     scene.add(Node(f"{row.prefix}split_text", *where, (tuple(words),), shape="text", tooltip=(SHARES,), keys=keys))
+
+
+def _width(words: Sequence[Span]) -> float:
+    return sum(width_of(span.text, span.size, span.bold) for span in words)

@@ -1,7 +1,7 @@
 """Where the lines of the cell view begin and end: each at a place of its own on the side of a box.
 
 A line comes to a box from its last bend, straight to the side that faces the bend. Lines that share a side stand apart
-by their widths, so no arrowhead lies on another; a line that runs straight from box to box gives way last.
+by their widths, so no arrowhead lies on another; a line that runs straight from box to box stays where it is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from viz.scene.marks import Node
 
 Side: TypeAlias = Literal["left", "right", "top", "bottom"]
 CORNER = 4.0  # points of a side, at each of its ends, where no line ends
-STRAIGHT = 8.0  # how hard a straight line pulls
 
 
 @dataclass
@@ -33,21 +32,32 @@ class Wire:
     @property
     def ends(self) -> tuple[tuple[Node, Place], tuple[Node, Place]]:
         """Each end with the place that the line comes from there."""
-        return (
-            (self.start, self.bends[0] if self.bends else self.stop.middle),
-            (self.stop, self.bends[-1] if self.bends else self.start.middle),
-        )
+        if self.bends:
+            return (self.start, self.bends[0]), (self.stop, self.bends[-1])
+        (x, y), (u, v) = self.start.middle, self.stop.middle
+        if (level := _shared(self.start, self.stop, 0)) is not None:
+            x = u = level
+        if (level := _shared(self.start, self.stop, 1)) is not None:
+            y = v = level
+        return (self.start, (u, v)), (self.stop, (x, y))
+
+
+def _shared(one: Node, other: Node, axis: int) -> float | None:
+    """The middle of the smaller of two boxes, where it is beside, or above, the other box as well."""
+    small, large = sorted((one, other), key=lambda node: node.size[axis])
+    middle = small.middle[axis]
+    return middle if large.box[axis] <= middle <= large.box[axis + 2] else None
 
 
 @dataclass(frozen=True)
 class _End:
-    """One end of a line on the side of a box: where it would be, and how hard it pulls to be there."""
+    """One end of a line on the side of a box: where it would be, and whether the line is straight."""
 
     wire: int
     which: int  # 0 where the line begins, 1 where it ends
     wish: float
     beyond: float  # where the line comes from, to tell lines with one wish apart
-    pull: float
+    straight: bool
 
 
 def settle_ends(wires: Sequence[Wire]) -> None:
@@ -74,12 +84,12 @@ def _facing(node: Node, towards: Place, wire: int, which: int, straight: bool) -
     """The side of a box at which a line from this place ends: straight, or, if that misses the box, at its middle."""
     (x, y), (u, v), (left, bottom, right, top) = node.middle, towards, node.box
     if bottom <= v <= top and not left <= u <= right:
-        return ("right" if u > x else "left"), _End(wire, which, v, v, STRAIGHT if straight else 1.0)
+        return ("right" if u > x else "left"), _End(wire, which, v, v, straight)
     if left <= u <= right:
-        return ("top" if v > y else "bottom"), _End(wire, which, u, u, STRAIGHT if straight else 1.0)
+        return ("top" if v > y else "bottom"), _End(wire, which, u, u, straight)
     if max(left - u, u - right) > max(bottom - v, v - top):
-        return ("right" if u > x else "left"), _End(wire, which, y, v, 1.0)
-    return ("top" if v > y else "bottom"), _End(wire, which, x, u, 1.0)
+        return ("right" if u > x else "left"), _End(wire, which, y, v, False)
+    return ("top" if v > y else "bottom"), _End(wire, which, x, u, False)
 
 
 def _places(node: Node, side: Side, ends: Sequence[_End], widths: Sequence[float]) -> list[float]:
@@ -90,11 +100,23 @@ def _places(node: Node, side: Side, ends: Sequence[_End], widths: Sequence[float
         corner = min(CORNER, (high - low) / 2)
         return [min(max(ends[0].wish, low + corner), high - corner)]
     rooms = [ports.room(width) for width in widths]
+    straight = [k for k, end in enumerate(ends) if end.straight]
+    if len(straight) != 1:
+        return _spread([end.wish for end in ends], rooms, low, high)
+    (k,) = straight  # which stays where it is, the others below and above it
+    at, half, wishes = ends[k].wish, rooms[k] / 2, [end.wish for end in ends]
+    below = _spread(wishes[:k], rooms[:k], low, at - min(half, (at - low) / 2))
+    above = _spread(wishes[k + 1 :], rooms[k + 1 :], at + min(half, (high - at) / 2), high)
+    return [*below, at, *above]
+
+
+def _spread(wishes: Sequence[float], rooms: Sequence[float], low: float, high: float) -> list[float]:
+    """Places between low and high, as far apart as they need, or all nearer to each other by the same part."""
+    if not wishes:
+        return []
     part = min(1.0, (high - low) / sum(rooms))
     apart = [part * (one + other) / 2 for one, other in pairwise(rooms)]
-    margins = max(part * rooms[0] / 2, CORNER), max(part * rooms[-1] / 2, CORNER)
-    wishes, pulls = [end.wish for end in ends], [end.pull**3 for end in ends]
-    return ports.spread(wishes, apart, low + margins[0], high - margins[1], pulls)
+    return ports.spread(wishes, apart, low + part * rooms[0] / 2, high - part * rooms[-1] / 2)
 
 
 def _through(wire: Wire, begin: tuple[Side, float] | None, end: tuple[Side, float] | None) -> tuple[Place, ...]:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.folding import Run
 from viz.encode.encoding import Encoding
-from viz.geometry import Box, Place
 from viz.fonts import width as width_of
+from viz.geometry import Box, Place
 from viz.scene.marks import Node, Shape
 from viz.views.ends import Wire
 
@@ -21,7 +21,7 @@ FOLD = 250  # points that a run of folded steps is wide
 BAR_Y, BAR_HEIGHT = -47, 30  # of the weights, below a template's bottom
 ASIDE, END = (26.0, 20.0), (62.0, 36.0)  # sizes of the pills of a loss
 LOSS_X = 49  # the middle of the loss, from the panel's edge
-APART, LANE = 7, 8  # points between two lines in a gap, and between two lanes below a row
+APART, LANE = 7, 7  # points between two lines in a gap, and between two lanes below a row
 TEXT = 11  # the size of all that is no name
 OP = 24.0  # points: a longer name than that is no disc
 
@@ -45,13 +45,15 @@ class Row:
     """One chain's places in the picture."""
 
     def __init__(
-        self, encoding: Encoding, axis: TimeAxis, base: float, prefix: str = "", layer: int = 0, caption: str = ""
-    ) -> None:
+        self, encoding: Encoding, axis: TimeAxis, base: float, prefix: str = "", layer: int = 0, caption: str = "",
+        passed: bool = False,
+    ) -> None:  # fmt: skip
         self.encoding, self.axis, self.base, self.prefix = encoding, axis, base, prefix
         self.cells, self.theme = encoding.cells, encoding.theme
         self.template = self.cells.template
         self.mirrored = self.cells.chain.reverse and not self.cells.rolled
         self.layer, self.caption = layer, caption
+        self.passed = passed  # by lines between the layers, for which the bar of weights has gaps
         self.top, self.bottom = base + self.template.top, base + self.template.bottom
         self.runs = {t: run for run in axis.hidden for t in range(run[0], run[1] + 1)}
 
@@ -76,6 +78,14 @@ class Row:
         """The panel of the run of folded steps that t is in."""
         left = self.axis.lefts[self.runs[t][0]]
         return left + 8, self.bottom, left + FOLD - 16, self.top
+
+    @property
+    def bars(self) -> list[tuple[float, float]]:
+        """The left and the right ends of the bar of weights; of its pieces where lines between layers pass it."""
+        if not self.passed:
+            return [(8.0, self.axis.right - 16)]
+        boxes = [self.fold_box(t) if t in self.runs else self.panel(t) for t in self.axis.lefts]
+        return [(left, right) for left, _, right, _ in boxes]
 
     def place(self, role: str, t: int) -> Place:
         """The middle of a box; that of a state before the first step is at the row's beginning."""
@@ -164,7 +174,15 @@ class Row:
             start = self.point(f"weights_{reader}_{t}", (x, self.bottom + BAR_Y + BAR_HEIGHT / 2))
         else:
             start = self.end(source, t)
+            if bends and t in self.runs:  # on the fold's border level with its first bend, apart from the belt
+                start, bends = self._leaving(start, bends)
         return Wire(start, stop, bends, self.encoding.stroke(link).width)
+
+    def _leaving(self, start: Node, bends: tuple[Place, ...]) -> tuple[Node, tuple[Place, ...]]:
+        """The place on a fold's border where a line with these bends comes out, and the bends that are left."""
+        (_, level), *rest = bends
+        straight = not rest or rest[0][1] == level
+        return self.point(start.id.removeprefix(self.prefix), (start.middle[0], level)), bends[1 if straight else 0 :]
 
     def bends(self, link: Link) -> tuple[Place, ...]:
         """The corners of a line that is not straight."""
@@ -186,17 +204,21 @@ class Row:
         Where both directions read the state, the line has two ends, 0 and 1, each with a lane of its own.
         """
         (name, t), step, width = link.source, link.reader[1], self.encoding.stroke(link).width
-        aside, floor = APART * end, above.bottom - LANE - LANE * end - (0 if not self.mirrored else 2 * LANE)
+        aside, floor = float(APART * end), above.bottom - LANE - LANE * end - (0 if not self.mirrored else 2 * LANE)
         if name == "fold_out":
             box = self.fold_box(t)
             gap = box[2] + 8 + aside if not self.mirrored else box[0] - 8 - aside
             ceiling, into = self.top + 10 + aside, (box[0] + box[2]) / 2 + 40 + 2 * aside
-            start, stop = self.point(f"fold_out_{t}", (into, self.top)), above.point(f"fold_in_{t}", (into, above.bottom))
+            start, stop = (
+                self.point(f"fold_out_{t}", (into, self.top)),
+                above.point(f"fold_in_{t}", (into, above.bottom)),
+            )
             return Wire(start, stop, ((into, ceiling), (gap, ceiling), (gap, floor), (into, floor)), width)
-        start, y = self.node(name, t), self.height(name) + 14
+        start, y = self.node(name, t), self.height(name) + (14 if not end else -14)
         aside = -APART * (end + 0.5) if both else 0.0
         gap, _ = self.at((self.template.pitch - 4 + aside, 0), t)  # mirrored, on the panel's other side
         if "x" not in above.template.boxes:  # of a strip
-            return Wire(start, stop := above.node("cell", step), ((gap, y), (gap, stop.middle[1])), width)
+            gap, stop = gap + (6 if not self.mirrored else -6), above.node("cell", step)
+            return Wire(start, stop, ((gap, y), (gap, stop.middle[1])), width)
         stop = above.node("x", step)
         return Wire(start, stop, ((gap, y), (gap, floor), (stop.middle[0], floor)), width)
