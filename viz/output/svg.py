@@ -37,8 +37,7 @@ def svg_of(scene: Scene) -> str:
     size = f"{_n(width)} {_n(height)}"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="100%" '
-            f'style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto" role="img" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" {_shown_at(width, scene.width)} role="img" '
             f'{looks_of(scene.theme)} font-family="{FONT}" font-size="12">',
             f"<title>{markup(scene.title)}</title>",
             f"<desc>{markup(scene.description)}</desc>",
@@ -52,6 +51,13 @@ def svg_of(scene: Scene) -> str:
             "</svg>",
         ]
     )
+
+
+def _shown_at(width: float, asked: float | None) -> str:
+    """The attributes that say how wide the document is shown: as wide as the page lets it be, or as it was asked."""
+    if asked is None:
+        return f'width="100%" style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto"'
+    return f'width="{_n(asked)}" style="height:auto"'
 
 
 def size_of(scene: Scene) -> tuple[float, float]:
@@ -85,10 +91,10 @@ class _Writer:
         wide, high = right - left, top - bottom
         yield f'<g class="frame" id="{element_id(cluster.id)}">{_title(cluster.tooltip)}'
         place = f'x="{_n(x)}" y="{_n(y)}" width="{_n(wide)}" height="{_n(high)}"'
-        yield f'<rect {place} rx="8" fill="{cluster.fill}" stroke="{cluster.line}" stroke-width="1.2"/>'
+        yield f'<rect {place} rx="8" fill="{cluster.fill}" stroke="{cluster.line}" stroke-width="0.8"/>'
         if cluster.hatched:
             lines = "".join(f"M{_pair(a)}L{_pair(b)}" for a, b in hatching(x, y, wide, high))
-            yield f'<path d="{lines}" fill="none" stroke="{cluster.line}" stroke-width="1"/>'
+            yield f'<path d="{lines}" fill="none" stroke="{self.theme.faint}" stroke-width="1"/>'
         if cluster.caption:
             yield self.text(cluster.caption, (x + 14, y + 16), "start")
         yield "</g>"

@@ -42,7 +42,7 @@ def draw_header(
             x, row = left, row + 1
         places.append((item, x, row))
         x += item.width
-    base = scene.extent()[3] + 26
+    base, drawn, lines_before = scene.extent()[3] + 26, {*scene.nodes}, len(scene.paths)
     lines = wrap(guide, right - left, 13)
     top = base + row * LINE + 27 + 18 * len(lines)
     _words(scene, "title", left, top + 10, Span(title, 20, bold=True))
@@ -58,6 +58,7 @@ def draw_header(
             scene.add(Node(f"legend_{number}_bar_{k}", *bar, fill=hue))
         x += SAMPLE + 8 if item.stroke or item.bar else 0
         _words(scene, f"legend_{number}", x, y, Span(item.text, SIZE))
+    scene.header = frozenset(scene.nodes) - drawn, tuple(scene.paths[lines_before:])
 
 
 def _words(scene: Scene, name: str, left: float, y: float, span: Span) -> None:

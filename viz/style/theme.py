@@ -28,6 +28,7 @@ class Theme:
     forward: Colour  # what no gradient goes along
     panel: Colour
     frame: Colour
+    faint: Colour  # hatching, and the lines of a grid
     carry: Colour
     crossing: Colour
     weight: Colour
@@ -54,14 +55,14 @@ class Theme:
 
 THEMES: dict[str, Theme] = {
     "light": Theme(
-        paper="#FFFFFF", ink="#1F2933", quiet="#5F6C7B", forward="#A9B4C0", panel="#F6F8FA", frame="#D5DCE4",
+        paper="#FFFFFF", ink="#1F2933", quiet="#5F6C7B", forward="#85919E", panel="#F6F8FA", frame="#8A96A3", faint="#D5DCE4",
         carry=CARRY, crossing=CROSSING, weight=WEIGHT, gate=GATE, candidate=CANDIDATE,
         bright="#F6E58A", loss="#1F2933", on_loss="#FFFFFF", opacity=0.10,
     ),
     "dark": Theme(
-        paper="#111827", ink="#E5EAF0", quiet="#9AA7B5", forward="#5B6877", panel="#172033", frame="#2F3B4E",
+        paper="#111827", ink="#E5EAF0", quiet="#9AA7B5", forward="#677585", panel="#172033", frame="#5F6D7F", faint="#2F3B4E",
         carry="#F07F23", crossing="#4BA3DC", weight="#93A0AE", gate="#26BF95", candidate="#CC79BC",
-        bright="#6B5E1C", loss="#E5EAF0", on_loss="#111827", opacity=0.18,
+        bright="#9C8612", loss="#E5EAF0", on_loss="#111827", opacity=0.18,
     ),
 }  # fmt: skip
 THEMES["auto"] = replace(THEMES["light"], adapts=True)

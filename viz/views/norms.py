@@ -113,7 +113,7 @@ def _grid(scene: Scene, axes: Axes) -> None:
     each = math.ceil((axes.high - axes.low) / 5)
     for level in (level for level in range(axes.low, axes.high + 1) if level % each == 0):
         _, y = axes.at(1, level)
-        scene.add(Path(((left + 1, y), (right - 1, y)), Stroke(theme.frame, 1)))
+        scene.add(Path(((left + 1, y), (right - 1, y)), Stroke(theme.faint, 1)))
         words = Span(power_of_ten(level), 12, theme.quiet)
         _word(scene, f"norms_{level}".replace("-", "minus_"), (right + 8, y), words)
     for t in axes.marked:
