@@ -44,8 +44,8 @@ def compare(
     """The gradient of several runs, one below the other on one scale: ``{name: (loss, trajectory), ...}``.
 
     Views, folds, themes, header and width are those of ``gradient_paths``, but there is no op view; "auto" is the strip
-    of states where more than 5 steps would be side by side. A run from before training needs its layer as it was: draw it with a
-    copy (``copy.deepcopy``), for an optimizer changes the weights that the graph has kept.
+    of states where more than 5 steps would be side by side. A run from before training needs its layer as it was: draw
+    it with a copy (``copy.deepcopy``), for an optimizer changes the weights that the graph has kept.
 
     Raises ArgumentError where there are no runs, and the errors of ``gradient_paths``, which name the run.
 

@@ -42,7 +42,8 @@ def difference(
 
     More is orange, wide and solid, less is blue, thin and dashed; what has a gradient in one of them only is named
     apart. Views, folds, themes, header and width as in ``gradient_paths``, but for the op view. Both gradients are
-    computed here, so for the run before training keep a copy of the layer: an optimizer changes the weights that the graph has kept.
+    computed here, so for the run before training keep a copy of the layer: an optimizer changes the weights that the
+    graph has kept.
 
     Raises ArgumentError where the two do not compute the same, step by step, and the errors of ``gradient_paths``.
 

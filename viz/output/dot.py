@@ -50,7 +50,7 @@ def dot_of(scene: Scene) -> str:
         clusters[cluster.parent].subgraph(clusters[cluster.id])
     for edge in scene.edges:
         dot.edge(element_id(edge.source), element_id(edge.reader), **_edge(edge, theme.quiet))
-    paths = scene.paths + [path for cluster in scene.clusters for path in _hatch(cluster)]
+    paths = scene.paths + [path for cluster in scene.clusters for path in _hatch(cluster, theme.faint)]
     for k, path in enumerate(paths):
         _path(dot, f"curve_{k}", path)
     return str(dot.source)
@@ -163,12 +163,12 @@ def _beziers(points: tuple[Place, ...]) -> str:
     return " ".join(",".join(map(number_of_points, corner)) for corner in corners)
 
 
-def _hatch(cluster: Cluster) -> list[Path]:
+def _hatch(cluster: Cluster, colour: Colour) -> list[Path]:
     if not cluster.hatched:
         return []
     left, bottom, right, top = cluster.box
     lines = hatching(left, bottom, right - left, top - bottom)
-    return [Path(ends, Stroke(cluster.line, 1)) for ends in lines]
+    return [Path(ends, Stroke(colour, 1)) for ends in lines]
 
 
 def _path(dot: graphviz.Digraph, name: str, path: Path) -> None:

@@ -19,6 +19,7 @@ from viz.style.theme import Colour, Theme
 from viz.views.rows import TimeAxis
 
 APART, HEIGHT, ABOVE, BELOW = 30, 190, 46, 30  # points: to the runs above, the plot, room for its caption and the steps
+LABELS = 52  # points at the right of the plot, for the labels of its axis
 CAPTION = 30  # the line with a run's name
 LINE = 16  # from one label to the next
 POINTS: tuple[Shape, ...] = "disc", "box", "hexagon", "flag"  # of the runs; then the same, hollow
@@ -69,7 +70,7 @@ class Axes:
         if self.aligned:
             return self.axis.lefts[t] + self.pitch / 2 - 4
         left, _, right, _ = self.box
-        return left + self.room + (right - left - self.room - 40) * (t - 1) / max(self.T - 1, 1)
+        return left + self.room + (right - left - self.room - 30 - LABELS) * (t - 1) / max(self.T - 1, 1)
 
     @property
     def aligned(self) -> bool:
@@ -113,9 +114,10 @@ def _grid(scene: Scene, axes: Axes) -> None:
     each = math.ceil((axes.high - axes.low) / 5)
     for level in (level for level in range(axes.low, axes.high + 1) if level % each == 0):
         _, y = axes.at(1, level)
-        scene.add(Path(((left + 1, y), (right - 1, y)), Stroke(theme.faint, 1)))
+        scene.add(Path(((left + 1, y), (right - LABELS, y)), Stroke(theme.faint, 1)))
         words = Span(power_of_ten(level), 12, theme.quiet)
-        _word(scene, f"norms_{level}".replace("-", "minus_"), (right + 8, y), words)
+        place = right - LABELS + 10, y
+        _word(scene, f"norms_{level}".replace("-", "minus_"), place, words)
     for t in axes.marked:
         words = Span(at_step(t), 12, theme.quiet)
         place = axes.across(t), bottom - BELOW / 2
@@ -183,8 +185,8 @@ def _middle(group: Sequence[float], apart: float) -> tuple[float, float]:
 
 
 def hue_of(theme: Theme, run: int) -> Colour:
-    """The hue of a run; of more than six the first come again, with other points."""
-    hues = theme.crossing, theme.gate, theme.carry, theme.candidate, theme.ink, theme.weight
+    """The hue of a run, none of a route's; of more than five the first come again, with other points."""
+    hues = theme.indigo, theme.wine, theme.olive, theme.ink, theme.weight
     return hues[run % len(hues)]
 
 
