@@ -172,6 +172,14 @@ class CellGraph:
                 found[link.reader[1]] = min(edge.reader, found.get(link.reader[1], edge.reader))
         return {t: (vertex,) for t, vertex in found.items()}
 
+    def masked_rows(self, t: int) -> tuple[int, int]:
+        """Of how many rows a mask kept every state at step t, and how many there are."""
+        kept: np.ndarray | bool = True
+        for name in self.template.made_in:
+            new, old = (np.atleast_2d(self.state(name, u).data) for u in (t, self.previous(t)))
+            kept = kept & (new == old).all(axis=-1)
+        return int(np.sum(kept)), int(np.size(kept))
+
     def is_cut(self, name: str, t: int) -> bool:
         """Whether a state was detached from what made it, as at the start of a window of truncated BPTT."""
         vertex, _ = self.output(*self.every((name, t))[0])
@@ -230,4 +238,4 @@ class CellGraph:
             return ", ".join(self.parameters.values())
         if role.startswith("fold_"):
             return f"the steps from {at_step(t)}"
-        return self.words(role, t) or self.sign(role, t)
+        return self.words(role, t).replace("\n", ", ") or self.sign(role, t)

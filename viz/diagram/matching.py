@@ -18,7 +18,7 @@ from viz.diagram.cellgraph import PARAMETERS, CellGraph, Link, NoCellViewError, 
 from viz.diagram.derived import derived_template
 from viz.diagram.names import classes
 from viz.diagram.surroundings import named_weights, outside
-from viz.diagram.template_variants import with_masks
+from viz.diagram.template_variants import with_margin, with_masks
 from viz.diagram.templates import PREACTIVATION, TEMPLATES, Template
 
 Begins: TypeAlias = Callable[[GraphEdge], NodeKey | None]  # what an edge reads of a step's beginning
@@ -66,7 +66,7 @@ class _Matcher:
         self.before = {step.t: before for step, before in zip(self.ordered, earlier, strict=False)}
         self._find_masks()
         self.carried = self._find_carried()
-        self.template = template or self._derive_template()
+        self.template = template or with_margin(self._derive_template())
         if self.held:
             self.template = with_masks(self.template, tuple(dict.fromkeys(name for name, _ in self.held)))
 

@@ -5,48 +5,92 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from viz.diagram.templates import Box, Template
+from viz.diagram.templates import SIZES, Box, Template
 from viz.layout.geometry import Place
 
+MARGIN, BORDER = 12, 16  # points from a box to the right border of its panel, and from there to the next step
 
-def with_masks(template: Template, states: tuple[str, ...], room: float = 62) -> Template:
+
+def with_masks(template: Template, states: tuple[str, ...], room: float = 66) -> Template:
     """The template with a box before each of these states where a mask chooses between the new value and the old.
 
-    The old value has a line of its own past the step, since a masked step does not change it.
+    The box is where the state was, whose column moves aside. The old value has a line of its own past the step, since a
+    masked step does not change it.
     """
-    boxes, routing = dict(template.boxes), dict(template.routing)
-    for name in states:
-        box = template.boxes[name]
-        boxes[f"hold_{name}"] = Box(box.x, box.y, "op", "mask")
-        boxes[name] = replace(box, x=box.x + room)
-        lane = box.y + (36 if name == template.belt_state else -38)
-        routing[f"{name}-", f"hold_{name}"] = ((-30, lane), (box.x, lane))
-    asides = {name: (x + room, y) for name, (x, y) in template.asides.items()}
-    return replace(template, boxes=boxes, routing=routing, pitch=template.pitch + room, asides=asides)
+    found = template
+    for name in sorted(states, key=lambda name: template.boxes[name].x):
+        if not any(f"hold_{other}" in found.boxes and found.boxes[other].x == found.boxes[name].x for other in states):
+            found = _moved_aside(found, found.boxes[name].x, room)  # states in one column move together
+        state = found.boxes[name]
+        x, y = state.x - room, state.y
+        before = x - template.pitch + state.size[0] / 2  # the right side of the state before
+        if name == template.belt_state:
+            lane: tuple[Place, ...] = ((before + 24, y + 14), (before + 24, y + 42), (x, y + 42))
+        else:
+            lane = ((before - 14, y - 34), (x, y - 34))
+        maker = found.boxes[template.made_in[name]]
+        found = replace(
+            found,
+            boxes={**found.boxes, f"hold_{name}": Box(x, y, "op", "mask")},
+            routing={**found.routing, (f"{name}-", f"hold_{name}"): lane},
+            asides={**found.asides, template.made_in[name]: (maker.x + 28, maker.y - 36)},
+        )
+    return found
+
+
+def with_margin(template: Template) -> Template:
+    """The template whose panel is so wide that no box is on its right border."""
+    right = max(box.x + box.size[0] / 2 for box in template.boxes.values())
+    return replace(template, pitch=max(template.pitch, right + MARGIN + BORDER))
+
+
+def _moved_aside(template: Template, beyond: float, by: float) -> Template:
+    """The template whose boxes from here on are so far to the right."""
+    edge = beyond - SIZES["state"][0] / 2
+
+    def moved(place: Place) -> Place:
+        return (place[0] + by, place[1]) if place[0] >= edge else place
+
+    return replace(
+        template,
+        pitch=template.pitch + by,
+        boxes={role: replace(box, x=box.x + by) if box.x >= beyond else box for role, box in template.boxes.items()},
+        routing={ends: tuple(map(moved, bends)) for ends, bends in template.routing.items()},
+        asides={role: moved(place) for role, place in template.asides.items()},
+    )
 
 
 def strip_template(template: Template) -> Template:
-    """Of each step two pills, one above the other, and between them a box."""
+    """Of each step two pills, one above the other, and between them a box.
+
+    A line from pill to pill runs beside the box. Those from the weights have the channel at the left; lines from the
+    step before come up, or down, between the panels and in above those from the weights, so none of them cross.
+    """
     names = [template.belt_state, *(name for name in template.made_in if name != template.belt_state)]
     heights = {name: 250.0 if not k else 132.0 - 72 * k for k, name in enumerate(names)}
-    boxes = {"cell": Box(49, 155 if len(names) > 1 else 130, "cell", "gates" if template.belt else "U", wide=52)}
-    boxes |= {name: Box(49, y, "state", wide=62) for name, y in heights.items()}
-    routing: dict[tuple[str, str], tuple[Place, ...]] = {
-        (one, other): ((90, heights[one] - 10), (90, heights[other] + 10))
-        for one in names for other in names if one != other
-    }  # fmt: skip
-    gates = boxes["cell"].y
-    for k, (name, y) in enumerate(heights.items()):  # beside the line that comes the other way
+    gates = 155.0 if len(names) > 1 else 130.0
+    boxes = {"cell": Box(52, gates, "cell", "gates" if template.belt else "U", wide=38)}
+    boxes |= {name: Box(59, y, "state", wide=66) for name, y in heights.items()}
+    routing: dict[tuple[str, str], tuple[Place, ...]] = {}
+    for k, one in enumerate(names):
+        for m, other in enumerate(names):
+            near, side = abs(k - m) == 1, 1 if k < m else -1
+            bends = [(82 if near else 101, heights[one] - 26 * side), (82 if near else 101, heights[other] + 26 * side)]
+            routing[one, other] = tuple((x, y if near else y + (14, -14)[place] * side)
+                                        for place, (x, y) in enumerate(bends))  # fmt: skip
+    for k, (name, y) in enumerate(heights.items()):
         side = 1 if y > gates else -1
-        routing[name, "cell"] = (65, y - 26 * side), (65, gates + 26 * side)
+        before = -10.0 + 8 * max(k - 1, 0)  # between the panels, where a line to the layer above has room as well
+        routing[name, "cell"] = (64, y - 26 * side), (64, gates + 26 * side)
+        routing[f"{name}-", "cell"] = (before, y - 10), (before, gates + (20, 6)[k > 0])
         if k > 1:
-            routing["cell", name] = (96, gates - 14), (96, y)
-    routing |= {("weights", "cell"): ((11, gates),), ("weights", names[0]): ((96, heights[names[0]] - 16),)}
+            routing["cell", name] = (101, gates - 14), (101, y)
+    routing |= {("weights", "cell"): ((19, gates - 12),), ("weights", names[0]): ((13, heights[names[0]] - 12),)}
     return replace(
-        template, pitch=118, top=312, bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 96, boxes=boxes,
+        template, pitch=122, top=312, bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 76, boxes=boxes,
         made_in={name: name for name in names},
         belt=(template.belt_state,) if template.belt else (), derivative="",
-        routing=routing, asides={name: (73 if y < gates else 27, y - 36) for name, y in heights.items()},
+        routing=routing, asides={name: (82 if y < gates else 34, y - 38) for name, y in heights.items()},
     )  # fmt: skip
 
 

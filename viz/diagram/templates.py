@@ -18,10 +18,11 @@ Look: TypeAlias = Literal["state", "gate", "candidate", "op", "product", "input"
 Reads: TypeAlias = frozenset[str]
 Corners: TypeAlias = Mapping[tuple[str, str], tuple[Place, ...]]  # (source, reader) -> corners; "c-" is the previous c
 
+SUMMED = "∂L/∂W = Σₜ δₜ xₜᵀ, δₜ = ∂L/∂(Wxₜ)"
 USUAL = "tanh"  # what squashes a state, where the graph does not say
 PREACTIVATION = frozenset({"linear", "matmul", "add", "split"})  # what makes the product that the gates share
 SIZES: dict[Look, tuple[float, float]] = {
-    "state": (68, 42), "gate": (78, 30), "candidate": (78, 30), "product": (108, 48), "op": (28, 28), "input": (32, 23),
+    "state": (68, 42), "gate": (94, 28), "candidate": (94, 28), "product": (84, 28), "op": (28, 28), "input": (32, 23),
     "cell": (62, 44),
 }  # fmt: skip
 
@@ -34,7 +35,8 @@ class Box:
     y: float
     look: Look
     text: str = ""  # {t} and {p} stand for this and the previous step's index, {op} for the operation's name
-    note: str = ""  # small, beside the name
+    law: str = ""  # what a gate is, as its equation says it
+    note: str = ""  # what it is for, small, beside that
     reads: tuple[Reads, ...] = ()  # unnamed computations that read just these belong here
     wide: float = 0.0  # if not as wide as others of its look
     high: float = 0.0
@@ -62,6 +64,7 @@ class Template:
     carry: str = ""  # what a gradient is multiplied by along the belt,
     joining: str = ""  # and where it comes to the belt,
     crossing: str = ""  # and by a crossing
+    summed: str = ""  # how the steps' parts make up the gradient of the weights
     crossing_path: str = "through h into a gate"  # what a crossing is, in plain words
     caption: Place = (0, 0)  # where the derivative is written: x, and y of the line above
     asides: Mapping[str, Place] = field(default_factory=dict)  # where a loss that reads an inner state is drawn
@@ -115,23 +118,23 @@ def sibling(template: Template, boxes: Mapping[str, Box], **changed: object) -> 
 _PREACTIVATION = _reads("x", "h-", "x h-", "")
 
 LSTM = Template(
-    pitch=442,
-    top=386,
-    bottom=-26,
+    pitch=374,
+    top=406,
+    bottom=-36,
     boxes={
-        "x": Box(34, 0, "input"),
-        "z": Box(66, 60, "product", "Wx{t} + Uh{p} + b", reads=_PREACTIVATION),
-        "f": Box(188, 236, "gate", note="forget"),
-        "i": Box(188, 180, "gate", note="input"),
-        "g": Box(188, 124, "candidate", note="new"),
-        "o": Box(188, 60, "gate", note="output"),
-        "keep": Box(188, 300, "op", "⊙", reads=_reads("f c-")),
-        "write": Box(262, 152, "op", "⊙", reads=_reads("i g", "f g")),
-        "sum": Box(262, 300, "op", "+"),
-        "c": Box(328, 300, "state"),
-        "squash": Box(328, 180, "op", "{op}", reads=_reads("c")),
-        "show": Box(328, 60, "op", "⊙", reads=_reads("o c")),
-        "h": Box(392, 60, "state"),
+        "x": Box(76, -8, "input"),
+        "z": Box(58, 46, "product", "Wx{t} + Uh{p} + b", reads=_PREACTIVATION),
+        "f": Box(159, 262, "gate", law="σ(…)", note="forget"),
+        "i": Box(159, 216, "gate", law="σ(…)", note="input"),
+        "g": Box(159, 170, "candidate", law="tanh(…)", note="new"),
+        "o": Box(159, 116, "gate", law="σ(…)", note="output"),
+        "keep": Box(159, 320, "op", "⊙", reads=_reads("f c-")),
+        "write": Box(244, 193, "op", "⊙", reads=_reads("i g", "f g")),
+        "sum": Box(244, 320, "op", "+"),
+        "c": Box(312, 320, "state"),
+        "squash": Box(312, 206, "op", "{op}", reads=_reads("c")),
+        "show": Box(312, 116, "op", "⊙", reads=_reads("o c")),
+        "h": Box(312, 46, "state"),
     },
     made_in={"c": "sum", "h": "show"},
     belt=("keep", "sum", "c"),
@@ -141,51 +144,65 @@ LSTM = Template(
     carry="only × f",
     joining="; from h × o, {op}′",
     crossing="× σ′, {op}′, Uᵀ",
-    caption=(84, 318),
-    asides={"c": (392, 242), "h": (392, 0)},
-    routing={("weights", "squash"): ((296, 180),)},  # of a normalised C
+    summed=SUMMED,
+    caption=(76, 320),
+    asides={"c": (338, 262), "h": (312, -8)},
+    routing={
+        **{("z", gate): ((x, y),) for gate, x, y in (("f", 28, 262), ("i", 48, 216), ("g", 68, 170), ("o", 88, 116))},
+        ("weights", "z"): ((38, 0),),
+        ("weights", "squash"): ((270, 206),),  # of a normalised C
+    },
 )
 
 PEEPHOLE = replace(
-    LSTM,
+    sibling(
+        LSTM,
+        {
+            role: replace(LSTM.boxes[role], x=LSTM.boxes[role].x + 24)
+            for role in ("write", "sum", "c", "squash", "show", "h")
+        },
+    ),
+    pitch=398,
+    asides={"c": (362, 262), "h": (336, -8)},
     routing={
-        ("c-", "f"): ((-40, 268), (172, 268)),
-        ("c-", "i"): ((-40, 261), (136, 261), (136, 180)),
-        ("c", "o"): ((296, 262), (296, 96), (212, 96)),
-        ("sum", "o"): ((288, 268), (288, 104), (212, 104)),  # where a mask comes before the next C
-        ("weights", "f"): ((233, 236),),
-        ("weights", "i"): ((238, 180),),
+        **LSTM.routing,
+        ("c-", "f"): ((-40, 288), (140, 288)),
+        ("c-", "i"): ((-54, 227),),
+        ("c", "o"): ((308, 144), (178, 144)),
+        ("sum", "o"): ((290, 304), (290, 144), (178, 144)),  # where a mask comes before the next C
+        ("weights", "f"): ((240, 262),),
+        ("weights", "i"): ((221, 210),),
     },
     derivative="belt: diag(f{t})",
     crossing="× σ′, {op}′, Uᵀ, p",
     crossing_path="through h into a gate, or through a peephole, C into a gate",
 )
 
-COUPLED = sibling(LSTM, {"i": Box(188, 180, "gate", note="= 1 − f")})
+COUPLED = sibling(LSTM, {"i": replace(LSTM.boxes["i"], law="1 − f{t}")})
 
 PROJECTED = sibling(
     LSTM,
-    {"project": Box(384, 60, "op", "Wₕ"), "h": Box(452, 60, "state")},
-    pitch=502,
+    {"project": Box(312, 46, "op", "Wₕ"), "h": Box(380, 46, "state")},
+    pitch=442,
     made_in={"c": "sum", "h": "project"},
-    asides={"c": (452, 242), "h": (452, 0)},
+    asides={"c": (338, 262), "h": (380, -8)},
 )
 
 GRU = Template(
-    pitch=500,
-    top=386,
-    bottom=-26,
+    pitch=374,
+    top=406,
+    bottom=-36,
     boxes={
-        "x": Box(30, 34, "input"),
-        "zed": Box(66, 96, "product", "Wx{t} + b, Uh{p} + bₙ", reads=_PREACTIVATION),
-        "z": Box(204, 236, "gate", note="keep"),
-        "n": Box(204, 160, "candidate", note="new", reads=_reads("x r h-", "x r")),
-        "reset": Box(204, 96, "op", "⊙", reads=_reads("r h-", "r")),
-        "r": Box(204, 26, "gate", note="reset"),
-        "keep": Box(204, 300, "op", "⊙", reads=_reads("z h-")),
-        "write": Box(300, 160, "op", "⊙", reads=_reads("z", "z n")),
-        "sum": Box(300, 300, "op", "+"),
-        "h": Box(374, 300, "state"),
+        "x": Box(58, 22, "input"),
+        "zed": Box(58, 96, "product", "Wx{t} + b\nUh{p} + bₙ", reads=_PREACTIVATION, high=42),
+        "z": Box(159, 262, "gate", law="σ(…)", note="keep"),
+        "n": Box(159, 180, "candidate", law="tanh(…)", note="new", reads=_reads("x r h-", "x r")),
+        "reset": Box(159, 96, "op", "⊙", reads=_reads("r h-", "r")),
+        "r": Box(159, 16, "gate", law="σ(…)", note="reset"),
+        "keep": Box(159, 320, "op", "⊙", reads=_reads("z h-")),
+        "write": Box(244, 180, "op", "⊙", reads=_reads("z", "z n")),
+        "sum": Box(244, 320, "op", "+"),
+        "h": Box(312, 320, "state"),
     },
     made_in={"h": "sum"},
     belt=("keep", "sum", "h"),
@@ -194,35 +211,45 @@ GRU = Template(
     derivative="belt: diag(z{t})",
     carry="only × z",
     crossing="× σ′, {op}′, Uᵀ",
-    caption=(80, 316),
-    asides={"h": (374, 240)},
+    summed=SUMMED,
+    caption=(76, 320),
+    asides={"h": (336, 262)},
+    routing={
+        ("zed", "z"): ((34, 262),),
+        ("zed", "n"): ((70, 180),),
+        ("zed", "r"): ((90, 16),),
+        ("h-", "zed"): ((-72, 96),),
+        ("weights", "zed"): ((32, 0),),
+    },
 )
 
 RESET_BEFORE = sibling(
     GRU,
     {
-        "zed": Box(66, 96, "product", "Wx{t} + b, Uh{p}", reads=_PREACTIVATION),
-        "reset": Box(204, 96, "op", "⊙ U", reads=_reads("r h-", "r")),
+        "zed": replace(GRU.boxes["zed"], text="Wx{t} + b\nUh{p}"),
+        "reset": replace(GRU.boxes["reset"], text="⊙ U"),
     },
-    routing={("h-", "reset"): ((-26, 262), (142, 262), (142, 118))},
+    routing={**GRU.routing, ("h-", "reset"): ((-54, 138), (130, 138))},
 )
 
 RNN = Template(
-    pitch=330,
+    pitch=300,
     top=126,
-    bottom=-26,
+    bottom=-36,
     boxes={
-        "x": Box(40, 0, "input"),
-        "z": Box(80, 60, "product", "Wx{t} + Uh{p} + b", reads=_PREACTIVATION),
-        "squash": Box(190, 60, "op", "{op}"),
-        "h": Box(264, 60, "state"),
+        "x": Box(76, -8, "input"),
+        "z": Box(58, 46, "product", "Wx{t} + Uh{p} + b", reads=_PREACTIVATION),
+        "squash": Box(156, 46, "op", "{op}"),
+        "h": Box(238, 46, "state"),
     },
     made_in={"h": "squash"},
     belt=(),
     belt_state="h",
     crossing="× {op}′, Uᵀ",
+    summed=SUMMED,
     crossing_path="through h into the next step",
-    asides={"h": (264, 0)},
+    asides={"h": (238, -8)},
+    routing={("weights", "z"): ((38, 0),)},
 )
 
 TEMPLATES = {

@@ -93,9 +93,9 @@ class Encoding:
         """What stands beside a step's caption, from the longest to the shortest way to say it."""
         return ()
 
-    def weights_note(self) -> str:
-        """What is said of the weights' gradient on their bar."""
-        return ""
+    def weights_notes(self) -> Sequence[str]:
+        """What is said of the weights' gradient on their bar, the most important first."""
+        return ()
 
     def share(self, t: int) -> Share | None:
         """The shares to draw above a state of the belt."""

@@ -174,10 +174,14 @@ class GradientEncoding(Encoding):
         apart = (f"{adds}to {', '.join(parts)}: ‖∇‖ {total}",) if parts else ()
         return (*apart, f"{adds}‖∇‖ {total}")
 
-    def weights_note(self) -> str:
-        """That the steps' additions sum to the weights' gradient."""
-        summed = summed_words(self.gradient)
-        return f"{summed} is the sum over t of what the steps add" if len(self.gradient.added) > 1 else ""
+    def weights_notes(self) -> Sequence[str]:
+        """That the steps' additions sum to the weights' gradient, and how, where the steps read W itself."""
+        if len(self.gradient.added) < 2:
+            return ()
+        summed = f"{summed_words(self.gradient)} is the sum over t of what the steps add"
+        read = {edge.source for link in self.cells.links if link.source[0] == PARAMETERS for edge in link.edges}
+        names = [name.split("_")[0] for vertex, name in self.cells.parameters.items() if vertex in read]
+        return (summed, self.cells.template.summed) if "W" in names and self.cells.template.summed else (summed,)
 
     def share(self, t: int) -> Share | None:
         """How much of the state's gradient stayed on the belt."""

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import RUNS, one_of, takes
+from tinygrad_lstm.arguments import NUMBER, RUNS, one_of, takes
 from viz.diagram.folding import Fold
 from viz.diagram.projection import stretch
 from viz.encode.gradients import GradientEncoding, scale_of
 from viz.figures.composition import Arrangement, layers_of
-from viz.figures.options import View, options_of
+from viz.figures.options import HEADER, View, as_asked, options_of
 from viz.figures.runs import Run, arrange_runs, runs_of
 from viz.measure.gradient import ChainGradient
 from viz.output.picture import Picture
@@ -31,19 +31,21 @@ VIEW = one_of("auto", "cell", "strip", "rolled")  # gradient_paths draws one run
 APART = 34  # points from one run to the next
 
 
-@takes(runs=RUNS, view=VIEW, theme=THEME)
+@takes(runs=RUNS, view=VIEW, theme=THEME, header=HEADER, width=NUMBER.or_none())
 def compare(
     runs: Mapping[str, tuple[tg.Tensor, nn.Trajectory]],
     *,
     view: View = "auto",
     fold: Fold = "auto",
     theme: ThemeName = "light",
+    header: bool = True,
+    width: float | None = None,
 ) -> Picture:
     """The gradient of several runs, one below the other on one scale: ``{name: (loss, trajectory), ...}``.
 
-    Views, folds and themes are those of ``gradient_paths``, but there is no op view; "auto" is the strip of states
-    where more than 5 steps would be side by side. A run from before training needs its layer as it was: draw it with a
-    copy (``copy.deepcopy``), for an optimizer changes the weights that the graph has kept.
+    Views, folds, themes, header and width are those of ``gradient_paths``, but there is no op view; "auto" is the strip
+    of states where more than 5 steps would be side by side. A run from before training needs its layer as it was: draw
+    it with a copy (``copy.deepcopy``), for an optimizer changes the weights that the graph has kept.
 
     Raises ArgumentError where there are no runs, and the errors of ``gradient_paths``, which name the run.
 
@@ -56,7 +58,7 @@ def compare(
     >>> print(compare(runs))
     Two runs on one scale: RNN and LSTM. Of the gradient's norm at t = 8 there is left at t = 1: RNN ... of ∂L/∂h; ...
     """
-    options, named = options_of(theme, view, fold), runs_of(runs.items())
+    options, named = options_of(theme, view, fold, header=header, width=width), runs_of(runs.items())
     hows = arrange_runs(named, options)
     drawn, pitch = _project(named, hows)
     scale = scale_of([one for gradients in drawn.values() for one in gradients])
@@ -74,7 +76,7 @@ def compare(
     notes = list(dict.fromkeys(filter(None, (hows[run.id].note for run in named))))
     title = f"Where the gradient of L flows: {list_names([run.name for run in named])}"
     add_header_of_rows(scene, title, [row for each in rows.values() for row in each], [*scaled, *notes], least=640)
-    return Picture(scene, title, " ".join([compare_in_words(named), *notes]))
+    return as_asked(Picture(scene, title, " ".join([compare_in_words(named), *notes])), options)
 
 
 def _project(runs: Sequence[Run], hows: Mapping[str, Arrangement]) -> tuple[dict[str, list[ChainGradient]], float]:

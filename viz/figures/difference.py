@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import NAMES, RUN, takes
+from tinygrad_lstm.arguments import NAMES, NUMBER, RUN, takes
 from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.cellgraph import PARAMETERS, CellGraph
 from viz.diagram.folding import Fold
@@ -18,7 +18,7 @@ from viz.diagram.projection import make_room
 from viz.encode.ratios import RatioEncoding
 from viz.figures.compare import VIEW
 from viz.figures.composition import arrange, picture
-from viz.figures.options import View, options_of
+from viz.figures.options import HEADER, View, as_asked, options_of
 from viz.figures.runs import Run, runs_of
 from viz.measure.gradient import ChainGradient
 from viz.output.picture import Picture
@@ -26,7 +26,7 @@ from viz.style.theme import THEME, ThemeName
 from viz.views.words import describe_ratios
 
 
-@takes(one=RUN, other=RUN, names=NAMES, view=VIEW, theme=THEME)
+@takes(one=RUN, other=RUN, names=NAMES, view=VIEW, theme=THEME, header=HEADER, width=NUMBER.or_none())
 def difference(
     one: tuple[tg.Tensor, nn.Trajectory],
     other: tuple[tg.Tensor, nn.Trajectory],
@@ -35,12 +35,15 @@ def difference(
     view: View = "auto",
     fold: Fold = "auto",
     theme: ThemeName = "light",
+    header: bool = True,
+    width: float | None = None,
 ) -> Picture:
     """What became of the gradient from one run ``(loss, trajectory)`` to another: each line by the ratio of its norms.
 
     More is orange, wide and solid, less is blue, thin and dashed; what has a gradient in one of them only is named
-    apart. Views, folds and themes as in ``gradient_paths``, but for the op view. Both gradients are computed here, so
-    for the run before training keep a copy of the layer: an optimizer changes the weights that the graph has kept.
+    apart. Views, folds, themes, header and width as in ``gradient_paths``, but for the op view. Both gradients are
+    computed here, so for the run before training keep a copy of the layer: an optimizer changes the weights that the
+    graph has kept.
 
     Raises ArgumentError where the two do not compute the same, step by step, and the errors of ``gradient_paths``.
 
@@ -55,7 +58,7 @@ def difference(
     >>> print(difference(run(before), run(after)))
     The gradient, “before” and “after”, in one LSTM, two time steps: L = ... The norm of ∂L/∂C: ... → ... at t = 2, ...
     """
-    options, called = options_of(theme, view, fold), _names(names)
+    options, called = options_of(theme, view, fold, header=header, width=width), _names(names)
     runs = runs_of(zip(called, (one, other), strict=True))
     _check_same(*runs)
     norms = [run.norms(name) for run in runs for name in run.top.cells.template.made_in]
@@ -66,14 +69,15 @@ def difference(
     ]
     encodings = [RatioEncoding(a, b, options.theme, called) for a, b in zip(*drawn, strict=True)]
     gradients = zip(runs[0].gradients, runs[1].gradients, strict=True)
-    whole = [RatioEncoding(a, b, options.theme, called) for a, b in gradients]
+    both = [RatioEncoding(a, b, options.theme, called) for a, b in gradients]
     chosen = runs[0].selection
     captions = [f"{caption}: " if caption else "" for caption in chosen.captions]
-    changes = [f"{caption}{describe_ratios(each)}" for caption, each in zip(captions, whole, strict=True)]
-    losses = whole[-1].loss().replace("L ", "L = ", 1)
+    changes = [f"{caption}{describe_ratios(each)}" for caption, each in zip(captions, both, strict=True)]
+    losses = both[-1].loss().replace("L ", "L = ", 1)
     said = f"The gradient, “{called[0]}” and “{called[1]}”, in {chosen.title}: {losses}."
     title = f"Where the gradient changed, {called[0]} → {called[1]}: {chosen.title}"
-    return picture(chosen, encodings, how, options.theme, title, " ".join([said, *reversed(changes)]))
+    whole = picture(chosen, encodings, how, options.theme, title, " ".join([said, *reversed(changes)]))
+    return as_asked(whole, options)
 
 
 def _names(names: Sequence[str]) -> tuple[str, str]:

@@ -7,21 +7,30 @@ from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import NAMES, integer, takes
+from tinygrad_lstm.arguments import NAMES, NUMBER, integer, takes
 from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.cellgraph import NoCellViewError, NothingRecordedError
 from viz.diagram.folding import Fold
 from viz.encode.values import ValueEncoding
 from viz.figures.composition import arrange, picture
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import ENGINE, VIEW, Engine, Options, View, options_of
+from viz.figures.options import ENGINE, HEADER, VIEW, Engine, Options, View, as_asked, options_of
 from viz.figures.selection import TAKES, select, tensors_in, without_cell_view
 from viz.output.picture import Picture
 from viz.style.theme import THEME, ThemeName
 from viz.views.words import describe_values
 
 
-@takes(view=VIEW, depth=integer(0).or_none(), collapse=NAMES, chain=integer(None).or_none(), theme=THEME, engine=ENGINE)
+@takes(
+    view=VIEW,
+    depth=integer(0).or_none(),
+    collapse=NAMES,
+    chain=integer(None).or_none(),
+    theme=THEME,
+    engine=ENGINE,
+    header=HEADER,
+    width=NUMBER.or_none(),
+)
 def draw(
     what: tg.Tensor | nn.Trajectory | Iterable[Any],
     *,
@@ -32,6 +41,8 @@ def draw(
     chain: int | None = None,
     theme: ThemeName = "light",
     engine: Engine = "viz",
+    header: bool = True,
+    width: float | None = None,
 ) -> Picture:
     """A picture of what a tensor was computed from, or of an unrolled cell.
 
@@ -41,15 +52,16 @@ def draw(
     there is one, the strip where more than 12 steps would be side by side, else the op view. ``fold`` folds steps that
     compute the same: "auto" all but the first and last two of more than 12, None none, a list all but those named and
     the ends. ``engine="dot"`` lets Graphviz find the places of the op view. Several tensors may come in lists, tuples
-    and dicts.
+    and dicts. For a slide ``header=False`` leaves out title and legend, and ``width`` says how many pixels wide the SVG
+    is shown; a warning says where it is too narrow to be read.
 
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> print(draw((x * x).sum()))
     A graph of 3 vertices and 3 edges: 1 parameter, 2 operations (1 multiply, 1 sum).
     """
-    options = options_of(theme, view, fold, depth, collapse, chain, engine)
+    options = options_of(theme, view, fold, depth, collapse, chain, engine, header, width)
     if isinstance(what, nn.Trajectory):
-        return _draw_trajectory(what, options)
+        return as_asked(_draw_trajectory(what, options), options)
     if chain is not None:
         raise ArgumentError("chain names one of a trajectory's layers and directions; a tensor has none")
     if view not in ("auto", "op"):
@@ -57,7 +69,7 @@ def draw(
     tensors = list(tensors_in(what))
     if not tensors:
         raise ArgumentError(f"there is nothing to draw in an empty {type(what).__name__}; draw takes {TAKES}")
-    return picture_of_operations(tg.graph_of(tensors), options)
+    return as_asked(picture_of_operations(tg.graph_of(tensors), options), options)
 
 
 def _draw_trajectory(trajectory: nn.Trajectory, options: Options) -> Picture:

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, TRAJECTORY, one_of, takes
+from tinygrad_lstm.arguments import ARRAY, LOSS, NUMBER, TENSOR, TRAJECTORY, one_of, takes
 from viz.diagram.cellgraph import CellGraph
 from viz.diagram.folding import Fold
 from viz.encode.flows import FlowEncoding
 from viz.figures.composition import arrange, picture
-from viz.figures.options import View, options_of
+from viz.figures.options import HEADER, View, as_asked, options_of
 from viz.figures.selection import select
 from viz.measure.flow import measure_flow
 from viz.output.picture import Picture
@@ -26,7 +26,7 @@ from viz.views.words import describe_balance, describe_flow
 
 @takes(
     loss=LOSS, trajectory=TRAJECTORY, source=TENSOR.or_none(), direction=ARRAY.or_none(),
-    view=one_of("auto", "cell", "strip"), theme=THEME,
+    view=one_of("auto", "cell", "strip"), theme=THEME, header=HEADER, width=NUMBER.or_none(),
 )  # fmt: skip
 def flow(
     loss: tg.Tensor,
@@ -37,6 +37,8 @@ def flow(
     view: View = "auto",
     fold: Fold = "auto",
     theme: ThemeName = "light",
+    header: bool = True,
+    width: float | None = None,
 ) -> Picture:
     """The conserved flow from a tensor to a loss (``tg.paths.flow``), every line as wide as what flows along it.
 
@@ -52,7 +54,7 @@ def flow(
     The flow from C₁ to L = ... in one LSTM, three time steps: in all ... = ‖∂L/∂C₁‖². The belt is the path
     along the cell state C. A crossing leads through h into a gate. From t = 1 to 2: ...
     """
-    options, chosen = options_of(theme, view, fold), select(trajectory, None, loss)
+    options, chosen = options_of(theme, view, fold, header=header, width=width), select(trajectory, None, loss)
     start = _start(chosen.chains[0]) if source is None else source
     found = measure_flow(loss, chosen.chains, start, direction)
     how = arrange(chosen.chains, options)
@@ -65,7 +67,7 @@ def flow(
     encodings = [FlowEncoding(cells, options.theme, found, scale) for cells in drawn]
     title = f"The flow from {found.source}{found.where} to L: {chosen.title}"
     words = describe_flow(found, chosen.chains, chosen.title)
-    return picture(chosen, encodings, how, options.theme, title, words, describe_balance(found))
+    return as_asked(picture(chosen, encodings, how, options.theme, title, words, describe_balance(found)), options)
 
 
 def _start(cells: CellGraph) -> tg.Tensor:

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import LOSS, NAMES, TENSOR, TRAJECTORY, integer, takes
+from tinygrad_lstm.arguments import LOSS, NAMES, NUMBER, TENSOR, TRAJECTORY, integer, takes
 from viz.diagram.cellgraph import NoCellViewError
 from viz.diagram.folding import Fold
 from viz.diagram.names import Names
 from viz.encode.gradients import GradientEncoding, Strongest, scale_of
 from viz.figures.composition import arrange, picture, state_norms
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import ENGINE, VIEW, Engine, View, options_of
+from viz.figures.options import ENGINE, HEADER, VIEW, Engine, View, as_asked, options_of
 from viz.figures.selection import select, tensors_in, without_cell_view
 from viz.measure.backward import strongest_path, watch_backward
 from viz.measure.gradient import ChainGradient, measure_chains
@@ -26,7 +26,8 @@ from viz.views.words import describe_gradients
 
 @takes(
     loss=LOSS, trajectory=TRAJECTORY, view=VIEW, depth=integer(0).or_none(), collapse=NAMES,
-    chain=integer(None).or_none(), strongest=TENSOR.or_none(), theme=THEME, engine=ENGINE,
+    chain=integer(None).or_none(), strongest=TENSOR.or_none(), theme=THEME, engine=ENGINE, header=HEADER,
+    width=NUMBER.or_none(),
 )  # fmt: skip
 def gradient_paths(
     loss: tg.Tensor,
@@ -40,10 +41,13 @@ def gradient_paths(
     strongest: tg.Tensor | None = None,
     theme: ThemeName = "light",
     engine: Engine = "viz",
+    header: bool = True,
+    width: float | None = None,
 ) -> Picture:
     """Where the gradient of a loss goes in an unrolled cell, every line as wide as what was delivered along it.
 
-    Drawn from one watched backward pass: it leaves every ``.grad`` alone and the graph usable. Views as in ``draw``.
+    Drawn from one watched backward pass: it leaves every ``.grad`` alone and the graph usable. Views, ``header`` and
+    ``width`` as in ``draw``.
     With ``strongest`` the strongest single path to that tensor (``tg.paths.strongest_path``) has a bright ground.
 
     Raises GradError where the graph was freed by an earlier backward, or does not lead to this trajectory.
@@ -54,7 +58,7 @@ def gradient_paths(
     >>> picture.title
     'Where the gradient of L flows: one LSTM, two time steps'
     """
-    options, note = options_of(theme, view, fold, depth, collapse, chain, engine), ""
+    options, note = options_of(theme, view, fold, depth, collapse, chain, engine, header, width), ""
     if not options.of_operations:
         try:
             chosen = select(trajectory, chain, loss)
@@ -71,11 +75,13 @@ def gradient_paths(
             path = _strongest(loss, strongest, chosen.graph)
             encodings = [GradientEncoding(each, options.theme, scale, path) for each in drawn]
             title, words = f"Where the gradient of L flows: {chosen.title}", describe_gradients(found, chosen.captions)
-            return _point_out(picture(chosen, encodings, how, options.theme, title, words), path)
+            whole = picture(chosen, encodings, how, options.theme, title, words)
+            return as_asked(_point_out(whole, path), options)
     graph = tg.graph_of([loss, *tensors_in(trajectory)])
     path = _strongest(loss, strongest, graph)
     delivered = watch_backward(loss, graph, crossed=False)
-    return _point_out(picture_of_operations(graph, options, delivered, path, note), path)
+    whole = picture_of_operations(graph, options, delivered, path, note)
+    return as_asked(_point_out(whole, path), options)
 
 
 @takes(loss=LOSS, trajectory=TRAJECTORY, chain=integer(None).or_none())

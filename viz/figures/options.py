@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from tinygrad_lstm.arguments import one_of
+from tinygrad_lstm.arguments import instance, one_of
 from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.folding import Fold
+from viz.output.picture import Picture
+from viz.output.svg import size_of
 from viz.style.theme import Theme, ThemeName, theme_of
 
 View: TypeAlias = Literal["auto", "op", "cell", "strip", "rolled"]
 Engine: TypeAlias = Literal["viz", "dot"]
 VIEW = one_of("auto", "op", "cell", "strip", "rolled")
 ENGINE = one_of("viz", "dot")
+HEADER = instance("True or False", bool)
+SMALLEST, LEGIBLE = 11, 8  # points: the smallest text of a cell view; pixels: the smallest that can be read
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Options:
     collapse: tuple[str, ...] = ()
     chain: int | None = None
     engine: Engine = "viz"
+    header: bool = True
+    width: float | None = None
 
     @property
     def of_operations(self) -> bool:
@@ -38,12 +45,34 @@ class Options:
 
 def options_of(
     theme: ThemeName, view: View = "auto", fold: Fold = "auto", depth: int | None = None,
-    collapse: Iterable[str] = (), chain: int | None = None, engine: Engine = "viz",
+    collapse: Iterable[str] = (), chain: int | None = None, engine: Engine = "viz", header: bool = True,
+    width: float | None = None,
 ) -> Options:  # fmt: skip
     """The options, if they go together; ArgumentError if not."""
-    found = Options(theme_of(theme), view, fold, depth, tuple(collapse), chain, engine)
+    found = Options(theme_of(theme), view, fold, depth, tuple(collapse), chain, engine, header, width)
     if view in ("cell", "strip", "rolled") and (depth is not None or found.collapse):
         raise ArgumentError(f"depth and collapse close modules of the op view; the {view} view has none to close")
     if view in ("cell", "strip", "rolled") and engine == "dot":
         raise ArgumentError(f'engine="dot" lays out the op view; the {view} view has places of its own')
+    if width is not None and not width > 0:
+        raise ArgumentError(f"width is how many pixels wide the picture is shown, more than 0, not {width!r}")
     return found
+
+
+def as_asked(picture: Picture, options: Options) -> Picture:
+    """The picture with or without its header, as wide as it was asked; a warning where that is too narrow to read it.
+
+    Called by the function that the user called, whose caller the warning is for.
+    """
+    scene = picture.scene if options.header else picture.scene.without_header()
+    if options.width is None:
+        return replace(picture, scene=scene)
+    wide, _ = size_of(scene)
+    if (pixels := SMALLEST * options.width / wide) < LEGIBLE:
+        warnings.warn(
+            f"at a width of {options.width:g} pixels the smallest text of this picture is {pixels:.1f} pixels high; "
+            f"it can be read from {LEGIBLE * wide / SMALLEST:.0f} pixels on, or with less in it: fold=, collapse= "
+            'and view="rolled" draw fewer parts',
+            stacklevel=4,
+        )
+    return replace(picture, scene=replace(scene, width=options.width))

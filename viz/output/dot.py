@@ -17,6 +17,7 @@ from viz.layout.geometry import WIDE, Place, hatching, shortened
 from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene
 from viz.style.stroke import Stroke
 from viz.style.text import FONT, number_of_points
+from viz.style.theme import Colour
 
 MOST = 2000  # letters of a text; of more than 16 kB Graphviz says that its input is invalid
 SHAPES = {
@@ -48,7 +49,7 @@ def dot_of(scene: Scene) -> str:
         clusters[cluster.parent].subgraph(clusters[cluster.id])
     for edge in scene.edges:
         dot.edge(element_id(edge.source), element_id(edge.reader), **_edge(edge))
-    paths = scene.paths + [path for cluster in scene.clusters for path in _hatch(cluster)]
+    paths = scene.paths + [path for cluster in scene.clusters for path in _hatch(cluster, theme.faint)]
     for k, path in enumerate(paths):
         _path(dot, f"curve_{k}", path)
     return str(dot.source)
@@ -156,12 +157,12 @@ def _beziers(points: tuple[Place, ...]) -> str:
     return " ".join(",".join(map(number_of_points, corner)) for corner in corners)
 
 
-def _hatch(cluster: Cluster) -> list[Path]:
+def _hatch(cluster: Cluster, colour: Colour) -> list[Path]:
     if not cluster.hatched:
         return []
     left, bottom, right, top = cluster.box
     lines = hatching(left, bottom, right - left, top - bottom)
-    return [Path(ends, Stroke(cluster.line, 1)) for ends in lines]
+    return [Path(ends, Stroke(colour, 1)) for ends in lines]
 
 
 def _path(dot: graphviz.Digraph, name: str, path: Path) -> None:

@@ -34,7 +34,7 @@ def svg_of(scene: Scene, scale: float | None = None) -> str:
     draw = _Writer(scene, MARGIN - extent.left, MARGIN + extent.top)
     width, height = extent.width + 2 * MARGIN, extent.height + 2 * MARGIN
     size = f"{_n(width)} {_n(height)}"
-    place = f'width="100%" style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto"'
+    place = _shown_at(width, scene.width)
     if scale is not None:
         place = f'width="{_n(scale * width)}pt" height="{_n(scale * height)}pt"'
     return "\n".join(
@@ -53,6 +53,13 @@ def svg_of(scene: Scene, scale: float | None = None) -> str:
             "</svg>",
         ]
     )
+
+
+def _shown_at(width: float, asked: float | None) -> str:
+    """The attributes that say how wide the document is shown: as wide as the page lets it be, or as it was asked."""
+    if asked is None:
+        return f'width="100%" style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto"'
+    return f'width="{_n(asked)}" style="height:auto"'
 
 
 def size_of(scene: Scene) -> tuple[float, float]:
@@ -86,10 +93,10 @@ class _Writer:
         wide, high = right - left, top - bottom
         yield f'<g class="frame" id="{element_id(cluster.id)}">{_title(cluster.tooltip)}'
         place = f'x="{_n(x)}" y="{_n(y)}" width="{_n(wide)}" height="{_n(high)}"'
-        yield f'<rect {place} rx="8" fill="{cluster.fill}" stroke="{cluster.line}" stroke-width="1.2"/>'
+        yield f'<rect {place} rx="8" fill="{cluster.fill}" stroke="{cluster.line}" stroke-width="0.8"/>'
         if cluster.hatched:
             lines = "".join(f"M{_pair(a)}L{_pair(b)}" for a, b in hatching(x, y, wide, high))
-            yield f'<path d="{lines}" fill="none" stroke="{cluster.line}" stroke-width="1"/>'
+            yield f'<path d="{lines}" fill="none" stroke="{self.theme.faint}" stroke-width="1"/>'
         if cluster.caption:
             yield self.text(cluster.caption, (x + cluster.indent, y + 16), "start")
         yield "</g>"

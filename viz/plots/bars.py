@@ -111,7 +111,7 @@ def shares(
     ax = axes_on(ax, theme)
     stack(ax, t, parts, looks_of_routes(len(names), theme), theme)
     for step in np.array(t)[~known]:
-        span = ax.axvspan(step - 0.5, step + 0.5, facecolor="none", edgecolor=theme_of(theme).frame, linewidth=0)
+        span = ax.axvspan(step - 0.5, step + 0.5, facecolor="none", edgecolor=theme_of(theme).faint, linewidth=0)
         span.set_hatch(NOTHING)
     ax.axhline(1, color=theme_of(theme).quiet, linewidth=0.6)
     notes = [f"{reason} at {at_steps(sorted(where))}" for reason, where in reasons(t, several).items()]

@@ -133,7 +133,7 @@ def write(ax: Axes, text: str, theme: ThemeName) -> None:
 
 def hatch_missing(ax: Axes, theme: ThemeName) -> None:
     """Hatching behind an image: it shows where the image has no data."""
-    ax.patch.set(facecolor="none", edgecolor=theme_of(theme).frame, hatch=NOTHING, linewidth=0)
+    ax.patch.set(facecolor="none", edgecolor=theme_of(theme).faint, hatch=NOTHING, linewidth=0)
 
 
 def sequential(theme: ThemeName) -> Colormap:

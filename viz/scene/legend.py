@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from viz.layout.geometry import arrowhead, head_size
 from viz.scene.marks import Node, Path, Scene, Span
-from viz.style import fonts
+from viz.style.fonts import width as width_of
 from viz.style.stroke import Stroke
 from viz.style.theme import Colour
 
@@ -26,7 +26,7 @@ class LegendItem:
     @property
     def width(self) -> float:
         """How much room it takes, the gap to the next one included."""
-        return (SAMPLE + 8 if self.stroke or self.bar else 0) + fonts.width(self.text, SIZE) + GAP
+        return (SAMPLE + 8 if self.stroke or self.bar else 0) + width_of(self.text, SIZE) + GAP
 
 
 def draw_header(
@@ -42,8 +42,8 @@ def draw_header(
             x, row = left, row + 1
         places.append((item, x, row))
         x += item.width
-    base = scene.extent()[3] + 26
-    lines = wrap(guide, (right - left) / (0.55 * 13))
+    base, drawn, lines_before = scene.extent()[3] + 26, {*scene.nodes}, len(scene.paths)
+    lines = wrap(guide, right - left, 13)
     top = base + row * LINE + 27 + 18 * len(lines)
     _words(scene, "title", left, top + 10, Span(title, 20, bold=True))
     for number, text in enumerate(lines):
@@ -58,11 +58,12 @@ def draw_header(
             scene.add(Node(f"legend_{number}_bar_{k}", *bar, fill=hue))
         x += SAMPLE + 8 if item.stroke or item.bar else 0
         _words(scene, f"legend_{number}", x, y, Span(item.text, SIZE))
+    scene.header = frozenset(scene.nodes) - drawn, tuple(scene.paths[lines_before:])
 
 
 def _words(scene: Scene, name: str, left: float, y: float, span: Span) -> None:
     """A line of text that begins at the left."""
-    width = span.width
+    width = width_of(span.text, span.size, span.bold)
     scene.add(Node(name, (left + width / 2, y), (width, 1.4 * span.size), ((span,),), shape="text", left=True))
 
 
@@ -78,15 +79,15 @@ def _sample(scene: Scene, x: float, y: float, stroke: Stroke) -> None:
     scene.add(Path((one, tip, other), solid, closed=not stroke.open))
 
 
-def wrap(text: str, columns: float) -> list[str]:
-    """The text in lines of at most so many letters.
+def wrap(text: str, room: float, size: float) -> list[str]:
+    """The text in lines that are no wider than this.
 
-    >>> wrap("values run left to right", 12)
-    ['values run', 'left to', 'right']
+    >>> wrap("values run left to right", 66, 12)
+    ['values run', 'left to right']
     """
     lines = [""]
     for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > columns:
+        if lines[-1] and width_of(f"{lines[-1]} {word}", size) > room:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return lines

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from viz.layout.geometry import Box, Place, Rect, bounds, path_bounds
@@ -154,6 +154,15 @@ class Scene:
     edges: list[Edge] = field(default_factory=list)
     clusters: list[Cluster] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
+    header: tuple[frozenset[str], tuple[Path, ...]] = (frozenset(), ())  # the nodes and lines of title and legend
+    width: float | None = None  # of the document, in pixels; as wide as the page if there is none
+
+    def without_header(self) -> Scene:
+        """The same picture without its title and legend, as a slide has them."""
+        names, lines = self.header
+        nodes = {name: node for name, node in self.nodes.items() if name not in names}
+        paths = [path for path in self.paths if not any(path is one for one in lines)]
+        return replace(self, nodes=nodes, paths=paths, header=(frozenset(), ()))
 
     def add(self, *marks: Node | Edge | Cluster | Path) -> None:
         """Put something into the picture."""

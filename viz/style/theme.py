@@ -28,11 +28,15 @@ class Theme:
     forward: Colour  # what no gradient goes along
     panel: Colour
     frame: Colour
+    faint: Colour  # hatching, and the lines of a grid
     carry: Colour
     crossing: Colour
     weight: Colour
     gate: Colour
     candidate: Colour
+    indigo: Colour  # runs that are compared have hues of their own, which are no route's
+    wine: Colour
+    olive: Colour
     bright: Colour  # the ground of what is pointed out
     loss: Colour
     on_loss: Colour
@@ -54,14 +58,16 @@ class Theme:
 
 THEMES: dict[str, Theme] = {
     "light": Theme(
-        paper="#FFFFFF", ink="#1F2933", quiet="#5F6C7B", forward="#A9B4C0", panel="#F6F8FA", frame="#D5DCE4",
+        paper="#FFFFFF", ink="#1F2933", quiet="#5F6C7B", forward="#85919E", panel="#F6F8FA", frame="#8A96A3",
+        faint="#D5DCE4", indigo="#4B3FA7", wine="#9B2C62", olive="#7A7414",
         carry=CARRY, crossing=CROSSING, weight=WEIGHT, gate=GATE, candidate=CANDIDATE,
         bright="#F6E58A", loss="#1F2933", on_loss="#FFFFFF", opacity=0.10,
     ),
     "dark": Theme(
-        paper="#111827", ink="#E5EAF0", quiet="#9AA7B5", forward="#5B6877", panel="#172033", frame="#2F3B4E",
+        paper="#111827", ink="#E5EAF0", quiet="#9AA7B5", forward="#677585", panel="#172033", frame="#5F6D7F",
+        faint="#2F3B4E", indigo="#A79BF2", wine="#E583AE", olive="#C6BF5A",
         carry="#F07F23", crossing="#4BA3DC", weight="#93A0AE", gate="#26BF95", candidate="#CC79BC",
-        bright="#6B5E1C", loss="#E5EAF0", on_loss="#111827", opacity=0.18,
+        bright="#9C8612", loss="#E5EAF0", on_loss="#111827", opacity=0.18,
     ),
 }  # fmt: skip
 THEMES["auto"] = replace(THEMES["light"], adapts=True)
@@ -114,10 +120,13 @@ def stylesheet() -> str:
     return f"@media (prefers-color-scheme:dark){{.viz-auto.viz{{{dark_ones}}}}}" + "".join(rules)
 
 
+HUES = "carry", "crossing", "weight", "gate", "candidate", "indigo", "wine", "olive"
+
+
 def shades(theme: Theme) -> dict[str, Colour]:
     """Every colour a picture of this theme may use, by a name for it."""
     plain = {f.name: str(getattr(theme, f.name)) for f in fields(theme) if f.name not in ("opacity", "adapts")}
-    hues = {name: plain[name] for name in ("carry", "crossing", "weight", "gate", "candidate")}
+    hues = {name: plain[name] for name in HUES}
     fills = {f"{name}-fill": theme.fill_of(hue) for name, hue in hues.items()}
     halves = {f"{name}-half": theme.half_of(hues[name]) for name in ("carry", "crossing")}
     return plain | fills | halves | {f"{name}-text": theme.text_of(hue) for name, hue in hues.items()}

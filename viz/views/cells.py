@@ -11,23 +11,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from viz.diagram.cellgraph import NEXT_LAYER, NodeKey
+from viz.diagram.cellgraph import CellGraph, NodeKey
 from viz.diagram.folding import Run
 from viz.diagram.templates import Box
 from viz.encode.encoding import Encoding
 from viz.scene.marks import Cluster, Node, Scene, Span
 from viz.scene.marks import Row as Words
-from viz.style import fonts
-from viz.style.text import at_step, number, percent
+from viz.style.fonts import width as width_of
+from viz.style.text import at_step, number, percent, quantity
 from viz.style.theme import Colour
 from viz.views.folds import draw_fold
-from viz.views.links import draw_link, draw_links, draw_loops, draw_scissors, draw_weights
-from viz.views.rows import BAR_HEIGHT, BAR_Y, Row, TimeAxis
+from viz.views.links import draw_links, draw_loops, draw_scissors, draw_weights
+from viz.views.rows import BAR_HEIGHT, BAR_Y, TEXT, Row, TimeAxis
 from viz.views.tooltips import describe_node
 
 BETWEEN = 44  # points between two rows
 NARROW = 250  # points; a step of this pitch has no room for words beside its caption
-NOTE, SMALL = 11, 9.5  # sizes of what stands under the name of a state, and of a number that is long
+CLEAR = 18  # from the middle of the belt to the words above and below it
 SHARES = "what never crossed from h into a gate, projected on the whole, and the rest: together 100%"
 
 
@@ -47,12 +47,7 @@ def draw_layers(
     rows = place_rows(layers, hidden, base, prefix)
     for row in rows:
         draw_row(scene, row)
-    for row in rows:
-        following = min((other.layer for other in rows if other.layer > row.layer), default=None)
-        above = [other for other in rows if other.layer == following]
-        for end, other in enumerate(above):  # of two directions both read what this layer puts out
-            for link in (link for link in row.cells.links if link.reader[0] == NEXT_LAYER):
-                draw_link(scene, row, link, *row.route_up(link, other, end))
+    draw_links(scene, rows)
     return rows
 
 
@@ -64,7 +59,8 @@ def place_rows(layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0
     rows: list[Row] = []
     for k, layer in enumerate(layers):
         name = prefix if k == len(layers) - 1 else f"{prefix}chain{k}_"
-        rows.append(Row(layer.encoding, axis, base, name, layer.number, layer.caption))
+        passed = k > 0 and layers[0].number < layers[-1].number
+        rows.append(Row(layer.encoding, axis, base, name, layer.number, layer.caption, passed))
         base = rows[-1].top + BETWEEN - rows[-1].template.bottom - BAR_Y + BAR_HEIGHT / 2
     return rows
 
@@ -86,7 +82,6 @@ def draw_row(scene: Scene, row: Row) -> None:
     for run in row.axis.hidden:
         draw_fold(scene, row, run)
     draw_weights(scene, row)
-    draw_links(scene, row)
     for role, t in cells.cuts:
         if t in row.axis.lefts and t not in row.runs:
             draw_scissors(scene, row, role, t)
@@ -108,16 +103,26 @@ def _panel(scene: Scene, row: Row, t: int) -> None:
     caption = [Span(at_step(t) if not rolled else "every t", 14, theme.quiet, bold=True)]
     notes, masked = row.encoding.step_notes(t), t in row.cells.masked and not rolled
     if masked:
-        caption.append(Span("\u00a0\u00a0masked", 12, theme.quiet, italic=True))
-    room = box[2] - box[0] - 28 - sum(span.width for span in caption)
+        words = _masked_words(row.cells, t) if row.template.pitch > NARROW else "masked"
+        caption.append(Span(f"\u00a0\u00a0{words}", 12, theme.quiet, italic=True))
+    room = box[2] - box[0] - 28 - _width(caption)
     if notes and row.template.pitch > NARROW:
-        fitting = [note for note in notes if fonts.width(note, 12) + 20 < room] or notes[-1:]
+        fitting = [note for note in notes if width_of(note, 12) + 20 < room] or notes[-1:]
         caption.append(Span(f"\u00a0\u00a0\u00a0{fitting[0]}", 12, theme.quiet))
-    tooltip = (at_step(t), *notes[:1], *(["some row keeps its old state here"] if masked else []))
+    tooltip = (
+        at_step(t),
+        *notes[:1],
+        *([f"{_masked_words(row.cells, t)}: a masked row keeps its old state"] if masked else []),
+    )
     scene.add(
         Cluster(f"{row.prefix}step_{t}", box, theme.panel, theme.frame, tuple(caption), tooltip, hatched=masked,
                 keys=row.cells.last_adding.get(t, ()))
     )  # fmt: skip
+
+
+def _masked_words(cells: CellGraph, t: int) -> str:
+    kept, rows = cells.masked_rows(t)
+    return f"{kept} of {quantity(rows, 'row')} masked"
 
 
 def _draw(
@@ -137,11 +142,7 @@ def _pill(scene: Scene, row: Row, name: str, t: int) -> None:
     """A state, with what the encoding notes of it."""
     theme, note = row.theme, row.encoding.note(name, t)
     hue = theme.carry if name == row.template.belt_state == "c" else theme.crossing
-    fits = fonts.width(note, NOTE) < row.template.boxes[name].size[0] - 4
-    words = (
-        (Span(row.cells.sign(name, t), 15, bold=True),),
-        (Span(note, NOTE if fits else SMALL, theme.quiet),),
-    )
+    words = ((Span(row.cells.sign(name, t), 15, bold=True),), (Span(note, TEXT, theme.quiet),))
     _draw(scene, row, (name, t), words, hue, theme.fill_of(hue), 2.2, row.encoding.data(name, t))
 
 
@@ -153,21 +154,31 @@ def _box(scene: Scene, row: Row, role: str, box: Box, t: int) -> None:
         _pill(scene, row, role, t)
     elif box.look == "op":
         hue = theme.carry if role in template.belt or role == f"hold_{template.belt_state}" else theme.ink
-        size = 15.0 if len(text) == 1 else 8.5
+        size = 15.0 if len(text) == 1 else TEXT
         _draw(scene, row, (role, t), ((Span(text, size),),), hue, theme.paper, 1.8)
     elif box.look in ("product", "cell"):
         lines = (text or row.cells.sign(role, t)).split("\n")
-        words = tuple((Span(line, 11.5 if box.look == "product" else 11),) for line in lines)
-        _draw(scene, row, (role, t), words, theme.weight, theme.paper, 1.3)
+        words = tuple((Span(line, TEXT, theme.quiet if box.look == "product" else ""),) for line in lines)
+        _draw(scene, row, (role, t), words, theme.weight, theme.paper, 1.0 if box.look == "product" else 1.3)
     elif box.look == "input":
         words = ((Span(text or row.cells.sign(role, t)),),)
         _draw(scene, row, (role, t), words, theme.weight, theme.fill_of(theme.weight), 1.3)
     else:
         hue = theme.gate if box.look == "gate" else theme.candidate
-        name = row.cells.letter(role)  # C̃ upright: slanted, the tilde slips
-        note = Span(f"\u00a0{box.note}", 11, theme.text_of(hue))
-        label = Span(name, 12, bold=True, italic=name == role), Span(row.cells.index(t)), note
-        _draw(scene, row, (role, t), (label,), hue, theme.fill_of(hue), 1.6)
+        _draw(scene, row, (role, t), (_equation(row, role, box, t, hue),), hue, theme.fill_of(hue), 1.6)
+
+
+def _equation(row: Row, role: str, box: Box, t: int, hue: Colour) -> Words:
+    """What a gate is, f = σ(…), and what it is for as far as there is room."""
+    name, colour = row.cells.letter(role), row.theme.text_of(hue)
+    law = box.law.replace("{t}", row.cells.index(t))
+    equation = (
+        Span(name, 12, bold=True, italic=name == role),  # C̃ upright: slanted, the tilde slips
+        Span(row.cells.index(t)),
+        Span(f"\u00a0=\u00a0{law}" if law else "", TEXT),
+    )
+    note = Span(f"\u00a0{box.note}", TEXT, colour)
+    return (*equation, note) if _width((*equation, note)) < box.size[0] - 3 else equation
 
 
 def _derivative(scene: Scene, row: Row, t: int) -> None:
@@ -180,10 +191,11 @@ def _derivative(scene: Scene, row: Row, t: int) -> None:
         means.append(number(float(np.mean([run.mean_gate(u) for _, u in run.every(("", t))]))))
     before = row.cells.index(row.cells.previous(t))
     law = template.derivative.replace("{t}", row.cells.index(t)).replace("{p}", before)
-    words = {"law": (law, 0), "mean": (f"mean × {' → '.join(means)}", -32)}
-    for name, (text, below) in words.items():
-        place = row.at((template.caption[0], template.caption[1] + below), t)
-        node = Node(f"{row.prefix}{name}_{t}", place, (130, 16), ((Span(text, 12, colour),),), shape="text",
+    words = {"law": (law, CLEAR), "mean": (f"mean × {' → '.join(means)}", -CLEAR)}
+    for name, (text, above) in words.items():
+        place = row.at((template.caption[0], template.caption[1] + above), t)
+        size = width_of(text, 12), 15.0
+        node = Node(f"{row.prefix}{name}_{t}", place, size, ((Span(text, 12, colour),),), shape="text",
                     keys=row.cells.vertices((template.belt_state, t)))  # fmt: skip
         scene.add(node)
 
@@ -207,21 +219,27 @@ def _share(scene: Scene, row: Row, t: int) -> None:
                            tooltip=shares, data={"share": f"{part:.9g}"}, keys=keys)  # fmt: skip
                 scene.add(bar)
                 left += width
-    if not first or row.template.pitch < 300:
+    if not first or row.template.pitch < 280:
         return
     state = row.cells.sign(found.state, t)
     routes = "along the belt", "by crossings"
+    left, _, right, _ = row.panel(t)
+    words = [Span(f"∂L/∂{state}:\u00a0not finite, so no shares", 12, theme.quiet)]
     if found.finite:
-        words = [Span(f"∂L/∂{state}, whole way:\u00a0", 12, theme.quiet)]
+        parts: list[Span] = []
         for k, (hue, part) in enumerate(((theme.carry, found.carry), (theme.crossing, found.crossing))):
-            words += [Span(percent(part), 12, theme.text_of(hue), bold=True)]
-            words += [Span(f"\u00a0{routes[k]}", 12, theme.quiet)]
-            words += [Span(",\u00a0", 12, theme.quiet)] if not k else []
-        words += [Span(", against it", 12, theme.quiet)] if found.opposed else []
-    else:
-        words = [Span(f"∂L/∂{state}:\u00a0not finite, so no shares", 12, theme.quiet)]
-    width = sum(span.width for span in words)
-    right = row.axis.lefts[t] + row.template.pitch - 30
-    middle = right - width / 2 if not row.mirrored else row.axis.lefts[t] + 22 + width / 2
+            parts += [Span(percent(part), 12, theme.text_of(hue), bold=True)]
+            parts += [Span(f"\u00a0{routes[k]}", 12, theme.quiet)]
+            parts += [Span(",\u00a0", 12, theme.quiet)] if not k else []
+        parts += [Span(", against it", 12, theme.quiet)] if found.opposed else []
+        words = [Span(f"∂L/∂{state}, whole way:\u00a0", 12, theme.quiet), *parts]
+        if _width(words) > right - left - 24:
+            words = [Span(f"∂L/∂{state}:\u00a0", 12, theme.quiet), *parts]
+    width = _width(words)
+    middle = right - 14 - width / 2 if not row.mirrored else left + 14 + width / 2
     where = (middle, row.top - 32), (width, 15)
     scene.add(Node(f"{row.prefix}split_text", *where, (tuple(words),), shape="text", tooltip=(SHARES,), keys=keys))
+
+
+def _width(words: Sequence[Span]) -> float:
+    return sum(width_of(span.text, span.size, span.bold) for span in words)

@@ -9,9 +9,10 @@ from dataclasses import replace
 from viz.diagram.folding import Run
 from viz.layout.geometry import Box, Place
 from viz.scene.marks import Cluster, Node, Path, Scene, Span
+from viz.style.fonts import width as width_of
 from viz.style.stroke import Stroke
 from viz.style.text import at_step, number
-from viz.views.rows import Row
+from viz.views.rows import TEXT, Row
 
 MOST = 120  # pieces of a belt; of a longer run each piece stands for several steps
 PLOT = 74  # points that a small plot is high
@@ -70,7 +71,9 @@ def _plot(scene: Scene, row: Row, name: str, series: Mapping[int, float], box: B
     levels = {t: level for t, size in series.items() if (level := encoding.level(size)) is not None}
     sign = encoding.measured(name, "ₜ")
     if len(levels) < 2:
-        _word(scene, row, f"plot_{name}_{min(series)}", (left, bottom + 20), Span(f"{sign} 0 or not finite", 11, quiet))
+        _word(
+            scene, row, f"plot_{name}_{min(series)}", (left, bottom + 20), Span(f"{sign} 0 or not finite", TEXT, quiet)
+        )
         return
     low, high = min(levels.values()), max(levels.values())
     middle, half = (low + high) / 2, max((high - low) / 2, 0.25)
@@ -87,7 +90,7 @@ def _plot(scene: Scene, row: Row, name: str, series: Mapping[int, float], box: B
         scene.add(Path(tuple(piece), stroke, tooltip=(f"{sign} at {at_step(begin, end)}, {encoding.plotted_on}",)))
     first, last = min(levels), max(levels)
     ends = f"{sign} {encoding.figure(series[first])} at {at_step(first)}, {encoding.figure(series[last])} at {last}"
-    _word(scene, row, f"plot_{name}_{begin}", (left, top - 6), Span(ends, 10.5, quiet))
+    _word(scene, row, f"plot_{name}_{begin}", (left, top - 6), Span(ends, TEXT, quiet))
 
 
 def _pieces(points: Sequence[Place], step: float) -> list[list[Place]]:
@@ -116,6 +119,6 @@ def _product(scene: Scene, row: Row, run: Run, box: Box) -> None:
 
 
 def _word(scene: Scene, row: Row, name: str, left: Place, span: Span) -> None:
-    width = span.width
+    width = width_of(span.text, span.size, span.bold)
     place = left[0] + width / 2, left[1]
     scene.add(Node(f"{row.prefix}{name}", place, (width, 14), ((span,),), shape="text", left=True))

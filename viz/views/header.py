@@ -9,8 +9,9 @@ from viz.encode.encoding import Encoding, KeyOfLines, Scale
 from viz.scene.legend import LegendItem, draw_header
 from viz.scene.marks import Scene
 from viz.style.stroke import Stroke
-from viz.views.rows import Row
+from viz.views.rows import TEXT, Row
 
+SLIDE, SMALL = 1280, 6.5  # pixels: a slide's width, and a size of text that is hardly read on it
 SHARES = "how a state's gradient came, the whole way from L"
 
 
@@ -33,7 +34,9 @@ def add_header_of_rows(
     """The header of a cell view; of its legend all rows share what they have in common."""
     encodings = [row.encoding for row in rows]
     encoding = encodings[-1]
-    guide = " ".join(filter(None, [encoding.guide, _mirrored(rows), _list_undrawn(rows), *notes]))
+    guide = " ".join(
+        filter(None, [encoding.guide, _mirrored(rows), _list_undrawn(rows), *notes, _width_in_words(scene)])
+    )
     widths = encoding.widths()
     scale = scale_items(widths, encoding.sample) if widths else []
     add_header(scene, title, guide, shared_key(encodings), scale, least)
@@ -55,6 +58,17 @@ def scale_items(scale: Scale, sample: Callable[[float], Stroke]) -> list[LegendI
     """Samples of the one scale of widths, and its formula."""
     samples = [LegendItem(scale.label(size), replace(sample(size), data={})) for size in scale.samples()]
     return [*samples, LegendItem(scale.formula)]
+
+
+def _width_in_words(scene: Scene) -> str:
+    """What a slide would make of a picture that is very wide, and what draws less."""
+    left, _, right, _ = scene.extent()
+    pixels = TEXT * SLIDE / (right - left)
+    if pixels >= SMALL:
+        return ""
+    return (
+        f'On a slide of {SLIDE} pixels its text would be {pixels:.0f} pixels high: fold= and view="rolled" draw less.'
+    )
 
 
 def _mirrored(rows: Sequence[Row]) -> str:

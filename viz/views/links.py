@@ -5,35 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinygrad_lstm.escaping import element_id
-from viz.diagram.cellgraph import LOSS, PARAMETERS, Link
+from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.names import brief
-from viz.layout.geometry import Place, triangle
+from viz.layout.geometry import triangle
 from viz.scene.marks import Edge, Key, Node, Path, Scene, Span
 from viz.scene.marks import Row as Words
-from viz.style import fonts
+from viz.style.fonts import width as width_of
 from viz.style.stroke import Stroke
-from viz.views.rows import ASIDE, BAR_HEIGHT, BAR_Y, Row
+from viz.style.theme import Colour
+from viz.views.ends import Wire, settle_ends
+from viz.views.rows import ASIDE, BAR_HEIGHT, BAR_Y, TEXT, Row
 from viz.views.tooltips import describe_link
+
+GAP = "\u00a0\u00a0\u00a0"  # between a name and what is said of it
 
 
 def draw_weights(scene: Scene, row: Row) -> None:
-    """One bar for the weights that all steps share."""
+    """One bar for the weights that all steps share, with as many words as it has room for; or a chain of pieces."""
     theme, cells = row.theme, row.cells
-    left, right = 8.0, row.axis.right - 16
-    said = "one set of weights" + (", used at every step" if cells.last > 1 else "")
-    if summed := row.encoding.weights_note():
-        said += f": {summed}"
     named = ", ".join(brief(name) for name in cells.parameters.values())
-    names = Span(brief(named, max(int((right - left) / 8), 9)), 12, bold=True)
-    words = names, Span(f"\u00a0\u00a0\u00a0{said}", 12, theme.quiet)
-    fits = right - left > fonts.width("".join(span.text for span in words), 12)
-    middle = ((left + right) / 2, row.bottom + BAR_Y)
-    bar = Node(
-        f"{row.prefix}weights", middle, (right - left, BAR_HEIGHT), (words if fits else (names,),), "round",
-        theme.weight, theme.fill_of(theme.weight), left=right - left > 2000, tooltip=(named, said),
-        keys=cells.vertices((PARAMETERS, 0)),
-    )  # fmt: skip
-    scene.add(bar)
+    said = ["one set of weights" + (", used at every step" if cells.last > 1 else ""), *row.encoding.weights_notes()]
+    tooltip, y = (named, "; ".join(said)), row.bottom + BAR_Y
+    for k, (left, right) in enumerate(row.bars):
+        words: Words = ()
+        if k == 0:
+            names = Span(brief(named, max(int((right - left) / 8), 9)), 12, bold=True)
+            words, said = _fitting((names, Span(GAP, 12)), said, right - left, theme.quiet)
+        elif said:
+            words, said = _fitting((), said, right - left, theme.quiet)
+        if k:
+            scene.add(Path(((row.bars[k - 1][1], y), (left, y)), Stroke(theme.weight, 1.3)))
+        bar = Node(
+            f"{row.prefix}weights{f'_{k + 1}' if k else ''}", ((left + right) / 2, y), (right - left, BAR_HEIGHT),
+            (words,) if words else (), "round", theme.weight, theme.fill_of(theme.weight), left=right - left > 2000,
+            tooltip=tooltip, keys=cells.vertices((PARAMETERS, 0)),
+        )  # fmt: skip
+        scene.add(bar)
+
+
+def _fitting(words: Words, said: Sequence[str], room: float, colour: Colour) -> tuple[Words, list[str]]:
+    """The words with as many of these phrases as there is room for, and the phrases that are left."""
+    fitting = list(said)
+    while fitting:
+        phrase = Span(": ".join(fitting), 12, colour)
+        if sum(width_of(span.text, span.size, span.bold) for span in (*words, phrase)) < room - 16:
+            return (*words, phrase), [*said[len(fitting) :]]
+        fitting.pop()
+    return words[:1], [*said]
 
 
 def draw_scissors(scene: Scene, row: Row, role: str, t: int) -> None:
@@ -41,8 +59,8 @@ def draw_scissors(scene: Scene, row: Row, role: str, t: int) -> None:
     x, y = row.place(role, t)
     width, height = row.template.boxes[role].size
     name, theme = f"{row.prefix}cut_{role}_{t}", row.theme
-    words: Words = (Span("✂", 14, theme.carry), Span(" detached", 10, theme.quiet))
-    tooltip, wide = ("cut by detach(): no gradient goes on from here",), 64.0
+    words: Words = (Span("✂", 14, theme.carry), Span(" detached", TEXT, theme.quiet))
+    tooltip, wide = ("cut by detach(): no gradient goes on from here",), 68.0
     if role == "cell":  # of a strip, where there is little room beside the line from above
         words, x, wide = words[:1], x - width / 2 + 8, 16.0
     scene.add(Node(name, (x, y + height / 2 + 9), (wide, 14), (words,), shape="text", tooltip=tooltip))
@@ -62,31 +80,38 @@ def draw_loops(scene: Scene, row: Row) -> None:
         scene.add(Path(triangle(loop, 9, 4), Stroke(stroke.colour, 1), closed=True))
 
 
-def draw_links(scene: Scene, row: Row) -> None:
-    """Every line of a chain but those to the layer above."""
-    for link in row.cells.links:
-        routed = row.route(link)
-        if routed is not None:
-            start, stop, points = routed
-            if link.reader[0] == LOSS:
-                _draw_loss(scene, row, stop, tuple(edge.reader for edge in link.edges))
-            draw_link(scene, row, link, start, stop, points)
+def draw_links(scene: Scene, rows: Sequence[Row]) -> None:
+    """Every line of these rows, those to the layer above among them."""
+    drawn: list[tuple[Row, Link, Wire]] = []
+    for row in rows:
+        drawn += [(row, link, wire) for link in row.cells.links if (wire := row.wire(link)) is not None]
+    for row in rows:
+        following = min((other.layer for other in rows if other.layer > row.layer), default=None)
+        above = [other for other in rows if other.layer == following]
+        for end, other in enumerate(above):  # of two directions both read what this layer puts out
+            up = [link for link in row.cells.links if link.reader[0] == NEXT_LAYER]
+            drawn += [(row, link, row.wire_up(link, other, end, both=len(above) > 1)) for link in up]
+    settle_ends([wire for _, _, wire in drawn])
+    for row, link, wire in drawn:
+        if link.reader[0] == LOSS:
+            _draw_loss(scene, row, wire.stop, tuple(edge.reader for edge in link.edges))
+        draw_link(scene, row, link, wire)
 
 
-def draw_link(scene: Scene, row: Row, link: Link, start: Node, stop: Node, points: Sequence[Place]) -> None:
+def draw_link(scene: Scene, row: Row, link: Link, wire: Wire) -> None:
     """One line, as its encoding has it; scissors where what is delivered is not let through."""
-    stroke = row.encoding.stroke(link)
+    stroke, start, stop = row.encoding.stroke(link), wire.start, wire.stop
     for end in (start, stop):
         if end.id not in scene.nodes:
             scene.add(end)
     if stroke.kind == "cut":
-        (x, y), (u, v) = points[:2]
+        (x, y), (u, v) = wire.points[:2]
         name = f"{start.id}-{stop.id}-cut"
         scene.add(Node(name, ((x + u) / 2, (y + v) / 2), (16, 16), ((Span("✂", 14),),), shape="text"))
     data = {"class": " ".join(link.classes)} if link.classes else {}
     keys: tuple[Key, ...] = link.keys or row.cells.vertices(link.reader)
     scene.add(
-        Edge(f"{start.id}-{stop.id}", start.id, stop.id, tuple(points), stroke,
+        Edge(f"{start.id}-{stop.id}", start.id, stop.id, wire.points, stroke,
              tooltip=describe_link(row.encoding.cells_of(link), link, row.encoding.amount(link)),
              data={**data, "source": element_id(start.id), "reader": element_id(stop.id)}, keys=keys)
     )  # fmt: skip
@@ -96,7 +121,7 @@ def _draw_loss(scene: Scene, row: Row, place: Node, keys: tuple[Key, ...]) -> No
     """A loss; its letter is bold where its value stands beside it."""
     theme, at_end = row.theme, place.size != ASIDE
     first, *rest = (row.encoding.loss() if at_end else "L").split(" ", 1)
-    size = 12.0 if at_end else 10.0
+    size = 12.0 if at_end else TEXT
     words = [
         Span(first, size, theme.on_loss, bold=bool(rest)),
         *(Span(f"\u00a0{more}", size, theme.on_loss) for more in rest),

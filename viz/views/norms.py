@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from viz.layout.geometry import Box, Place
 from viz.scene.marks import Cluster, Node, Path, Row, Scene, Shape, Span
-from viz.style import fonts
+from viz.style.fonts import width as width_of
 from viz.style.stroke import Stroke
 from viz.style.text import at_step, number, power_of_ten
 from viz.style.theme import Colour, Theme
 from viz.views.rows import TimeAxis
 
 APART, HEIGHT, ABOVE, BELOW = 30, 190, 46, 30  # points: to the runs above, the plot, room for its caption and the steps
+LABELS = 52  # points at the right of the plot, for the labels of its axis
 CAPTION = 30  # the line with a run's name
 LINE = 16  # from one label to the next
 POINTS: tuple[Shape, ...] = "disc", "box", "hexagon", "flag"  # of the runs; then the same, hollow
@@ -69,7 +70,7 @@ class Axes:
         if self.aligned:
             return self.axis.lefts[t] + self.pitch / 2 - 4
         left, _, right, _ = self.box
-        return left + self.room + (right - left - self.room - 40) * (t - 1) / max(self.T - 1, 1)
+        return left + self.room + (right - left - self.room - 30 - LABELS) * (t - 1) / max(self.T - 1, 1)
 
     @property
     def aligned(self) -> bool:
@@ -89,7 +90,7 @@ def plot_norms(scene: Scene, axis: TimeAxis, pitch: float, T: int, series: Seque
     theme, lowest = scene.theme, scene.extent()[1] - APART
     panel = (8.0, lowest - ABOVE - HEIGHT - BELOW, axis.right - 16, lowest)
     title, more = "‖∂L/∂state‖ at each step", ", one logarithmic axis for all runs"
-    title += more if fonts.width(title + more, 14) < panel[2] - panel[0] else ""
+    title += more if width_of(title + more, 14, bold=True) < panel[2] - panel[0] else ""
     caption = (Span(title, 14, theme.quiet, bold=True),)
     scene.add(Cluster("norms", panel, theme.panel, theme.frame, caption))
     levels = [level for one in series for level in one.levels.values()]
@@ -99,7 +100,7 @@ def plot_norms(scene: Scene, axis: TimeAxis, pitch: float, T: int, series: Seque
         return
     low = math.floor(min(levels))
     ground = (panel[0], panel[1] + BELOW, panel[2], lowest - ABOVE)
-    room = max(fonts.width(one.name, 12) for one in series) + 44
+    room = max(width_of(one.name, 12) for one in series) + 44
     axes = Axes(ground, low, max(math.ceil(max(levels)), low + 1), axis, pitch, T, room)
     _grid(scene, axes)
     for one in series:
@@ -113,13 +114,14 @@ def _grid(scene: Scene, axes: Axes) -> None:
     each = math.ceil((axes.high - axes.low) / 5)
     for level in (level for level in range(axes.low, axes.high + 1) if level % each == 0):
         _, y = axes.at(1, level)
-        scene.add(Path(((left + 1, y), (right - 1, y)), Stroke(theme.frame, 1)))
+        scene.add(Path(((left + 1, y), (right - LABELS, y)), Stroke(theme.faint, 1)))
         words = Span(power_of_ten(level), 12, theme.quiet)
-        _word(scene, f"norms_{level}".replace("-", "minus_"), (right + 8, y), words)
+        place = right - LABELS + 10, y
+        _word(scene, f"norms_{level}".replace("-", "minus_"), place, words)
     for t in axes.marked:
         words = Span(at_step(t), 12, theme.quiet)
         place = axes.across(t), bottom - BELOW / 2
-        scene.add(Node(f"norms_t_{t}", place, (words.width, 15), ((words,),), shape="text"))
+        scene.add(Node(f"norms_t_{t}", place, (width_of(words.text, 12), 15), ((words,),), shape="text"))
 
 
 def _line(scene: Scene, axes: Axes, one: Series) -> None:
@@ -150,12 +152,12 @@ def _labels(scene: Scene, axes: Axes, series: Sequence[Series]) -> None:
     theme = scene.theme
     begins = [axes.at(min(one.levels), one.levels[min(one.levels)]) for one in series]
     right = min(x for x, _ in begins) - 26
-    left = right - max(fonts.width(one.name, 12) for one in series)
+    left = right - max(width_of(one.name, 12) for one in series)
     heights = spread([y for _, y in begins], LINE)
     for k, (one, (x, y)) in enumerate(zip(series, begins, strict=True)):
         hue = hue_of(theme, one.run)
         row = Span(one.label, 12, theme.text_of(hue), bold=True), Span(f"\u00a0{one.share}", 12, theme.quiet)
-        wide = sum(span.width for span in row)
+        wide = sum(width_of(span.text, span.size, span.bold) for span in row)
         node = Node(f"norms_label_{k}", (left + wide / 2, heights[k]), (wide, 15), (row,), shape="text", left=True)
         scene.add(node, Path(((right + 2, heights[k]), (right + 14, y), (x - 5, y)), Stroke(hue, 0.8)))
 
@@ -183,13 +185,13 @@ def _middle(group: Sequence[float], apart: float) -> tuple[float, float]:
 
 
 def hue_of(theme: Theme, run: int) -> Colour:
-    """The hue of a run; of more than six the first come again, with other points."""
-    hues = theme.crossing, theme.gate, theme.carry, theme.candidate, theme.ink, theme.weight
+    """The hue of a run, none of a route's; of more than five the first come again, with other points."""
+    hues = theme.indigo, theme.wine, theme.olive, theme.ink, theme.weight
     return hues[run % len(hues)]
 
 
 def _word(scene: Scene, name: str, left: Place, span: Span) -> None:
-    wide = span.width
+    wide = width_of(span.text, span.size, span.bold)
     scene.add(Node(name, (left[0] + wide / 2, left[1]), (wide, 15), ((span,),), shape="text", left=True))
 
 
@@ -197,7 +199,7 @@ def draw_caption(scene: Scene, name: str, run: str, words: str, left: float = -9
     """The name of a run above all that is there, with some words beside it; returns how high it reaches."""
     middle = scene.extent()[3] + CAPTION / 2 + 2
     row: Row = (Span(run, 17, bold=True), Span(f"\u00a0\u00a0\u00a0{words}", 13, scene.theme.quiet))
-    wide = sum(span.width for span in row)
+    wide = sum(width_of(span.text, span.size, span.bold) for span in row)
     place = (left + wide / 2, middle), (wide, CAPTION - 4)
     scene.add(Node(name, *place, (row,), shape="text", left=True))
     return middle + CAPTION / 2

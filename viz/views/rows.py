@@ -12,16 +12,18 @@ from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.folding import Run
 from viz.encode.encoding import Encoding
 from viz.layout.geometry import Box, Place
-from viz.scene.marks import Node, Shape, between
-from viz.style import fonts
+from viz.scene.marks import Node, Shape
+from viz.style.fonts import width as width_of
+from viz.views.ends import Wire
 
-START = 62  # points before the first panel is the middle of the first state
+START = 43  # points before the first panel is the middle of the first state
 FOLD = 250  # points that a run of folded steps is wide
 BAR_Y, BAR_HEIGHT = -47, 30  # of the weights, below a template's bottom
-FAN = 6  # points between the feet of the lines from a product to its gates
-ASIDE, END = (26.0, 20.0), (84.0, 36.0)  # sizes of the pills of a loss
-LOSS_X = 60  # the middle of the loss, from the panel's edge
-APART = 6  # points between the two ends of a line into both directions of a layer
+ASIDE, END = (26.0, 20.0), (62.0, 36.0)  # sizes of the pills of a loss
+LOSS_X = 49  # the middle of the loss, from the panel's edge
+APART, LANE = 7, 7  # points between two lines in a gap, and between two lanes below a row
+TEXT = 11  # the size of all that is no name
+OP = 24.0  # points: a longer name than that is no disc
 
 
 class TimeAxis:
@@ -43,13 +45,15 @@ class Row:
     """One chain's places in the picture."""
 
     def __init__(
-        self, encoding: Encoding, axis: TimeAxis, base: float, prefix: str = "", layer: int = 0, caption: str = ""
-    ) -> None:
+        self, encoding: Encoding, axis: TimeAxis, base: float, prefix: str = "", layer: int = 0, caption: str = "",
+        passed: bool = False,
+    ) -> None:  # fmt: skip
         self.encoding, self.axis, self.base, self.prefix = encoding, axis, base, prefix
         self.cells, self.theme = encoding.cells, encoding.theme
         self.template = self.cells.template
         self.mirrored = self.cells.chain.reverse and not self.cells.rolled
         self.layer, self.caption = layer, caption
+        self.passed = passed  # by lines between the layers, for which the bar of weights has gaps
         self.top, self.bottom = base + self.template.top, base + self.template.bottom
         self.runs = {t: run for run in axis.hidden for t in range(run[0], run[1] + 1)}
 
@@ -75,6 +79,14 @@ class Row:
         left = self.axis.lefts[self.runs[t][0]]
         return left + 8, self.bottom, left + FOLD - 16, self.top
 
+    @property
+    def bars(self) -> list[tuple[float, float]]:
+        """The left and the right ends of the bar of weights; of its pieces where lines between layers pass it."""
+        if not self.passed:
+            return [(8.0, self.axis.right - 16)]
+        boxes = [self.fold_box(t) if t in self.runs else self.panel(t) for t in self.axis.lefts]
+        return [(left, right) for left, _, right, _ in boxes]
+
     def place(self, role: str, t: int) -> Place:
         """The middle of a box; that of a state before the first step is at the row's beginning."""
         box = self.template.boxes[role]
@@ -90,7 +102,7 @@ class Row:
         """The shape of a box."""
         look = self.template.boxes[role].look
         if look == "op":
-            return "disc" if len(self.cells.words(role, t)) < 6 else "round"
+            return "disc" if width_of(self.cells.words(role, t), TEXT) <= OP else "round"
         return "box" if look in ("gate", "candidate") else "round"
 
     def ends(self, name: str, t: int) -> bool:
@@ -102,8 +114,10 @@ class Row:
 
     def node(self, role: str, t: int) -> Node:
         """A box of a step, as far as lines have to know it."""
-        return Node(f"{self.prefix}{role}_{t}", self.place(role, t), self.template.boxes[role].size,
-                    shape=self.shape(role, t))  # fmt: skip
+        shape, (wide, high) = self.shape(role, t), self.template.boxes[role].size
+        if self.template.boxes[role].look == "op" and shape == "round":
+            wide = max(wide, width_of(self.cells.words(role, t), TEXT) + 10)
+        return Node(f"{self.prefix}{role}_{t}", self.place(role, t), (wide, high), shape=shape)
 
     def point(self, name: str, place: Place) -> Node:
         """A place where a line begins, which is not seen."""
@@ -135,7 +149,7 @@ class Row:
             return Node(f"{self.prefix}loss_{name}_{t}", middle, ASIDE, shape="round")
         if not (words := self.encoding.loss()):
             return None
-        wide = max(END[0], fonts.width(words, 12) + 10)
+        wide = max(END[0], width_of(words, 12) + 14)
         far = LOSS_X + (wide - END[0]) / 2
         x = self.axis.right - 16 + far if not self.mirrored else 8 - far
         return Node(f"{self.prefix}loss_{t}", (x, self.height(name)), (wide, END[1]), shape="round")
@@ -146,8 +160,8 @@ class Row:
 
     # Lines
 
-    def route(self, link: Link) -> tuple[Node, Node, tuple[Place, ...]] | None:
-        """The two ends of a line and its points; None for one that is not drawn in this row."""
+    def wire(self, link: Link) -> Wire | None:
+        """A line with its ends and bends; None for one that is not drawn in this row."""
         (source, t), (reader, u) = link.source, link.reader
         if reader == NEXT_LAYER:
             return None
@@ -160,9 +174,15 @@ class Row:
             start = self.point(f"weights_{reader}_{t}", (x, self.bottom + BAR_Y + BAR_HEIGHT / 2))
         else:
             start = self.end(source, t)
-        if self.is_fan(link):
-            return start, stop, self.fan_out(link, start, stop)
-        return start, stop, between(start, stop, *bends)
+            if bends and t in self.runs:  # on the fold's border level with its first bend, apart from the belt
+                start, bends = self._leaving(start, bends)
+        return Wire(start, stop, bends, self.encoding.stroke(link).width)
+
+    def _leaving(self, start: Node, bends: tuple[Place, ...]) -> tuple[Node, tuple[Place, ...]]:
+        """The place on a fold's border where a line with these bends comes out, and the bends that are left."""
+        (_, level), *rest = bends
+        straight = not rest or rest[0][1] == level
+        return self.point(start.id.removeprefix(self.prefix), (start.middle[0], level)), bends[1 if straight else 0 :]
 
     def bends(self, link: Link) -> tuple[Place, ...]:
         """The corners of a line that is not straight."""
@@ -178,50 +198,27 @@ class Row:
             ]
         return tuple(places)
 
-    def is_fan(self, link: Link) -> bool:
-        """Whether a line is one of those from a product to its gates."""
-        boxes, (source, reader) = self.template.boxes, (link.source[0], link.reader[0])
-        if source not in boxes or reader not in boxes or boxes[source].look != "product":
-            return False
-        return boxes[reader].look in ("gate", "candidate")
+    def wire_up(self, link: Link, above: Row, end: int = 0, both: bool = False) -> Wire:
+        """A line from a state into the layer above: up between the panels, and from below to that step's input.
 
-    def fan_out(self, link: Link, start: Node, stop: Node) -> tuple[Place, Place]:
-        """The ends of a line from a product to a gate: side to side, each with its own foot, so that no two meet."""
-        boxes, source = self.template.boxes, link.source[0]
-        gates = sorted((box.y, name) for name, box in boxes.items() if box.look in ("gate", "candidate"))
-        level = boxes[source].y
-        rank = [name for _, name in gates].index(link.reader[0]) - sum(y < level for y, _ in gates)
-        if not any(y == level for y, _ in gates) and rank >= 0:
-            rank += 1
-        (x, y), (u, v) = start.middle, stop.middle
-        half, wide = start.size[0] / 2, stop.size[0] / 2
-        side = 1 if u > x else -1
-        return (x + side * half, y + FAN * rank), (u - side * wide, v)
-
-    def route_up(self, link: Link, above: Row, end: int) -> tuple[Node, Node, tuple[Place, ...]]:
-        """A line from a state into the layer above: up between the panels, and to that step's input.
-
-        Where two directions read the state, the line has two ends, 0 and 1, each routed beside the other.
+        Where both directions read the state, the line has two ends, 0 and 1, each with a lane of its own.
         """
-        (name, t), step, aside = link.source, link.reader[1], APART * end
-        gutter = above.bottom - (8 if not self.mirrored else 15)
+        (name, t), step, width = link.source, link.reader[1], self.encoding.stroke(link).width
+        aside, floor = float(APART * end), above.bottom - LANE - LANE * end - (0 if not self.mirrored else 2 * LANE)
         if name == "fold_out":
             box = self.fold_box(t)
-            foot, into = (box[0] + box[2]) / 2 + 40 + 2 * aside, (box[0] + box[2]) / 2 + 40
-            gap, out = (box[2] + 8 + aside, self.top + 10) if not self.mirrored else (box[0] - 7 - aside, self.top + 17)
-            out += 2 * aside
-            start = self.point(f"fold_out_{t}", (into, self.top))
-            stop = above.point(f"fold_in_{t}", (into, above.bottom))
-            return start, stop, between(start, stop, (foot, out), (gap, out), (gap, gutter), (into, gutter))
-        start, (x, y) = self.node(name, t), self.place(name, t)
-        left = self.axis.lefts[t]
-        gap = left + self.template.pitch - 8 - aside if not self.mirrored else left + 1 + aside  # side by side
-        if "x" in above.template.boxes:
-            into, _ = above.place("x", step)
-            lane = y + (40 + aside if name != self.template.belt_state else -34 - aside)
-            foot = x + (0 if name in self.template.made_in else 24) * (-1 if self.mirrored else 1) + 2 * aside
-            stop = above.node("x", step)
-            return start, stop, between(start, stop, (foot, lane), (gap, lane), (gap, gutter), (into, gutter))
-        _, level = above.place("cell", step)  # of a strip
-        stop = above.node("cell", step)
-        return start, stop, between(start, stop, (gap, y - 12 + 2 * aside), (gap, level))
+            gap = box[2] + 8 + aside if not self.mirrored else box[0] - 8 - aside
+            ceiling, into = self.top + 10 + aside, (box[0] + box[2]) / 2 + 40 + 2 * aside
+            start, stop = (
+                self.point(f"fold_out_{t}", (into, self.top)),
+                above.point(f"fold_in_{t}", (into, above.bottom)),
+            )
+            return Wire(start, stop, ((into, ceiling), (gap, ceiling), (gap, floor), (into, floor)), width)
+        start, y = self.node(name, t), self.height(name) + (14 if not end else -14)
+        aside = -APART * (end + 0.5) if both else 0.0
+        gap, _ = self.at((self.template.pitch - 4 + aside, 0), t)  # mirrored, on the panel's other side
+        if "x" not in above.template.boxes:  # of a strip
+            gap, stop = gap + (6 if not self.mirrored else -6), above.node("cell", step)
+            return Wire(start, stop, ((gap, y), (gap, stop.middle[1])), width)
+        stop = above.node("x", step)
+        return Wire(start, stop, ((gap, y), (gap, floor), (stop.middle[0], floor)), width)
