@@ -120,27 +120,17 @@ def _spread(wishes: Sequence[float], rooms: Sequence[float], low: float, high: f
 
 
 def _through(wire: Wire, begin: tuple[Side, float] | None, end: tuple[Side, float] | None) -> tuple[Place, ...]:
-    """The points of a line whose ends are on these sides; at a disc, or at no box, it aims at the middle."""
+    """The points of a line whose ends are on these sides; at a disc it aims at the middle."""
     bends = list(wire.bends)
-    if not bends:
-        return _straight(wire, begin, end)
-    for k, settled in ((0, begin), (-1, end)):
+    for k, settled in ((0, begin), (-1, end)) if bends else ():
         if settled is not None:
             bends[k] = _shifted(bends[k], *settled, (wire.start, wire.stop)[k].box)
-    start = _on(wire.start, *begin) if begin else _aimed(wire.start, bends[0])
-    stop = _on(wire.stop, *end) if end else _aimed(wire.stop, bends[-1])
-    return (start, *bends, stop)
-
-
-def _straight(wire: Wire, begin: tuple[Side, float] | None, end: tuple[Side, float] | None) -> tuple[Place, ...]:
-    """A line without a bend; a place that is not seen moves with the other end."""
     start = _on(wire.start, *begin) if begin else None
     stop = _on(wire.stop, *end) if end else None
-    if start is None:
-        start = _aimed(wire.start, stop or wire.stop.middle)
-    if stop is None:
-        stop = _aimed(wire.stop, start if begin else wire.start.middle)
-    return start, stop
+    (_, after), (_, before) = wire.ends
+    first = start or _aimed(wire.start, bends[0] if bends else stop or wire.stop.middle, after)
+    last = stop or _aimed(wire.stop, bends[-1] if bends else start or wire.start.middle, before)
+    return (first, *bends, last)
 
 
 def _shifted(bend: Place, side: Side, place: float, box: tuple[float, float, float, float]) -> Place:
@@ -156,9 +146,9 @@ def _on(node: Node, side: Side, place: float) -> Place:
     return {"left": (left, place), "right": (right, place), "bottom": (place, bottom), "top": (place, top)}[side]
 
 
-def _aimed(node: Node, other: Place) -> Place:
-    """Where a line leaves a disc; at a place that is not seen it is straight if it can be."""
+def _aimed(node: Node, other: Place, planned: Place) -> Place:
+    """Where a line leaves a disc for a place; one that is not seen moves with it, where it was level with the plan."""
     if node.shape == "text":
         (x, y), (u, v) = node.middle, other
-        return (u, y) if abs(u - x) < 12 else (x, v) if abs(v - y) < 12 else (x, y)
+        return (u, y) if planned[0] == x else (x, v) if planned[1] == y else (x, y)
     return node.towards(other)
