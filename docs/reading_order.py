@@ -86,7 +86,7 @@ CHAPTERS = {
         "viz/encode/{encoding,values,gradients,ratios,flows}.py",
     ],
     "Pictures: the cell view and the op view": [
-        "viz/views/{tooltips,rows,folds,links,cells,header,words}.py",
+        "viz/views/{tooltips,ends,rows,folds,links,cells,header,words}.py",
         "viz/diagram/collapse.py",
         "viz/encode/operations.py",
         "viz/views/{operations,operation_places,graph_words}.py",

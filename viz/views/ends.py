@@ -16,6 +16,7 @@ from viz.layout import ports
 from viz.scene.marks import Node
 
 Side: TypeAlias = Literal["left", "right", "top", "bottom"]
+NEAR = 12.0  # points: of lines that would be nearer to each other the way that they turn decides
 CORNER = 4.0  # points of a side, at each of its ends, where no line ends
 
 
@@ -72,7 +73,9 @@ def settle_ends(wires: Sequence[Wire]) -> None:
                 sides.setdefault((node.id, side), []).append(end)
     found: dict[tuple[int, int], tuple[Side, float]] = {}
     for (name, side), ends in sides.items():
-        ends.sort(key=lambda end: (end.wish, end.beyond))
+        ends.sort(
+            key=lambda end: (round(end.wish / NEAR), *_turn(wires[end.wire], end.which, side), end.wish, end.beyond)
+        )
         places = _places(boxes[name], side, ends, [wires[end.wire].width for end in ends])
         for end, place in zip(ends, places, strict=True):
             found[end.wire, end.which] = side, place
@@ -90,6 +93,21 @@ def _facing(node: Node, towards: Place, wire: int, which: int, straight: bool) -
     if max(left - u, u - right) > max(bottom - v, v - top):
         return ("right" if u > x else "left"), _End(wire, which, y, v, False)
     return ("top" if v > y else "bottom"), _End(wire, which, x, u, False)
+
+
+def _turn(wire: Wire, which: int, side: Side) -> tuple[int, float]:
+    """Where a line turns after its first bend, down (or left), not at all, or up, and how near: lines that turn to one
+    side do not cross if the one that turns first is at the end of that side.
+    """
+    path = [wire.start.middle, *wire.bends, wire.stop.middle]
+    (box, bend, beyond), across = (path[:3] if not which else path[:-4:-1]) if wire.bends else (path[:1] * 3), 1
+    if side in ("top", "bottom"):
+        across = 0
+    way = beyond[across] - bend[across]
+    if abs(way) < 1:
+        return 0, 0.0
+    distance = abs(bend[1 - across] - box[1 - across])
+    return (1, -distance) if way > 0 else (-1, distance)
 
 
 def _places(node: Node, side: Side, ends: Sequence[_End], widths: Sequence[float]) -> list[float]:
