@@ -25,7 +25,7 @@ def with_masks(template: Template, states: tuple[str, ...], room: float = 66) ->
         x, y = state.x - room, state.y
         before = x - template.pitch + state.size[0] / 2  # the right side of the state before
         if name == template.belt_state:
-            lane: tuple[Place, ...] = ((before + 24, y + 14), (before + 24, y + 42), (x, y + 42))
+            lane: tuple[Place, ...] = ((before + 14, y + 14), (before + 14, y + 42), (x, y + 42))
         else:
             lane = ((before - 14, y - 34), (x, y - 34))
         maker = found.boxes[template.made_in[name]]
@@ -99,8 +99,8 @@ def rolled_template(template: Template, held: Iterable[str]) -> Template:
     routing = dict(template.routing)
     for name in held:
         maker, box = template.boxes[template.made_in[name]], template.boxes[name]
-        lane = box.y - 25
-        routing[template.made_in[name], name] = ((maker.x + 20, lane), (box.x - 22, lane))
+        if maker.y == box.y:
+            routing[template.made_in[name], name] = ((maker.x + 20, box.y + 27), (box.x - 22, box.y + 27))
     return replace(template, routing=routing)
 
 

@@ -16,6 +16,7 @@ from viz.layout.geometry import Place
 from viz.scene.marks import Node
 
 Side: TypeAlias = Literal["left", "right", "top", "bottom"]
+NEAR = 12.0  # points: of lines that would be nearer to each other the way that they turn decides
 CORNER = 4.0  # points of a side, at each of its ends, where no line ends
 
 
@@ -72,7 +73,9 @@ def settle_ends(wires: Sequence[Wire]) -> None:
                 sides.setdefault((node.id, side), []).append(end)
     found: dict[tuple[int, int], tuple[Side, float]] = {}
     for (name, side), ends in sides.items():
-        ends.sort(key=lambda end: (end.wish, end.beyond))
+        ends.sort(
+            key=lambda end: (round(end.wish / NEAR), *_turn(wires[end.wire], end.which, side), end.wish, end.beyond)
+        )
         places = _places(boxes[name], side, ends, [wires[end.wire].width for end in ends])
         for end, place in zip(ends, places, strict=True):
             found[end.wire, end.which] = side, place
@@ -90,6 +93,21 @@ def _facing(node: Node, towards: Place, wire: int, which: int, straight: bool) -
     if max(left - u, u - right) > max(bottom - v, v - top):
         return ("right" if u > x else "left"), _End(wire, which, y, v, False)
     return ("top" if v > y else "bottom"), _End(wire, which, x, u, False)
+
+
+def _turn(wire: Wire, which: int, side: Side) -> tuple[int, float]:
+    """Where a line turns after its first bend, down (or left), not at all, or up, and how near: lines that turn to one
+    side do not cross if the one that turns first is at the end of that side.
+    """
+    path = [wire.start.middle, *wire.bends, wire.stop.middle]
+    (box, bend, beyond), across = (path[:3] if not which else path[:-4:-1]) if wire.bends else (path[:1] * 3), 1
+    if side in ("top", "bottom"):
+        across = 0
+    way = beyond[across] - bend[across]
+    if abs(way) < 1:
+        return 0, 0.0
+    distance = abs(bend[1 - across] - box[1 - across])
+    return (1, -distance) if way > 0 else (-1, distance)
 
 
 def _places(node: Node, side: Side, ends: Sequence[_End], widths: Sequence[float]) -> list[float]:
@@ -120,27 +138,17 @@ def _spread(wishes: Sequence[float], rooms: Sequence[float], low: float, high: f
 
 
 def _through(wire: Wire, begin: tuple[Side, float] | None, end: tuple[Side, float] | None) -> tuple[Place, ...]:
-    """The points of a line whose ends are on these sides; at a disc, or at no box, it aims at the middle."""
+    """The points of a line whose ends are on these sides; at a disc it aims at the middle."""
     bends = list(wire.bends)
-    if not bends:
-        return _straight(wire, begin, end)
-    for k, settled in ((0, begin), (-1, end)):
+    for k, settled in ((0, begin), (-1, end)) if bends else ():
         if settled is not None:
             bends[k] = _shifted(bends[k], *settled, (wire.start, wire.stop)[k].box)
-    start = _on(wire.start, *begin) if begin else _aimed(wire.start, bends[0])
-    stop = _on(wire.stop, *end) if end else _aimed(wire.stop, bends[-1])
-    return (start, *bends, stop)
-
-
-def _straight(wire: Wire, begin: tuple[Side, float] | None, end: tuple[Side, float] | None) -> tuple[Place, ...]:
-    """A line without a bend; a place that is not seen moves with the other end."""
     start = _on(wire.start, *begin) if begin else None
     stop = _on(wire.stop, *end) if end else None
-    if start is None:
-        start = _aimed(wire.start, stop or wire.stop.middle)
-    if stop is None:
-        stop = _aimed(wire.stop, start if begin else wire.start.middle)
-    return start, stop
+    (_, after), (_, before) = wire.ends
+    first = start or _aimed(wire.start, bends[0] if bends else stop or wire.stop.middle, after)
+    last = stop or _aimed(wire.stop, bends[-1] if bends else start or wire.start.middle, before)
+    return (first, *bends, last)
 
 
 def _shifted(bend: Place, side: Side, place: float, box: tuple[float, float, float, float]) -> Place:
@@ -156,9 +164,9 @@ def _on(node: Node, side: Side, place: float) -> Place:
     return {"left": (left, place), "right": (right, place), "bottom": (place, bottom), "top": (place, top)}[side]
 
 
-def _aimed(node: Node, other: Place) -> Place:
-    """Where a line leaves a disc; at a place that is not seen it is straight if it can be."""
+def _aimed(node: Node, other: Place, planned: Place) -> Place:
+    """Where a line leaves a disc for a place; one that is not seen moves with it, where it was level with the plan."""
     if node.shape == "text":
         (x, y), (u, v) = node.middle, other
-        return (u, y) if abs(u - x) < 12 else (x, v) if abs(v - y) < 12 else (x, y)
+        return (u, y) if planned[0] == x else (x, v) if planned[1] == y else (x, y)
     return node.towards(other)

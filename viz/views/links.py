@@ -59,11 +59,12 @@ def draw_scissors(scene: Scene, row: Row, role: str, t: int) -> None:
     x, y = row.place(role, t)
     width, height = row.template.boxes[role].size
     name, theme = f"{row.prefix}cut_{role}_{t}", row.theme
-    words: Words = (Span("✂", 14, theme.carry), Span(" detached", TEXT, theme.quiet))
-    tooltip, wide = ("cut by detach(): no gradient goes on from here",), 68.0
+    words: Words = (Span("✂", 14, theme.carry), Span(" cut", TEXT, theme.quiet))
+    tooltip, side = ("cut by detach(): no gradient goes on from here",), -1 if row.mirrored else 1
+    place, wide = (x + side * (width / 2 + 20), y + height / 2 + 6), 32.0  # beside a corner, where no line ends
     if role == "cell":  # of a strip, where there is little room beside the line from above
-        words, x, wide = words[:1], x - width / 2 + 8, 16.0
-    scene.add(Node(name, (x, y + height / 2 + 9), (wide, 14), (words,), shape="text", tooltip=tooltip))
+        words, place, wide = words[:1], (x - width / 2 + 8, y + height / 2 + 9), 16.0
+    scene.add(Node(name, place, (wide, 14), (words,), shape="text", tooltip=tooltip))
 
 
 def draw_loops(scene: Scene, row: Row) -> None:

@@ -204,7 +204,8 @@ class Row:
         Where both directions read the state, the line has two ends, 0 and 1, each with a lane of its own.
         """
         (name, t), step, width = link.source, link.reader[1], self.encoding.stroke(link).width
-        aside, floor = float(APART * end), above.bottom - LANE - LANE * end - (0 if not self.mirrored else 2 * LANE)
+        back = self.cells.chain.reverse
+        aside, floor = float(APART * end), above.bottom - LANE * (1 + end + 2 * back)
         if name == "fold_out":
             box = self.fold_box(t)
             gap = box[2] + 8 + aside if not self.mirrored else box[0] - 8 - aside
@@ -215,7 +216,8 @@ class Row:
             )
             return Wire(start, stop, ((into, ceiling), (gap, ceiling), (gap, floor), (into, floor)), width)
         start, y = self.node(name, t), self.height(name) + (14 if not end else -14)
-        aside = -APART * (end + 0.5) if both else 0.0
+        aside = -APART * (end + 0.5) if both else 0.0  # from the middle of the gap
+        aside = -aside if back and not self.mirrored else aside  # of a rolled cell
         gap, _ = self.at((self.template.pitch - 4 + aside, 0), t)  # mirrored, on the panel's other side
         if "x" not in above.template.boxes:  # of a strip
             gap, stop = gap + (6 if not self.mirrored else -6), above.node("cell", step)

@@ -1,0 +1,83 @@
+"""Where lines begin and end on the boxes of a cell view: side by side, a straight one where it is."""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from viz.layout.ports import room
+from viz.scene.marks import Node
+from viz.views.ends import Wire, settle_ends
+
+
+def box(name: str, x: float, y: float, wide: float = 80, high: float = 40) -> Node:
+    return Node(name, (x, y), (wide, high), shape="round")
+
+
+def disc(name: str, x: float, y: float) -> Node:
+    return Node(name, (x, y), (28, 28), shape="disc")
+
+
+def settled(*wires: Wire) -> list[tuple[tuple[float, float], ...]]:
+    settle_ends(wires)
+    return [wire.points for wire in wires]
+
+
+def test_a_line_alone_ends_where_it_comes_from() -> None:
+    (points,) = settled(Wire(box("z", 0, 0), box("f", 200, 100), ((10, 100),), 2))
+    assert points == ((10, 20), (10, 100), (160, 100))
+
+
+@given(st.lists(st.floats(0.8, 4.0), min_size=2, max_size=4), st.data())
+def test_lines_that_share_a_side_are_apart_by_their_widths(widths: list[float], data: st.DataObject) -> None:
+    z, lanes = box("z", 0, 0, wide=120), sorted(data.draw(st.floats(-50, 50)) for _ in widths)
+    wires = [Wire(z, box(f"g{k}", 300, 60 + 50 * k), ((x, 60 + 50 * k),), widths[k]) for k, x in enumerate(lanes)]
+    feet = [points[0] for points in settled(*wires)]
+    assert all(y == 20 for _, y in feet)
+    for (k, one), (m, other) in combinations(enumerate(feet), 2):
+        between = range(min(k, m), max(k, m))
+        apart = sum((room(widths[i]) + room(widths[i + 1])) / 2 for i in between)
+        assert abs(one[0] - other[0]) >= apart - 1e-6
+    for wire in wires:  # straight up to the bend
+        assert wire.points[0][0] == wire.points[1][0]
+
+
+def test_a_straight_line_stays_where_it_is() -> None:
+    c, after = box("c", 0, 0), disc("keep", 200, 0)
+    belt, one, other = settled(
+        Wire(c, after, (), 6), Wire(c, box("f", 200, -90), ((60, -4), (60, -90)), 6),
+        Wire(c, box("i", 300, -90), ((70, -2), (70, -140), (300, -140)), 6),
+    )  # fmt: skip
+    assert list(belt) == [(40, 0), (186, 0)]
+    assert one[0][1] < other[0][1] < 0
+
+
+def test_with_too_little_room_all_are_nearer_to_each_other_by_the_same_part() -> None:
+    z = box("z", 0, 0, wide=40)
+    wires = [Wire(z, box(f"g{k}", 300, 60), ((-15 + 10 * k, 60),), 6) for k in range(4)]
+    feet = [points[0][0] for points in settled(*wires)]
+    assert [other - one for one, other in pairwise(feet)] == pytest.approx([10] * 3)
+    assert feet[0] > -20
+    assert feet[-1] < 20
+
+
+def test_a_line_between_boxes_of_two_sizes_is_straight() -> None:
+    large, small = box("pill", 0, 100, wide=80), box("cell", 8, 0, wide=30)
+    assert settled(Wire(small, large, (), 1)) == [((8, 20), (8, 80))]
+
+
+def test_a_slanted_line_leaves_the_middle_of_a_side() -> None:
+    (points,) = settled(Wire(box("i", 0, 30), disc("write", 100, 0), (), 3))
+    assert points[0] == (40, 30)
+
+
+def test_a_place_that_is_not_seen_moves_with_the_line() -> None:
+    bar = Node("weights_z_1", (0, -100), (0.5, 0.5), shape="text")
+    z = box("z", 0, 0)
+    wires = Wire(bar, z, ((0, -60),), 5), Wire(box("x", 4, -60, wide=20), z, (), 5)
+    up, other = settled(*wires)
+    assert up[0][0] == up[1][0] == up[2][0]
+    assert other[0][0] == other[1][0]
