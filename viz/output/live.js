@@ -103,7 +103,11 @@
       svg.append(box);
       return box;
     }
-    for (const each of frames) each.group.addEventListener("click", () => moved || turn(each, false));
+    for (const each of frames) each.group.addEventListener("click", () => {
+      if (moved) return;
+      turn(each, false);
+      if (/-fold_\d+_\d+$/.test(each.group.id)) found.textContent = "fold=None draws each of these steps";
+    });
 
     // Search
 
