@@ -37,6 +37,7 @@ def pictures() -> dict[str, viz.Picture]:
         "cell": viz.gradient_paths(loss, trajectory, theme="auto"),
         "op": viz.gradient_paths(loss, trajectory, view="op", theme="auto"),
         "hostile": hostile(),
+        "folded": viz.gradient_paths(*run(steps=20)[::-1]),
     }
 
 
@@ -185,6 +186,28 @@ def test_modules_nest_and_a_search_opens_what_it_finds(visit: Callable[..., Any]
     assert re.match(r"1 of \d+: f₂", status(page))
     assert page.locator(".viz-picture svg .node").filter(has_text="f₂").first.is_visible()
     assert not page.locator(".viz-picture svg .node").filter(has_text="f₁").first.is_visible()  # still closed
+
+
+def test_a_fold_closes_too_and_says_how_its_steps_are_drawn(visit: Callable[..., Any]) -> None:
+    page = visit("folded")
+    page.locator(".viz-picture svg .frame[id*='-fold_'] text").first.click()
+    assert str(page.locator(".viz-picture svg .cover text").text_content()).startswith("+ ... 16 steps")
+    assert status(page) == "fold=None draws each of these steps"
+
+
+def test_all_parts_of_a_long_run_close_at_once(visit: Callable[..., Any]) -> None:
+    """Each mark is looked at once, and not once for every part."""
+    tg.manual_seed(0)
+    trajectory = tg.nn.RNN(2, 3).unroll(tg.randn(60, 1, 2))
+    page = visit(body=viz.draw(trajectory, view="op", fold=None).html)
+    looked = page.evaluate(
+        """() => { const bar = document.querySelector('.viz-picture > div').shadowRoot;
+             const of = SVGGraphicsElement.prototype, real = of.getBBox; let looked = 0;
+             of.getBBox = function () { looked += 1; return real.call(this) };
+             bar.querySelectorAll('.parts button')[1].click(); bar.querySelectorAll('.parts button')[0].click();
+             of.getBBox = real; return looked }"""
+    )
+    assert looked == page.locator("svg :is(.node, .edge, .curve, .frame)").count()
 
 
 def test_pictures_of_a_page_do_not_disturb_each_other(visit: Callable[..., Any]) -> None:

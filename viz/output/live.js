@@ -72,7 +72,7 @@
       const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(each.rect.getAttribute(name)));
       each.name = (each.group.querySelector("tspan") ?? each.group.querySelector("text") ?? each.group.querySelector("title"))?.textContent.trim() || "part";
       each.box = { x, y, width, height };
-      each.check = make("input", { type: "checkbox", checked: true, onchange: () => turn(each, each.check.checked) });
+      each.check = make("input", { type: "checkbox", checked: true, onchange: () => turn([each], each.check.checked) });
       each.group.style.cursor = "pointer";
     }
     function inside(mark, box) {
@@ -81,11 +81,13 @@
       return one.x >= box.x - 1 && one.y >= box.y - 1 && one.x + one.width <= box.x + box.width + 1 && one.y + one.height <= box.y + box.height + 1;
     }
     const around = (mark) => [...closed.keys()].filter((each) => each.group !== mark && inside(mark, each.box));
-    function turn(each, open) {
+    function turn(chosen, open) {
       boxes ??= new Map([...svg.querySelectorAll(KIND)].map((mark) => [mark, mark.getBBox()]));
-      if (open) closed.get(each)?.remove(), closed.delete(each);
-      else if (!closed.has(each)) closed.set(each, cover(each));
-      each.check.checked = open;
+      for (const each of chosen) {
+        if (open) closed.get(each)?.remove(), closed.delete(each);
+        else if (!closed.has(each)) closed.set(each, cover(each));
+        each.check.checked = open;
+      }
       for (const mark of boxes.keys()) mark.style.display = around(mark).length ? "none" : "";
       for (const [other, box] of closed) box.style.display = other.group.style.display;
     }
@@ -99,11 +101,15 @@
       words.setAttribute("fill", each.group.querySelector("[font-size][fill]")?.getAttribute("fill") ?? svg.querySelector("text [fill], text[fill]")?.getAttribute("fill"));
       words.textContent = `+ ${each.name}`;
       box.append(rect, words);
-      box.addEventListener("click", () => moved || turn(each, true));
+      box.addEventListener("click", () => moved || turn([each], true));
       svg.append(box);
       return box;
     }
-    for (const each of frames) each.group.addEventListener("click", () => moved || turn(each, false));
+    for (const each of frames) each.group.addEventListener("click", () => {
+      if (moved) return;
+      turn([each], false);
+      if (/-fold_\d+_\d+$/.test(each.group.id)) found.textContent = "fold=None draws each of these steps";
+    });
 
     // Search
 
@@ -123,7 +129,7 @@
       if (!matches.length) return;
       at = (at + step + matches.length + (at < 0 && step < 0)) % matches.length;
       const mark = matches[at];
-      if (closed.size) for (const each of around(mark)) turn(each, true);
+      if (closed.size) turn(around(mark), true);
       if (scale < READABLE) zoom(READABLE / scale);
       const box = mark.getBoundingClientRect(), outer = frame.getBoundingClientRect();
       frame.scrollBy({ left: box.left + box.width / 2 - outer.left - frame.clientWidth / 2,
@@ -141,9 +147,8 @@
       if (event.key === "Escape") search((input.value = "")), frame.focus();
     });
     const button = (text, label, onclick) => make("button", { type: "button", ariaLabel: label, title: label, onclick }, text);
-    const all = (open) => () => { for (const each of frames) turn(each, open); };
     const parts = make("details", {}, make("summary", {}, "Parts"), make("div", { className: "parts" },
-      button("Open all", "Open all", all(true)), " ", button("Close all", "Close all", all(false)),
+      button("Open all", "Open all", () => turn(frames, true)), " ", button("Close all", "Close all", () => turn(frames, false)),
       ...frames.map((each) => make("label", {}, each.check, each.name))));
     parts.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 ID = re.compile(r'(?<=\s)id="')  # no text holds it: quotes in a text are escaped
@@ -53,4 +52,6 @@ def beside_others(svg: str) -> str:
 @cache
 def script() -> str:
     """What makes the pictures of a page move."""
+    from importlib.resources import files  # here, like hashlib above: the first picture is needed without them
+
     return files("viz.output").joinpath("live.js").read_text("utf-8")

@@ -62,7 +62,7 @@ class Laws:
             return _short(f"{left} = {slope}") or rule, ""
         right = came if slope == "1" else f"−{came}" if slope == "−1" else f"{came} ⊙ {_term(slope)}"
         summed = ", summed" if len(part.contribution.shape) < len(turn.cotangent.shape) else ""
-        made, read = _factor(self._name(turn.vertex)), _factor(self._name(part.source, part.index))
+        made, read = _factor(self.name(turn.vertex)), _factor(self.name(part.source, part.index))
         return _short(f"{left} = {right}{summed}") or rule, _short(f"∂{made}/∂{read} = {slope}")
 
     def _moved(self, vertex: int, came: str) -> str:
@@ -74,8 +74,8 @@ class Laws:
     def _in_names(self, turn: BackwardStep, part: Contribution, came: str) -> str:
         """The derivative with the names of the values for the op's letters."""
         matrix = not part.derivative.by_element
-        values = {edge.name: self._name(edge.source, edge.index) for edge in self._reads.get(turn.vertex, [])}
-        values["y"] = self._name(turn.vertex)
+        values = {edge.name: self.name(edge.source, edge.index) for edge in self._reads.get(turn.vertex, [])}
+        values["y"] = self.name(turn.vertex)
         if matrix:
             values = {name.upper(): value for name, value in values.items()}
         text = SQUARE.sub(r"\1²", part.derivative.text).replace("·", " ⊙ ").replace("-", "−")
@@ -99,11 +99,11 @@ class Laws:
 
     def _gradient(self, vertex: int, index: int = 0) -> str:
         """How the gradient of a value is written."""
-        name = self._name(vertex, index)
+        name = self.name(vertex, index)
         plain = name == "L" or self._graph.vertices[vertex].label or name.endswith((")", "]"))
         return f"dL/d{_factor(name) if plain else f'({name})'}"
 
-    def _name(self, vertex: int, index: int = 0) -> str:
+    def name(self, vertex: int, index: int = 0) -> str:
         """What a value is called; one of several outputs is the net input of the one value that is made of it."""
         if vertex == self._loss:
             return "L"

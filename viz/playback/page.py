@@ -124,7 +124,7 @@ def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
         sums = (part.before, part.after) if part.before is not None else (None, None)  # the first is its own sum
         slope = part.slope if math.prod(part.contribution.shape) <= most else None
         return [
-            text(part.name), part.source, part.index, element(turn.vertex, part.position),
+            text(part.name), part.source, text(laws.name(part.source, part.index)), element(turn.vertex, part.position),
             *map(text, laws.of(turn, part)), part.nth, part.of, *map(amount, (part.contribution, slope, *sums)),
         ]  # fmt: skip
 

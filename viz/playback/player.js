@@ -28,9 +28,9 @@
   function backwardSteps() {
     const steps = tape.backward.map(([vertex, cotangent, handed]) => ({
       vertex, value: amount(cotangent), came: [],
-      parts: handed.map(([name, source, output, edge, law, local, nth, of, ...amounts]) => {
+      parts: handed.map(([name, source, place, edge, law, local, nth, of, ...amounts]) => {
         const [given, slope, before, after] = amounts.map(amount);
-        return { name: text(name), source, output, edge: text(edge), law: text(law), local: text(local), nth, of, given, slope, before, after };
+        return { name: text(name), source, place: text(place), edge: text(edge), law: text(law), local: text(local), nth, of, given, slope, before, after };
       }),
     }));
     const turn = new Map(steps.map((step) => [step.vertex, step]));
@@ -187,7 +187,7 @@
   }
 
   function card(step, part) {
-    const source = vertices[part.source], place = source.outputs > 1 ? `${source.name}, output ${part.output}` : source.name;
+    const source = vertices[part.source], place = part.place;
     const route = { carry: `${tape.routes[0]} route`, crossing: `${tape.routes[1]} route`, weight: "weights" }[tape.routes.length && routeOf(part)];
     const rows = [["", "g came in", step.value]];
     if (part.slope) rows.push(["×", "local", part.slope]);
