@@ -25,7 +25,7 @@ def with_masks(template: Template, states: tuple[str, ...], room: float = 66) ->
         x, y = state.x - room, state.y
         before = x - template.pitch + state.size[0] / 2  # the right side of the state before
         if name == template.belt_state:
-            lane: tuple[Place, ...] = ((before + 14, y + 14), (before + 14, y + 42), (x, y + 42))
+            lane: tuple[Place, ...] = ((12, y + 14), (12, y + 42), (x, y + 42))
         else:
             lane = ((before - 14, y - 34), (x, y - 34))
         maker = found.boxes[template.made_in[name]]

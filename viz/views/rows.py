@@ -150,7 +150,7 @@ class Row:
         if not (words := self.encoding.loss()):
             return None
         wide = max(END[0], width_of(words, 12) + 14)
-        far = LOSS_X + (wide - END[0]) / 2
+        far = LOSS_X + (wide - END[0]) / 2 + (2 * APART if self.cells.rolled and self.passed else 0)
         x = self.axis.right - 16 + far if not self.mirrored else 8 - far
         return Node(f"{self.prefix}loss_{t}", (x, self.height(name)), (wide, END[1]), shape="round")
 
