@@ -32,6 +32,7 @@ class Laws:
     def __init__(self, tape: Tape, names: list[str]) -> None:
         self._graph, self._names = tape.graph, names
         self._loss = tape.backward[0].vertex if tape.backward else -1
+        self._known: dict[tuple[int, int], str] = {}
         self._readers: dict[tuple[int, int], list[int]] = {}
         self._passed_on: dict[int, int] = {}  # a vertex -> the only reader, whose gradient it gets as it is
         self._reads: dict[int, list[GraphEdge]] = {}
@@ -105,6 +106,11 @@ class Laws:
 
     def name(self, vertex: int, index: int = 0) -> str:
         """What a value is called; one of several outputs is the net input of the one value that is made of it."""
+        if (vertex, index) not in self._known:
+            self._known[vertex, index] = self._find_name(vertex, index)
+        return self._known[vertex, index]
+
+    def _find_name(self, vertex: int, index: int) -> str:
         if vertex == self._loss:
             return "L"
         readers, name = self._readers.get((vertex, index), []), self._names[vertex]

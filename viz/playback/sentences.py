@@ -26,7 +26,7 @@ def names_of(graph: tg.Graph) -> list[str]:
     >>> y = tg.tanh(f * x)
     >>> tg.label(x=x, f=f)
     >>> names_of(tg.graph_of(y))
-    ['x', 'f', 'f ⊙ x', 'tanh #3']
+    ['x', 'f', 'f ⊙ x', 'tanh(f ⊙ x)']
     """
     names = Names(graph)
     reads: list[list[int]] = [[] for _ in graph.vertices]
