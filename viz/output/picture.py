@@ -92,7 +92,9 @@ class Picture:
     def html(self) -> str:
         """The drawing as an element of an HTML page, where it changes nothing of the pictures beside it.
 
-        Its ids are those of ``svg`` behind a word that is the picture's own, and it scrolls where the page is narrow.
+        Its ids are those of ``svg`` behind a word that is the picture's own. It is zoomed by buttons, by + and -, by
+        Ctrl and the wheel, and by two fingers; a click on a step's or a module's caption closes it; and a search finds
+        what bears a name. Where no script may run it is the still picture, which scrolls where the page is narrow.
         """
         return beside_others(self.svg)
 
