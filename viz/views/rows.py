@@ -16,7 +16,7 @@ from viz.scene.marks import Node, Shape
 from viz.style.fonts import width as width_of
 from viz.views.ends import Wire
 
-START = 43  # points before the first panel is the middle of the first state
+START = 46  # points before the first panel is the middle of the first state
 FOLD = 250  # points that a run of folded steps is wide
 BAR_Y, BAR_HEIGHT = -47, 30  # of the weights, below a template's bottom
 ASIDE, END = (26.0, 20.0), (62.0, 36.0)  # sizes of the pills of a loss
