@@ -103,10 +103,10 @@ def program(loss: Tensor) -> Program:
     """
     if not loss.requires_grad:
         raise GradError("program() of a tensor that depends on nothing that requires a gradient")
-    return _Writer(loss).program()
+    return Writer(loss).program()
 
 
-class _Writer:
+class Writer:
     """Goes through the graph once forward and once backward, and writes a line for what happens."""
 
     def __init__(self, loss: Tensor) -> None:
@@ -140,6 +140,7 @@ class _Writer:
         return free
 
     def program(self) -> Program:
+        """The whole program."""
         for node in self.order:
             if node.hooks:
                 raise UnsupportedError(f"a hook cannot be written as a program: take it away from {node}")
@@ -164,9 +165,8 @@ class _Writer:
         file, number, *_ = source_line(node.call_site)
         self.lines.append(f"    {line}  # {printable(Path(file).name)}:{number}")
 
-    # What stands for a value ------------------------------------------------------------------------------------------
-
     def output(self, node: Node, index: int) -> str:
+        """An output of a node."""
         return self.names[node] if len(node.shapes) == 1 and not _several(node) else f"{self.names[node]}[{index}]"
 
     def literal(self, node: Node, name: str, value: Any) -> str:
@@ -182,6 +182,7 @@ class _Writer:
         return self.literals[key]
 
     def input(self, node: Node, position: int) -> str:
+        """What a node reads there: an output of another, or a literal."""
         assert node.op is not None
         source, name = node.sources[position], input_name(node.op, position)
         return self.output(source.node, source.index) if source else self.literal(node, name, node.params[name])
@@ -210,9 +211,8 @@ class _Writer:
         arrays = {*node.op.inputs, node.op.words.y} if _is_wide(node) else ()
         return {name: f"{text}.astype('float32')" if name in arrays else text for name, text in known.items()}
 
-    # Forward ----------------------------------------------------------------------------------------------------------
-
     def forward(self, node: Node) -> None:
+        """Write the line of a node's forward."""
         assert node.op is not None
         if node.op is recomputed:
             raise UnsupportedError(f"the inside of a checkpoint is not recorded: call the function plainly, not {node}")
@@ -243,6 +243,7 @@ class _Writer:
         return gradients
 
     def cotangent(self, node: Node, index: int) -> str:
+        """The name of dL/d(output)."""
         return f"d{self.names[node]}_{index}" if _several(node) else f"d{self.names[node]}"
 
     def rules(self, node: Node, g: Any) -> None:

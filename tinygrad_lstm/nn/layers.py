@@ -81,7 +81,7 @@ class Embedding(Module):
         array = array_of(indices)
         if array.dtype.kind not in "iu" and array.size:
             raise DtypeError(f"an embedding looks up whole numbers, not {array.dtype}: give a NumPy array of integers")
-        array = array.astype(np.intp)
+        array = array.astype(np.intp, copy=False)  # the op takes a copy, if it is recorded
         rows = self.weight.shape[0]
         if array.size and not (array.min() >= 0 and array.max() < rows):
             raise PositionError(f"indices {array.min()}..{array.max()} for a table of {rows} rows, 0..{rows - 1}")

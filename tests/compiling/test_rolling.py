@@ -1,0 +1,190 @@
+"""How a compiled program reads, and that no name in a loop is given away before its last read."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lstm as tg
+from tests.support import cells
+from tinygrad_lstm import nn
+from tinygrad_lstm.compiling.lines import Line
+from tinygrad_lstm.compiling.lives import assign_names, check_names, lives
+from tinygrad_lstm.compiling.repeats import Repeat, find_repeats
+from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Loop, make_loop, roll
+
+T, B, D, H = 9, 2, 3, 4
+
+
+def source(layer: nn.Module) -> str:
+    step = tg.compile(lambda x: (layer(x)[0] ** 2).mean())
+    step(np.random.default_rng(0).normal(size=(T, B, D)).astype(np.float32))
+    return step.source
+
+
+def loops(text: str) -> list[str]:
+    return re.findall(r"    for t in (.*):\n", text)
+
+
+FORWARD, BACKWARD = f"range({T})", f"reversed(range({T}))"
+
+
+@pytest.mark.parametrize("kind", [name for name in cells.MAKERS if name != "Zoneout"])
+def test_a_layer_is_one_loop_forward_and_one_backward(kind: str) -> None:
+    layer = nn.LSTM(D, H, cell=cells.MAKERS[kind])
+    if kind == "Zoneout of all":
+        layer.eval()
+    last_alone = kind == "Zoneout of all"  # its last step begins with another line
+    assert loops(source(layer)) == [FORWARD, f"reversed(range({T - 1}))" if last_alone else BACKWARD]
+
+
+def test_layers_and_directions() -> None:
+    assert loops(source(nn.GRU(D, H, num_layers=2))) == [FORWARD, FORWARD, BACKWARD, BACKWARD]
+    both = loops(source(nn.LSTM(D, H, bidirectional=True)))
+    assert sorted(both) == [FORWARD, FORWARD, BACKWARD, BACKWARD]
+
+
+def test_each_weight_has_one_product_and_the_inputs_one() -> None:
+    """Counted, not timed: five products outside the loops, one in each of them."""
+    text = source(nn.LSTM(D, H))
+    body = text[text.index("def step") :]
+    inside = [line for line in body.splitlines() if line.startswith("        ")]
+    assert body.count("_product(") == 5
+    assert sum("_product(" in line for line in inside) == 2
+    assert sum("sigmoid(" in line for line in inside) == 1  # of f, i and o at once
+    assert not any(name in line for line in inside for name in ("dW", "dU", "db"))
+    assert len([line for line in inside if not re.match(r" *\w+_at\[t\] = ", line)]) <= 27
+
+
+def line(target: str, pieces: tuple[str, ...], *holes: str | int) -> Line:
+    return Line(target, pieces, holes)
+
+
+SUM, SQUARE = ("", " + ", ""), ("", " * ", "")
+
+
+def steps(count: int) -> list[Line]:
+    """a_t = h_{t-1} + x_t; h_t = a_t * a_t."""
+    made = []
+    for t in range(1, count + 1):
+        made += [line(f"a_{t}", SUM, f"h_{t - 1}", f"x_{t}"), line(f"h_{t}", SQUARE, f"a_{t}", f"a_{t}")]
+    return made
+
+
+def test_what_steps_read() -> None:
+    lines = steps(4)
+    assert find_repeats(lines) == [Repeat(0, 2, 4, 0)]
+    (loop,) = roll(lines)
+    assert isinstance(loop, Loop)
+    assert loop.reads == [[Before(1, "h_0"), Each(("x_1", "x_2", "x_3", "x_4"))], [Here(0), Here(0)]]
+    assert make_loop([*lines[:4], lines[5], lines[4]], 2) is None  # a read of what is not made yet
+    numbered = [line(f"y_{k}", ("", "[", "]"), "x", 2 * k) for k in range(3)]
+    (loop,) = roll(numbered)
+    assert isinstance(loop, Loop)
+    assert loop.reads == [["x", Count(0, 2)]]
+
+
+def test_reads_two_steps_back_are_left_as_they_are() -> None:
+    lines = [line(f"h_{t}", SUM, f"h_{t - 1}", f"h_{t - 2}") for t in range(2, 8)]
+    assert roll(lines) == lines
+
+
+def test_two_lives_never_share_a_name() -> None:
+    """c·2 is read after the c of the next step is made: each has its own name; without that read they share one."""
+    body = [line("dc_1", SUM, "g", "g"), line("dc_1·2", SUM, "dc_1", "x"), line("y_1", SUM, "dc_1", "dc_1·2")]
+    apart = Loop(3, body, [["g", "g"], [Here(0), "x"], [Here(0), Here(1)]], [["dc_1"], ["dc_1·2"], ["y_1"]], False)
+    assert lives(apart, set())[0] == {0, 1}
+    first, second, _ = assign_names(apart, set(), free := names())
+    assert first != second
+    with pytest.raises(AssertionError, match="overwritten before its last read"):
+        check_names(apart, set(), ["dc_t", "dc_t", "y_t"])
+    shared = Loop(3, body, [["g", "g"], [Here(0), "x"], [Here(1), Here(1)]], apart.made, False)
+    first, second, _ = assign_names(shared, set(), free)
+    assert first == second
+    with pytest.raises(AssertionError, match="overwritten"):
+        check_names(shared, {0}, ["dc_t", "dc_t", "y_t"])
+
+
+def test_a_state_that_is_read_after_the_next_one_is_made_is_held() -> None:
+    w = tg.tensor(np.random.default_rng(0).normal(size=(D, D)), requires_grad=True)
+
+    def f(x: Any) -> tg.Tensor:
+        h, total = tg.zeros(B, D, dtype=float), tg.zeros(dtype=float)
+        for x_t in x:
+            new = tg.tanh(tg.linear(h, w) + x_t)
+            total = total + (new * h * h).sum()
+            h = new * x_t
+            total = total + (h * new).sum()
+        return total
+
+    step, x = tg.compile(f), np.random.default_rng(1).normal(size=(T, B, D))
+    loss = step(x)
+    assert step.programs[next(iter(step.programs))][0].rolled
+    expected = f(tg.tensor(x))
+    (g,) = tg.grad(expected, w)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-13)
+    assert w.grad is not None
+    np.testing.assert_allclose(w.grad.data, g.data, rtol=1e-11)
+
+
+def names() -> Any:
+    known: set[str] = set()
+
+    def free(name: str) -> str:
+        while name in known:
+            name += "_2"
+        known.add(name)
+        return name
+
+    return free
+
+
+def test_threads_share_a_program() -> None:
+    layer = nn.LSTM(D, H)
+    step = tg.compile(lambda x: (layer(x)[0] ** 2).mean())
+    xs = [np.random.default_rng(k).normal(size=(T, B, D)).astype(np.float32) for k in range(4)]
+    expected = [step(x).item() for x in xs]
+    layer.zero_grad()
+    found: dict[int, list[float]] = {}
+
+    def work(k: int) -> None:
+        found[k] = [step(xs[k]).item() for _ in range(20)]
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(found[k] == [expected[k]] * 20 for k in range(4))
+
+
+def test_training_goes_as_it_does_on_the_engine() -> None:
+    results = []
+    for compiled in (False, True):
+        tg.manual_seed(0)
+        layer = nn.LSTM(D, H, num_layers=2, dropout=0.2)
+        optimiser = tg.optim.Adam(layer.parameters(), lr=0.01)
+
+        def f(x: Any, layer: Any = layer) -> tg.Tensor:
+            loss: tg.Tensor = (layer(x)[0] ** 2).mean()
+            return loss
+
+        step = tg.compile(f)
+        losses = []
+        for k in range(6):
+            x = np.random.default_rng(k).normal(size=(T, B, D)).astype(np.float32)
+            optimiser.zero_grad()
+            if compiled:
+                loss = step(x)
+            else:
+                loss = f(x)
+                loss.backward()
+            nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
+            optimiser.step()
+            losses.append(loss.item())
+        results.append(losses)
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-5)

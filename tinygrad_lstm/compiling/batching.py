@@ -1,0 +1,272 @@
+"""What does not wait for another step is done for all steps at once: before the loop, or after it.
+
+Before: W x_t for all t is one product, and so are factors of the derivatives, such as f (1 - f), which depend on the
+forward pass alone. For their sake a product is ordered: ``g * f * (1 - f)`` is ``g * (f * (1 - f))``, and
+``g - g * (y * y)`` is ``g * (1 - y * y)``.
+
+After: a gradient that each step adds to, and no step reads, is one product or one sum over all steps.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tinygrad_lstm.compiling.factors import HOLE, cut, does_wait, order
+from tinygrad_lstm.compiling.lines import MARK, Line
+from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read
+from tinygrad_lstm.compiling.sums import base_name
+
+Shapes = dict[str, tuple[int, ...]]
+ADD = ("", " + ", "")
+PLACE = ("", "[", "] ")  # of a line that is not written: its value is an element of an array
+OVER_TIME = "_over_time"
+PRODUCT = ("", " + _product(_rows(", ").T, _rows(", "))")  # dU = dU + dzᵀ h, the W rule of linear
+INPUT_PRODUCT = ("", " + _product(_rows(", ").T, _rows(", "[", "]))")  # the same with x out of a list
+SLICE = ("", "[(slice(None),) * (", " % ", ".ndim) + (", ",)]")  # the rule of stack
+INPUT_PRODUCTS = {("_product(", ", ", ".T)"), ("_product(", "[", "], ", ".T)")}  # W x_t
+
+
+def batch(items: Sequence[Item], shapes: Shapes) -> list[Item]:
+    """The items, with lines before and after each loop that do for all steps what the loop did step by step."""
+    batched: list[Item] = []
+    names: set[str] = set()
+    for item in items:
+        if isinstance(item, Loop):
+            batched += _Batch(item, shapes, names=names).run()
+        else:
+            batched.append(item)
+    return batched
+
+
+@dataclass
+class _Batch:
+    loop: Loop
+    shapes: Shapes
+    before: list[Item] = field(default_factory=list)
+    after: list[Item] = field(default_factory=list)
+    whole: dict[tuple[str, ...], str] = field(default_factory=dict)  # of values in a row, their array over time
+    names: set[str] = field(default_factory=set)  # of arrays over time, in the whole program
+    collected: dict[tuple[str, ...], str] = field(default_factory=dict)  # the same for arrays made after the loop
+    known: dict[str, str] = field(default_factory=dict)  # by text, what is computed before the loop already
+
+    def run(self) -> list[Item]:
+        if (places := self._slices()) is not None:
+            return places
+        sunk = [q for q in range(len(self.loop.body)) if self._sink(q)]
+        hoisted: dict[int, str] = {}  # by line
+        for q in range(len(self.loop.body)):
+            if q in sunk:
+                continue
+            self.loop.reads[q] = [self._after_hoisting(read, hoisted) for read in self.loop.reads[q]]
+            if (name := self._hoist_product(q) or self._hoist_sum(q)) is not None:
+                hoisted[q] = name
+            else:
+                self._hoist_factors(q)
+        kept = [q for q in range(len(self.loop.body)) if q not in sunk and q not in hoisted]
+        return [*self.before, *([self.loop.only(kept)] if kept else []), *self.after]
+
+    def _slices(self) -> list[Item] | None:
+        """Of a loop that only takes the steps out of an array, the places where they are."""
+        loop = self.loop
+        if (
+            len(loop.body) > 1
+            or loop.body[0].pieces != SLICE
+            or loop.reads[0][1] != 0
+            or loop.reads[0][3] != Count(0, 1)
+        ):
+            return None
+        array = str(loop.reads[0][0])
+        return [Line(value, PLACE, (array, k)) for k, value in enumerate(loop.made[0])]
+
+    # After the loop ---------------------------------------------------------------------------------------------------
+
+    def _sink(self, q: int) -> bool:
+        """Whether the line is a sum over the steps that can wait until after the loop; if so it is written there."""
+        line, reads = self.loop.body[q], self.loop.reads[q]
+        own = reads[0] if reads else None
+        if not (isinstance(own, Before) and own.line == q and sum(self._uses(q)) == 1):
+            return False
+        axes = line.holes[2:]
+        is_sum = line.pieces[:2] == ("", " + np.sum(") and line.pieces[2:3] == (", axis=(",)
+        pieces: tuple[str, ...]
+        if line.pieces == INPUT_PRODUCT and isinstance(reads[2], str):
+            wholes = [self._made_whole(reads[1]), self._whole_list(reads[2], reads[3])]
+            pieces = PRODUCT
+        elif line.pieces == PRODUCT:
+            wholes, pieces = [self._made_whole(reads[1]), self._made_whole(reads[2])], PRODUCT
+        elif is_sum and axes and all(isinstance(axis, int) for axis in axes) and line.pieces[-1] in (",))", "))"):
+            over = ", ".join(str(axis) for axis in (0, *(int(axis) + 1 for axis in axes)))
+            wholes, pieces = [self._made_whole(reads[1])], ("", " + np.sum(", f", axis=({over}))")
+        else:
+            return False
+        if None in wholes:
+            return False
+        holes = (own.first, *[whole for whole in wholes if whole is not None])
+        self.after.append(Line(self.loop.made[q][-1], pieces, holes, line.scope, line.place))
+        return True
+
+    def _made_whole(self, read: Read) -> str | None:
+        """The array over time, after the loop, of what is read at all steps."""
+        values = self._values(read)
+        if values is None:
+            return None
+        if tuple(values) not in self.collected:
+            name = f"{base_name(values[-1])}{OVER_TIME}"
+            while name in self.collected.values() or name in self.names:
+                name += "_"
+            self.names.add(name)
+            self.collected[tuple(values)] = name
+            self.after.append(Line(name, ("np.stack([", *[", "] * (len(values) - 1), "])"), tuple(values)))
+        return self.collected[tuple(values)]
+
+    def _uses(self, q: int) -> Iterator[bool]:
+        for reads in self.loop.reads:
+            for read in reads:
+                yield isinstance(read, Here | Before) and read.line == q
+
+    def _values(self, read: Read) -> list[str] | None:
+        """What is read at all steps, in the order of t."""
+        values: Sequence[str]
+        if isinstance(read, Here):
+            values = self.loop.made[read.line]
+        elif isinstance(read, Before):
+            values = [read.first, *self.loop.made[read.line][:-1]]
+        elif isinstance(read, Each):
+            values = read.values
+        else:
+            return None
+        return [*values[::-1]] if self.loop.backward else [*values]
+
+    # Before the loop --------------------------------------------------------------------------------------------------
+
+    def _after_hoisting(self, read: Read, hoisted: dict[int, str]) -> Read:
+        if isinstance(read, Here) and read.line in hoisted:
+            return Each(tuple(self.loop.made[read.line]))
+        return read
+
+    def _hoist_product(self, q: int) -> str | None:
+        """W x_t for all t, if it does not wait."""
+        line, reads = self.loop.body[q], self.loop.reads[q]
+        if line.pieces not in INPUT_PRODUCTS or not isinstance(reads[-1], str):
+            return None
+        if isinstance(reads[0], Each) and len(reads) == 2:
+            whole = self._stacked(reads[0])
+        elif len(reads) == 3 and isinstance(reads[0], str) and isinstance(reads[1], Count):
+            if (all_of := self._whole_list(reads[0], reads[1])) is None:
+                return None
+            whole = all_of
+        else:
+            return None
+        shape = (self.loop.count, *self.shapes[self.loop.made[q][0].partition(MARK)[0]])
+        pieces = ("_product(_rows(", "), ", f".T).reshape({shape})")
+        return self._all_steps(q, pieces, (whole, reads[-1]))
+
+    def _hoist_sum(self, q: int) -> str | None:
+        """W x_t + b for all t."""
+        reads = self.loop.reads[q]
+        if self.loop.body[q].pieces != ADD or not (isinstance(reads[0], Each) and isinstance(reads[1], str)):
+            return None
+        shapes = [self.shapes.get(name.partition(MARK)[0]) for name in (*reads[0].values, self.loop.made[q][0])]
+        if (
+            len(set(shapes)) != 1
+            or shapes[0] is None
+            or len(self.shapes.get(reads[1], "too many axes")) > len(shapes[0])
+        ):
+            return None
+        return self._all_steps(q, ADD, (self._stacked(reads[0]), reads[1]))
+
+    def _all_steps(self, q: int, pieces: tuple[str, ...], holes: tuple[str, ...]) -> str:
+        """Write before the loop what a line makes at all steps."""
+        line, name = self.loop.body[q], f"{self.loop.made[q][0]}{OVER_TIME}"
+        self.before.append(Line(name, pieces, holes, line.scope, line.place))
+        made = self.loop.made[q][::-1] if self.loop.backward else self.loop.made[q]
+        self.before += [Line(value, PLACE, (name, k)) for k, value in enumerate(made)]
+        self.whole[tuple(made)] = name
+        return name
+
+    def _whole_list(self, name: str, index: Read) -> str | None:
+        """The array over time of a list, if its elements are read one after the other, all of them."""
+        count = self.loop.count
+        orders = {False: Count(0, 1), True: Count(count - 1, -1)}
+        if index != orders[self.loop.backward] or f"{name}[{count}]" in self.shapes:
+            return None
+        self._define(f"{name}{OVER_TIME}", ("np.stack(", ")"), (name,))
+        return f"{name}{OVER_TIME}"
+
+    def _stacked(self, read: Each) -> str:
+        """The array over time of values in a row, in the order of t."""
+        values = self._values(read)
+        assert values is not None
+        name = f"{base_name(values[-1])}{OVER_TIME}"
+        if tuple(values) not in self.whole:
+            while name in self.names:
+                name += "_"
+            self.names.add(name)
+            self.whole[tuple(values)] = name
+            self._define(name, ("np.stack([", *[", "] * (len(values) - 1), "])"), tuple(values))
+        return self.whole[tuple(values)]
+
+    def _define(self, name: str, pieces: tuple[str, ...], holes: tuple[str | int, ...]) -> None:
+        if name not in [item.target for item in self.before if isinstance(item, Line)]:
+            self.before.append(Line(name, pieces, holes))
+
+    def _hoist_factors(self, q: int) -> None:
+        """Take out of a line the parts of its expression that read nothing a step makes."""
+        line, reads = self.loop.body[q], self.loop.reads[q]
+        if not any(isinstance(read, Each) for read in reads) or not any(isinstance(r, Here | Before) for r in reads):
+            return
+        tree = ast.parse(line.fill([f"{HOLE}{reads.index(read)}" for read in reads]), mode="eval").body
+        ordered = order(tree, {f"{HOLE}{k}" for k, read in enumerate(reads) if isinstance(read, Here | Before)})
+        new_reads: list[Read] = list(reads)
+        found = _TakeOut(self, new_reads).visit(ordered)
+        if len(new_reads) == len(reads):
+            return
+        text = ast.unparse(found)
+        pieces, holes = cut(text)
+        self.loop.body[q] = Line(line.target, pieces, tuple(0 for _ in holes), line.scope, line.place)
+        self.loop.reads[q] = [new_reads[k] for k in holes]
+
+    def take(self, tree: ast.expr, reads: list[Read]) -> ast.expr | None:
+        """An expression of values from before the loop, computed for all t; None where shapes do not allow it."""
+        inside = [
+            int(n.id.removeprefix(HOLE)) for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id.startswith(HOLE)
+        ]
+        each = [k for k in inside if isinstance(reads[k], Each)]
+        shapes = {self.shapes.get(value.partition(MARK)[0]) for k in each for value in reads[k].values}  # type: ignore[union-attr]  # Each
+        fixed = [self.shapes.get(str(reads[k])) for k in inside if isinstance(reads[k], str)]
+        if len(each) < 2 or len(shapes) != 1 or None in shapes or any(shape != () for shape in fixed):
+            return None
+        if any(isinstance(reads[k], Count) for k in inside):
+            return None
+        names = {f"{HOLE}{k}": self._stacked(reads[k]) if k in each else str(reads[k]) for k in inside}  # type: ignore[arg-type]  # Each
+        pieces, holes = cut(ast.unparse(tree))
+        values = tuple(names[f"{HOLE}{k}"] for k in holes)
+        text = "".join(piece + value for piece, value in zip(pieces, [*values, ""], strict=True))
+        if text not in self.known:
+            first = reads[each[0]]
+            assert isinstance(first, Each)
+            name = self.known[text] = f"slope_{base_name(first.values[0])}{OVER_TIME}"
+            while name in self.names:
+                name = self.known[text] = f"{name}_"
+            self.names.add(name)
+            self.before.append(Line(name, pieces, values))
+        reads.append(self.known[text])
+        reads.append(Count(0, 1) if not self.loop.backward else Count(self.loop.count - 1, -1))
+        return ast.Subscript(ast.Name(f"{HOLE}{len(reads) - 2}"), ast.Name(f"{HOLE}{len(reads) - 1}"))
+
+
+class _TakeOut(ast.NodeTransformer):
+    """Replaces the largest parts that do not wait by what is computed for all t."""
+
+    def __init__(self, of: _Batch, reads: list[Read]) -> None:
+        self.of, self.reads = of, reads
+        self.waits = {f"{HOLE}{k}" for k, read in enumerate(reads) if isinstance(read, Here | Before)}
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        if not does_wait(node, self.waits) and (taken := self.of.take(node, self.reads)) is not None:
+            return taken
+        visited = self.generic_visit(node)
+        assert isinstance(visited, ast.expr)
+        return visited

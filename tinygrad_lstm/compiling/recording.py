@@ -1,0 +1,209 @@
+"""A recording: f runs once on the engine, and what it did becomes a program, with where each of its inputs comes from.
+
+The inputs of the program are leaves (arguments and parameters), constants that f made, draws, and arrays that f was
+given and handed on to an op as they are, such as the numbers of words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tinygrad_lstm.compiling.arguments import Arguments, find_view
+from tinygrad_lstm.compiling.watching import Draw, Watch, watching
+from tinygrad_lstm.engine.creation import generator
+from tinygrad_lstm.engine.current import current_hook
+from tinygrad_lstm.engine.modes import enable_grad
+from tinygrad_lstm.engine.naming import label
+from tinygrad_lstm.engine.node import Node
+from tinygrad_lstm.engine.tensor import Tensor, from_array
+from tinygrad_lstm.errors import DtypeError, GradError, UnsupportedError
+from tinygrad_lstm.explain.prelude import atom
+from tinygrad_lstm.explain.program import Program, Writer
+
+T = TypeVar("T")
+
+
+@dataclass
+class Recording:
+    """What f did with some arguments."""
+
+    program: Program
+    loss: Any
+    gradients: dict[str, Any]  # of every leaf, as the engine computes them
+    arguments: dict[str, str]  # the program's inputs that are arguments: of which the argument's name
+    leaves: dict[str, Any]  # other leaves: their tensors
+    constants: dict[str, Any]  # tensors without gradient
+    literals: dict[str, Any]  # arrays
+    draws: dict[str, Draw]
+    order: list[Draw]  # every draw, in the order in which f made them
+    read: set[str]  # the arguments that the program reads
+    shapes: dict[str, tuple[int, ...]]  # of values and their gradients
+    dtypes: dict[str, str]
+
+    def names(self) -> list[str]:
+        """All inputs of the program."""
+        return list(dict.fromkeys([*self.program.inputs, *self.arguments, *self.draws]))
+
+    def arrays(self) -> dict[str, str]:
+        """Of each value, its shape and dtype as ``np.empty`` takes them after an axis for the steps."""
+        return {
+            name: f"{', '.join(map(str, shape))}), {self.dtypes[name]!r}" if shape else f"), {self.dtypes[name]!r}"
+            for name, shape in self.shapes.items()
+        }
+
+    def inputs(self) -> dict[str, Any]:
+        """The values that the program was recorded with, but for arguments."""
+        held = {**self.leaves, **self.constants}
+        return {name: tensor._data for name, tensor in held.items()} | self.literals
+
+
+class _Recorder(Writer):
+    """Writes the program of a loss; arrays that come from arguments and draws keep the names of these."""
+
+    def __init__(self, loss: Tensor, watch: Watch, given: dict[str, Any]) -> None:
+        super().__init__(loss)
+        self.watch, self.arrays = watch, {name: array for name, array in given.items() if array.dtype.kind in "iu"}
+        self.views: dict[str, Any] = {}
+        self.drawn: dict[str, Draw] = {}
+        self.read: set[str] = set()
+        self.taken |= given.keys()
+
+    def literal(self, node: Node, name: str, value: Any) -> str:
+        if isinstance(value, tuple | list | dict | slice) and (arrays := list(_arrays_in(value))):
+            if isinstance(value, tuple) and all(isinstance(x, np.ndarray) or atom(x) is not None for x in value):
+                parts = [self.literal(node, name, part) for part in value]
+                return f"({', '.join(parts)},)"
+            for array in arrays:
+                self._refuse_views(array)
+        if not isinstance(value, np.ndarray):
+            return super().literal(node, name, value)
+        _, original = self.watch.originals.get(id(value), (value, value))
+        for path, base in self.arrays.items():
+            if np.shares_memory(original, base):
+                key = find_view(original, base)
+                if key is None:
+                    raise UnsupportedError(f"compile() cannot write how {name} of {node} looks into {path}")
+                self.read.add(path)
+                return f"{path}{_index_text(key)}"
+        for k, draw in enumerate(self.watch.draws):
+            if np.shares_memory(original, draw.array):
+                key = find_view(original, draw.array)
+                if key is None:
+                    raise UnsupportedError(f"compile() cannot write how {name} of {node} looks into a random draw")
+                drawn = next((n for n, known in self.drawn.items() if known is draw), None) or self.free(
+                    f"drawn_{k + 1}"
+                )
+                self.drawn[drawn] = draw
+                return f"{drawn}{_index_text(key)}"
+        return super().literal(node, name, value)
+
+    def _refuse_views(self, array: Any) -> None:
+        for base in [*self.arrays.values(), *[draw.array for draw in self.watch.draws]]:
+            if np.shares_memory(array, base):
+                raise UnsupportedError("compile() cannot write an option that holds a part of an argument")
+
+
+def _arrays_in(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from _arrays_in(part)
+    elif isinstance(value, dict):
+        yield from _arrays_in(list(value.values()))
+
+
+def _index_text(key: tuple[Any, ...]) -> str:
+    parts = [str(k) if isinstance(k, int) else f"{k.start or ''}:{'' if k.stop is None else k.stop}" for k in key]
+    return f"[{', '.join(parts)}]" if parts else ""
+
+
+def record(f: Callable[..., Any], given: Arguments, arrays: dict[str, Any]) -> Recording:
+    """Run f on these arrays, and write down what it did.
+
+    Raises UnsupportedError for what a program cannot hold, and GradError for a result that needs no gradient.
+    """
+    if current_hook.get() is not None:
+        raise UnsupportedError("a compiled function has no edges to watch: call the function plainly inside through()")
+    copies = {name: np.array(array, np.intp if array.dtype.kind in "iu" else None) for name, array in arrays.items()}
+    leaves = {name: Tensor(array, requires_grad=True) for name, array in copies.items() if array.dtype.kind == "f"}
+    for name, tensor in leaves.items():
+        label(**{name: tensor})
+    others = {name: array for name, array in copies.items() if name not in leaves}
+    bits = generator().bit_generator
+    before = bits.state
+    as_tensors = {name: from_array(array, None) for name, array in others.items() if name in given.wrapped}
+    watch = Watch()
+    try:
+        with enable_grad(), watching(watch):
+            loss = given.call(f, {**others, **as_tensors, **leaves})
+        drew = str(bits.state) != str(before)
+        if drew and not watch.draws:
+            raise UnsupportedError("compile() cannot draw the random numbers of this function anew at each call")
+        return _describe(_loss(loss), watch, leaves, others)
+    finally:
+        bits.state = before  # the program will draw these numbers
+        watch.close()
+
+
+def _loss(loss: Any) -> Tensor:
+    if not isinstance(loss, Tensor):
+        raise DtypeError(f"compile(f): f returns a loss, a Tensor of one number, not {type(loss).__name__}")
+    if not loss.requires_grad:
+        raise GradError("compile(f): the result depends on nothing that requires a gradient")
+    return loss
+
+
+def _describe(loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dict[str, Any]) -> Recording:
+    for tensor in leaves.values():
+        watch.handles[tensor.source.node] = tensor
+    writer = _Recorder(loss, watch, others)
+    for node in writer.order:
+        if node.params.get("detached"):
+            raise UnsupportedError(
+                f"compile() cannot follow detach(), by which {node} was made: give it as an argument"
+            )
+        if node.op is not None and node.retains_grad:
+            raise UnsupportedError(f"a compiled function has no {node} whose grad it could retain")
+    program = writer.program()
+    mine = {tensor.source.node: name for name, tensor in leaves.items()}
+    found: dict[str, Any] = {}
+    arguments: dict[str, str] = {}
+    constants: dict[str, Any] = {}
+    for node in writer.order:
+        if node.op is None and node in mine:
+            arguments[writer.names[node]] = mine[node]
+        elif node.op is None:
+            held = found if node.requires_grad and node not in watch.raised else constants
+            held[writer.names[node]] = watch.handles[node]
+    _, gradients = loss.item(), _gradients(loss, writer)
+    arguments |= {path: path for path in writer.read}
+    return Recording(
+        program, loss.data, gradients, arguments, found, constants, program.given, writer.drawn, watch.draws,
+        set(arguments.values()), _of_outputs(writer.names, lambda node, k: node.shapes[k]),
+        _of_outputs(writer.names, lambda node, k: str(node.dtypes[k])),
+    )  # fmt: skip
+
+
+def _of_outputs(names: dict[Node, str], what: Callable[[Node, int], T]) -> dict[str, T]:
+    """Something of values and gradients by name; of an op of several outputs, for each output."""
+    found: dict[str, T] = {}
+    for node, name in names.items():
+        several = node.op is not None and node.op.multi_output
+        for k in range(len(node.shapes)):
+            texts = (f"{name}[{k}]", f"d{name}_{k}") if several else (name, f"d{name}")
+            found |= dict.fromkeys(texts, what(node, k))
+    return found
+
+
+def _gradients(loss: Tensor, writer: Writer) -> dict[str, Any]:
+    """dL/d(leaf) by the engine's own backward pass; no ``grad`` is touched."""
+    from tinygrad_lstm.engine.autodiff import backpropagate
+    from tinygrad_lstm.engine.tensor import seed
+
+    walk = backpropagate([loss.source], [seed(loss, None, False)], retain_graph=True)
+    return {writer.names[node]: g for node, g in walk if node.op is None}

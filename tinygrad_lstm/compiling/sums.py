@@ -1,0 +1,56 @@
+"""Sums of gradients begin at zero, so that the step that adds first has the same lines as the steps that add later.
+
+The program says ``dU = A`` in the step that comes first and ``dU = dU + A`` in all others. Here the first says
+``dU = dU_start + A`` too, with ``dU_start = 0.0`` at the top.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tinygrad_lstm.compiling.lines import MARK, Line
+
+Kind = tuple[str, str, tuple[str, ...]]  # of what is added: the name without its step, the place, and the form
+
+
+def base_name(name: str) -> str:
+    """A name without its step and without the mark of a later value.
+
+    >>> base_name("dh_19·2"), base_name("dh_19__2"), base_name("dh__2")
+    ('dh', 'dh__2', 'dh__2')
+    """
+    return re.sub(r"(?<!_)_\d+(__\d+)?$", r"\1", name.partition(MARK)[0])
+
+
+def added(line: Line) -> tuple[str, ...] | None:
+    """The pieces of what a line adds to an earlier value of its own name; None for another line."""
+    adds = len(line.holes) > 1 and line.pieces[0] == "" and line.pieces[1].startswith(" + ")
+    if not (adds and isinstance(line.holes[0], str) and MARK in line.target):
+        return None
+    if line.holes[0].partition(MARK)[0] != line.target.partition(MARK)[0]:
+        return None
+    return line.pieces[1].removeprefix(" + "), *line.pieces[2:]
+
+
+def begin_at_zero(lines: Sequence[Line]) -> list[Line]:
+    """The lines, where each first summand whose kind is added elsewhere is added too."""
+    sums = [added(line) for line in lines]
+    kinds = {_kind(line, pieces) for line, pieces in zip(lines, sums, strict=True) if pieces is not None}
+    starts: list[Line] = []
+    begun: list[Line] = []
+    for line in lines:
+        bracketed = (f"({line.pieces[0]}", *line.pieces[1:-1], f"{line.pieces[-1]})")
+        fitting = [pieces for pieces in (line.pieces, bracketed) if _kind(line, pieces) in kinds]
+        if len(line.pieces) > 1 and fitting and MARK not in line.target:
+            start = f"{line.target}_start"
+            starts.append(Line(start, ("0.0",), ()))
+            first, *rest = fitting[0]
+            line = replace(line, pieces=("", f" + {first}", *rest), holes=(start, *line.holes))
+        begun.append(line)
+    return starts + begun
+
+
+def _kind(line: Line, pieces: tuple[str, ...]) -> Kind:
+    return base_name(line.target), line.place, pieces
