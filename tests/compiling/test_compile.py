@@ -286,6 +286,18 @@ def draws_inside(x: Tensor) -> Any:
     return (w * x * noise).sum()
 
 
+def mask(shape: tuple[int, ...]) -> np.ndarray:
+    return tg.generator().random(shape) < 0.5
+
+
+def computes_from_a_draw(x: Tensor) -> Any:
+    return (w * x * (1.0 - mask((3,)))).sum()
+
+
+def zoneout(x: Tensor) -> Tensor:
+    return nn.Zoneout(nn.LSTMCell(3, 2), h=0.5)(x)[0].sum() + w.sum()
+
+
 def counts_calls(x: Tensor, calls: list[int] = []) -> Any:  # noqa: B006  # on purpose
     calls.append(1)
     return (w * x).sum() * len(calls)
@@ -322,7 +334,8 @@ def retains(x: Tensor) -> Tensor:
 
 
 REFUSED = [branches, reads_data, reads_by_numpy, asks_item, detaches, computes_without_grad, draws_elsewhere,
-           draws_inside, counts_calls, hooks, checkpoints, own_leaf, retains]  # fmt: skip
+           draws_inside, computes_from_a_draw, zoneout, counts_calls,
+           hooks, checkpoints, own_leaf, retains]  # fmt: skip
 
 
 @pytest.mark.parametrize("f", REFUSED)
@@ -331,6 +344,25 @@ def test_what_cannot_be_compiled_is_refused(f: Callable[[Tensor], Tensor]) -> No
     with pytest.raises(UnsupportedError):
         tg.compile(f)(np.array([0.5, 1.5, 1.0]))
     assert w.grad is None
+
+
+def test_whole_numbers_that_are_data_and_also_computed_with_are_refused() -> None:
+    table = tg.tensor(data(0, 6, D), requires_grad=True)
+    step = tg.compile(lambda ids: (tg.embedding(table, ids) * tg.embedding(table, (ids + 1) % 6)).sum())
+    with pytest.raises(UnsupportedError):
+        step(np.array([0, 3, 2, 5] * 6))
+    step = tg.compile(lambda ids: tg.embedding(table, (ids + 1) % 6).sum())  # a program for each
+    for ids in (np.array([0, 3]), np.array([3, 0]), np.array([3, 3])):
+        assert step(ids).item() == pytest.approx(table.data[(ids + 1) % 6].sum())
+
+
+def test_a_draw_that_is_used_as_it_is_is_drawn_anew() -> None:
+    step = tg.compile(lambda x: (w * x * mask((3,))).sum())
+    tg.manual_seed(1)
+    values = [step(np.ones(3)).item() for _ in range(8)]
+    tg.manual_seed(1)
+    assert values == [(w.data * mask((3,))).sum() for _ in range(8)]
+    assert len(set(values)) > 2
 
 
 def test_what_depends_on_parameters_is_refused_when_they_change() -> None:

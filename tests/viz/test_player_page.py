@@ -312,10 +312,9 @@ def test_the_figure_follows_the_step(visit: Callable[..., Any]) -> None:
     left = "document.getElementById('play-figure').scrollLeft"
     press(page, "ArrowRight", "ArrowRight", "ArrowRight")
     end = page.evaluate(left)
-    assert end > 300
     page.locator("#play-time").focus()
     press(page, "Home")
-    assert page.evaluate(left) < 200
+    assert page.evaluate(left) < end - 100
     assert page.evaluate("document.documentElement.scrollWidth") <= 800  # the page itself never scrolls sideways
 
 

@@ -122,8 +122,8 @@ def _index_text(key: tuple[Any, ...]) -> str:
     return f"[{', '.join(parts)}]" if parts else ""
 
 
-def record(f: Callable[..., Any], given: Arguments, arrays: dict[str, Any]) -> Recording:
-    """Run f on these arrays, and write down what it did.
+def record(f: Callable[..., Any], given: Arguments, arrays: dict[str, Any], other_draws: bool = False) -> Recording:
+    """Run f on these arrays, and write down what it did; with ``other_draws``, by other random numbers.
 
     Raises UnsupportedError for what a program cannot hold, and GradError for a result that needs no gradient.
     """
@@ -139,9 +139,12 @@ def record(f: Callable[..., Any], given: Arguments, arrays: dict[str, Any]) -> R
     as_tensors = {name: from_array(array, None) for name, array in others.items() if name in given.wrapped}
     watch = Watch()
     try:
+        if other_draws:
+            generator().random(7)
+        began = str(bits.state)
         with enable_grad(), watching(watch):
             loss = given.call(f, {**others, **as_tensors, **leaves})
-        drew = str(bits.state) != str(before)
+        drew = str(bits.state) != began
         if drew and not watch.draws:
             raise UnsupportedError("compile() cannot draw the random numbers of this function anew at each call")
         return _describe(_loss(loss), watch, leaves, others)
@@ -170,6 +173,10 @@ def _describe(loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dic
         if node.op is not None and node.retains_grad:
             raise UnsupportedError(f"a compiled function has no {node} whose grad it could retain")
     program = writer.program()
+    if indirect := [draw for draw in watch.draws if not any(draw is used for used in writer.drawn.values())]:
+        raise UnsupportedError(
+            f"compile() draws anew what an op is given as it is drawn; what {indirect[0].function.__name__} drew is not"
+        )
     mine = {tensor.source.node: name for name, tensor in leaves.items()}
     found: dict[str, Any] = {}
     arguments: dict[str, str] = {}
