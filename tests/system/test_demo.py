@@ -301,7 +301,7 @@ def test_a_reader_who_leaves_does_not_stop_the_demo(tmp_path: Path, short_text: 
 def test_a_picture_that_graphviz_cannot_draw_costs_only_this_picture(
     tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(*_: object) -> bytes:
+    def refuse(*_: object, **__: object) -> bytes:
         raise viz.RenderError("out of memory")
 
     monkeypatch.setattr("viz.output.picture.render", refuse)

@@ -98,7 +98,7 @@ def test_nodes_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.slow
 def test_a_real_png_is_never_scaled_down_by_graphviz_itself(tmp_path: Path) -> None:
     x = tg.tensor(1.0, requires_grad=True)
-    for _ in range(300):
+    for _ in range(900):
         x = x * 1.0
     picture = viz.draw(x, fold=None)
     with pytest.warns(UserWarning, match="at most 32,767"):

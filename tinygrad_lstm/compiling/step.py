@@ -23,7 +23,10 @@ class Step:
     def __init__(self, f: Callable[..., Any]) -> None:
         if not callable(f):
             raise DtypeError(f"compile(f) takes a function that returns a loss, not a {type(f).__name__}")
-        self.f, self.signature = f, inspect.signature(f)
+        try:
+            self.f, self.signature = f, inspect.signature(f)
+        except (TypeError, ValueError):  # a builtin type
+            raise DtypeError(f"compile(f) takes a function whose parameters are known, not {f!r}") from None
         self.programs: dict[tuple[Any, ...], list[Compiled]] = {}
         self._last: Compiled | None = None
         functools.update_wrapper(self, f)
