@@ -196,7 +196,17 @@ class Row:
             places = [
                 (max(x, left - 4) if not self.mirrored else min(x, left + self.template.pitch), y) for x, y in places
             ]
+        if t != u and t == self.cells.start:  # nearer to the panel than the state of a step is
+            places = self._beside(self.node(source, t), places)
         return tuple(places)
+
+    def _beside(self, first: Node, places: list[Place]) -> list[Place]:
+        """The bends, none of them behind the first state: those at its height are at its side, where the line leaves."""
+        (x, y), (wide, high) = first.middle, first.size
+        side = x + wide / 2 if not self.mirrored else x - wide / 2
+        nearest = max if not self.mirrored else min
+        moved = [(nearest(a, side), b) if abs(b - y) <= high / 2 else (a, b) for a, b in places]
+        return list(dict.fromkeys(moved))
 
     def wire_up(self, link: Link, above: Row, end: int = 0, both: bool = False) -> Wire:
         """A line from a state into the layer above: up between the panels, and from below to that step's input.
