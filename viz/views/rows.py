@@ -201,7 +201,7 @@ class Row:
         return tuple(places)
 
     def _beside(self, first: Node, places: list[Place]) -> list[Place]:
-        """The bends, none of them behind the first state: those at its height are at its side, where the line leaves."""
+        """The bends, none of them behind the first state: at its height they are at its side, where the line leaves."""
         (x, y), (wide, high) = first.middle, first.size
         side = x + wide / 2 if not self.mirrored else x - wide / 2
         nearest = max if not self.mirrored else min
