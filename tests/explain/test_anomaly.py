@@ -129,9 +129,14 @@ def test_a_nan_of_infs_is_told() -> None:
 
 
 def test_integers_and_empty_arrays_pass() -> None:
+    nothing, table = leaf(np.zeros((0, 3))), leaf(np.ones((4, 2)))
     with detect_anomaly():
-        (leaf(np.zeros((0, 3))) * 2).sum().backward()
-        tg.embedding(leaf(np.ones((4, 2))), np.array([0, 1])).sum().backward()
+        (nothing * 2).sum().backward()
+        tg.embedding(table, np.array([0, 1])).sum().backward()
+    assert nothing.grad is not None
+    assert nothing.grad.shape == (0, 3)
+    assert table.grad is not None
+    assert table.grad.tolist() == [[1, 1], [1, 1], [0, 0], [0, 0]]
 
 
 # Backward -----------------------------------------------------------------------------------------------------------

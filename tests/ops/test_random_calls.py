@@ -70,20 +70,23 @@ def parameters(f: Callable[..., Any]) -> int:
 
 def calls(f: Callable[..., Any], name: str, after: Callable[[Any], Any] = lambda y: None) -> None:
     """Call it with what comes; a result goes on to ``after``, an error is ours."""
-    rng = np.random.default_rng(sum(map(ord, name)))
+    rng, tried = np.random.default_rng(sum(map(ord, name))), 0
     for _ in range(60):
         args = [VALUES[rng.integers(len(VALUES))]() for _ in range(rng.integers(1, min(4, parameters(f)) + 1))]
         if name in METHODS or (name in FUNCTIONS and rng.random() < 0.5):
             args[0] = leaf(2, 3)
         if name == "Tensor.backward":
             del args[2:]  # the others are flags
+        named: dict[str, Any] = {"x": args.pop()} if f is tg.label else {}  # it takes no others
         try:
-            inspect.signature(f).bind(*args)
+            inspect.signature(f).bind(*args, **named)
         except TypeError:
             continue
+        tried += 1
         with warnings.catch_warnings(), contextlib.suppress(TinygradError, MemoryError):
             warnings.simplefilter("ignore")
-            after(f(*args))
+            after(f(*args, **named))
+    assert tried
 
 
 def back(y: Any) -> None:

@@ -166,4 +166,4 @@ def test_names_are_text_in_every_plot(name: str) -> None:
         plots.eigenvalues(np.eye(4), [name]),
     ]  # fmt: skip
     for ax in axes:
-        ElementTree.fromstring(saved(ax))
+        assert ElementTree.fromstring(saved(ax)).tag.endswith("svg")
