@@ -29,7 +29,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.arguments import Kind, Mismatch, came, takes
-from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.engine.through import through
@@ -163,19 +162,6 @@ def cut(what: EdgeClass | Predicate) -> through:
     True
     """
     return edge_weight(what, 0.0)
-
-
-def join_outer_hook(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any]:
-    """The hook of a pass in this package, called after the hook of the block around it, e.g. that of ``cut``."""
-    outer = current_hook.get()
-    if outer is None:
-        return watch
-
-    def both(edge: Edge, g: Any) -> Any:
-        g = outer(edge, g)
-        return None if g is None else watch(edge, g)
-
-    return both
 
 
 def refuse_hidden_steps(node: Node) -> None:
