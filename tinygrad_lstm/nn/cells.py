@@ -77,14 +77,10 @@ class Cell(Module):
     def name_states(self, state: State) -> None:
         """Label the parts of a state by ``states``, a part with two names by the first; a parameter keeps its label."""
         parts = state if type(state) is tuple else (state,)
-        for name, part in zip(self.states, parts, strict=False):  # most cells label their states themselves
+        for name, part in zip(reversed(self.states), reversed(parts), strict=False):
             source = getattr(part, "_source", None)
-            if not (source and (labels := source.node.labels) and labels.get(source.index) == name):
-                break
-        else:
-            return
-        for name, part in zip(self.states[::-1], parts[::-1], strict=False):
-            source = getattr(part, "_source", None)
+            if source and (labels := source.node.labels) and labels.get(source.index) == name:
+                continue  # most cells label their states themselves
             if isinstance(part, Tensor) and not isinstance(part, Parameter) and (source or grad_enabled.get()):
                 node = part.source.node
                 node.labels = {**(node.labels or {}), part.source.index: name}
