@@ -5,7 +5,7 @@
     f  what to forget      i  what to write      o  what to show      g  the candidate, also C̃
     r  what to read of the old state     z  how much of it to keep     n  the candidate of a GRU
 
-The edges on which a state is carried into its own next value, scaled but not transformed, bear the tag "carry". The
+The edges on which a state is carried into its own next value, scaled but not transformed, have the tag "carry". The
 variants (peephole, coupled, ...) are sibling classes that differ in the lines that matter.
 """
 

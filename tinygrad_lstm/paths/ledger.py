@@ -67,7 +67,8 @@ class Ledger(Tabular):
         """What came from uses outside any time step."""
         total = np.zeros(self.shape, self.dtype)
         for use in self.uses:
-            total += use.direct if use.step is None else 0
+            if use.step is None:
+                total += use.direct
         return total
 
     @cached_property
