@@ -23,7 +23,7 @@ from tinygrad_lstm.errors import ArgumentError, DtypeError
 
 
 class Tag(NamedTuple):
-    """What a word says of the edges that bear it, and whether ``tg.paths.routes`` counts them as crossings."""
+    """What a word says of the edges that have it, and whether ``tg.paths.routes`` counts them as crossings."""
 
     meaning: str
     crosses: bool
@@ -38,7 +38,7 @@ UNTAGGED = ("crossing", "depth", "weight", "read")  # the classes of edges witho
 
 
 def tag(tensor: Tensor, name: str) -> Tensor:
-    """The same value as another tensor: the edges to the readers of that tensor bear the tag.
+    """The same value as another tensor: the edges to the readers of that tensor have the tag.
 
     Raises ArgumentError for a word that is not registered.
 

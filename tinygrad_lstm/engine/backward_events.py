@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_lstm.engine.autodiff import Lift, backpropagate
-from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.recorded_rules import kept_as_tensors
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, accumulate, require_real, seed
+from tinygrad_lstm.engine.through import join_outer_hook
 from tinygrad_lstm.errors import DtypeError, GradError
 
 
@@ -76,15 +76,13 @@ def backward_events(
 
 def _events(loss: Tensor, first: Any, retain: bool, lift: Lift | None, adds: bool) -> Iterator[BackwardEvent]:
     contributions: list[Contribution] = []
-    outer = current_hook.get()
 
     def watch(edge: Edge, g: Any) -> Any:
-        g = g if outer is None else outer(edge, g)
-        if g is not None:
-            contributions.append(Contribution(edge, g))
+        contributions.append(Contribution(edge, g))
         return g
 
-    for node, g in backpropagate([loss.source], [first], retain_graph=retain, lift=lift, hook=watch, indexed=True):
+    hook = join_outer_hook(watch)
+    for node, g in backpropagate([loss.source], [first], retain_graph=retain, lift=lift, hook=hook, indexed=True):
         if adds and (node.op is None or node.retains_grad):
             accumulate(node, require_real(g))
         freed = node.plan.keep if node.plan is not None and not retain else ()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import get_default_dtype, numpy_array
-from tinygrad_lstm.engine.operators import plain
+from tinygrad_lstm.engine.handle import plain
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import check_call, public
 

@@ -27,7 +27,7 @@ def label(**named: Tensor) -> None:
     for name, tensor in named.items():
         if not isinstance(tensor, Tensor):
             raise DtypeError(f"label() names tensors, but {name} is of type {type(tensor).__name__}")
-        if recording or tensor._source is not None:  # else it has no node that could bear a name
+        if recording or tensor._source is not None:  # else it has no node to name
             source = tensor._source or tensor.source
             node = source.node
             if node.labels is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from tinygrad_lstm.engine.arrays import TensorLike as TensorLike
-from tinygrad_lstm.engine.handle import plain as plain
+from tinygrad_lstm.engine.handle import plain
 from tinygrad_lstm.engine.methods import Methods, part_of
 from tinygrad_lstm.engine.numpy_protocol import plain_key
 from tinygrad_lstm.engine.ops.arithmetic import add, divide, multiply, negative, power, subtract

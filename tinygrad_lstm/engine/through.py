@@ -48,7 +48,7 @@ class through(Block):  # noqa: N801  # read as a statement: with through(hook):
         hook, indexed = self.hook, self.indexed
 
         def both(edge: Any, cotangent: Any) -> Any:
-            shown = cotangent if indexed else show(edge, cotangent)
+            shown = cotangent if indexed else protect(edge.whole(cotangent))
             kept = hook(edge, shown)
             kept = cotangent if kept is shown else kept if kept is None else from_hook(edge, kept, cotangent)
             return kept if kept is None or outer is None else outer(edge, kept)
@@ -56,10 +56,17 @@ class through(Block):  # noqa: N801  # read as a statement: with through(hook):
         return both
 
 
-def show(edge: Edge, cotangent: Any) -> Any:
-    """The contribution as a hook sees it: whole, and read-only, for other edges may have the same array."""
-    whole = edge.whole(cotangent)
-    return protect(whole)
+def join_outer_hook(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any]:
+    """The hook of a pass by this package itself, called after the hook of the block around it, e.g. of ``cut``."""
+    outer = current_hook.get()
+    if outer is None:
+        return watch
+
+    def both(edge: Edge, g: Any) -> Any:
+        g = outer(edge, g)
+        return None if g is None else watch(edge, g)
+
+    return both
 
 
 def from_hook(edge: Edge, c: Any, instead_of: Any) -> Any:

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_lstm.arguments import LOSS, Kind, integer, takes
-from tinygrad_lstm.engine.autodiff import backpropagate
-from tinygrad_lstm.engine.current import current_hook
+from tinygrad_lstm.engine.backward_events import backward_events
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
-from tinygrad_lstm.engine.tensor import Tensor, seed
+from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.explain.formulas import local_derivative
@@ -145,20 +144,9 @@ def trace(loss: Tensor, max_rows: int | None = 100) -> Trace:
 
 def _walk(loss: Tensor) -> tuple[tuple[Row, ...], dict[str, str]]:
     """The rows, and for each op the first line of its docstring."""
-    handed: list[tuple[Edge, Any]] = []
-    outer = current_hook.get()
-
-    def watch(edge: Edge, c: Any) -> Any:
-        c = c if outer is None else outer(edge, c)
-        if c is not None:
-            handed.append((edge, c))
-        return c
-
     turns: list[tuple[Node, Amount, list[tuple[Edge, Amount]]]] = []
-    roots, seeds = [loss.source], [seed(loss, None, False)]
-    for node, g in backpropagate(roots, seeds, retain_graph=True, hook=watch, indexed=True):
-        turns.append((node, _amount(g), [(edge, _amount_of(edge, c)) for edge, c in handed]))
-        handed.clear()
+    for node, g, contributions, _ in backward_events(loss, retain_graph=True, accumulate=False):
+        turns.append((node, _amount(g), [(edge, _amount_of(edge, c)) for edge, c in contributions]))
     names = {node: _name(node, number) for number, (node, _, _) in enumerate(turns, start=1)}
     got: dict[Node, list[Amount]] = {}
     rows, rules = [], {}

@@ -10,16 +10,17 @@ import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.creation import generator
-from tinygrad_lstm.engine.current import current_hook, current_scope, grad_enabled
+from tinygrad_lstm.engine.current import current_scope, grad_enabled
+from tinygrad_lstm.engine.handle import plain
 from tinygrad_lstm.engine.modes import enable_grad
 from tinygrad_lstm.engine.naming import collecting
 from tinygrad_lstm.engine.node import Edge, Node, counter, make_source
-from tinygrad_lstm.engine.operators import plain
 from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive_multi
 from tinygrad_lstm.engine.recorded_rules import kept_as_tensors
 from tinygrad_lstm.engine.scope import Scope
 from tinygrad_lstm.engine.tensor import Tensor, from_array
+from tinygrad_lstm.engine.through import join_outer_hook
 from tinygrad_lstm.errors import DtypeError, GradError
 from tinygrad_lstm.func.structures import map_values, rebuild, values_of
 
@@ -133,7 +134,7 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
     tensors = [x if isinstance(x, Tensor) else leaf(x) for x in xs]
     places: dict[Key | None, int] = {key: k for k, key in enumerate(f.read)}
     places |= {key_of(x): k for k, x in enumerate(tensors)}
-    start, outer = next(counter), current_hook.get()
+    start = next(counter)
     values = f.rerun(tensors)
     if not is_same(values, y):
         raise GradError(CHANGED.format(f))
@@ -141,8 +142,7 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
     owned: set[int] = set()
 
     def collect(edge: Edge, c: Any) -> Any:
-        c = c if outer is None else outer(edge, c)
-        if c is None or edge.source.number > start:
+        if edge.source.number > start:
             return c
         k = places.get((edge.source, edge.index))
         if k is None:
@@ -158,7 +158,8 @@ def pull_back(gs: Sequence[Any], xs: Sequence[Any], y: Sequence[Any], f: Segment
         return None  # the outer pass goes on from here
 
     roots, lift = [y.source for y in values], kept_as_tensors if recorded else None
-    for _ in backpropagate(roots, gs, retain_graph=recorded, lift=lift, hook=collect, indexed=True):
+    hook = join_outer_hook(collect)
+    for _ in backpropagate(roots, gs, retain_graph=recorded, lift=lift, hook=hook, indexed=True):
         pass
     return collected
 

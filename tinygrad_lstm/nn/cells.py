@@ -5,7 +5,7 @@
     f  what to forget      i  what to write      o  what to show      g  the candidate, also C̃
     r  what to read of the old state     z  how much of it to keep     n  the candidate of a GRU
 
-The edges on which a state is carried into its own next value, scaled but not transformed, bear the tag "carry". The
+The edges on which a state is carried into its own next value, scaled but not transformed, have the tag "carry". The
 variants (peephole, coupled, ...) are sibling classes that differ in the lines that matter.
 """
 
@@ -77,14 +77,10 @@ class Cell(Module):
     def name_states(self, state: State) -> None:
         """Label the parts of a state by ``states``, a part with two names by the first; a parameter keeps its label."""
         parts = state if type(state) is tuple else (state,)
-        for name, part in zip(self.states, parts, strict=False):  # most cells label their states themselves
+        for name, part in zip(reversed(self.states), reversed(parts), strict=False):
             source = getattr(part, "_source", None)
-            if not (source and (labels := source.node.labels) and labels.get(source.index) == name):
-                break
-        else:
-            return
-        for name, part in zip(self.states[::-1], parts[::-1], strict=False):
-            source = getattr(part, "_source", None)
+            if source and (labels := source.node.labels) and labels.get(source.index) == name:
+                continue  # most cells label their states themselves
             if isinstance(part, Tensor) and not isinstance(part, Parameter) and (source or grad_enabled.get()):
                 node = part.source.node
                 node.labels = {**(node.labels or {}), part.source.index: name}

@@ -151,10 +151,13 @@ def named_state(cell: Cell, state: State) -> dict[str, Tensor]:
     return dict(zip(cell.states, parts_of(state), strict=True))
 
 
-def keep_rows(mask: np.ndarray, new: State, old: State) -> State:
-    """The new state in the rows where the mask is on; the others carry their old state on."""
-    rows = np.expand_dims(mask, -1)
-    return as_state([where(rows, n, tag(o, "carry")) for n, o in zip(parts_of(new), parts_of(old), strict=True)])
+def mask_step(cell: Cell, on: np.ndarray, after: State, before: State, outside: Outside) -> tuple[Tensor, State]:
+    """Output and state of a step that counts only in some rows; the others carry the state before it on."""
+    rows, pairs = np.expand_dims(on, -1), zip(parts_of(after), parts_of(before), strict=True)
+    state = as_state([where(rows, new, tag(old, "carry")) for new, old in pairs])
+    label(**named_state(cell, state))
+    h = parts_of(state if outside == "repeat" else after)[0]
+    return (where(rows, h, 0) if outside == "zero" else h), state
 
 
 def apply_mask(x: Tensor, mask: TensorLike | None, outside: Outside) -> tuple[np.ndarray | None, Tensor]:
@@ -275,16 +278,10 @@ def unroll(
                 if not outputs:
                     check_step(cell, after, shapes)
                 cell.name_states(after)
-                h = parts_of(after)[0]
-                if on is not None and not on[t - 1].all():
-                    state = keep_rows(on[t - 1], after, state)
-                    label(**named_state(cell, state))
-                    if outside == "zero":
-                        h = where(np.expand_dims(on[t - 1], -1), h, 0)
-                    elif outside == "repeat":
-                        h = parts_of(state)[0]
+                if on is None or on[t - 1].all():
+                    h, state = parts_of(after)[0], after
                 else:
-                    state = after
+                    h, state = mask_step(cell, on[t - 1], after, state, outside)
             outputs.append(h)
             if collect:
                 named.update(named_state(cell, state))

@@ -1,9 +1,9 @@
 """The classes of edges: how a gradient can travel between time steps, and what remains of it where a class is weakened.
 
 Two paths lead a gradient from one step to an earlier one. The **belt** is the path along the cell state, from C at one
-step to C at the next, the conveyor belt: only a gate scales the gradient there. A **crossing** leaves it: the
-path goes through the hidden state h into a gate or the candidate, where U and the slopes of σ and tanh multiply. So
-every read of an earlier state is one of
+step to C at the next, the conveyor belt: only a gate scales the gradient there. A **crossing** leaves it: the path goes
+through the hidden state h into a gate or the candidate, where U and the slopes of σ and tanh multiply. So every
+read of an earlier state is one of
 
     carry      elementwise into the same state's next value: f ⊙ c, z ⊙ h, a mask's or zoneout's keep; the belt
     peephole   the cell state into a gate
@@ -16,7 +16,7 @@ and an edge within a step is one of
     read       the rest: products, gates, tanh c, the output to the layer above
 
 Cells tag carries and peepholes (``tg.tag``); the other classes follow from where an edge leads, so a cell of your own
-needs no tag for its crossings. ``tg.register_tag("attention", ...)`` makes one more class, of the edges that bear that
+needs no tag for its crossings. ``tg.register_tag("attention", ...)`` makes one more class, of the edges that have that
 tag. The steps are those of the scopes. Layers open them; your own loop says ``with tg.scope(f"t={t}", step=t)``, tags
 what it only scales, ``f * tg.tag(c, "carry")``, and the states it starts from, ``tg.tag(h, "initial")``.
 """
@@ -29,7 +29,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.arguments import Kind, Mismatch, came, takes
-from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.engine.through import through
@@ -163,19 +162,6 @@ def cut(what: EdgeClass | Predicate) -> through:
     True
     """
     return edge_weight(what, 0.0)
-
-
-def join_outer_hook(watch: Callable[[Edge, Any], Any]) -> Callable[[Edge, Any], Any]:
-    """The hook of a pass in this package, called after the hook of the block around it, e.g. that of ``cut``."""
-    outer = current_hook.get()
-    if outer is None:
-        return watch
-
-    def both(edge: Edge, g: Any) -> Any:
-        g = outer(edge, g)
-        return None if g is None else watch(edge, g)
-
-    return both
 
 
 def refuse_hidden_steps(node: Node) -> None:

@@ -30,9 +30,10 @@ from tinygrad_lstm.engine.modes import enable_grad
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
 from tinygrad_lstm.engine.rule_calls import call_rules
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike, seed
+from tinygrad_lstm.engine.through import join_outer_hook
 from tinygrad_lstm.errors import GradError, ShapeError
 from tinygrad_lstm.graph import Graph, graph_of
-from tinygrad_lstm.paths.edges import EdgeClass, composed_nodes, edge_class, join_outer_hook
+from tinygrad_lstm.paths.edges import EdgeClass, composed_nodes, edge_class
 from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray

@@ -18,8 +18,9 @@ from tinygrad_lstm.arguments import LOSS, TENSORS, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor, seed
+from tinygrad_lstm.engine.through import join_outer_hook
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.paths.edges import composed_nodes, join_outer_hook, name_of
+from tinygrad_lstm.paths.edges import composed_nodes, name_of
 from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray
@@ -66,7 +67,8 @@ class Ledger(Tabular):
         """What came from uses outside any time step."""
         total = np.zeros(self.shape, self.dtype)
         for use in self.uses:
-            total += use.direct if use.step is None else 0
+            if use.step is None:
+                total += use.direct
         return total
 
     @cached_property

@@ -29,17 +29,9 @@ from tinygrad_lstm.arguments import LOSS, NUMBER, TENSORS, TEXT, integer, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node, make_source
 from tinygrad_lstm.engine.tensor import Tensor, seed
+from tinygrad_lstm.engine.through import join_outer_hook
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.paths.edges import (
-    WHICH,
-    EdgeClass,
-    Predicate,
-    composed_nodes,
-    in_class,
-    is_crossing,
-    join_outer_hook,
-    name_of,
-)
+from tinygrad_lstm.paths.edges import WHICH, EdgeClass, Predicate, composed_nodes, in_class, is_crossing, name_of
 from tinygrad_lstm.tables import Column, Table, Tabular
 
 Array: TypeAlias = np.ndarray

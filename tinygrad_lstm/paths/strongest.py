@@ -15,8 +15,9 @@ from tinygrad_lstm.arguments import LOSS, TENSOR, takes
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.tensor import Tensor, seed
+from tinygrad_lstm.engine.through import join_outer_hook
 from tinygrad_lstm.errors import GradError
-from tinygrad_lstm.paths.edges import EdgeClass, composed_nodes, edge_class, join_outer_hook, name_at_step
+from tinygrad_lstm.paths.edges import EdgeClass, composed_nodes, edge_class, name_at_step
 from tinygrad_lstm.tables import Column, Table, as_html
 
 
