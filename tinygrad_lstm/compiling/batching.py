@@ -14,12 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tinygrad_lstm.compiling.factors import HOLE, cut, does_wait, order
-from tinygrad_lstm.compiling.lines import MARK, Line
+from tinygrad_lstm.compiling.lines import ADD, Line, Shapes, plain
 from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read
 from tinygrad_lstm.compiling.sums import base_name
 
-Shapes = dict[str, tuple[int, ...]]
-ADD = ("", " + ", "")
 PLACE = ("", "[", "] ")  # of a line that is not written: its value is an element of an array
 OVER_TIME = "_over_time"
 PRODUCT = ("", " + _product(_rows(", ").T, _rows(", "))")  # dU = dU + dzᵀ h, the W rule of linear
@@ -159,7 +157,7 @@ class _Batch:
             whole = all_of
         else:
             return None
-        shape = (self.loop.count, *self.shapes[self.loop.made[q][0].partition(MARK)[0]])
+        shape = (self.loop.count, *self.shapes[plain(self.loop.made[q][0])])
         pieces = ("_product(_rows(", "), ", f".T).reshape({shape})")
         return self._all_steps(q, pieces, (whole, reads[-1]))
 
@@ -168,7 +166,7 @@ class _Batch:
         reads = self.loop.reads[q]
         if self.loop.body[q].pieces != ADD or not (isinstance(reads[0], Each) and isinstance(reads[1], str)):
             return None
-        shapes = [self.shapes.get(name.partition(MARK)[0]) for name in (*reads[0].values, self.loop.made[q][0])]
+        shapes = [self.shapes.get(plain(name)) for name in (*reads[0].values, self.loop.made[q][0])]
         if (
             len(set(shapes)) != 1
             or shapes[0] is None
@@ -234,7 +232,7 @@ class _Batch:
             int(n.id.removeprefix(HOLE)) for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id.startswith(HOLE)
         ]
         each = [k for k in inside if isinstance(reads[k], Each)]
-        shapes = {self.shapes.get(value.partition(MARK)[0]) for k in each for value in reads[k].values}  # type: ignore[union-attr]  # Each
+        shapes = {self.shapes.get(plain(value)) for k in each for value in reads[k].values}  # type: ignore[union-attr]  # Each
         fixed = [self.shapes.get(str(reads[k])) for k in inside if isinstance(reads[k], str)]
         if len(each) < 2 or len(shapes) != 1 or None in shapes or any(shape != () for shape in fixed):
             return None

@@ -131,9 +131,8 @@ def _hold_earlier(loop: Loop) -> Loop:
         body.append(Line(made[-1][0], ("", ""), ("",), loop.body[read.line].scope))
         rows.append([_renumber(read, shift)])
     for q, reads in enumerate(loop.reads):
-        late_here = [isinstance(read, Before) and read.line < q for read in reads]
-        rows.append([Here(held[read]) if late and isinstance(read, Before) else _renumber(read, shift)
-                     for read, late in zip(reads, late_here, strict=True)])  # fmt: skip
+        rows.append([Here(held[read]) if isinstance(read, Before) and read.line < q else _renumber(read, shift)
+                     for read in reads])  # fmt: skip
     return Loop(loop.count, body + loop.body, rows, made + loop.made, loop.backward)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tinygrad_lstm.compiling.batching import OVER_TIME, PLACE
-from tinygrad_lstm.compiling.lines import MARK, Line, Lines
+from tinygrad_lstm.compiling.lines import Line, Lines, plain
 from tinygrad_lstm.compiling.lives import assign_names
 from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read
 from tinygrad_lstm.compiling.sums import base_name
@@ -24,7 +24,7 @@ class Writer:
         self.places: dict[str, Place] = {name: (name, None) for name in program.inputs}
         straight = [item.target for item in items if isinstance(item, Line)]
         known = re.findall(r"\w+", program.functions)
-        self.taken = {*program.inputs, *(_plain(name) for name in straight), *known, "np", "t", "step"}
+        self.taken = {*program.inputs, *(plain(name) for name in straight), *known, "np", "t", "step"}
         self.scope = ""
         self.lists: dict[tuple[str, ...], str] = {}  # of values in a row, the list that was made of them
 
@@ -51,8 +51,8 @@ class Writer:
                 self.places[item.target] = self.places[str(array)][0], int(position)
                 continue
             yield from self.under(item.scope)
-            self.places[item.target] = _plain(item.target), None
-            yield f"{_plain(item.target)} = {self.line(item)}" + _place(item)
+            self.places[item.target] = plain(item.target), None
+            yield f"{plain(item.target)} = {self.line(item)}" + _place(item)
 
     def under(self, scope: str) -> Iterator[str]:
         """A comment with the scope, if it is another than before."""
@@ -109,7 +109,7 @@ class Writer:
 
     def buffer(self, loop: Loop, q: int) -> str | None:
         """The array that holds what a line makes at all steps, if all of these are of one shape and dtype."""
-        kinds = {self.arrays.get(_plain(value)) for value in loop.made[q]}
+        kinds = {self.arrays.get(plain(value)) for value in loop.made[q]}
         kind = kinds.pop() if len(kinds) == 1 else None
         return None if kind is None else f"np.empty(({loop.count}, {kind})"
 
@@ -228,10 +228,6 @@ def _affine(loop: Loop, first: int, slope: int) -> str:
     if not first:
         return times
     return f"{first} - t" if slope == -1 else f"{times} {'+' if first > 0 else '-'} {abs(first)}"
-
-
-def _plain(name: str) -> str:
-    return name.partition(MARK)[0]
 
 
 def _place(line: Line) -> str:
