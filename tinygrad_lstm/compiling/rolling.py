@@ -58,6 +58,11 @@ class Loop:
     made: list[list[str]]
     backward: bool  # whether t goes from the last step to the first
 
+    @property
+    def t(self) -> Count:
+        """The number of a step, which goes down in a backward loop."""
+        return Count(self.count - 1, -1) if self.backward else Count(0, 1)
+
     def outer_reads(self) -> Iterator[str]:
         """The values from before the loop that it reads."""
         for read in (read for reads in self.reads for read in reads):
