@@ -186,18 +186,16 @@ def _describe(loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dic
     return Recording(
         program, loss.data, gradients, arguments, found, constants, program.given,
         {name: draw for draw, name in writer.drawn.items()}, watch.draws, set(arguments.values()),
-        _outputs(writer.names),
+        _outputs(writer),
     )  # fmt: skip
 
 
-def _outputs(names: dict[Node, str]) -> Outputs:
+def _outputs(writer: Writer) -> Outputs:
     """Shape and dtype of values and gradients by name; of an op of several outputs, for each output."""
     found: Outputs = {}
-    for node, name in names.items():
-        several = node.op is not None and node.op.multi_output
+    for node in writer.order:
         for k, (shape, dtype) in enumerate(zip(node.shapes, node.dtypes, strict=True)):
-            texts = (f"{name}[{k}]", f"d{name}_{k}") if several else (name, f"d{name}")
-            found |= dict.fromkeys(texts, (shape, str(dtype)))
+            found |= dict.fromkeys((writer.output(node, k), writer.cotangent(node, k)), (shape, str(dtype)))
     return found
 
 
