@@ -15,7 +15,8 @@ PAGE = Path(__file__).with_name("compiling.md")
 TEXT = """# A cell, compiled from its own recording
 
 `step = tg.compile(f)` makes a function. Its first call records `f` on the engine, and writes a NumPy program of what
-happened: forward, backward, and the gradients. `step(*args)` gives the loss, and adds to the `grad` of every leaf, as `f(*args).backward()` does.
+happened: forward, backward, and the gradients. `step(*args)` gives the loss, and adds to the `grad` of every leaf, as
+`f(*args).backward()` does.
 
 ```python
 layer = nn.LSTM(3, 2)
