@@ -14,8 +14,9 @@ from tinygrad_lstm import nn
 PAGE = Path(__file__).with_name("compiling.md")
 TEXT = """# A cell, compiled from its own recording
 
-`step = tg.compile(f)` runs `f` once on the engine, and writes a NumPy program of what happened: forward, backward, and
-the gradients. `step(*args)` gives the loss, and adds to the `grad` of every leaf, as `f(*args).backward()` does.
+`step = tg.compile(f)` makes a function. Its first call records `f` on the engine, and writes a NumPy program of what
+happened: forward, backward, and the gradients. `step(*args)` gives the loss, and adds to the `grad` of every leaf, as
+`f(*args).backward()` does.
 
 ```python
 layer = nn.LSTM(3, 2)
@@ -33,8 +34,8 @@ How the program comes about:
    the steps of `nn.LSTM`, but the compiler does not need to: a loop in your own function is found as well.
 4. **Over time.** What does not wait for another step is done for all t at once: the products of W with every input
    before the loop, also the slopes of the gates, `f (1 - f)`; after the loop one product for each weight.
-5. **Buffers.** What a step keeps for the way back is written into an array, which is used again at the next call. In
-   the loop, values share a name only where the lives of both allow it, and each loop is checked for that.
+5. **Buffers.** What a step keeps for the backward pass is written into an array, which is used again at the next call.
+   In the loop, values share a name only where the lives of both allow it, and each loop is checked for that.
 
 The program is run against the engine's own loss and gradients before it is used. Read it beside the equations of
 `nn.LSTMCell`: `f_t`, `i_t`, `g_t`, `c_t`, `o_t`, `h_t` go forward; `dh_t`, `dc_t` and the gates' gradients go back.

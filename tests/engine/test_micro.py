@@ -1,4 +1,4 @@
-"""Chapter zero tells the truth: micro's gradients are those of the engine, of differences, and of a pencil."""
+"""Chapter zero is right: micro's gradients are those of the engine, of differences, and of a pencil."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def leaf(data: Any) -> Tensor:
     return tg.tensor(np.asarray(data, float), requires_grad=True)
 
 
-def told(run: Callable[[], Any]) -> str:
+def error_of(run: Callable[[], Any]) -> str:
     """The message of the anomaly in a function."""
     with pytest.raises(AnomalyError) as caught, detect_anomaly():
         run()
@@ -32,7 +32,7 @@ def backward_outside(make: Callable[[], Tensor]) -> str:
     """The same, where only backward is in the mode."""
     with np.errstate(all="ignore"):
         loss = make()
-    return told(loss.backward)
+    return error_of(loss.backward)
 
 
 class ExponentialCell(nn.LSTMCell):
@@ -66,7 +66,7 @@ def overflowing(x: Any) -> Tensor:
 def test_an_overflow_in_an_lstm_is_named_with_step_gate_shapes_numbers_and_line() -> None:
     x = np.ones((10, 4, 2))
     x[6] = 1e3
-    message = told(lambda: overflowing(x))
+    message = error_of(lambda: overflowing(x))
     assert message.startswith("exp gave inf of finite numbers, for i, at step 7, in t=7/exponentialcell\n")
     assert re.search(r"\n  x \(computed\): \(4, 3\): \d+.* to \d+", message)
     assert "\n  gave: (4, 3): 12 inf\n" in message
@@ -79,7 +79,7 @@ def test_a_nan_in_the_input_at_step_7_of_10_is_named_with_that_step() -> None:
     x = np.ones((10, 4, 2))
     x[6, 1, 1] = np.nan
     lstm = nn.LSTM(2, 3)
-    message = told(lambda: lstm(x))
+    message = error_of(lambda: lstm(x))
     assert message.startswith("x (x, constant) held NaN before linear read it")
     assert ", at step 7, in lstm/t=7/" in message
     assert "\n  x (x, constant): (4, 2): 1, 1 NaN\n  W (W, leaf): (12, 2): " in message
@@ -87,13 +87,13 @@ def test_a_nan_in_the_input_at_step_7_of_10_is_named_with_that_step() -> None:
 
 def test_the_first_of_many_is_named() -> None:
     x = leaf([4.0, -1.0])
-    message = told(lambda: tg.exp(tg.sqrt(x) * 2) / 0.0)
+    message = error_of(lambda: tg.exp(tg.sqrt(x) * 2) / 0.0)
     assert message.startswith("sqrt gave NaN of finite numbers")
 
 
 def test_log_of_zero_behind_a_where_is_told() -> None:
     x = leaf([0.0, 1.0])
-    assert "log gave inf" in told(lambda: tg.where(x.data > 0, tg.log(x), 0.0))
+    assert "log gave inf" in error_of(lambda: tg.where(x.data > 0, tg.log(x), 0.0))
 
 
 def test_ops_on_constants_and_in_no_grad_are_watched_too() -> None:
@@ -101,16 +101,16 @@ def test_ops_on_constants_and_in_no_grad_are_watched_too() -> None:
         with tg.no_grad():
             tg.log(leaf([0.0]))
 
-    assert "log gave inf" in told(run)
-    assert "x (literal): (1,): -1" in told(lambda: tg.sqrt(np.array([-1.0])))
+    assert "log gave inf" in error_of(run)
+    assert "x (literal): (1,): -1" in error_of(lambda: tg.sqrt(np.array([-1.0])))
 
 
 def test_numpy_functions_methods_and_operators_are_watched() -> None:
     x = leaf([0.0])
-    assert "log gave inf" in told(lambda: np.log(x))
-    assert "divide gave NaN of finite numbers" in told(lambda: x / x)
-    assert "power gave inf" in told(lambda: x**-1.0)
-    assert "divide gave inf" in told(lambda: 1 / x)
+    assert "log gave inf" in error_of(lambda: np.log(x))
+    assert "divide gave NaN of finite numbers" in error_of(lambda: x / x)
+    assert "power gave inf" in error_of(lambda: x**-1.0)
+    assert "divide gave inf" in error_of(lambda: 1 / x)
 
 
 def test_an_inf_that_was_given_may_be_used() -> None:
@@ -125,7 +125,7 @@ def test_an_inf_that_was_given_may_be_used() -> None:
 
 def test_a_nan_of_infs_is_told() -> None:
     x = leaf([-np.inf, -np.inf])
-    assert "subtract gave NaN of inf" in told(lambda: x - x)
+    assert "subtract gave NaN of inf" in error_of(lambda: x - x)
 
 
 def test_integers_and_empty_arrays_pass() -> None:
@@ -157,7 +157,7 @@ def test_the_slope_of_sqrt_at_zero_is_named_with_its_forward_line() -> None:
     assert "backward of r (sqrt) of shape (2,), made at" in message
     assert "\n  g: (2,): 1\n  y (r): (2,): 0 to 2\n  gave: (2,): 0.25, 1 inf\n" in message
     assert "            y = tg.sqrt(x)".strip() in message
-    assert "sqrt for its input x is inf" in told(lambda: make().backward())
+    assert "sqrt for its input x is inf" in error_of(lambda: make().backward())
     assert x.grad is None, "nothing half done"
 
 
@@ -212,24 +212,24 @@ def test_a_sum_that_overflows_a_hook_and_a_cotangent_that_was_given() -> None:
     x = leaf(0.1)
     h = x * 1.0
     y = h * 1e308 + h * 1e308
-    assert "what came to it was finite, but its sum is not" in told(y.backward)
+    assert "what came to it was finite, but its sum is not" in error_of(y.backward)
     h = x * 1.0
     h.register_hook(lambda g: np.array(np.nan))
-    assert "a hook changed it" in told((h * 2).backward)
-    assert "given a cotangent that is not finite: (): 1 NaN" in told(lambda: (x * 2).backward(np.nan))
+    assert "a hook changed it" in error_of((h * 2).backward)
+    assert "given a cotangent that is not finite: (): 1 NaN" in error_of(lambda: (x * 2).backward(np.nan))
 
 
 def test_second_derivatives() -> None:
     x = leaf([0.0])
     y = tg.sqrt(x).sum()
-    message = told(lambda: tg.grad(y, x, create_graph=True))
+    message = error_of(lambda: tg.grad(y, x, create_graph=True))
     assert message.startswith("the rule of sqrt for x failed: divide gave inf of finite numbers")
     assert re.search(r"in backward of sqrt of shape \(1,\), made at .*:\d+$", message)
 
 
 def test_backward_events_are_watched() -> None:
     x = leaf([0.0])
-    assert "sqrt for its input x" in told(lambda: list(tg.backward_events(tg.sqrt(x).sum())))
+    assert "sqrt for its input x" in error_of(lambda: list(tg.backward_events(tg.sqrt(x).sum())))
 
 
 # The mode -----------------------------------------------------------------------------------------------------------

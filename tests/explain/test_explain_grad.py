@@ -1,4 +1,4 @@
-"""explain_grad: each reason why a gradient is None, zero or NaN is found and told."""
+"""explain_grad: each reason why a gradient is None, zero or NaN is found and named."""
 
 from __future__ import annotations
 

@@ -31,10 +31,10 @@ def test_z_is_x_squared_plus_x_by_hand(capsys: pytest.CaptureFixture[str]) -> No
         (1, "z", "add", "toy"), (2, "#2", "multiply", "toy"), (3, "x", "", ""),
     ]  # fmt: skip
     assert [row.cotangent.values for row in table.rows] == [1.0, 1.0, 7.0]
-    told = [(part.name, part.symbols, part.slope, part.contribution.values, part.source) for part in add.parts]
-    assert told == [("a", "1", 1.0, 1.0, "#2"), ("b", "1", 1.0, 1.0, "x")]
-    told = [(part.name, part.symbols, part.slope, part.contribution.values, part.source) for part in multiply.parts]
-    assert told == [("a", "b", 3.0, 3.0, "x"), ("b", "a", 3.0, 3.0, "x")]
+    parts = [(part.name, part.symbols, part.slope, part.contribution.values, part.source) for part in add.parts]
+    assert parts == [("a", "1", 1.0, 1.0, "#2"), ("b", "1", 1.0, 1.0, "x")]
+    parts = [(part.name, part.symbols, part.slope, part.contribution.values, part.source) for part in multiply.parts]
+    assert parts == [("a", "b", 3.0, 3.0, "x"), ("b", "a", 3.0, 3.0, "x")]
     assert [amount.values for amount in end.summed] == [1.0, 3.0, 3.0]
     assert end.parts == ()
     lines = str(table).splitlines()

@@ -123,7 +123,7 @@ def test_what_is_loaded_is_what_was_exported(kind: str, options: dict[str, Any],
         assert cell.state_dict().keys() == own.state_dict().keys()
         for name, array in own.state_dict().items():
             np.testing.assert_array_equal(cell.state_dict()[name], array, strict=True)
-    if layer.merge == "concatenate" and not layer.batch_first:  # how both are merged is told by other nodes
+    if layer.merge == "concatenate" and not layer.batch_first:  # how both are merged is said by other nodes
         feeds = feeds_of(layer)
         y: Any = feeds["x"]
         for part in loaded.values():

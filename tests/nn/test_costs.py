@@ -1,4 +1,4 @@
-"""What layers cost, as exact integers: numbers to learn, and what one more step keeps for the way back."""
+"""What layers cost, as exact integers: numbers to learn, and what one more step keeps for backward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells and layers: their equations, shapes, trajectories, scopes and tags, and what wrong calls are told."""
+"""Cells and layers: their equations, shapes, trajectories, scopes and tags, and the errors of wrong calls."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def test_peepholes_are_a_class_and_correct_the_formula_of_the_belt() -> None:
     assert np.any(route.parts[1])
 
 
-# What cannot be told is refused --------------------------------------------------------------------------------------
+# What cannot be known is refused -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make_layer", [nn.MinGRU, nn.MinLSTM])

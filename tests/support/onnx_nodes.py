@@ -12,10 +12,6 @@ onnx = pytest.importorskip("onnx")
 reference = pytest.importorskip("onnx.reference")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-
-onnx = pytest.importorskip("onnx")
-
-
 T, B, D, H = 6, 4, 3, 5
 
 

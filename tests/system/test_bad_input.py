@@ -1,4 +1,4 @@
-"""What a wrong call of a layer, a cell, an optimiser or a loss is told, and that nothing is half-done by then."""
+"""The errors of wrong calls of a layer, a cell, an optimiser or a loss, and that nothing is half-done by then."""
 
 from __future__ import annotations
 

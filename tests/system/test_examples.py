@@ -39,12 +39,12 @@ def test_there_are_examples() -> None:
 def test_the_walk_in_the_wrong_order_is_wrong_and_the_other_is_right(tmp_path: Path) -> None:
     """39 by hand: L = a + a², a = 3x, so ∂L/∂x = 3 (1 + 2a) at a = 6."""
     example = ROOT / "examples" / "03_why_topological_order.py"
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, str(example), "--out", str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
         capture_output=True, check=True, timeout=120, encoding="utf-8",
     ).stdout  # fmt: skip
-    wrong, right = told.split("In topological order")
+    wrong, right = printed.split("In topological order")
     assert "x      3, not 39" in wrong
     assert "6 to a (too late)" in wrong
     assert "x      39  " in right

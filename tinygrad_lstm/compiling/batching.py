@@ -10,16 +10,14 @@ After: a gradient that each step adds to, and no step reads, is one product or o
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tinygrad_lstm.compiling.factors import HOLE, cut, does_wait, order
-from tinygrad_lstm.compiling.lines import MARK, Line
+from tinygrad_lstm.compiling.lines import ADD, Line, Shapes, plain
 from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read
 from tinygrad_lstm.compiling.sums import base_name
 
-Shapes = dict[str, tuple[int, ...]]
-ADD = ("", " + ", "")
 PLACE = ("", "[", "] ")  # of a line that is not written: its value is an element of an array
 OVER_TIME = "_over_time"
 PRODUCT = ("", " + _product(_rows(", ").T, _rows(", "))")  # dU = dU + dzᵀ h, the W rule of linear
@@ -32,9 +30,10 @@ def batch(items: Sequence[Item], shapes: Shapes) -> list[Item]:
     """The items, with lines before and after each loop that do for all steps what the loop did step by step."""
     batched: list[Item] = []
     names: set[str] = set()
+    whole: dict[tuple[str, ...], str] = {}
     for item in items:
         if isinstance(item, Loop):
-            batched += _Batch(item, shapes, names=names).run()
+            batched += _Batch(item, shapes, names, whole).run()
         else:
             batched.append(item)
     return batched
@@ -44,10 +43,10 @@ def batch(items: Sequence[Item], shapes: Shapes) -> list[Item]:
 class _Batch:
     loop: Loop
     shapes: Shapes
+    names: set[str]  # of arrays over time, in the whole program
+    whole: dict[tuple[str, ...], str]  # of values in a row, or of a list, the array over time that earlier lines made
     before: list[Item] = field(default_factory=list)
     after: list[Item] = field(default_factory=list)
-    whole: dict[tuple[str, ...], str] = field(default_factory=dict)  # of values in a row, their array over time
-    names: set[str] = field(default_factory=set)  # of arrays over time, in the whole program
     collected: dict[tuple[str, ...], str] = field(default_factory=dict)  # the same for arrays made after the loop
     known: dict[str, str] = field(default_factory=dict)  # by text, what is computed before the loop already
 
@@ -110,16 +109,7 @@ class _Batch:
     def _made_whole(self, read: Read) -> str | None:
         """The array over time, after the loop, of what is read at all steps."""
         values = self._values(read)
-        if values is None:
-            return None
-        if tuple(values) not in self.collected:
-            name = f"{base_name(values[-1])}{OVER_TIME}"
-            while name in self.collected.values() or name in self.names:
-                name += "_"
-            self.names.add(name)
-            self.collected[tuple(values)] = name
-            self.after.append(Line(name, ("np.stack([", *[", "] * (len(values) - 1), "])"), tuple(values)))
-        return self.collected[tuple(values)]
+        return None if values is None else _stack(values, self.collected, self.after, self._fresh)
 
     def _uses(self, q: int) -> Iterator[bool]:
         for reads in self.loop.reads:
@@ -138,6 +128,14 @@ class _Batch:
         else:
             return None
         return [*values[::-1]] if self.loop.backward else [*values]
+
+    def _fresh(self, name: str) -> str:
+        """A name for an array over time."""
+        name += OVER_TIME
+        while name in self.names:
+            name += "_"
+        self.names.add(name)
+        return name
 
     # Before the loop --------------------------------------------------------------------------------------------------
 
@@ -159,7 +157,7 @@ class _Batch:
             whole = all_of
         else:
             return None
-        shape = (self.loop.count, *self.shapes[self.loop.made[q][0].partition(MARK)[0]])
+        shape = (self.loop.count, *self.shapes[plain(self.loop.made[q][0])])
         pieces = ("_product(_rows(", "), ", f".T).reshape({shape})")
         return self._all_steps(q, pieces, (whole, reads[-1]))
 
@@ -168,7 +166,7 @@ class _Batch:
         reads = self.loop.reads[q]
         if self.loop.body[q].pieces != ADD or not (isinstance(reads[0], Each) and isinstance(reads[1], str)):
             return None
-        shapes = [self.shapes.get(name.partition(MARK)[0]) for name in (*reads[0].values, self.loop.made[q][0])]
+        shapes = [self.shapes.get(plain(name)) for name in (*reads[0].values, self.loop.made[q][0])]
         if (
             len(set(shapes)) != 1
             or shapes[0] is None
@@ -179,7 +177,7 @@ class _Batch:
 
     def _all_steps(self, q: int, pieces: tuple[str, ...], holes: tuple[str, ...]) -> str:
         """Write before the loop what a line makes at all steps."""
-        line, name = self.loop.body[q], f"{self.loop.made[q][0]}{OVER_TIME}"
+        line, name = self.loop.body[q], self._fresh(plain(self.loop.made[q][0]))
         self.before.append(Line(name, pieces, holes, line.scope, line.place))
         made = self.loop.made[q][::-1] if self.loop.backward else self.loop.made[q]
         self.before += [Line(value, PLACE, (name, k)) for k, value in enumerate(made)]
@@ -188,29 +186,18 @@ class _Batch:
 
     def _whole_list(self, name: str, index: Read) -> str | None:
         """The array over time of a list, if its elements are read one after the other, all of them."""
-        count = self.loop.count
-        orders = {False: Count(0, 1), True: Count(count - 1, -1)}
-        if index != orders[self.loop.backward] or f"{name}[{count}]" in self.shapes:
+        if index != self.loop.t or f"{name}[{self.loop.count}]" in self.shapes:
             return None
-        self._define(f"{name}{OVER_TIME}", ("np.stack(", ")"), (name,))
-        return f"{name}{OVER_TIME}"
+        if (name,) not in self.whole:
+            self.whole[name,] = self._fresh(name)
+            self.before.append(Line(self.whole[name,], ("np.stack(", ")"), (name,)))
+        return self.whole[name,]
 
     def _stacked(self, read: Each) -> str:
         """The array over time of values in a row, in the order of t."""
         values = self._values(read)
         assert values is not None
-        name = f"{base_name(values[-1])}{OVER_TIME}"
-        if tuple(values) not in self.whole:
-            while name in self.names:
-                name += "_"
-            self.names.add(name)
-            self.whole[tuple(values)] = name
-            self._define(name, ("np.stack([", *[", "] * (len(values) - 1), "])"), tuple(values))
-        return self.whole[tuple(values)]
-
-    def _define(self, name: str, pieces: tuple[str, ...], holes: tuple[str | int, ...]) -> None:
-        if name not in [item.target for item in self.before if isinstance(item, Line)]:
-            self.before.append(Line(name, pieces, holes))
+        return _stack(values, self.whole, self.before, self._fresh)
 
     def _hoist_factors(self, q: int) -> None:
         """Take out of a line the parts of its expression that read nothing a step makes."""
@@ -234,7 +221,7 @@ class _Batch:
             int(n.id.removeprefix(HOLE)) for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id.startswith(HOLE)
         ]
         each = [k for k in inside if isinstance(reads[k], Each)]
-        shapes = {self.shapes.get(value.partition(MARK)[0]) for k in each for value in reads[k].values}  # type: ignore[union-attr]  # Each
+        shapes = {self.shapes.get(plain(value)) for k in each for value in reads[k].values}  # type: ignore[union-attr]  # Each
         fixed = [self.shapes.get(str(reads[k])) for k in inside if isinstance(reads[k], str)]
         if len(each) < 2 or len(shapes) != 1 or None in shapes or any(shape != () for shape in fixed):
             return None
@@ -247,14 +234,21 @@ class _Batch:
         if text not in self.known:
             first = reads[each[0]]
             assert isinstance(first, Each)
-            name = self.known[text] = f"slope_{base_name(first.values[0])}{OVER_TIME}"
-            while name in self.names:
-                name = self.known[text] = f"{name}_"
-            self.names.add(name)
-            self.before.append(Line(name, pieces, values))
-        reads.append(self.known[text])
-        reads.append(Count(0, 1) if not self.loop.backward else Count(self.loop.count - 1, -1))
+            self.known[text] = self._fresh(f"slope_{base_name(first.values[0])}")
+            self.before.append(Line(self.known[text], pieces, values))
+        reads += [self.known[text], self.loop.t]
         return ast.Subscript(ast.Name(f"{HOLE}{len(reads) - 2}"), ast.Name(f"{HOLE}{len(reads) - 1}"))
+
+
+def _stack(
+    values: Sequence[str], known: dict[tuple[str, ...], str], lines: list[Item], fresh: Callable[[str], str]
+) -> str:
+    """The array over time of values in a row, in the order of t, made by one more line if it is not known."""
+    key = tuple(values)
+    if key not in known:
+        known[key] = fresh(base_name(key[-1]))
+        lines.append(Line(known[key], ("np.stack([", *[", "] * (len(key) - 1), "])"), key))
+    return known[key]
 
 
 class _TakeOut(ast.NodeTransformer):

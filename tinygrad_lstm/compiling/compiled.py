@@ -36,9 +36,8 @@ class Compiled:
             for name, array in given.arrays.items()
             if array.dtype.kind != "f" and name not in self.fixed
         }
-        self.versions: list[Any] | None = (
-            self._versions()
-        )  # of the parameters it was recorded with, until others have confirmed it
+        # of the parameters that it was recorded with, until others have confirmed it
+        self.versions: list[Any] | None = self._versions()
         self._write(given)
 
     def _record_twice(self, given: Arguments) -> Recording:
@@ -72,14 +71,15 @@ class Compiled:
         self.wanted = wanted
         if not wanted:
             raise GradError("compile(f): the result depends on nothing that requires a gradient")
+        shapes = recording.shapes
         program, lines = drop_second_names(program, begin_at_zero(program.lines))
         needed = [*program.loss.reads, *(program.gradients[name] for name in wanted)]
         for rolled in (True, False):
             items: list[Item] = [*lines]
             if rolled:
-                items = batch(drop_dead(roll(merge(lines, recording.shapes)), needed), recording.shapes)
+                items = batch(drop_dead(roll(merge(lines, shapes)), needed), shapes)
             self.rolled = rolled
-            self.source = write(program, drop_dead(items, needed), wanted, inputs, recording.arrays())
+            self.source = write(program, drop_dead(items, needed), wanted, inputs, recording.outputs)
             self._code, self._of_thread = compile(self.source, "<compiled>", "exec"), threading.local()
             if self._agrees(given):
                 return
@@ -159,8 +159,8 @@ class Compiled:
         """The loss, and the gradient of each leaf: of a parameter by its tensor, of an argument by its name."""
         recording = self.recording
         values = recording.inputs() | {name: arrays[path] for name, path in recording.arguments.items()}
-        drawn = [draw.function(*draw.arguments) for draw in recording.order]
-        values |= {name: drawn[_position(draw, recording)] for name, draw in recording.draws.items()}
+        drawn = {draw: draw.function(*draw.arguments) for draw in recording.order}
+        values |= {name: drawn[draw] for name, draw in recording.draws.items()}
         loss, found = self._step(**values)
         given = {id(value) for value in values.values()}
         gradients = []
@@ -170,10 +170,6 @@ class Compiled:
             given.add(id(g))
             gradients.append((leaf, g if fresh else np.array(g)))
         return loss, gradients
-
-
-def _position(draw: Any, recording: Recording) -> int:
-    return next(k for k, one in enumerate(recording.order) if one is draw)
 
 
 def _is_close(mine: Any, engines: Any) -> bool:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from tinygrad_lstm.errors import UnsupportedError
 from tinygrad_lstm.explain.program import Program
 
+Shapes = dict[str, tuple[int, ...]]  # of values by name
 MARK = "·"
+ADD = ("", " + ", "")  # the pieces of a sum
 ADD_AT = """def add_at(x, where, values):
     np.add.at(x, where, values)
     return x"""
@@ -28,10 +30,6 @@ class Line:
     holes: tuple[str | int, ...]
     scope: str = ""
     place: str = ""
-
-    def text(self, names: dict[str, str] | None = None) -> str:
-        """The right side, with other names for the values."""
-        return self.fill([_plain(hole) if names is None else names.get(str(hole), str(hole)) for hole in self.holes])
 
     def fill(self, values: Sequence[str]) -> str:
         """The right side with these texts in the holes."""
@@ -59,8 +57,9 @@ class Lines:
     gradients: dict[str, str]  # by leaf
 
 
-def _plain(hole: str | int) -> str:
-    return str(hole).partition(MARK)[0]
+def plain(name: str) -> str:
+    """A name without the mark of a later value."""
+    return name.partition(MARK)[0]
 
 
 def read_lines(program: Program, inputs: Iterable[str]) -> Lines:

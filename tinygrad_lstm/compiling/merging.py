@@ -12,11 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from tinygrad_lstm.compiling.lines import Line
+from tinygrad_lstm.compiling.lines import ADD, Line, Shapes
 
-Shapes = dict[str, tuple[int, ...]]
 SPLIT = re.compile(r"split\(.*, axis=(-?\d+)\)")
-ADD = ("", " + ", "")
 SLICE = ("", "[..., ", ":", "]")
 CALLS = [("sigmoid(", "[", "])"), ("np.tanh(", "[", "])")]  # element by element, of one part of a split
 
@@ -44,9 +42,9 @@ def _biases_first(lines: Sequence[Line], shapes: Shapes) -> list[Line]:
 
 def _merged(lines: Sequence[Line], shapes: Shapes) -> Iterator[Line]:
     parts: dict[str, tuple[str, list[int]]] = {}  # of a split along the last axis: of what, and where each part begins
-    calls: dict[tuple[str, int], tuple[str, int, int]] = {}  # of a line: the call that it shares, and its place there
+    calls: dict[int, tuple[str, int, int]] = {}  # of a line: the call that it shares, and its place there
     for line in lines:
-        found = SPLIT.fullmatch(line.text())
+        found = SPLIT.fullmatch(line.fill([str(hole) for hole in line.holes]))
         if found and int(found[1]) in (-1, len(shapes.get(f"{line.target}[0]", ())) - 1):
             widths: list[int] = []
             while (shape := shapes.get(f"{line.target}[{len(widths)}]")) is not None:
@@ -56,7 +54,7 @@ def _merged(lines: Sequence[Line], shapes: Shapes) -> Iterator[Line]:
     for number, line in enumerate(lines):
         if line.pieces in CALLS and line.holes[0] in parts:
             groups.setdefault((str(line.holes[0]), CALLS.index(line.pieces)), []).append((int(line.holes[1]), number))
-    first: dict[int, list[tuple[str, Line]]] = {}
+    first: dict[int, list[Line]] = {}
     for (name, kind), members in groups.items():
         for run in _runs(sorted(members)):
             whole, bounds = parts[name]
@@ -64,18 +62,13 @@ def _merged(lines: Sequence[Line], shapes: Shapes) -> Iterator[Line]:
             early = min(number for _, number in run)
             shared = f"{name}_{'st'[kind]}{run[0][0]}"
             pieces = (f"{CALLS[kind][0]}", "[..., ", ":", "])")
-            first.setdefault(early, []).append(
-                (shared, replace(lines[early], target=shared, pieces=pieces, holes=(whole, start, stop)))
-            )
+            made = replace(lines[early], target=shared, pieces=pieces, holes=(whole, start, stop))
+            first.setdefault(early, []).append(made)
             for k, number in run:
-                calls[name, number] = shared, bounds[k] - start, bounds[k + 1] - start
+                calls[number] = shared, bounds[k] - start, bounds[k + 1] - start
     for number, line in enumerate(lines):
-        yield from (made for _, made in first.get(number, []))
-        key = (str(line.holes[0]), number) if line.holes else ("", number)
-        if key in calls:
-            yield replace(line, pieces=SLICE, holes=calls[key])
-        else:
-            yield _slices(line, parts)
+        yield from first.get(number, [])
+        yield replace(line, pieces=SLICE, holes=calls[number]) if number in calls else _slices(line, parts)
 
 
 def _runs(members: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:

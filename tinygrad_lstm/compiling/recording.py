@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm.compiling.arguments import Arguments, find_view
 from tinygrad_lstm.compiling.watching import Draw, Watch, watching
+from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.modes import enable_grad
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.node import Node
-from tinygrad_lstm.engine.tensor import Tensor, from_array
+from tinygrad_lstm.engine.tensor import Tensor, from_array, seed
 from tinygrad_lstm.errors import DtypeError, GradError, UnsupportedError
 from tinygrad_lstm.explain.prelude import atom
 from tinygrad_lstm.explain.program import Program, Writer
 
-T = TypeVar("T")
+Outputs = dict[str, tuple[tuple[int, ...], str]]  # by name, shape and dtype
 
 
 @dataclass
@@ -41,19 +42,16 @@ class Recording:
     draws: dict[str, Draw]
     order: list[Draw]  # every draw, in the order in which f made them
     read: set[str]  # the arguments that the program reads
-    shapes: dict[str, tuple[int, ...]]  # of values and their gradients
-    dtypes: dict[str, str]
+    outputs: Outputs  # of values and their gradients
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of values and their gradients."""
+        return {name: shape for name, (shape, _) in self.outputs.items()}
 
     def names(self) -> list[str]:
         """All inputs of the program."""
         return list(dict.fromkeys([*self.program.inputs, *self.arguments, *self.draws]))
-
-    def arrays(self) -> dict[str, str]:
-        """Of each value, its shape and dtype as ``np.empty`` takes them after an axis for the steps."""
-        return {
-            name: f"{', '.join(map(str, shape))}), {self.dtypes[name]!r}" if shape else f"), {self.dtypes[name]!r}"
-            for name, shape in self.shapes.items()
-        }
 
     def inputs(self) -> dict[str, Any]:
         """The values that the program was recorded with, but for arguments."""
@@ -68,7 +66,7 @@ class _Recorder(Writer):
         super().__init__(loss)
         self.watch, self.arrays = watch, {name: array for name, array in given.items() if array.dtype.kind in "iu"}
         self.views: dict[str, Any] = {}
-        self.drawn: dict[str, Draw] = {}
+        self.drawn: dict[Draw, str] = {}
         self.read: set[str] = set()
         self.taken |= given.keys()
 
@@ -94,10 +92,7 @@ class _Recorder(Writer):
                 key = find_view(original, draw.array)
                 if key is None:
                     raise UnsupportedError(f"compile() cannot write how {name} of {node} looks into a random draw")
-                drawn = next((n for n, known in self.drawn.items() if known is draw), None) or self.free(
-                    f"drawn_{k + 1}"
-                )
-                self.drawn[drawn] = draw
+                drawn = self.drawn[draw] = self.drawn.get(draw) or self.free(f"drawn_{k + 1}")
                 return f"{drawn}{_index_text(key)}"
         return super().literal(node, name, value)
 
@@ -144,8 +139,7 @@ def record(f: Callable[..., Any], given: Arguments, arrays: dict[str, Any], othe
         began = str(bits.state)
         with enable_grad(), watching(watch):
             loss = given.call(f, {**others, **as_tensors, **leaves})
-        drew = str(bits.state) != began
-        if drew and not watch.draws:
+        if str(bits.state) != began and not watch.draws:
             raise UnsupportedError("compile() cannot draw the random numbers of this function anew at each call")
         return _describe(_loss(loss), watch, leaves, others)
     finally:
@@ -173,7 +167,7 @@ def _describe(loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dic
         if node.op is not None and node.retains_grad:
             raise UnsupportedError(f"a compiled function has no {node} whose grad it could retain")
     program = writer.program()
-    if indirect := [draw for draw in watch.draws if not any(draw is used for used in writer.drawn.values())]:
+    if indirect := [draw for draw in watch.draws if draw not in writer.drawn]:
         raise UnsupportedError(
             f"compile() draws anew what an op is given as it is drawn; what {indirect[0].function.__name__} drew is not"
         )
@@ -190,27 +184,22 @@ def _describe(loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dic
     _, gradients = loss.item(), _gradients(loss, writer)
     arguments |= {path: path for path in writer.read}
     return Recording(
-        program, loss.data, gradients, arguments, found, constants, program.given, writer.drawn, watch.draws,
-        set(arguments.values()), _of_outputs(writer.names, lambda node, k: node.shapes[k]),
-        _of_outputs(writer.names, lambda node, k: str(node.dtypes[k])),
+        program, loss.data, gradients, arguments, found, constants, program.given,
+        {name: draw for draw, name in writer.drawn.items()}, watch.draws, set(arguments.values()),
+        _outputs(writer),
     )  # fmt: skip
 
 
-def _of_outputs(names: dict[Node, str], what: Callable[[Node, int], T]) -> dict[str, T]:
-    """Something of values and gradients by name; of an op of several outputs, for each output."""
-    found: dict[str, T] = {}
-    for node, name in names.items():
-        several = node.op is not None and node.op.multi_output
-        for k in range(len(node.shapes)):
-            texts = (f"{name}[{k}]", f"d{name}_{k}") if several else (name, f"d{name}")
-            found |= dict.fromkeys(texts, what(node, k))
+def _outputs(writer: Writer) -> Outputs:
+    """Shape and dtype of values and gradients by name; of an op of several outputs, for each output."""
+    found: Outputs = {}
+    for node in writer.order:
+        for k, (shape, dtype) in enumerate(zip(node.shapes, node.dtypes, strict=True)):
+            found |= dict.fromkeys((writer.output(node, k), writer.cotangent(node, k)), (shape, str(dtype)))
     return found
 
 
 def _gradients(loss: Tensor, writer: Writer) -> dict[str, Any]:
     """dL/d(leaf) by the engine's own backward pass; no ``grad`` is touched."""
-    from tinygrad_lstm.engine.autodiff import backpropagate
-    from tinygrad_lstm.engine.tensor import seed
-
     walk = backpropagate([loss.source], [seed(loss, None, False)], retain_graph=True)
     return {writer.names[node]: g for node, g in walk if node.op is None}

@@ -58,6 +58,11 @@ class Loop:
     made: list[list[str]]
     backward: bool  # whether t goes from the last step to the first
 
+    @property
+    def t(self) -> Count:
+        """The number of a step, which goes down in a backward loop."""
+        return Count(self.count - 1, -1) if self.backward else Count(0, 1)
+
     def outer_reads(self) -> Iterator[str]:
         """The values from before the loop that it reads."""
         for read in (read for reads in self.reads for read in reads):
@@ -131,9 +136,8 @@ def _hold_earlier(loop: Loop) -> Loop:
         body.append(Line(made[-1][0], ("", ""), ("",), loop.body[read.line].scope))
         rows.append([_renumber(read, shift)])
     for q, reads in enumerate(loop.reads):
-        late_here = [isinstance(read, Before) and read.line < q for read in reads]
-        rows.append([Here(held[read]) if late and isinstance(read, Before) else _renumber(read, shift)
-                     for read, late in zip(reads, late_here, strict=True)])  # fmt: skip
+        rows.append([Here(held[read]) if isinstance(read, Before) and read.line < q else _renumber(read, shift)
+                     for read in reads])  # fmt: skip
     return Loop(loop.count, body + loop.body, rows, made + loop.made, loop.backward)
 
 

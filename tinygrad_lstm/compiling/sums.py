@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tinygrad_lstm.compiling.lines import MARK, Line
+from tinygrad_lstm.compiling.lines import MARK, Line, plain
 
 Kind = tuple[str, str, tuple[str, ...]]  # of what is added: the name without its step, the place, and the form
 
@@ -21,7 +21,7 @@ def base_name(name: str) -> str:
     >>> base_name("dh_19·2"), base_name("dh_19__2"), base_name("dh__2")
     ('dh', 'dh__2', 'dh__2')
     """
-    return re.sub(r"(?<!_)_\d+(__\d+)?$", r"\1", name.partition(MARK)[0])
+    return re.sub(r"(?<!_)_\d+(__\d+)?$", r"\1", plain(name))
 
 
 def added(line: Line) -> tuple[str, ...] | None:
@@ -29,7 +29,7 @@ def added(line: Line) -> tuple[str, ...] | None:
     adds = len(line.holes) > 1 and line.pieces[0] == "" and line.pieces[1].startswith(" + ")
     if not (adds and isinstance(line.holes[0], str) and MARK in line.target):
         return None
-    if line.holes[0].partition(MARK)[0] != line.target.partition(MARK)[0]:
+    if plain(line.holes[0]) != plain(line.target):
         return None
     return line.pieces[1].removeprefix(" + "), *line.pieces[2:]
 

@@ -39,7 +39,7 @@ def code_of(function: Any) -> CodeType:
     return code
 
 
-@dataclass
+@dataclass(eq=False)
 class Draw:
     """An array that a function drew at random, and the call that draws another: ``function(*arguments)``."""
 

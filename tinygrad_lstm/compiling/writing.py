@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tinygrad_lstm.compiling.batching import OVER_TIME, PLACE
-from tinygrad_lstm.compiling.lines import MARK, Line, Lines
+from tinygrad_lstm.compiling.lines import Line, Lines, plain
 from tinygrad_lstm.compiling.lives import assign_names
+from tinygrad_lstm.compiling.recording import Outputs
 from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read
 from tinygrad_lstm.compiling.sums import base_name
 
@@ -18,13 +19,13 @@ Place = tuple[str, int | None]  # where a value is found: under a name, or at a 
 class Writer:
     """Writes items one after the other, and knows under which name each value is found."""
 
-    def __init__(self, program: Lines, items: Sequence[Item], wanted: Sequence[str], arrays: dict[str, str]) -> None:
-        self.program, self.items, self.wanted, self.arrays = program, items, wanted, arrays
+    def __init__(self, program: Lines, items: Sequence[Item], wanted: Sequence[str], outputs: Outputs) -> None:
+        self.program, self.items, self.wanted, self.outputs = program, items, wanted, outputs
         self.buffers: dict[str, str] = {}
         self.places: dict[str, Place] = {name: (name, None) for name in program.inputs}
         straight = [item.target for item in items if isinstance(item, Line)]
         known = re.findall(r"\w+", program.functions)
-        self.taken = {*program.inputs, *(_plain(name) for name in straight), *known, "np", "t", "step"}
+        self.taken = {*program.inputs, *(plain(name) for name in straight), *known, "np", "t", "step"}
         self.scope = ""
         self.lists: dict[tuple[str, ...], str] = {}  # of values in a row, the list that was made of them
 
@@ -51,8 +52,8 @@ class Writer:
                 self.places[item.target] = self.places[str(array)][0], int(position)
                 continue
             yield from self.under(item.scope)
-            self.places[item.target] = _plain(item.target), None
-            yield f"{_plain(item.target)} = {self.line(item)}" + _place(item)
+            self.places[item.target] = plain(item.target), None
+            yield f"{plain(item.target)} = {self.line(item)}" + _place(item)
 
     def under(self, scope: str) -> Iterator[str]:
         """A comment with the scope, if it is another than before."""
@@ -109,9 +110,11 @@ class Writer:
 
     def buffer(self, loop: Loop, q: int) -> str | None:
         """The array that holds what a line makes at all steps, if all of these are of one shape and dtype."""
-        kinds = {self.arrays.get(_plain(value)) for value in loop.made[q]}
-        kind = kinds.pop() if len(kinds) == 1 else None
-        return None if kind is None else f"np.empty(({loop.count}, {kind})"
+        kinds = {self.outputs.get(plain(value)) for value in loop.made[q]}
+        if len(kinds) > 1 or (kind := kinds.pop()) is None:
+            return None
+        shape, dtype = kind
+        return f"np.empty({(loop.count, *shape)}, {dtype!r})"
 
     def read(self, loop: Loop, read: Read, names: list[str]) -> str:
         """The text of a read in a loop."""
@@ -230,10 +233,6 @@ def _affine(loop: Loop, first: int, slope: int) -> str:
     return f"{first} - t" if slope == -1 else f"{times} {'+' if first > 0 else '-'} {abs(first)}"
 
 
-def _plain(name: str) -> str:
-    return name.partition(MARK)[0]
-
-
 def _place(line: Line) -> str:
     return f"  # {line.place}" if line.place else ""
 
@@ -243,10 +242,7 @@ def _without_step(scope: str) -> str:
 
 
 def write(
-    program: Lines, items: Iterable[Item], wanted: Iterable[str], inputs: dict[str, str], arrays: dict[str, str]
+    program: Lines, items: Sequence[Item], wanted: Iterable[str], inputs: dict[str, str], outputs: Outputs
 ) -> str:
-    """The source of a program.
-
-    ``arrays``: of values by name, the rest of a shape and the dtype as ``np.empty`` takes them, ``16, 64), 'float32'``.
-    """
-    return Writer(program, list(items), list(wanted), arrays).text(inputs)
+    """The source of a program, which computes outputs of these shapes and dtypes."""
+    return Writer(program, items, list(wanted), outputs).text(inputs)
