@@ -28,7 +28,7 @@ def draw_fold(scene: Scene, row: Row, run: Run) -> None:
     scene.add(
         Cluster(f"{row.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, tuple(caption), tooltip, "", masked)
     )
-    names = [row.template.belt_state, *(n for n in row.template.made_in if n != row.template.belt_state)]
+    names = row.template.states
     room = PLOT + 14.0  # of each plot, between the two belts
     if len(names) > 1:
         room = min(room, (row.height(names[0]) - row.height(names[1]) - 60) / 2)
