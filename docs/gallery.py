@@ -179,7 +179,7 @@ def of_cell(make: Callable[[], nn.Module]) -> Iterator[Card]:
     """Every view of one cell."""
     layer = build(make)
     short, middle, long = run(layer, 3), run(layer, 16), run(layer, 50)
-    yield picture("the values' way", viz.draw, short[1])
+    yield picture("the path of the values", viz.draw, short[1])
     yield picture("where the gradient goes", viz.gradient_paths, *short)
     yield picture("50 steps, folded", viz.gradient_paths, *long)
     yield picture("a strip of 16 steps", viz.gradient_paths, *middle, view="strip", fold=None)

@@ -49,7 +49,7 @@ def press(page: Any, *keys: str) -> str:
 
 
 def cards(page: Any) -> list[dict[str, Any]]:
-    """What the panel tells: of each card its heading, its text, and its table by the label of each row."""
+    """What the panel shows: of each card its heading, its text, and its table by the label of each row."""
     found = page.evaluate(
         """[...document.querySelectorAll('#play-panel .card')].map((card) => ({
              head: card.querySelector('h2, h3').firstChild.textContent, text: card.textContent,

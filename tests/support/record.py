@@ -1,4 +1,4 @@
-"""What a record of a primitive tells, and short ways to write one. The records are in the files named ``records_``."""
+"""What a record of a primitive says, and short ways to write one. The records are in the files named ``records_``."""
 
 from __future__ import annotations
 
