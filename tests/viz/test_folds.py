@@ -54,9 +54,9 @@ def test_the_steps_that_are_not_drawn_are_counted(case: Drawn, view: str) -> Non
     assert steps_in(picture) == [t for t in range(1, T + 1) if t not in inside]
     boxes = [picture.frames[name][0] for name in sorted(picture.frames, key=lambda name: int(name.split("_")[1]))]
     assert all(one[2] < other[0] for one, other in pairwise(boxes))
-    told = " ".join(picture.text.split())
+    words = " ".join(picture.text.split())
     for first, last in case.hidden:
-        assert f"t = {first} to {last}" in told
+        assert f"t = {first} to {last}" in words
         assert f"t = {first} to {last}" in picture.description
 
 
@@ -99,8 +99,8 @@ def test_the_small_plots_and_belts_have_the_norms_of_every_step(name: str, view:
     for (first, last), state in ((run_, state) for run_ in case.hidden for state in ("c", "h")):
         sign = "C" if state == "c" else "h"
         norms = norms_of(case, state, first, last)
-        told = f"‖∂L/∂{sign}ₜ‖ at t = {first} to {last}, logarithmic"
-        (plot,) = [curve for curve in picture.curves if curve.tooltip == told]
+        tooltip = f"‖∂L/∂{sign}ₜ‖ at t = {first} to {last}, logarithmic"
+        (plot,) = [curve for curve in picture.curves if curve.tooltip == tooltip]
         assert len(plot.points) == last - first + 1
         left, top, right, bottom = picture.frames[f"fold_{first}_{last}"][0]
         assert all(left < x < right and top < y < bottom for x, y in plot.points)

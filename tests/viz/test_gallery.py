@@ -34,12 +34,12 @@ def cards() -> Iterator[Any]:
     yield refused(NoGraphvizError)
 
 
-def test_the_page_leads_to_every_file_and_tells_what_is_missing(
+def test_the_page_leads_to_every_file_and_says_what_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sections = [
-        ("One & two", "told", cards()),
-        ("Nothing", "not told", iter([refused(MissingExtraError)])),
+        ("One & two", "shown", cards()),
+        ("Nothing", "not shown", iter([refused(MissingExtraError)])),
     ]
     CARDS["show"](sections, tmp_path / "new" / "folder")
     folder = tmp_path / "new" / "folder"
@@ -50,7 +50,7 @@ def test_the_page_leads_to_every_file_and_tells_what_is_missing(
     assert "a &lt;b&gt; &amp; c" in page
     assert 'href="#one-two"' in page
     assert 'id="one-two"' in page
-    assert "not told" not in page
+    assert "not shown" not in page
     said = capsys.readouterr().out.splitlines()
     assert said[:2] == ["One & two: 2", "Nothing: 0"]
     assert said[2:] == ["3 not drawn: pip install something", str(folder / "index.html")]  # a line for each reason

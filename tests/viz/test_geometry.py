@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.imports import IMPORTS, within
@@ -16,7 +16,6 @@ from viz.layout.geometry import (
     Rect,
     arrowhead,
     bounds,
-    clipped,
     crossing,
     distance,
     head_size,
@@ -26,7 +25,6 @@ from viz.layout.geometry import (
     moved,
     on_disc,
     path_bounds,
-    rounded,
     shortened,
     simplified,
 )
@@ -68,21 +66,6 @@ def test_the_part_inside_a_rectangle_is_inside_and_the_rest_is_not(a: Point, b: 
     assert meets((a, b), rect) == bool(found)
 
 
-@given(RECTS, POINTS, st.floats(0, 20))
-def test_a_clipped_line_begins_at_the_border_or_a_gap_beyond(rect: Rect, outer: Point, gap: float) -> None:
-    assume(not holds(rect, outer))
-    end = clipped(rect.middle, outer, rect, gap)
-    border = clipped(rect.middle, outer, rect)
-    assert (
-        min(
-            abs(border.x - rect.left), abs(border.x - rect.right), abs(border.y - rect.bottom), abs(border.y - rect.top)
-        )
-        < 1e-6
-    )
-    assert math.isclose(math.dist(border, end), min(gap, math.dist(border, outer)), abs_tol=1e-6)
-    assert distance(end, rect.middle, outer) < 1e-6
-
-
 @given(POINTS, POINTS, POINTS)
 def test_the_distance_from_a_piece_is_that_from_its_nearest_point(point: Point, a: Point, b: Point) -> None:
     nearest = min(math.dist(point, at(a, b, k / 200)) for k in range(201))
@@ -118,17 +101,6 @@ def test_a_simplified_path_covers_the_same(path: Path) -> None:
     assert len(short) <= len(path)
     for point in path:
         assert any(distance(point, a, b) < 1e-4 for a, b in pairwise(short)) or point in short
-
-
-@given(PATHS, st.floats(0, 20))
-def test_arcs_begin_and_end_on_the_path_beside_their_bend(path: Path, radius: float) -> None:
-    arcs = rounded(path, radius)
-    assert len(arcs) == len(path) - 2
-    for (begin, bend, end), before, after in zip(arcs, path, path[2:], strict=False):
-        assert distance(begin, before, bend) < 1e-6
-        assert distance(end, bend, after) < 1e-6
-        assert math.isclose(math.dist(begin, bend), math.dist(bend, end), abs_tol=1e-6)
-        assert math.dist(begin, bend) <= min(radius, math.dist(before, bend) / 2, math.dist(bend, after) / 2) + 1e-6
 
 
 @given(PATHS, st.floats(0.1, 12))

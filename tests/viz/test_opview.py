@@ -185,9 +185,9 @@ def test_tooltips_tell_operation_shape_dtype_and_source_line() -> None:
     loss = unrolled("LSTM")
     picture = dot.read(viz.draw(loss).source)
     gate = next(vertex for vertex in tg.graph_of(loss).vertices if vertex.label == "f")
-    told = picture[f"v{gate.id}"]["tooltip"]
+    tooltip = picture[f"v{gate.id}"]["tooltip"]
     for part in ("sigmoid", "(2, 4) float32", "lstm/t=1", "cells.py:", "what to forget"):
-        assert part in told
+        assert part in tooltip
     assert str(ROOT) not in viz.draw(loss).source
     carried = {look["edgetooltip"] for *_, look in picture.edges if "carry" in look["edgetooltip"]}
     assert carried == {"input as b of multiply (2, 4), tagged carry", "add as b of multiply (2, 4), tagged carry"}

@@ -96,13 +96,13 @@ def test_four_contributions_reach_a_hidden_state_that_four_gates_read() -> None:
 
 def test_incoming_times_local_is_outgoing() -> None:
     loss, _ = unrolled()
-    told = 0
+    count = 0
     for turn in tape_of(loss, tg.graph_of(loss)).backward:
         for part in turn.contributions:
             if part.slope is not None:
-                told += 1
+                count += 1
                 assert np.allclose(np.multiply(turn.cotangent.values, part.slope.values), part.contribution.values)
-    assert told >= 2 * 10  # every elementwise operation of both steps, f₁ too, whose gradient is 0 as C₀ is
+    assert count >= 2 * 10  # every elementwise operation of both steps, f₁ too, whose gradient is 0 as C₀ is
     h = tg.tensor(np.eye(2), requires_grad=True)
     loss = (h @ tg.tensor(np.array([[2.0, 1.0], [1.0, 0.0]]))).sum()
     graph = tg.graph_of(loss)
@@ -110,16 +110,16 @@ def test_incoming_times_local_is_outgoing() -> None:
     assert matmul.contributions[0].slope is None  # the shapes agree, but every number depends on every other
 
 
-def test_every_value_of_the_forward_pass_is_told() -> None:
+def test_every_value_of_the_forward_pass_is_on_the_tape() -> None:
     loss, trajectory = unrolled()
     figure = figure_of(loss, trajectory)
     tape = taped(figure, loss)
     made = {step.vertex: step for step in tape.forward}
     assert list(made) == [vertex.id for vertex in figure.graph.vertices]
     f, c, before = trajectory.steps[1].f, trajectory.steps[1].c, trajectory.steps[0].c
-    assert np.allclose(made[figure.graph.id_of(c)].value.values, c.data.ravel())  # type: ignore[union-attr]  # told
+    assert np.allclose(made[figure.graph.id_of(c)].value.values, c.data.ravel())  # type: ignore[union-attr]  # it is there
     (keep,) = [e.reader for e in figure.graph.edges if e.source == figure.graph.id_of(f)]
-    assert np.allclose(made[keep].value.values, (f.data * before.data).ravel())  # type: ignore[union-attr]  # told
+    assert np.allclose(made[keep].value.values, (f.data * before.data).ravel())  # type: ignore[union-attr]  # it is there
     assert all(step.value is not None for step in tape.forward)
 
 
@@ -146,13 +146,13 @@ def test_the_graph_is_walked_once_and_the_loss_goes_back_three_times(monkeypatch
     assert counts == {"graph_of": 1, "match_chain": 2, "backward_events": 3}
 
 
-def test_a_slope_is_told_where_the_gradient_is_exactly_0() -> None:
+def test_a_slope_is_given_where_the_gradient_is_exactly_0() -> None:
     loss, trajectory = unrolled()
     figure = figure_of(loss, trajectory)
     f = trajectory.steps[0].f
     (turn,) = [turn for turn in taped(figure, loss).backward if turn.vertex == figure.graph.id_of(f)]
     assert turn.cotangent.norm == 0
-    assert np.allclose(turn.contributions[0].slope.values, (f.data * (1 - f.data)).ravel())  # type: ignore[union-attr]  # told
+    assert np.allclose(turn.contributions[0].slope.values, (f.data * (1 - f.data)).ravel())  # type: ignore[union-attr]  # it is there
 
 
 # The equations

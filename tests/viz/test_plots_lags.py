@@ -1,4 +1,4 @@
-"""How far back the gradient reaches: heights are the norms that grad gives, and what is no number is told."""
+"""How far back the gradient reaches: heights are the norms that grad gives, and what is no number is named."""
 
 from __future__ import annotations
 

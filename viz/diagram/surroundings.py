@@ -1,4 +1,4 @@
-"""What is around the steps of a chain: the weights that they share, and what reads their states."""
+"""The neighbours of a chain in the graph: the weights that its steps share, and what reads their states."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def strip_template(template: Template) -> Template:
     A line from pill to pill runs beside the box. Those from the weights have the channel at the left; lines from the
     step before come up, or down, between the panels and in above those from the weights, so none of them cross.
     """
-    names = [template.belt_state, *(name for name in template.made_in if name != template.belt_state)]
+    names = template.states
     heights = {name: 250.0 if not k else 132.0 - 72 * k for k, name in enumerate(names)}
     gates = 155.0 if len(names) > 1 else 130.0
     boxes = {"cell": Box(52, gates, "cell", "gates" if template.belt else "U", wide=38)}

@@ -76,6 +76,11 @@ class Template:
         return tuple(name for name, box in self.boxes.items() if box.look in ("state", "gate", "candidate", "input"))
 
     @property
+    def states(self) -> list[str]:
+        """The states that a step makes, that of the belt first."""
+        return list(dict.fromkeys([self.belt_state, *self.made_in]))
+
+    @property
     def belt_path(self) -> str:
         """What the belt is, in plain words."""
         return f"the path along {'the cell state C' if self.is_lstm else letter(self.belt_state, lstm=False)}"

@@ -52,8 +52,7 @@ class Run:
     @property
     def states(self) -> list[str]:
         """The states of the top layer, that of the belt first."""
-        template = self.top.cells.template
-        return [template.belt_state, *(name for name in template.made_in if name != template.belt_state)]
+        return self.top.cells.template.states
 
     def norms(self, name: str) -> Mapping[int, float]:
         """‖∂L/∂state‖ at each step of the top layer."""

@@ -163,20 +163,6 @@ def meets(path: Sequence[Point], rect: Rect) -> bool:
     return any(inside(a, b, rect) for a, b in pairwise(path))
 
 
-def clipped(inner: Point, outer: Point, rect: Rect, gap: float = 0.0) -> Point:
-    """Where a straight piece from inside a rectangle leaves it, and ``gap`` further on, but not past its end.
-
-    >>> clipped(Point(0, 0), Point(40, 0), Rect(-10, -5, 10, 5), gap=10)
-    Point(x=20.0, y=0.0)
-    """
-    found = inside(inner, outer, rect)
-    whole = math.dist(inner, outer)
-    if found is None or not whole:
-        return inner
-    part = min(found[1] + gap / whole, 1.0)
-    return Point(inner.x + part * (outer.x - inner.x), inner.y + part * (outer.y - inner.y))
-
-
 def on_disc(end: Point, disc: Rect) -> Point:
     """Where a level line whose end lies on a disc's rectangle meets the disc itself.
 
@@ -221,25 +207,6 @@ def simplified(path: Sequence[Point], tolerance: float = 1e-6) -> Path:
         if math.dist(point, kept[-1]) > tolerance and distance(point, kept[-1], after) > tolerance:
             kept.append(point)
     return (*kept, path[-1])
-
-
-def rounded(path: Sequence[Point], radius: float) -> tuple[tuple[Point, Point, Point], ...]:
-    """For every bend where its arc begins, the bend itself, and where the arc ends: two of SVG's ``L`` and ``Q``.
-
-    An arc takes at most half of each piece beside it, so that two bends near each other share what is between them.
-
-    >>> rounded((Point(0, 0), Point(10, 0), Point(10, 4)), radius=5)
-    ((Point(x=8.0, y=0.0), Point(x=10, y=0), Point(x=10.0, y=2.0)),)
-    """
-    arcs = []
-    for before, bend, after in zip(path, path[1:], path[2:], strict=False):
-        by = min(radius, math.dist(before, bend) / 2, math.dist(bend, after) / 2)
-        ends = []
-        for other in (before, after):
-            part = by / (math.dist(bend, other) or 1.0)
-            ends.append(Point(bend.x + part * (other.x - bend.x), bend.y + part * (other.y - bend.y)))
-        arcs.append((ends[0], bend, ends[1]))
-    return tuple(arcs)
 
 
 def head_size(width: float) -> tuple[float, float]:

@@ -35,7 +35,7 @@ class Spacing:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where every box is, and the way of every line from its source's right side to its target's left, as given."""
+    """Where every box is, and the path of every line from its source's right side to its target's left, as given."""
 
     boxes: dict[str, Rect]
     paths: tuple[Path, ...]

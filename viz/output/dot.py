@@ -14,7 +14,7 @@ import graphviz
 
 from tinygrad_lstm.escaping import element_id, markup, printable
 from viz.layout.geometry import WIDE, Place, hatching, shortened
-from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene
+from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene, width_of
 from viz.style.stroke import Stroke
 from viz.style.text import FONT, number_of_points
 from viz.style.theme import Colour
@@ -75,7 +75,7 @@ def _cluster(number: int, cluster: Cluster, scene: Scene) -> graphviz.Digraph:
         tooltip=text(cluster.tooltip), id=element_id(cluster.id), bb=",".join(map(number_of_points, cluster.box)),
     )  # fmt: skip
     if cluster.caption:
-        wide = sum(span.width for span in cluster.caption)
+        wide = width_of(cluster.caption)
         drawn.attr(lp=f"{number_of_points(left + cluster.indent + wide / 2)},{number_of_points(top - 14)}")
     return drawn
 

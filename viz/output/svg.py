@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from tinygrad_lstm.escaping import element_id, markup
-from viz.layout.geometry import Place, arrowhead, hatching, head_size, shortened, tip_of
+from viz.layout.geometry import Place, Rect, arrowhead, hatching, head_size, shortened, tip_of
 from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene, Span
 from viz.style.stroke import Stroke
 from viz.style.text import FONT
@@ -30,21 +30,17 @@ def svg_of(scene: Scene, scale: float | None = None) -> str:
     >>> print(svg_of(scene)[:62])
     <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 60" wi
     """
-    extent = scene.extent()
-    draw = _Writer(scene, MARGIN - extent.left, MARGIN + extent.top)
-    width, height = extent.width + 2 * MARGIN, extent.height + 2 * MARGIN
-    size = f"{_n(width)} {_n(height)}"
-    place = _shown_at(width, scene.width)
-    if scale is not None:
-        place = f'width="{_n(scale * width)}pt" height="{_n(scale * height)}pt"'
+    paper = _paper(scene)
+    draw = _Writer(scene, -paper.left, paper.top)
+    size = f'viewBox="0 0 {_n(paper.width)} {_n(paper.height)}" {_shown(paper, scene.width, scale)}'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" {place} role="img" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
             f'{looks_of(scene.theme)} font-family="{FONT}" font-size="12">',
             f"<title>{markup(scene.title)}</title>",
             f"<desc>{markup(scene.description)}</desc>",
             *([f"<style>{stylesheet()}</style>"] if scene.theme.adapts else []),
-            *draw.ground(width, height),
+            *draw.ground(paper.width, paper.height),
             *(line for cluster in scene.clusters for line in draw.cluster(cluster)),
             *map(draw.path, scene.halos()),
             *(line for edge in scene.edges for line in draw.edge(edge)),
@@ -55,17 +51,23 @@ def svg_of(scene: Scene, scale: float | None = None) -> str:
     )
 
 
-def _shown_at(width: float, asked: float | None) -> str:
-    """The attributes that say how wide the document is shown: as wide as the page lets it be, or as it was asked."""
-    if asked is None:
-        return f'width="100%" style="max-width:{_n(width)}pt;min-width:{_n(LEAST * width)}pt;height:auto"'
-    return f'width="{_n(asked)}" style="height:auto"'
+def _shown(paper: Rect, width: float | None, scale: float | None) -> str:
+    """The attributes that say how large the document is shown: as wide as the page lets it be, or as it was asked."""
+    if scale is not None:
+        return f'width="{_n(scale * paper.width)}pt" height="{_n(scale * paper.height)}pt"'
+    if width is not None:
+        return f'width="{_n(width)}" style="height:auto"'
+    return f'width="100%" style="max-width:{_n(paper.width)}pt;min-width:{_n(LEAST * paper.width)}pt;height:auto"'
+
+
+def _paper(scene: Scene) -> Rect:
+    return scene.extent().grown(MARGIN)
 
 
 def size_of(scene: Scene) -> tuple[float, float]:
     """How wide and how high the document is."""
-    left, bottom, right, top = scene.extent()
-    return right - left + 2 * MARGIN, top - bottom + 2 * MARGIN
+    paper = _paper(scene)
+    return paper.width, paper.height
 
 
 class _Writer:

@@ -51,8 +51,10 @@ def page(figure: Figure, tape: Tape) -> str:
     """The HTML of a player."""
     names = names_of(tape.graph)
     forward, backward = sentences(tape, names)
-    source, (scene, legend) = files("viz.playback"), without_header(figure.picture.scene)
-    scene = replace(scene, title=figure.picture.title, description=figure.picture.description)
+    source, legend = files("viz.playback"), _legend_of(figure.picture.scene)
+    scene = replace(
+        figure.picture.scene.without_header(), title=figure.picture.title, description=figure.picture.description
+    )
     wide, high = map(number_of_points, size_of(scene))
     return Template(source.joinpath("page.html").read_text("utf-8")).substitute(
         wide=wide, high=high, title=markup(one_line(figure.picture.title)),
@@ -65,16 +67,11 @@ def page(figure: Figure, tape: Tape) -> str:
     )  # fmt: skip
 
 
-def without_header(scene: Scene) -> tuple[Scene, Scene]:
-    """A scene without its header, and the legend of it as a scene of its own: the page has them elsewhere."""
-    header = {name for name in scene.nodes if name == "title" or name.startswith(("guide_", "legend_"))}
-    floor = min((scene.nodes[name].box[1] for name in header), default=math.inf)
-    samples = [path for path in scene.paths if min(y for _, y in path.points) >= floor - 4]
-    nodes = {name: node for name, node in scene.nodes.items() if name not in header}
-    legend = {name: scene.nodes[name] for name in scene.nodes if name.startswith("legend_")}
-    paths = [path for path in scene.paths if path not in samples]
-    body = replace(scene, nodes=nodes, paths=paths)
-    return body, Scene(scene.theme, "Legend", "What the lines are", legend, paths=samples)
+def _legend_of(scene: Scene) -> Scene:
+    """The legend of a scene as a scene of its own: the page has it elsewhere."""
+    names, lines = scene.header
+    nodes = {name: node for name, node in scene.nodes.items() if name in names and name.startswith("legend_")}
+    return Scene(scene.theme, "Legend", "What the lines are", nodes, paths=[*lines])
 
 
 def _list(sentences: Iterable[str], state: str = "") -> str:

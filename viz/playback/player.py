@@ -136,7 +136,7 @@ class _PlayedGradients(GradientEncoding):
         return ""
 
     def stroke(self, link: Link) -> Stroke:
-        """A line that tells its route alone."""
+        """A line that names its route and no number."""
         return _without_norm(super().stroke(link))
 
 
@@ -148,7 +148,7 @@ class _PlayedOperations(OperationEncoding):
         return ""
 
     def stroke(self, name: str, edges: Sequence[GraphEdge]) -> Stroke:
-        """A line that tells its route alone."""
+        """A line that names its route and no number."""
         return _without_norm(super().stroke(name, edges))
 
 

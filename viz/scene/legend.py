@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from viz.layout.geometry import arrowhead, head_size
-from viz.scene.marks import Node, Path, Scene, Span
-from viz.style.fonts import width as width_of
+from viz.scene.marks import Node, Path, Scene, Span, text_from
+from viz.style import fonts
 from viz.style.stroke import Stroke
 from viz.style.theme import Colour
 
@@ -26,7 +26,7 @@ class LegendItem:
     @property
     def width(self) -> float:
         """How much room it takes, the gap to the next one included."""
-        return (SAMPLE + 8 if self.stroke or self.bar else 0) + width_of(self.text, SIZE) + GAP
+        return (SAMPLE + 8 if self.stroke or self.bar else 0) + Span(self.text, SIZE).width + GAP
 
 
 def draw_header(
@@ -45,9 +45,9 @@ def draw_header(
     base, drawn, lines_before = scene.extent()[3] + 26, {*scene.nodes}, len(scene.paths)
     lines = wrap(guide, right - left, 13)
     top = base + row * LINE + 27 + 18 * len(lines)
-    _words(scene, "title", left, top + 10, Span(title, 20, bold=True))
+    scene.add(_words("title", left, top + 10, Span(title, 20, bold=True)))
     for number, text in enumerate(lines):
-        _words(scene, f"guide_{number}", left, top - 18 * (number + 1), Span(text, 13, scene.theme.quiet))
+        scene.add(_words(f"guide_{number}", left, top - 18 * (number + 1), Span(text, 13, scene.theme.quiet)))
     for number, (item, x, line) in enumerate(places):
         y = base + (row - line) * LINE
         if item.stroke:
@@ -57,14 +57,12 @@ def draw_header(
             bar = (begin + SAMPLE * part / 2, y), (SAMPLE * part, 5.0)
             scene.add(Node(f"legend_{number}_bar_{k}", *bar, fill=hue))
         x += SAMPLE + 8 if item.stroke or item.bar else 0
-        _words(scene, f"legend_{number}", x, y, Span(item.text, SIZE))
+        scene.add(_words(f"legend_{number}", x, y, Span(item.text, SIZE)))
     scene.header = frozenset(scene.nodes) - drawn, tuple(scene.paths[lines_before:])
 
 
-def _words(scene: Scene, name: str, left: float, y: float, span: Span) -> None:
-    """A line of text that begins at the left."""
-    width = width_of(span.text, span.size, span.bold)
-    scene.add(Node(name, (left + width / 2, y), (width, 1.4 * span.size), ((span,),), shape="text", left=True))
+def _words(name: str, left: float, y: float, span: Span) -> Node:
+    return text_from(name, (left, y), span, high=1.4 * span.size)
 
 
 def _sample(scene: Scene, x: float, y: float, stroke: Stroke) -> None:
@@ -87,7 +85,7 @@ def wrap(text: str, room: float, size: float) -> list[str]:
     """
     lines = [""]
     for word in text.split():
-        if lines[-1] and width_of(f"{lines[-1]} {word}", size) > room:
+        if lines[-1] and fonts.width(f"{lines[-1]} {word}", size) > room:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return lines

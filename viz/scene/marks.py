@@ -7,7 +7,7 @@ the keys of what it stands for: the element of a vertex or of an edge of the gra
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -37,6 +37,11 @@ class Span:
 
 
 Row: TypeAlias = tuple[Span, ...]
+
+
+def width_of(row: Iterable[Span]) -> float:
+    """How wide a row of text is."""
+    return sum(span.width for span in row)
 
 
 def rows(*lines: str, size: float = 12, colour: Colour = "") -> tuple[Row, ...]:
@@ -88,6 +93,12 @@ class Node:
         else:
             part = min(side / 2 / abs(d) for side, d in zip(self.size, (dx, dy), strict=True) if d)
         return x + part * dx, y + part * dy
+
+
+def text_from(id: str, left: Place, *row: Span, high: float = 15) -> Node:
+    """A row of text to the right of this place."""
+    wide = width_of(row)
+    return Node(id, (left[0] + wide / 2, left[1]), (wide, high), (row,), shape="text", left=True)
 
 
 def between(one: Node, other: Node, *bends: Place) -> tuple[Place, ...]:

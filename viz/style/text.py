@@ -1,4 +1,4 @@
-"""How numbers, indices and counts are written."""
+"""How numbers, counts and time steps are written: 5.1e+4, 3 edges, t = 3."""
 
 from __future__ import annotations
 

@@ -15,9 +15,8 @@ from viz.diagram.cellgraph import CellGraph, NodeKey
 from viz.diagram.folding import Run
 from viz.diagram.templates import Box
 from viz.encode.encoding import Encoding
-from viz.scene.marks import Cluster, Node, Scene, Span
+from viz.scene.marks import Cluster, Node, Scene, Span, width_of
 from viz.scene.marks import Row as Words
-from viz.style.fonts import width as width_of
 from viz.style.text import at_step, number, percent, quantity
 from viz.style.theme import Colour
 from viz.views.folds import draw_fold
@@ -105,9 +104,9 @@ def _panel(scene: Scene, row: Row, t: int) -> None:
     if masked:
         words = _masked_words(row.cells, t) if row.template.pitch > NARROW else "masked"
         caption.append(Span(f"\u00a0\u00a0{words}", 12, theme.quiet, italic=True))
-    room = box[2] - box[0] - 28 - _width(caption)
+    room = box[2] - box[0] - 28 - width_of(caption)
     if notes and row.template.pitch > NARROW:
-        fitting = [note for note in notes if width_of(note, 12) + 20 < room] or notes[-1:]
+        fitting = [note for note in notes if Span(note, 12).width + 20 < room] or notes[-1:]
         caption.append(Span(f"\u00a0\u00a0\u00a0{fitting[0]}", 12, theme.quiet))
     tooltip = (
         at_step(t),
@@ -178,7 +177,7 @@ def _equation(row: Row, role: str, box: Box, t: int, hue: Colour) -> Words:
         Span(f"\u00a0=\u00a0{law}" if law else "", TEXT),
     )
     note = Span(f"\u00a0{box.note}", TEXT, colour)
-    return (*equation, note) if _width((*equation, note)) < box.size[0] - 3 else equation
+    return (*equation, note) if width_of((*equation, note)) < box.size[0] - 3 else equation
 
 
 def _derivative(scene: Scene, row: Row, t: int) -> None:
@@ -194,8 +193,8 @@ def _derivative(scene: Scene, row: Row, t: int) -> None:
     words = {"law": (law, CLEAR), "mean": (f"mean × {' → '.join(means)}", -CLEAR)}
     for name, (text, above) in words.items():
         place = row.at((template.caption[0], template.caption[1] + above), t)
-        size = width_of(text, 12), 15.0
-        node = Node(f"{row.prefix}{name}_{t}", place, size, ((Span(text, 12, colour),),), shape="text",
+        span = Span(text, 12, colour)
+        node = Node(f"{row.prefix}{name}_{t}", place, (span.width, 15), ((span,),), shape="text",
                     keys=row.cells.vertices((template.belt_state, t)))  # fmt: skip
         scene.add(node)
 
@@ -233,13 +232,9 @@ def _share(scene: Scene, row: Row, t: int) -> None:
             parts += [Span(",\u00a0", 12, theme.quiet)] if not k else []
         parts += [Span(", against it", 12, theme.quiet)] if found.opposed else []
         words = [Span(f"∂L/∂{state}, whole way:\u00a0", 12, theme.quiet), *parts]
-        if _width(words) > right - left - 24:
+        if width_of(words) > right - left - 24:
             words = [Span(f"∂L/∂{state}:\u00a0", 12, theme.quiet), *parts]
-    width = _width(words)
+    width = width_of(words)
     middle = right - 14 - width / 2 if not row.mirrored else left + 14 + width / 2
     where = (middle, row.top - 32), (width, 15)
     scene.add(Node(f"{row.prefix}split_text", *where, (tuple(words),), shape="text", tooltip=(SHARES,), keys=keys))
-
-
-def _width(words: Sequence[Span]) -> float:
-    return sum(width_of(span.text, span.size, span.bold) for span in words)

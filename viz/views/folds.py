@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from viz.diagram.folding import Run
 from viz.layout.geometry import Box, Place
-from viz.scene.marks import Cluster, Node, Path, Scene, Span
-from viz.style.fonts import width as width_of
+from viz.scene.marks import Cluster, Path, Scene, Span, text_from
 from viz.style.stroke import Stroke
 from viz.style.text import at_step, number
 from viz.views.rows import TEXT, Row
@@ -29,7 +28,7 @@ def draw_fold(scene: Scene, row: Row, run: Run) -> None:
     scene.add(
         Cluster(f"{row.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, tuple(caption), tooltip, "", masked)
     )
-    names = [row.template.belt_state, *(n for n in row.template.made_in if n != row.template.belt_state)]
+    names = row.template.states
     room = PLOT + 14.0  # of each plot, between the two belts
     if len(names) > 1:
         room = min(room, (row.height(names[0]) - row.height(names[1]) - 60) / 2)
@@ -71,9 +70,8 @@ def _plot(scene: Scene, row: Row, name: str, series: Mapping[int, float], box: B
     levels = {t: level for t, size in series.items() if (level := encoding.level(size)) is not None}
     sign = encoding.measured(name, "ₜ")
     if len(levels) < 2:
-        _word(
-            scene, row, f"plot_{name}_{min(series)}", (left, bottom + 20), Span(f"{sign} 0 or not finite", TEXT, quiet)
-        )
+        words = Span(f"{sign} 0 or not finite", TEXT, quiet)
+        scene.add(text_from(f"{row.prefix}plot_{name}_{min(series)}", (left, bottom + 20), words, high=14))
         return
     low, high = min(levels.values()), max(levels.values())
     middle, half = (low + high) / 2, max((high - low) / 2, 0.25)
@@ -90,7 +88,7 @@ def _plot(scene: Scene, row: Row, name: str, series: Mapping[int, float], box: B
         scene.add(Path(tuple(piece), stroke, tooltip=(f"{sign} at {at_step(begin, end)}, {encoding.plotted_on}",)))
     first, last = min(levels), max(levels)
     ends = f"{sign} {encoding.figure(series[first])} at {at_step(first)}, {encoding.figure(series[last])} at {last}"
-    _word(scene, row, f"plot_{name}_{begin}", (left, top - 6), Span(ends, TEXT, quiet))
+    scene.add(text_from(f"{row.prefix}plot_{name}_{begin}", (left, top - 6), Span(ends, TEXT, quiet), high=14))
 
 
 def _pieces(points: Sequence[Place], step: float) -> list[list[Place]]:
@@ -115,10 +113,4 @@ def _product(scene: Scene, row: Row, run: Run, box: Box) -> None:
     text = f"product of mean {gate}: {' → '.join(products)}"
     colour = row.theme.text_of(row.theme.carry)
     place = box[0] + 16, row.height(row.template.belt_state) + 20
-    _word(scene, row, f"product_{run[0]}", place, Span(text, 12, colour))
-
-
-def _word(scene: Scene, row: Row, name: str, left: Place, span: Span) -> None:
-    width = width_of(span.text, span.size, span.bold)
-    place = left[0] + width / 2, left[1]
-    scene.add(Node(f"{row.prefix}{name}", place, (width, 14), ((span,),), shape="text", left=True))
+    scene.add(text_from(f"{row.prefix}product_{run[0]}", place, Span(text, 12, colour), high=14))

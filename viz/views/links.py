@@ -8,9 +8,8 @@ from tinygrad_lstm.escaping import element_id
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.names import brief
 from viz.layout.geometry import triangle
-from viz.scene.marks import Edge, Key, Node, Path, Scene, Span
+from viz.scene.marks import Edge, Key, Node, Path, Scene, Span, width_of
 from viz.scene.marks import Row as Words
-from viz.style.fonts import width as width_of
 from viz.style.stroke import Stroke
 from viz.style.theme import Colour
 from viz.views.ends import Wire, settle_ends
@@ -48,7 +47,7 @@ def _fitting(words: Words, said: Sequence[str], room: float, colour: Colour) -> 
     fitting = list(said)
     while fitting:
         phrase = Span(": ".join(fitting), 12, colour)
-        if sum(width_of(span.text, span.size, span.bold) for span in (*words, phrase)) < room - 16:
+        if width_of((*words, phrase)) < room - 16:
             return (*words, phrase), [*said[len(fitting) :]]
         fitting.pop()
     return words[:1], [*said]

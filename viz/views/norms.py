@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from viz.layout.geometry import Box, Place
-from viz.scene.marks import Cluster, Node, Path, Row, Scene, Shape, Span
-from viz.style.fonts import width as width_of
+from viz.scene.marks import Cluster, Node, Path, Scene, Shape, Span, text_from
+from viz.style import fonts
 from viz.style.stroke import Stroke
 from viz.style.text import at_step, number, power_of_ten
 from viz.style.theme import Colour, Theme
@@ -90,17 +90,17 @@ def plot_norms(scene: Scene, axis: TimeAxis, pitch: float, T: int, series: Seque
     theme, lowest = scene.theme, scene.extent()[1] - APART
     panel = (8.0, lowest - ABOVE - HEIGHT - BELOW, axis.right - 16, lowest)
     title, more = "‖∂L/∂state‖ at each step", ", one logarithmic axis for all runs"
-    title += more if width_of(title + more, 14, bold=True) < panel[2] - panel[0] else ""
+    title += more if fonts.width(title + more, 14, bold=True) < panel[2] - panel[0] else ""
     caption = (Span(title, 14, theme.quiet, bold=True),)
     scene.add(Cluster("norms", panel, theme.panel, theme.frame, caption))
     levels = [level for one in series for level in one.levels.values()]
     if not levels:
         words = Span("no norm that is neither 0 nor NaN nor infinite")
-        _word(scene, "norms_none", (panel[0] + 14, lowest - ABOVE - 20), words)
+        scene.add(text_from("norms_none", (panel[0] + 14, lowest - ABOVE - 20), words))
         return
     low = math.floor(min(levels))
     ground = (panel[0], panel[1] + BELOW, panel[2], lowest - ABOVE)
-    room = max(width_of(one.name, 12) for one in series) + 44
+    room = max(fonts.width(one.name, 12) for one in series) + 44
     axes = Axes(ground, low, max(math.ceil(max(levels)), low + 1), axis, pitch, T, room)
     _grid(scene, axes)
     for one in series:
@@ -116,12 +116,11 @@ def _grid(scene: Scene, axes: Axes) -> None:
         _, y = axes.at(1, level)
         scene.add(Path(((left + 1, y), (right - LABELS, y)), Stroke(theme.faint, 1)))
         words = Span(power_of_ten(level), 12, theme.quiet)
-        place = right - LABELS + 10, y
-        _word(scene, f"norms_{level}".replace("-", "minus_"), place, words)
+        scene.add(text_from(f"norms_{level}".replace("-", "minus_"), (right - LABELS + 10, y), words))
     for t in axes.marked:
         words = Span(at_step(t), 12, theme.quiet)
         place = axes.across(t), bottom - BELOW / 2
-        scene.add(Node(f"norms_t_{t}", place, (width_of(words.text, 12), 15), ((words,),), shape="text"))
+        scene.add(Node(f"norms_t_{t}", place, (words.width, 15), ((words,),), shape="text"))
 
 
 def _line(scene: Scene, axes: Axes, one: Series) -> None:
@@ -152,13 +151,12 @@ def _labels(scene: Scene, axes: Axes, series: Sequence[Series]) -> None:
     theme = scene.theme
     begins = [axes.at(min(one.levels), one.levels[min(one.levels)]) for one in series]
     right = min(x for x, _ in begins) - 26
-    left = right - max(width_of(one.name, 12) for one in series)
+    left = right - max(fonts.width(one.name, 12) for one in series)
     heights = spread([y for _, y in begins], LINE)
     for k, (one, (x, y)) in enumerate(zip(series, begins, strict=True)):
         hue = hue_of(theme, one.run)
         row = Span(one.label, 12, theme.text_of(hue), bold=True), Span(f"\u00a0{one.share}", 12, theme.quiet)
-        wide = sum(width_of(span.text, span.size, span.bold) for span in row)
-        node = Node(f"norms_label_{k}", (left + wide / 2, heights[k]), (wide, 15), (row,), shape="text", left=True)
+        node = text_from(f"norms_label_{k}", (left, heights[k]), *row)
         scene.add(node, Path(((right + 2, heights[k]), (right + 14, y), (x - 5, y)), Stroke(hue, 0.8)))
 
 
@@ -190,16 +188,9 @@ def hue_of(theme: Theme, run: int) -> Colour:
     return hues[run % len(hues)]
 
 
-def _word(scene: Scene, name: str, left: Place, span: Span) -> None:
-    wide = width_of(span.text, span.size, span.bold)
-    scene.add(Node(name, (left[0] + wide / 2, left[1]), (wide, 15), ((span,),), shape="text", left=True))
-
-
 def draw_caption(scene: Scene, name: str, run: str, words: str, left: float = -96.0) -> float:
     """The name of a run above all that is there, with some words beside it; returns how high it reaches."""
     middle = scene.extent()[3] + CAPTION / 2 + 2
-    row: Row = (Span(run, 17, bold=True), Span(f"\u00a0\u00a0\u00a0{words}", 13, scene.theme.quiet))
-    wide = sum(width_of(span.text, span.size, span.bold) for span in row)
-    place = (left + wide / 2, middle), (wide, CAPTION - 4)
-    scene.add(Node(name, *place, (row,), shape="text", left=True))
+    row = Span(run, 17, bold=True), Span(f"\u00a0\u00a0\u00a0{words}", 13, scene.theme.quiet)
+    scene.add(text_from(name, (left, middle), *row, high=CAPTION - 4))
     return middle + CAPTION / 2

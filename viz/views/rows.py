@@ -13,7 +13,7 @@ from viz.diagram.folding import Run
 from viz.encode.encoding import Encoding
 from viz.layout.geometry import Box, Place
 from viz.scene.marks import Node, Shape
-from viz.style.fonts import width as width_of
+from viz.style import fonts
 from viz.views.ends import Wire
 
 START = 46  # points before the first panel is the middle of the first state
@@ -102,7 +102,7 @@ class Row:
         """The shape of a box."""
         look = self.template.boxes[role].look
         if look == "op":
-            return "disc" if width_of(self.cells.words(role, t), TEXT) <= OP else "round"
+            return "disc" if fonts.width(self.cells.words(role, t), TEXT) <= OP else "round"
         return "box" if look in ("gate", "candidate") else "round"
 
     def ends(self, name: str, t: int) -> bool:
@@ -116,7 +116,7 @@ class Row:
         """A box of a step, as far as lines have to know it."""
         shape, (wide, high) = self.shape(role, t), self.template.boxes[role].size
         if self.template.boxes[role].look == "op" and shape == "round":
-            wide = max(wide, width_of(self.cells.words(role, t), TEXT) + 10)
+            wide = max(wide, fonts.width(self.cells.words(role, t), TEXT) + 10)
         return Node(f"{self.prefix}{role}_{t}", self.place(role, t), (wide, high), shape=shape)
 
     def point(self, name: str, place: Place) -> Node:
@@ -149,7 +149,7 @@ class Row:
             return Node(f"{self.prefix}loss_{name}_{t}", middle, ASIDE, shape="round")
         if not (words := self.encoding.loss()):
             return None
-        wide = max(END[0], width_of(words, 12) + 14)
+        wide = max(END[0], fonts.width(words, 12) + 14)
         far = LOSS_X + (wide - END[0]) / 2 + (2 * APART if self.cells.rolled and self.passed else 0)
         x = self.axis.right - 16 + far if not self.mirrored else 8 - far
         return Node(f"{self.prefix}loss_{t}", (x, self.height(name)), (wide, END[1]), shape="round")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 from tinygrad_lstm import nn
 from viz.diagram.cellgraph import CellGraph
@@ -16,6 +17,8 @@ from viz.encode.ratios import NOTHING, SAME, RatioEncoding, ratio_of
 from viz.measure.flow import ChainFlow
 from viz.measure.gradient import ChainGradient
 from viz.style.text import at_step, at_steps, in_words, number, percent, quantity
+
+T = TypeVar("T")
 
 # What a picture is called
 
@@ -78,7 +81,7 @@ def describe_gradient(gradient: ChainGradient, where: str = "") -> str:
     loss = f"L = {number(gradient.loss)}" if gradient.loss is not None else "the loss"
     backwards = "the first step to the last" if cells.chain.reverse else "the last step to the first"
     said = [f"The gradient of {loss} in one {cells.name}{where} over {steps}, from {backwards}."]
-    for name in dict.fromkeys([template.belt_state, *template.made_in]):
+    for name in template.states:
         found = gradient.state_norms(name)
         norms = {t: found[t] for t in [*order[::-1], cells.start] if t in found}
         if norms:
@@ -119,7 +122,7 @@ def _list_by_step(numbers: Mapping[int, float]) -> str:
     return ", ".join(f"{number(numbers[t])} at {at_step(t)}" for t in some_steps(numbers))
 
 
-def some_steps(steps: Iterable[int]) -> list[int]:
+def some_steps(steps: Iterable[T]) -> list[T]:
     """Steps to list: of more than 12 only the ends and every few between."""
     every = list(steps)
     return every if len(every) <= LONGEST else [*every[:2], *every[2:-2:5], *every[-2:]]
@@ -145,7 +148,7 @@ def describe_ratios(encoding: RatioEncoding) -> str:
     """What changed in one chain: the states, the weights, and what only one run has."""
     cells, names = encoding.cells, encoding.names
     said = []
-    for name in dict.fromkeys([cells.template.belt_state, *cells.template.made_in]):
+    for name in cells.template.states:
         pairs = [(t, encoding.states(name, t)) for t in some_steps(cells.order[::-1])]
         sizes = [f"{encoding.write(*pair)} at {at_step(t)}" for t, pair in pairs if pair != NOTHING]
         if sizes:
@@ -173,9 +176,10 @@ def describe_flow(flow: ChainFlow, chains: Sequence[CellGraph], what: str) -> st
     loss = f"L = {number(flow.loss)}" if flow.loss is not None else "the loss"
     said = [f"The flow from {flow.source}{flow.where} to {loss} in {what}: in all {flow.in_all}."]
     cuts = flow.sums_by_step()
-    pairs = list(pairwise(cuts))
-    pairs = pairs if len(pairs) <= LONGEST else [*pairs[:2], *pairs[2:-2:5], *pairs[-2:]]
-    passed = [f"from {at_step(t)} to {after}: {', '.join(routes_in_words(flow, cuts[t]))}" for t, after in pairs]
+    passed = [
+        f"from {at_step(t)} to {after}: {', '.join(routes_in_words(flow, cuts[t]))}"
+        for t, after in some_steps(pairwise(cuts))
+    ]
     said += [chains[-1].template.definitions, f"F{'; '.join(passed)[1:]}."] if passed else []
     amounts = [amount for one in chains for link in one.links if (amount := flow.along(one, link)) is not None]
     against = sum(amount < 0 for amount in amounts)
