@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from viz.layout.geometry import Path, Point, Rect, arrowhead, head_size, rounded, shortened
+from viz.layout.geometry import Path, Point, Rect, arrowhead, head_size, shortened
 from viz.layout.layered import Line
 
 
 def plain(
     boxes: Mapping[str, Rect], lines: Sequence[Line], paths: Sequence[Path],
     panels: Mapping[str, Sequence[Rect]] | None = None, heads: Literal["source", "target"] = "target",
-    bend: float = 6.0,
 ) -> str:  # fmt: skip
     """An SVG of boxes without text; y runs downwards, so the drawing is turned."""
     parts = [group("frame", name, rect(box)) for name, there in (panels or {}).items() for box in there]
     for k, (line, path) in enumerate(zip(lines, paths, strict=True)):
         way = path if heads == "target" else path[::-1]
         corners = " ".join(pair(corner) for corner in arrowhead(way, line.width))
-        stroke = f'<path d="{d(shortened(way, head_size(line.width)[0]), bend)}" stroke-width="{line.width}"/>'
+        stroke = f'<path d="{d(shortened(way, head_size(line.width)[0]))}" stroke-width="{line.width}"/>'
         parts.append(group("edge", f"{line.source}-{line.target}-{k}", f'{stroke}<polygon points="{corners}"/>'))
     parts += [group("node", name, rect(box)) for name, box in boxes.items() if box.height]
     return f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
@@ -37,6 +36,5 @@ def pair(point: Point) -> str:
     return f"{point.x:.2f},{-point.y:.2f}"
 
 
-def d(path: Path, bend: float) -> str:
-    arcs = "".join(f"L{pair(a)}Q{pair(b)} {pair(c)}" for a, b, c in rounded(path, bend))
-    return f"M{pair(path[0])}{arcs}L{pair(path[-1])}"
+def d(path: Path) -> str:
+    return "M" + "L".join(map(pair, path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,17 @@ def close(shown: Any, exact: Any) -> bool:
 
 def status(page: Any) -> str:
     return str(page.locator("[aria-live]").text_content())
+
+
+def until(page: Any, true: str) -> None:
+    """Waits for an expression of the page to be true.
+
+    Playwright's own wait_for_function evaluates a text inside the page, which the page's content policy forbids.
+    """
+    end = time.monotonic() + 10
+    while not page.evaluate(true):
+        assert time.monotonic() < end, f"after ten seconds this is not true: {true}"
+        page.wait_for_timeout(20)
 
 
 def press(page: Any, *keys: str) -> str:

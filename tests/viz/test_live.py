@@ -12,6 +12,7 @@ import pytest
 import tinygrad_lstm as tg
 import viz
 from tests.support.hostile import NAMES
+from tests.support.players import until
 from tests.support.runs import run
 from viz.output.notebook import script
 
@@ -134,7 +135,7 @@ def test_the_keyboard_is_enough(visit: Callable[..., Any]) -> None:
     page.keyboard.press("+")
     assert width_of(page) > 1.6 * before
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('.viz-picture > div[tabindex]').scrollLeft > 0")
+    until(page, "document.querySelector('.viz-picture > div[tabindex]').scrollLeft > 0")
     page.keyboard.press("0")
     assert width_of(page) == pytest.approx(before, rel=0.01)
     page.keyboard.press("/")

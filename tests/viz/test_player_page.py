@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.support.players import HOSTILE, cards, close, numbers, press, small, status, unrolled
+from tests.support.players import HOSTILE, cards, close, numbers, press, small, status, unrolled, until
 from viz.playback.player import figure_of, player
 from viz.playback.tape import FEW, tape_of
 from viz.style.theme import THEMES, mix
@@ -165,7 +165,7 @@ def test_links_lead_to_a_state(visit: Callable[..., Any]) -> None:
     assert status(page).startswith("Step 7 of 37, forward")
     assert page.locator("button[data-route=carry]").get_attribute("aria-pressed") == "true"
     page.evaluate("location.hash = '#k=5'")
-    page.wait_for_function("document.querySelector('[aria-live]').textContent.startsWith('Step 5 of 33, backward')")
+    until(page, "document.querySelector('[aria-live]').textContent.startsWith('Step 5 of 33, backward')")
     assert page.locator("button[data-route='']").get_attribute("aria-pressed") == "true"
     for state, k in [("#k=-3", 0), ("#k=9999", 33), ("#k=<b>&route=<i>", 0), ("#k=2.7", 2), ("#nothing", 0)]:
         page = visit("lstm", state)
@@ -259,7 +259,7 @@ def test_a_gradient_is_told_once_it_has_come(visit: Callable[..., Any]) -> None:
     }
     for selector, k in known.items():
         page.evaluate(f"location.hash = '#k={k - 1}'")
-        page.wait_for_function(f"document.getElementById('play-step').value === '{k - 1}'")
+        until(page, f"document.getElementById('play-step').value === '{k - 1}'")
         assert seen(page, selector) == [k == 1]  # before the first step all of the figure is seen
         press(page, "ArrowRight")
         assert seen(page, selector) == [True]
@@ -350,10 +350,10 @@ def test_a_figure_wider_than_the_screen_says_so(visit: Callable[..., Any], schem
     hint, figure = page.locator("#play-more"), page.locator("#play-figure")
     assert hint.is_visible()
     figure.evaluate("box => box.scrollTo(0, 0)")
-    page.wait_for_function("document.getElementById('play-figure').classList.contains('wider')")
+    until(page, "document.getElementById('play-figure').classList.contains('wider')")
     assert "linear-gradient" in figure.evaluate("box => getComputedStyle(box).maskImage")
     figure.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
-    page.wait_for_function("!document.getElementById('play-figure').classList.contains('wider')")  # all has been seen
+    until(page, "!document.getElementById('play-figure').classList.contains('wider')")  # all has been seen
     page.set_viewport_size({"width": 3000, "height": 900})
     hint.wait_for(state="hidden")
     assert figure.evaluate("box => getComputedStyle(box).maskImage") == "none"
