@@ -41,7 +41,7 @@ CHAPTERS = {
     ],
     "What falls out of it": [
         "tinygrad_lstm/foreign/{names,arguments,answers}.py",
-        "tinygrad_lstm/{escaping,tables,arguments,tags,graph,finite_differences}.py",
+        "tinygrad_lstm/{escaping,tables,arguments,torch_modules,tags,graph,finite_differences}.py",
         "tinygrad_lstm/func/{structures,run,transforms,checkpoint}.py",
     ],
     "Seeing what backward does": [
@@ -70,7 +70,8 @@ CHAPTERS = {
     "Weights in files": [
         "tinygrad_lstm/files.py",
         "tinygrad_lstm/saving/{structure,archive,npz,safetensors,__init__}.py",
-        "tinygrad_lstm/interop/{layout,torch,keras}.py",
+        "tinygrad_lstm/interop/{layout,keras}.py",
+        "tinygrad_lstm/interop/torch/{weights,layers,functions,mirror,runs}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
     "Graph drawing": [

@@ -63,6 +63,10 @@ class WeightsError(TinygradError, ValueError):
     """A weights file or a state_dict that does not fit."""
 
 
+class MirrorError(WeightsError):
+    """A mirrored module whose numbers are not those of the module it mirrors."""
+
+
 class MissingInitError(TinygradError, RuntimeError, AttributeError):
     """A module without what an ``__init__`` would have set, because nothing called ``super().__init__()``."""
 

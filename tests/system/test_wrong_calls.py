@@ -148,4 +148,4 @@ def test_the_words(call: Callable[[dict[str, Any]], Any], error: type[Exception]
 
 def test_python_itself_names_a_function_that_lacks_an_argument() -> None:
     with pytest.raises(TypeError, match=r"routes\(\) missing 1 required positional argument: 'wrt'"):
-        paths.routes(run()["loss"])  # type: ignore[call-overload]
+        paths.routes(run()["loss"])

@@ -247,7 +247,7 @@ WRONG: dict[str, tuple[Callable[[Any, Any], object], type[Exception], str]] = {
     "rolled": (lambda loss, run: viz.flow(loss, run, view="rolled"), tg.errors.ArgumentError, "not the text 'rolled'"),
     "op": (lambda loss, run: viz.flow(loss, run, view="op"), tg.errors.ArgumentError, "not the text 'op'"),
     "swapped": (lambda loss, run: viz.flow(run, loss), tg.errors.DtypeError, r"flow\(.* as loss, not a Traj"),
-    "no tensor": (lambda loss, run: viz.flow(loss, run, "c"), tg.errors.DtypeError, "as source, not the text 'c'"),  # type: ignore[arg-type]
+    "no tensor": (lambda loss, run: viz.flow(loss, run, "c"), tg.errors.DtypeError, "as source, not the text 'c'"),
     "constant": (lambda loss, run: viz.flow(loss, run, run.initial.h), tg.errors.GradError, "does not require"),
     "shape": (lambda loss, run: viz.flow(loss, run, None, np.ones(3)), tg.errors.ShapeError, r"of shape \(3,\)"),
     "elsewhere": (lambda loss, run: viz.flow(loss, run, tg.ones(2, requires_grad=True)), tg.errors.GradError, "not"),

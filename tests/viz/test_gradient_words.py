@@ -230,7 +230,7 @@ def test_arguments_of_another_kind_are_errors_that_say_what_was_expected() -> No
         ):
             call(loss, given)
     with pytest.raises(ValueError, match=r"takes one of 'auto', .* as view, not the text 'cells'"):
-        viz.gradient_paths(loss, trajectory, view="cells")  # type: ignore[arg-type]
+        viz.gradient_paths(loss, trajectory, view="cells")
 
 
 @pytest.mark.parametrize("factor", [np.nan, np.inf])

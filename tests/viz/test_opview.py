@@ -247,7 +247,7 @@ def test_dot_lays_out_graphs_only() -> None:
     with pytest.raises(ValueError, match=r'engine="dot" lays out the op view; the strip view has places of its own'):
         viz.draw(trajectory, view="strip", engine="dot")
     with pytest.raises(ValueError, match=r"takes one of 'viz', 'dot' as engine, not the text 'neato'"):
-        viz.draw(loss, engine="neato")  # type: ignore[arg-type]
+        viz.draw(loss, engine="neato")  # type: ignore[call-overload]
     assert "v0" in viz.gradient_paths(loss, trajectory, engine="dot").scene.nodes  # "auto" is the op view then
 
 
@@ -266,12 +266,12 @@ def test_what_can_be_drawn() -> None:
     with pytest.raises(
         ValueError, match="takes one of 'auto', 'op', 'cell', 'strip', 'rolled' as view, not the text 'stripe'"
     ):
-        viz.draw(x, view="stripe")  # type: ignore[arg-type]
+        viz.draw(x, view="stripe")  # type: ignore[call-overload]
     for view in ("cell", "strip", "rolled"):
         with pytest.raises(ValueError, match=rf'the {view} view draws a trajectory.*view="op" draws any tensor'):
             viz.draw(x, view=view)
     with pytest.raises(ValueError, match=r"takes one of 'light', 'dark', .* 'pink'"):
-        viz.draw(x, theme="pink")  # type: ignore[arg-type]
+        viz.draw(x, theme="pink")  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("options", [{"num_layers": 2}, {"num_layers": 2, "bidirectional": True}], ids=str)

@@ -26,7 +26,7 @@ def in_theme(view: str) -> Callable[[Any], viz.Picture]:
         x = tg.tensor(3.0, requires_grad=True)
         return lambda theme: viz.draw(x * x + x, theme=theme)
     trajectory, loss = run()
-    return lambda theme: viz.gradient_paths(loss, trajectory, view=view, theme=theme)  # type: ignore[arg-type]
+    return lambda theme: viz.gradient_paths(loss, trajectory, view=view, theme=theme)  # type: ignore[call-overload]
 
 
 VIEWS = ("cell", "strip", "rolled", "op", "small")

@@ -393,9 +393,9 @@ def test_a_notebook_shows_it_in_a_frame_of_its_own() -> None:
 def test_wrong_arguments_are_told_in_the_callers_words() -> None:
     loss, trajectory = unrolled()
     with pytest.raises(DtypeError, match=r"player\(loss, trajectory\) takes a tensor .* as loss, not a Trajectory"):
-        player(trajectory, loss)  # type: ignore[arg-type]
+        player(trajectory, loss)  # type: ignore[call-overload]
     with pytest.raises(DtypeError, match=r"takes a trajectory, .* not the number"):
-        player(loss, 3)  # type: ignore[arg-type]
+        player(loss, 3)  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="no chain 1: this trajectory has 1"):
         player(loss, trajectory, chain=1)
     with pytest.raises(GradError, match="requires a gradient"):

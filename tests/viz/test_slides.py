@@ -127,7 +127,7 @@ def test_a_width_is_positive(width: float) -> None:
 
 def test_a_header_is_a_yes_or_a_no() -> None:
     with pytest.raises(DtypeError, match="True or False as header"):
-        viz.draw(steps(nn.RNN)[1], header="no")  # type: ignore[arg-type]  # what the test is about
+        viz.draw(steps(nn.RNN)[1], header="no")  # what the test is about
 
 
 def luminance(colour: str) -> float:

@@ -15,6 +15,7 @@ from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, GradError
 from tinygrad_lstm.paths.edges import composed_nodes, cut, is_crossing, name_at_step
 from tinygrad_lstm.tables import Column, Table, Tabular
+from tinygrad_lstm.torch_modules import also_of_torch, loss_and_trajectory
 
 Array: TypeAlias = np.ndarray
 
@@ -142,6 +143,7 @@ class Horizon(Tabular):
         return f"Horizon({', '.join(self.norms)}, {len(next(iter(self.norms.values())))} steps)"
 
 
+@also_of_torch(loss_and_trajectory)
 @takes(loss=LOSS, trajectory=TRAJECTORY, chain=integer(None))
 def horizon(loss: Tensor, trajectory: Any, chain: int = -1) -> Horizon:
     """The norms of the gradients by the states of every step of a trajectory, ready to plot (Pascanu 2013, 1211.5063).

@@ -33,6 +33,7 @@ from tinygrad_lstm.engine.through import join_outer_hook
 from tinygrad_lstm.errors import ArgumentError, GradError
 from tinygrad_lstm.paths.edges import WHICH, EdgeClass, Predicate, composed_nodes, in_class, is_crossing, name_of
 from tinygrad_lstm.tables import Column, Table, Tabular
+from tinygrad_lstm.torch_modules import TorchModule, also_of_torch, loss_and_states
 
 Array: TypeAlias = np.ndarray
 Seeds: TypeAlias = dict[tuple[Node, int], Any]  # a cotangent for an output of a node
@@ -120,6 +121,12 @@ def routes(
     loss: Tensor, wrt: Sequence[Tensor], *, max_crossings: int = 3, crossing: Predicate | EdgeClass | None = None,
     gate: str | None = None,
 ) -> list[Routes]: ...  # fmt: skip
+@overload
+def routes(
+    module: TorchModule, /, *inputs: Any, loss: Callable[[Any], Any] | None = None, layer: str | None = None,
+    max_crossings: int = 3, crossing: Predicate | EdgeClass | None = None, gate: str | None = None,
+) -> list[Routes]: ...  # fmt: skip
+@also_of_torch(loss_and_states)
 @takes(loss=LOSS, wrt=TENSORS, max_crossings=integer(0), crossing=WHICH.or_none(), gate=TEXT.or_none())
 def routes(
     loss: Tensor, wrt: Tensor | Sequence[Tensor], *, max_crossings: int = 3,

@@ -9,6 +9,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import NAMES, NUMBER, integer, takes
 from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.torch_modules import also_of_torch, trajectory_alone
 from viz.diagram.cellgraph import NoCellViewError, NothingRecordedError
 from viz.diagram.folding import Fold
 from viz.encode.values import ValueEncoding
@@ -21,6 +22,7 @@ from viz.style.theme import THEME, ThemeName
 from viz.views.words import describe_values
 
 
+@also_of_torch(trajectory_alone)
 @takes(
     view=VIEW,
     depth=integer(0).or_none(),

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import ARRAY, LOSS, NUMBER, TENSOR, TRAJECTORY, one_of, takes
+from tinygrad_lstm.torch_modules import also_of_torch, loss_and_trajectory
 from viz.diagram.cellgraph import CellGraph
 from viz.diagram.folding import Fold
 from viz.encode.flows import FlowEncoding
@@ -24,6 +25,7 @@ from viz.style.theme import THEME, ThemeName
 from viz.views.words import describe_balance, describe_flow
 
 
+@also_of_torch(loss_and_trajectory)
 @takes(
     loss=LOSS, trajectory=TRAJECTORY, source=TENSOR.or_none(), direction=ARRAY.or_none(),
     view=one_of("auto", "cell", "strip"), theme=THEME, header=HEADER, width=NUMBER.or_none(),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import LOSS, NAMES, NUMBER, TENSOR, TRAJECTORY, integer, takes
+from tinygrad_lstm.torch_modules import also_of_torch, loss_and_trajectory
 from viz.diagram.cellgraph import NoCellViewError
 from viz.diagram.folding import Fold
 from viz.diagram.names import Names
@@ -24,6 +25,7 @@ from viz.style.theme import THEME, ThemeName
 from viz.views.words import describe_gradients
 
 
+@also_of_torch(loss_and_trajectory)
 @takes(
     loss=LOSS, trajectory=TRAJECTORY, view=VIEW, depth=integer(0).or_none(), collapse=NAMES,
     chain=integer(None).or_none(), strongest=TENSOR.or_none(), theme=THEME, engine=ENGINE, header=HEADER,
@@ -84,6 +86,7 @@ def gradient_paths(
     return as_asked(_point_out(whole, path), options)
 
 
+@also_of_torch(loss_and_trajectory)
 @takes(loss=LOSS, trajectory=TRAJECTORY, chain=integer(None).or_none())
 def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int | None = None) -> str:
     """The story of ``gradient_paths`` in words, with the same numbers.

@@ -14,6 +14,7 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import LOSS, TRAJECTORY, integer, takes
 from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.graph import GraphEdge
+from tinygrad_lstm.torch_modules import also_of_torch, loss_and_trajectory
 from viz.diagram.cellgraph import LOSS as LOSSES
 from viz.diagram.cellgraph import EdgeKey, Link, NoCellViewError
 from viz.encode.gradients import GradientEncoding, scale_of
@@ -69,6 +70,7 @@ class Player:
         return bundle({"text/plain": lambda: self.description, "text/html": self._repr_html_}, include, exclude)
 
 
+@also_of_torch(loss_and_trajectory)
 @takes(loss=LOSS, trajectory=TRAJECTORY.or_none(), chain=integer(None).or_none())
 def player(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, *, chain: int | None = None) -> Player:
     """A page that steps through the forward pass, and through the backward pass in the engine's own order.
