@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 
 from tinygrad_lstm.errors import ArgumentError, DtypeError, WeightsError
 from tinygrad_lstm.files import file_path, whole_file
-from tinygrad_lstm.saving import npz, safetensors
+from tinygrad_lstm.saving import npz, safetensors, shards
 from tinygrad_lstm.saving.structure import Arrays, nest, put_together, take_apart
 
 Write: TypeAlias = Callable[[BinaryIO, Arrays, str], None]
@@ -82,6 +82,9 @@ def save(obj: HasState | Mapping[Any, Any], path: str | os.PathLike[str]) -> Non
 def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> dict[Any, Any]:
     """What ``save`` wrote, or other programs' arrays in such a file; hand a module's to its ``load_state_dict``.
 
+    A model in several files is read by its index, ``model.safetensors.index.json``. float16 stays as it is; bfloat16,
+    which NumPy lacks, becomes float32 exactly.
+
     A file that ``save`` wrote and that is damaged is an error, whatever byte it is: it has checksums. So has any other
     ``.npz``. A ``.safetensors`` file of other programs has none: wrong bytes in its arrays are wrong numbers.
 
@@ -92,14 +95,13 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> dict[
     Raises FileNotFoundError, or WeightsError, which says what is wrong, for a file that is damaged, too large when
     unpacked, or of another kind.
     """
-    path = _path(path, "load takes a path")
-    _, read = FORMATS[path.suffix]
+    path = _path(path, "load takes a path", also=shards.INDEX)
     if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
         raise ArgumentError(f"max_bytes is a number of bytes, 0 or more, not {max_bytes!r}")
     try:
-        with open(path, "rb") as file:
-            limit = max(SMALL_LIMIT, TIMES * os.fstat(file.fileno()).st_size) if max_bytes is None else max_bytes
-            arrays, text = read(file, limit)
+        if path.name.endswith(shards.INDEX):
+            return nest(shards.read(path, lambda shard, limit: _read(shard, limit)[0], max_bytes))
+        arrays, text = _read(path, max_bytes)
         return nest(arrays) if text is None else put_together(json.loads(text), arrays)
     except (FileNotFoundError, MemoryError):
         raise
@@ -112,7 +114,15 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> dict[
         raise WeightsError(f"{path} is not a whole {path.suffix} file of plain arrays ({why})") from error
 
 
-def _path(path: object, expected: str) -> Path:
+def _read(path: Path, max_bytes: int | None) -> tuple[Arrays, str | None]:
+    """The arrays of one file, and its text if it has one."""
+    _, read = FORMATS[path.suffix]
+    with open(path, "rb") as file:
+        limit = max(SMALL_LIMIT, TIMES * os.fstat(file.fileno()).st_size) if max_bytes is None else max_bytes
+        return read(file, limit)
+
+
+def _path(path: object, expected: str, also: str = "") -> Path:
     """The path, if its suffix is one of ours and it can be that of a file."""
     try:
         found = file_path(path)
@@ -120,7 +130,7 @@ def _path(path: object, expected: str) -> Path:
         raise WeightsError(f"{expected}, not a {type(path).__name__}") from None
     except ArgumentError as error:
         raise WeightsError(str(error)) from None
-    if found.suffix not in FORMATS:
+    if found.suffix not in FORMATS and not (also and found.name.endswith(also)):
         raise WeightsError(f"weights are in files that end in {' or '.join(FORMATS)}, not {found.name!r}")
     if os.path.isdir(found):
         raise WeightsError(f"{found.name} is a folder, weights are in a file")
