@@ -158,6 +158,29 @@ def test_a_module_as_people_write_them() -> None:
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("lengths", [[6, 4, 1], [2, 6, 3]], ids=str)
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_packed_sequences(kind: str, lengths: list[int], batch_first: bool) -> None:
+    class Packs(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = getattr(torch.nn, kind)(D, H, 2, bidirectional=True, batch_first=batch_first)
+
+        def forward(self, x: Any, lengths: Any) -> Any:
+            packed = torch.nn.utils.rnn.pack_padded_sequence(
+                x, lengths.cpu(), batch_first=batch_first, enforce_sorted=False
+            )
+            output, state = self.layer(packed)
+            return torch.nn.utils.rnn.pad_packed_sequence(output, batch_first=batch_first)[0], state
+
+    found = run(
+        Packs().double(), sequence(*((B, T, D) if batch_first else (T, B, D))), torch.tensor(lengths), loss=first
+    )
+    assert max(found.differences.values()) < 1e-12
+    assert "two directions" in viz.gradient_paths(found.loss, found.trajectory).title
+
+
 def test_random_modules() -> None:
     """Layers in any order, of any sizes, in float32 and float64."""
     rng = np.random.default_rng(0)

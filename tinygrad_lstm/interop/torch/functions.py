@@ -19,6 +19,7 @@ from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import UnsupportedError
 from tinygrad_lstm.nn.activations import Flatten, gelu, silu
+from tinygrad_lstm.nn.packing import pack_padded_sequence, pad_packed_sequence
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -95,6 +96,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "dim": lambda x: x.ndim,
     "numel": lambda x: x.size,
     "detach": lambda x: x.detach(),
+    "cpu": lambda x: x,
 }  # fmt: skip
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **METHODS,
@@ -102,6 +104,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "concat": lambda tensors, dim=0: shapes.concatenate(tensors, axis=dim),
     "stack": lambda tensors, dim=0: shapes.stack(tensors, axis=dim),
     "dropout": dropout,
+    "pack_padded_sequence": pack_padded_sequence,
+    "pad_packed_sequence": pad_packed_sequence,
     "linear": lambda x, weight, bias=None: linear(x, weight) if bias is None else linear(x, weight) + bias,
     "gelu": lambda x: gelu(x),
     "silu": lambda x, inplace=False: silu(x),

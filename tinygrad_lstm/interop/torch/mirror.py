@@ -7,6 +7,7 @@ what the mirrored module runs. A ``forward`` that decides by values, or that cal
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from tinygrad_lstm.interop.torch.functions import function_of, method_of
 from tinygrad_lstm.interop.torch.layers import layer_of, weights_of
 from tinygrad_lstm.interop.torch.weights import array_of
 from tinygrad_lstm.nn.module import Parameter
+from tinygrad_lstm.nn.packing import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from tinygrad_lstm.nn.recurrent import Recurrent
 
 
@@ -62,9 +64,18 @@ class Mirrored(nn.Module):
         def call(name: str, layer: nn.Module, given: tuple[Any, ...]) -> Any:
             if not isinstance(layer, Recurrent):
                 return layer(*given)
-            trajectory = layer.unroll(*given)
+            x, *state = given
+            if isinstance(x, PackedSequence):  # steps are looked at in a padded batch
+                padded, lengths = pad_packed_sequence(x, layer.batch_first)
+                trajectory = layer.unroll(padded, *state, lengths=lengths)
+                output: Any = pack_padded_sequence(
+                    trajectory.output, lengths, layer.batch_first, enforce_sorted=x.sorted_indices is None
+                )
+            else:
+                trajectory = layer.unroll(x, *state)
+                output = trajectory.output
             found[name if name not in found else f"{name}, call {len(found) + 1}"] = trajectory
-            return trajectory.output, trajectory.state
+            return output, trajectory.state
 
         with self.scope():
             output = self._run(args, kwargs, call)
@@ -140,7 +151,7 @@ def mirror(module: Any) -> nn.Module:
 def _read(module: Any, kind: str, torch: Any) -> Mirrored:
     """The module's forward, traced."""
     try:
-        graph = torch.fx.Tracer().trace(module)
+        graph = torch.fx.Tracer(autowrap_modules=(math, torch.nn.utils.rnn)).trace(module)
     except Exception as error:  # whatever the module's own forward makes of placeholders
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnsupportedError(f"{kind}.forward cannot be followed by torch.fx: {said}") from None
