@@ -174,11 +174,11 @@ def test_packed_sequences(kind: str, lengths: list[int], batch_first: bool) -> N
             output, state = self.layer(packed)
             return torch.nn.utils.rnn.pad_packed_sequence(output, batch_first=batch_first)[0], state
 
-    found = run(
-        Packs().double(), sequence(*((B, T, D) if batch_first else (T, B, D))), torch.tensor(lengths), loss=first
-    )
+    x = sequence(B, T, D) if batch_first else sequence()
+    found = run(Packs().double(), x, torch.tensor(lengths), loss=first)
     assert max(found.differences.values()) < 1e-12
-    assert "two directions" in viz.gradient_paths(found.loss, found.trajectory).title
+    assert "A mask keeps rows as they are" in viz.describe(found.loss, found.trajectory)
+    assert repr(found).startswith(f"Run(Packs, L = {found.loss.item():.4g}, layer: Trajectory(")
 
 
 def test_random_modules() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-5}  # of the largest element of an 
 ROUNDED = {"float64": 1e-4, "float32": 1e-1}  # a gradient so much smaller than the largest may be rounding alone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run that agrees with PyTorch's: ``loss`` and ``trajectory`` are what pictures and routes are made of."""
 
@@ -41,7 +41,7 @@ class Run:
     output: Any
     loss: Tensor
     trajectories: Mapping[str, nn.Trajectory]
-    differences: Mapping[str, float] = field(repr=False)  # by output, weight and input: relative to the largest element
+    differences: Mapping[str, float]  # by output, weight and input: relative to the largest element
 
     @property
     def trajectory(self) -> nn.Trajectory:
@@ -52,6 +52,11 @@ class Run:
                 f"the module has not one recurrent layer but {len(self.trajectories)}: {names}; say layer="
             )
         return next(iter(self.trajectories.values()))
+
+    def __repr__(self) -> str:
+        kind = self.model.kind if isinstance(self.model, Mirrored) else type(self.model).__name__
+        layers = "".join(f", {name}: {trajectory!r}" for name, trajectory in self.trajectories.items())
+        return f"Run({kind}, L = {self.loss.item():.4g}{layers})"
 
 
 def run(module: Any, *inputs: Any, loss: Callable[[Any], Any] | None = None, layer: str | None = None) -> Run:
