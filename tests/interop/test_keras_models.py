@@ -1,0 +1,194 @@
+"""Whole models of Keras read from their files: the same outputs as Keras's own, whose NumPy backend is in float32."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_lstm import interop, nn
+from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.interop.keras.models import LAYERS
+
+os.environ["KERAS_BACKEND"] = "numpy"
+keras: Any = pytest.importorskip("keras")
+h5py: Any = pytest.importorskip("h5py")
+if keras.backend.backend() != "numpy":
+    pytest.skip("keras was imported with another backend than numpy", allow_module_level=True)
+pytestmark = [
+    pytest.mark.oracle,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
+]
+B, T, D, H = 3, 6, 4, 5
+k: Any = keras.layers
+INNER = [
+    lambda **options: k.SimpleRNN(H, **options),
+    lambda **options: k.SimpleRNN(H, activation="relu", **options),
+    lambda **options: k.LSTM(H, **options),
+    lambda **options: k.GRU(H, **options),
+    lambda **options: k.GRU(H, reset_after=False, **options),
+    lambda **options: k.LSTM(H, use_bias=False, **options),
+]
+
+
+def randomised(*layers: Any, words: bool = False) -> Any:
+    """A model with random weights, the biases too."""
+    model = keras.Sequential([keras.Input((None,) if words else (None, D)), *layers])
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.6, array.shape).astype(np.float32) for array in model.get_weights()])
+    return model
+
+
+def agree(model: Any, folder: Path, suffix: str, **options: Any) -> nn.Sequential[Any]:
+    """The model read from its file gives what Keras's gives."""
+    model.save(folder / f"model{suffix}")
+    ours = interop.keras.load(folder / f"model{suffix}", **options)
+    rng = np.random.default_rng(2)
+    x = rng.integers(0, 9, (B, T)) if len(model.input_shape) == 2 else rng.normal(size=(B, T, D)).astype(np.float32)
+    theirs = np.asarray(model(x, training=False))
+    np.testing.assert_allclose(ours(x).data, theirs, rtol=2e-5, atol=2e-6)
+    return ours
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("make", INNER, ids=range(len(INNER)))
+def test_recurrent_layers(
+    make: Callable[..., Any], backwards: bool, sequences: bool, suffix: str, tmp_path: Path
+) -> None:
+    agree(randomised(make(return_sequences=sequences, go_backwards=backwards)), tmp_path, suffix)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("mode", ["concat", "sum"])
+@pytest.mark.parametrize("make", INNER, ids=range(len(INNER)))
+def test_both_directions(make: Callable[..., Any], mode: str, sequences: bool, suffix: str, tmp_path: Path) -> None:
+    agree(randomised(k.Bidirectional(make(return_sequences=sequences), merge_mode=mode)), tmp_path, suffix)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_model_of_many_layers(suffix: str, tmp_path: Path) -> None:
+    model = randomised(
+        k.Embedding(9, D), k.Bidirectional(k.LSTM(H, return_sequences=True)), k.LayerNormalization(), k.Dropout(0.3),
+        k.GRU(3, return_sequences=True), k.TimeDistributed(k.Dense(4, activation="tanh")), k.LSTM(4), k.Dense(3),
+        k.Activation("relu"), k.Dense(2, activation="softmax", use_bias=False), words=True,
+    )  # fmt: skip
+    ours = agree(model, tmp_path, suffix, inference=True)
+    assert not ours.training
+    trajectory = ours[1].unroll(ours[0](np.ones((B, T), int)))
+    assert len(trajectory) == T
+
+
+@pytest.mark.parametrize("name", ["linear", "tanh", "sigmoid", "relu", "softmax", "log_softmax", "softplus", "silu"])
+def test_activations(name: str, tmp_path: Path) -> None:
+    agree(randomised(k.Dense(H, activation=name)), tmp_path, ".keras")
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "hard_sigmoid": (lambda: k.LSTM(H, recurrent_activation="hard_sigmoid"), "recurrent_activation=hard_sigmoid"),
+    "activation": (lambda: k.GRU(H, activation="relu"), "activation=relu"),
+    "dropout": (lambda: k.LSTM(H, dropout=0.2), "inference=True it is left out"),
+    "inner dropout": (lambda: k.Bidirectional(k.GRU(H, recurrent_dropout=0.2)), "recurrent_dropout"),
+    "stateful": (lambda: k.LSTM(H, stateful=True), "stateful=True has no counterpart"),
+    "another layer": (lambda: k.Conv1D(H, 2), "conv1d.*Conv1D.*have a counterpart"),
+    "merge_mode": (lambda: k.Bidirectional(k.LSTM(H), merge_mode="mul"), "merge_mode=mul"),
+    "elu": (lambda: k.Dense(H, activation="elu"), "activation=elu"),
+    "axis": (lambda: k.LayerNormalization(axis=1), "normalises the last"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_what_has_no_counterpart_is_refused_by_name(name: str, suffix: str, tmp_path: Path) -> None:
+    make, said = REFUSED[name]
+    shape = (B, T, D) if name == "stateful" else None
+    first = keras.Input(batch_shape=shape) if shape else keras.Input((T, D))
+    keras.Sequential([first, make()]).save(tmp_path / f"model{suffix}")
+    with pytest.raises(WeightsError, match=said):
+        interop.keras.load(tmp_path / f"model{suffix}")
+
+
+def test_words_that_are_masked_are_refused(tmp_path: Path) -> None:
+    randomised(k.Embedding(9, D, mask_zero=True), words=True).save(tmp_path / "model.keras")
+    with pytest.raises(WeightsError, match="mask_zero=True has no counterpart here"):
+        interop.keras.load(tmp_path / "model.keras")
+
+
+def test_dropout_of_a_model_that_is_only_asked_is_left_out(tmp_path: Path) -> None:
+    agree(randomised(k.LSTM(H, dropout=0.2, recurrent_dropout=0.1)), tmp_path, ".keras", inference=True)
+
+
+def test_layers_in_cudnns_own_layout() -> None:
+    """An LSTM by hand: each gate's input kernel lies in memory as its transpose, and the two biases are added."""
+    rng = np.random.default_rng(3)
+    for kind, gates in (("LSTM", 4), ("GRU", 3)):
+        kernel, recurrent = rng.normal(size=(D, gates * H)), rng.normal(size=(H, gates * H))
+        bias = rng.normal(size=(2, gates * H))
+        stored = [
+            np.hstack([part.T.copy().reshape(part.shape) for part in np.split(kernel, gates, 1)]),
+            np.hstack([part.T for part in np.split(recurrent, gates, 1)]),
+            bias.reshape(-1),
+        ]
+        layer, _ = LAYERS[f"CuDNN{kind}"]({"name": "c", "units": H, "return_sequences": True}, stored)
+        usual = getattr(nn, kind)(D, H, batch_first=True, dtype=float)
+        interop.keras.set_weights(usual, [kernel, recurrent, bias.sum(0) if kind == "LSTM" else bias])
+        x = rng.normal(size=(B, T, D))
+        np.testing.assert_allclose(layer(x)[0].data, usual(x)[0].data, atol=1e-12)
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    model = randomised(k.LSTM(H))
+    model.save(tmp_path / "whole.keras")
+    model.save_weights(tmp_path / "alone.weights.h5")
+    whole = (tmp_path / "whole.keras").read_bytes()
+    (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "other.h5").write_bytes(b"no HDF5")
+    said = {
+        "cut.keras": "no whole file of a Keras model",
+        "other.h5": "no whole file of a Keras model",
+        "alone.weights.h5": "holds weights alone",
+        "model.pt": r"ends in \.keras or \.h5",
+    }
+    for name, words in said.items():
+        with pytest.raises(WeightsError, match=words):
+            interop.keras.load(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        interop.keras.load(tmp_path / "missing.keras")
+    inputs = keras.Input((T, D))
+    keras.Model(inputs, k.LSTM(H)(inputs)).save(tmp_path / "functional.keras")
+    with pytest.raises(WeightsError, match="holds a Functional model"):
+        interop.keras.load(tmp_path / "functional.keras")
+
+
+def test_damaged_bytes_are_an_error_or_the_same_model(tmp_path: Path) -> None:
+    """Nothing but WeightsError comes out of a file in which the options were changed."""
+    model = randomised(k.LSTM(H))
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(parts["config.json"])
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        options = config["config"]["layers"][1]["config"].copy()
+        key = str(rng.choice([*options]))
+        options[key] = [None, -1, "a", [], {}, 1e9, True][rng.integers(7)]
+        changed = json.loads(json.dumps(config))
+        changed["config"]["layers"][1]["config"] = options
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, content in (parts | {"config.json": json.dumps(changed).encode()}).items():
+                archive.writestr(name, content)
+        (tmp_path / "changed.keras").write_bytes(buffer.getvalue())
+        with contextlib.suppress(WeightsError):
+            assert len(interop.keras.load(tmp_path / "changed.keras")) == 2
