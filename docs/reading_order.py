@@ -45,7 +45,7 @@ CHAPTERS = {
         "tinygrad_lstm/func/{structures,run,transforms,checkpoint}.py",
     ],
     "Seeing what backward does": [
-        "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"
+        "tinygrad_lstm/explain/{source,values,texts,prelude,writer,program,formulas,trace,anomaly,evidence,why}.py"
     ],
     "Compiling a recording": [
         "tinygrad_lstm/compiling/{watching,surroundings,arguments,recording}.py",

@@ -114,7 +114,7 @@ class Writer:
         if len(kinds) > 1 or (kind := kinds.pop()) is None:
             return None
         shape, dtype = kind
-        return f"np.empty({(loop.count, *shape)}, {dtype!r})"
+        return f"np.empty({(loop.count, *shape)}, {str(dtype)!r})"
 
     def read(self, loop: Loop, read: Read, names: list[str]) -> str:
         """The text of a read in a loop."""
