@@ -19,6 +19,7 @@ Shapes = dict[str, tuple[int, ...]]  # of values by name
 MARK = "·"
 ADD = ("", " + ", "")  # the pieces of a sum
 NUMBER = re.compile(r"""(?<![\w.])(\d+)(?![\w.])|'[^']*'|"[^"]*"|[\w.]*\d[eE][-+]\d+""")  # a whole one, or none
+STEPS = ("list(np.moveaxis(", ", ", ", ", "))")  # of unstack
 ADD_AT = """def add_at(x, where, values):
     np.add.at(x, where, values)
     return x"""
@@ -131,6 +132,9 @@ def drop_second_names(program: Lines, lines: Sequence[Line]) -> tuple[Lines, lis
         return line._replace(holes=tuple([same.get(hole, hole) for hole in line.holes]))
 
     for line in map(renamed, lines):
+        if line.pieces == STEPS:  # the steps of x are its rows
+            pieces = ("np.moveaxis(", ", ", ", 0)") if line.holes[1] else ("", "")
+            line = line._replace(pieces=pieces, holes=line.holes[: len(pieces) - 1])
         if line.pieces == ("", "") and isinstance(line.holes[0], str):
             same[line.target] = line.holes[0]
         else:

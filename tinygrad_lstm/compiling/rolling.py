@@ -176,6 +176,14 @@ def drop_dead(items: Sequence[Item], wanted: Iterable[str]) -> list[Item]:
     return kept[::-1]
 
 
+def needed_after(items: Sequence[Item], wanted: Iterable[str]) -> list[set[str]]:
+    """For each item, the values that are read after it."""
+    needed = [set(wanted)]
+    for item in reversed(items[1:]):
+        needed.append(needed[-1] | set(item.reads if isinstance(item, Line) else item.outer_reads()))
+    return needed[::-1]
+
+
 def _drop_in_loop(loop: Loop, needed: set[str]) -> Loop | None:
     alive = {q for q, made in enumerate(loop.made) if not needed.isdisjoint(made)}
     todo = list(alive)
