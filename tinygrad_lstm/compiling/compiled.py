@@ -78,7 +78,7 @@ class Compiled:
         for rolled in (True, False):
             items: list[Item] = [*lines]
             if rolled:
-                items = batch(drop_dead(roll(merge(lines, shapes)), needed), needed, shapes)
+                items = batch(drop_dead(roll(merge(lines, recording.outputs)), needed), needed, shapes)
             self.rolled = rolled
             self.source = write(program, drop_dead(items, needed), wanted, inputs, recording.outputs)
             self._code, self._of_thread = compile(self.source, "<compiled>", "exec"), threading.local()

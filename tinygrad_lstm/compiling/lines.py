@@ -19,6 +19,7 @@ Shapes = dict[str, tuple[int, ...]]  # of values by name
 MARK = "·"
 ADD = ("", " + ", "")  # the pieces of a sum
 NUMBER = re.compile(r"""(?<![\w.])(\d+)(?![\w.])|'[^']*'|"[^"]*"|[\w.]*\d[eE][-+]\d+""")  # a whole one, or none
+SLICE = ("", "[..., ", ":", "]")  # a part along the last axis
 STEPS = ("list(np.moveaxis(", ", ", ", ", "))")  # of unstack
 ADD_AT = """def add_at(x, where, values):
     np.add.at(x, where, values)

@@ -11,16 +11,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from tinygrad_lstm.compiling.lines import ADD, Line, Shapes
+from tinygrad_lstm.compiling.lines import ADD, SLICE, Line, Shapes
+from tinygrad_lstm.compiling.recording import Outputs
 
 SPLIT = re.compile(r"split\(.*, axis=(-?\d+)\)")
-SLICE = ("", "[..., ", ":", "]")
 CALLS = [("sigmoid(", "[", "])"), ("np.tanh(", "[", "])")]  # element by element, of one part of a split
 
 
-def merge(lines: Sequence[Line], shapes: Shapes) -> list[Line]:
-    """The same program with fewer calls."""
-    return list(_merged(_biases_first(lines, shapes), shapes))
+def merge(lines: Sequence[Line], outputs: Outputs) -> list[Line]:
+    """The same program with fewer calls. Shape and dtype of values that these make are added to ``outputs``."""
+    shapes = {name: shape for name, (shape, _) in outputs.items()}
+    return list(_merged(_biases_first(lines, shapes), shapes, outputs))
 
 
 def _biases_first(lines: Sequence[Line], shapes: Shapes) -> list[Line]:
@@ -39,7 +40,7 @@ def _biases_first(lines: Sequence[Line], shapes: Shapes) -> list[Line]:
     return changed
 
 
-def _merged(lines: Sequence[Line], shapes: Shapes) -> Iterator[Line]:
+def _merged(lines: Sequence[Line], shapes: Shapes, outputs: Outputs) -> Iterator[Line]:
     parts: dict[str, tuple[str, list[int]]] = {}  # of a split along the last axis: of what, and where each part begins
     calls: dict[int, tuple[str, int, int]] = {}  # of a line: the call that it shares, and its place there
     for line in lines:
@@ -63,6 +64,8 @@ def _merged(lines: Sequence[Line], shapes: Shapes) -> Iterator[Line]:
             pieces = (f"{CALLS[kind][0]}", "[..., ", ":", "])")
             made = lines[early]._replace(target=shared, pieces=pieces, holes=(whole, start, stop))
             first.setdefault(early, []).append(made)
+            shape, dtype = outputs[f"{name}[{run[0][0]}]"]
+            outputs[shared] = (*shape[:-1], stop - start), dtype
             for k, number in run:
                 calls[number] = shared, bounds[k] - start, bounds[k + 1] - start
     for number, line in enumerate(lines):

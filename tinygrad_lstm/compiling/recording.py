@@ -25,7 +25,8 @@ from tinygrad_lstm.explain.prelude import atom
 from tinygrad_lstm.explain.texts import mark, unmarked
 from tinygrad_lstm.explain.writer import Statement, Writer
 
-Outputs = dict[str, tuple[tuple[int, ...], Any]]  # by name, shape and dtype
+Kind = tuple[tuple[int, ...], Any]
+Outputs = dict[str, Kind]  # by name, shape and dtype
 
 
 @dataclass

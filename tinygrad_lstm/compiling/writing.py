@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 
-from tinygrad_lstm.compiling.batching import OVER_TIME, PLACE
+from tinygrad_lstm.compiling.batching import PLACE
+from tinygrad_lstm.compiling.keeping import Kept, keep, written_into
 from tinygrad_lstm.compiling.lines import Line, Lines, plain
 from tinygrad_lstm.compiling.lives import assign_names
+from tinygrad_lstm.compiling.places import Places
 from tinygrad_lstm.compiling.recording import Outputs
 from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read
 from tinygrad_lstm.compiling.sums import base_name
-
-Place = tuple[str, int | None]  # where a value is found: under a name, or at a position in a list of that name
 
 
 class Writer:
@@ -21,8 +20,9 @@ class Writer:
 
     def __init__(self, program: Lines, items: Sequence[Item], wanted: Sequence[str], outputs: Outputs) -> None:
         self.program, self.items, self.wanted, self.outputs = program, items, wanted, outputs
-        self.buffers: dict[str, str] = {}
-        self.places: dict[str, Place] = {name: (name, None) for name in program.inputs}
+        self.returned = {program.gradients[leaf] for leaf in wanted}
+        self.buffers: dict[str, str] = {}  # arrays over time, and how they are made
+        self.places = Places(program.inputs)
         straight = [item.target for item in items if isinstance(item, Line)]
         known = re.findall(r"\w+", program.functions)
         self.taken = {*program.inputs, *(plain(name) for name in straight), *known, "np", "t", "step"}
@@ -33,7 +33,7 @@ class Writer:
         """The whole text: functions, the head with a word on each input, the body, and what it returns."""
         head = [f"    {name},  # {inputs[name]}" for name in self.program.inputs]
         body = [f"    {text}" if text else "" for text in self.body()]
-        given = {leaf: self.found(self.program.gradients[leaf]) for leaf in self.wanted}
+        given = {leaf: self.places[self.program.gradients[leaf]] for leaf in self.wanted}
         returned = ", ".join(f"{leaf!r}: {text}" for leaf, text in given.items())
         last = f"    return {self.line(self.program.loss)}, {{{returned}}}"
         buffers = [f"{name} = {text}" for name, text in self.buffers.items()]
@@ -49,10 +49,13 @@ class Writer:
                 continue
             if item.pieces == PLACE:
                 array, position = item.holes
-                self.places[item.target] = self.places[str(array)][0], int(position)
+                self.places.put(self.places[str(array)], {item.target: int(position)})
+                continue
+            if (stacked := self.array(item)) is not None:
+                self.places[item.target] = stacked
                 continue
             yield from self.under(item.scope)
-            self.places[item.target] = plain(item.target), None
+            self.places[item.target] = plain(item.target)
             yield f"{plain(item.target)} = {self.line(item)}" + _place(item)
 
     def under(self, scope: str) -> Iterator[str]:
@@ -63,7 +66,7 @@ class Writer:
 
     def read_after(self, k: int) -> set[str]:
         """The values that are read after an item."""
-        read = {*self.program.loss.reads, *(self.program.gradients[leaf] for leaf in self.wanted)}
+        read = {*self.program.loss.reads, *self.returned}
         for item in self.items[k + 1 :]:
             read.update(item.reads if isinstance(item, Line) else item.outer_reads())
         return read
@@ -75,14 +78,11 @@ class Writer:
         later = {q for q, made in enumerate(loop.made) if not after.isdisjoint(made)}
         last = {q for q in later if after.isdisjoint(loop.made[q][:-1])}
         names = assign_names(loop, last, self.free)
-        lists = {q: self.free(f"{base_name(loop.made[q][0])}_at") for q in sorted(later - last)}
+        kept = keep(loop, later - last, names, self.outputs)
+        lists = {q: self.free(f"{base_name(loop.made[q][0])}_at") for q in sorted({*kept.arrays, *(later - last)})}
         yield from self.under(_without_step(loop.body[0].scope))
-        for q, name in lists.items():
-            if (array := self.buffer(loop, q)) is None:
-                yield f"{name} = []"
-            else:
-                self.buffers[name] = array
-        starts = {names[read.line]: self.found(read.first) for reads in loop.reads for read in reads
+        yield from self.arrays(loop, kept, lists)
+        starts = {names[read.line]: self.places[read.first] for reads in loop.reads for read in reads
                   if isinstance(read, Before)}  # fmt: skip
         for name, first in starts.items():
             yield f"{name} = {first}"
@@ -96,25 +96,68 @@ class Writer:
             texts.append(row)
         steps = f"range({loop.count})"
         yield f"for t in {f'reversed({steps})' if loop.backward else steps}:"
-        for q, (line, row) in enumerate(zip(loop.body, texts, strict=True)):
-            yield f"    {names[q]} = {line.fill(row)}{_place(line)}"
-            if q in lists:
-                kept = lists[q]
-                yield f"    {kept}[t] = {names[q]}" if kept in self.buffers else f"    {kept}.append({names[q]})"
+        wholes: set[int] = set()  # concatenations that are begun
+        for q, row in enumerate(texts):
+            if q in kept.parts and (whole := kept.parts[q][0]) not in wholes:
+                wholes.add(whole)
+                yield f"    {names[whole]} = {self.at(loop, kept, lists, whole)}{_place(loop.body[whole])}"
+            if q not in wholes:
+                yield from (f"    {text}" for text in self.step_line(loop, kept, lists, names, q, row))
         for q, made in enumerate(loop.made):
             if q in lists:
+                ahead = q in kept.starts and not loop.backward
                 in_order = made[::-1] if loop.backward and lists[q] in self.buffers else made
-                self.places |= {name: (lists[q], k) for k, name in enumerate(in_order)}
-            else:
-                self.places[made[-1]] = names[q], None
+                self.places.put(lists[q], {name: k + ahead for k, name in enumerate(in_order)})
+                if q in kept.starts:
+                    self.places.put(lists[q], {kept.starts[q]: 0 if ahead else loop.count})
+            if q not in later - last:
+                self.places[made[-1]] = names[q]
 
-    def buffer(self, loop: Loop, q: int) -> str | None:
-        """The array that holds what a line makes at all steps, if all of these are of one shape and dtype."""
-        kinds = {self.outputs.get(plain(value)) for value in loop.made[q]}
-        if len(kinds) > 1 or (kind := kinds.pop()) is None:
-            return None
-        shape, dtype = kind
-        return f"np.empty({(loop.count, *shape)}, {str(dtype)!r})"
+    def arrays(self, loop: Loop, kept: Kept, lists: dict[int, str]) -> Iterator[str]:
+        """Arrays over time, which are made once, and what must be done at each call."""
+        for q, (shape, dtype) in kept.arrays.items():
+            shape = (loop.count + (q in kept.starts), *shape)
+            self.buffers[lists[q]] = f"np.empty({shape}, {str(dtype)!r})"
+            if q in kept.starts:
+                yield f"{lists[q]}[{loop.count if loop.backward else 0}] = {self.places[kept.starts[q]]}"
+        for q, (whole, start, stop) in kept.views.items():
+            self.buffers[lists[q]] = f"{lists[whole]}[..., {start}:{stop}]"
+        yield from (f"{name} = []" for name in lists.values() if name not in self.buffers)
+
+    def step_line(
+        self, loop: Loop, kept: Kept, lists: dict[int, str], names: list[str], q: int, row: list[str]
+    ) -> Iterator[str]:
+        """The statements of one line of a step: its value goes where it is kept."""
+        line, name, beside = loop.body[q], names[q], _place(loop.body[q])
+        text = self.of_matrices(loop, q).fill(row)
+        if q in kept.parts:
+            whole, start, stop = kept.parts[q]
+            place = f"{names[whole]}[..., {start}:{stop}]"
+            yield (written_into(line, row, place) or f"{place} = {text}") + beside
+        elif q in kept.arrays:
+            place = self.at(loop, kept, lists, q)
+            called = written_into(line, row, place)
+            yield f"{name} = {called or text}{beside}"
+            if called is None:
+                yield f"{place} = {name}"
+        else:
+            yield f"{name} = {text}{beside}"
+            if q in lists and q not in kept.views:
+                yield f"{lists[q]}.append({name})"
+
+    def at(self, loop: Loop, kept: Kept, lists: dict[int, str], q: int) -> str:
+        """The place in an array over time that belongs to a step."""
+        return f"{lists[q]}[t{' + 1' * (q in kept.starts and not loop.backward)}]"
+
+    def of_matrices(self, loop: Loop, q: int) -> Line:
+        """A line of the body, which does not ask whether what it multiplies are matrices where that is known."""
+        line, pieces = loop.body[q], [*loop.body[q].pieces]
+        for k, read in enumerate(loop.reads[q]):
+            if pieces[k].endswith("_product(") and pieces[k + 1] == ", " and isinstance(read, Here | Before):
+                kind = self.outputs.get(plain(loop.made[read.line][0]))
+                if kind is not None and len(kind[0]) == 2:
+                    pieces[k : k + 2] = [pieces[k].removesuffix("_product("), ".dot("]
+        return line._replace(pieces=tuple(pieces))
 
     def read(self, loop: Loop, read: Read, names: list[str]) -> str:
         """The text of a read in a loop."""
@@ -124,16 +167,12 @@ class Writer:
             return _affine(loop, read.first, read.slope)
         if isinstance(read, Each):
             return self.at_each(loop, read) or f"{self.lists[read.values]}[t]"
-        return self.found(read) if isinstance(read, str) else str(read)
+        return self.places[read] if isinstance(read, str) else str(read)
 
     def at_each(self, loop: Loop, read: Each) -> str | None:
-        """One element of a list after the other."""
-        places = [self.places[value] for value in read.values]
-        positions = [k for name, k in places if k is not None and name == places[0][0]]
-        slopes = {b - a for a, b in pairwise(positions)}
-        if len(positions) != len(places) or len(slopes) != 1:
-            return None
-        return f"{places[0][0]}[{_affine(loop, positions[0], slopes.pop())}]"
+        """One element of a list or an array after the other."""
+        row = self.places.row(read.values)
+        return None if row is None else f"{row[0]}[{_affine(loop, *row[1:])}]"
 
     def list_of(self, loop: Loop, read: Each) -> str | None:
         """A new list of the values in the order of t, where they are not in one list already."""
@@ -141,7 +180,7 @@ class Writer:
             return None
         name = self.lists[read.values] = self.free(f"{base_name(read.values[-1])}_each")
         values = read.values[::-1] if loop.backward else read.values
-        return f"{name} = [{self.spread(values)}]"
+        return f"{name} = [{self.places.spread(values)}]"
 
     # Texts ------------------------------------------------------------------------------------------------------------
 
@@ -154,61 +193,29 @@ class Writer:
         self.taken.add(free)
         return free
 
-    def found(self, value: str) -> str:
-        """The text of a value."""
-        name, position = self.places[value]
-        return name if position is None else f"{name}[{position}]"
+    def array(self, line: Line) -> str | None:
+        """The array in which the values that a line stacks are already; None where it must be made."""
+        along_0 = line.pieces[-1:] == ("])",) or (line.pieces[-2:] == ("], ", ")") and line.holes[-1] == 0)
+        if line.pieces[0] != "np.stack([" or not along_0 or line.target in self.returned:
+            return None
+        whole = self.places.spread(line.reads)
+        is_array = whole.startswith("*") and ", " not in whole and whole[1:].partition("[")[0] in self.buffers
+        return whole[1:] if is_array else None
 
     def line(self, line: Line) -> str:
-        """The right side of a line outside of loops; many values in a row that are a list are the list.
-
-        An array over time that is a buffer already is not copied: no gradient that is returned is one.
-        """
-        if line.target.endswith(OVER_TIME) and line.pieces[0] == "np.stack([":
-            whole = self.spread(line.reads).removeprefix("*")
-            if whole in self.buffers:
-                return whole
+        """The right side of a line outside of loops; many values in a row that are a list are the list."""
         text = line.pieces[0]
         run: list[str] = []
         for hole, piece in zip(line.holes, line.pieces[1:], strict=True):
             if isinstance(hole, int):
-                text += ", ".join([self.spread(run), ""] if run else []) + f"{hole}{piece}"
+                text += ", ".join([self.places.spread(run), ""] if run else []) + f"{hole}{piece}"
                 run = []
                 continue
             run.append(hole)
             if piece != ", ":
-                text += self.spread(run) + piece
+                text += self.places.spread(run) + piece
                 run = []
         return re.sub(r"\[\*(\w+)\]", r"\1", text)
-
-    def spread(self, values: Sequence[str]) -> str:
-        """The values one after the other: ``h, *h_at[:49]``."""
-        texts: list[str] = []
-        k = 0
-        while k < len(values):
-            name, first = self.places[values[k]]
-            end = k + 1
-            slope = 0
-            while first is not None and end < len(values) and (next_ := self.places[values[end]])[0] == name:
-                step = (next_[1] or 0) - (self.places[values[end - 1]][1] or 0)
-                if step not in (1, -1) or slope not in (0, step):
-                    break
-                slope, end = step, end + 1
-            if end - k > 2 and first is not None:
-                texts.append(f"*{name}{self._part(name, first, end - k, slope)}")
-                k = end
-            else:
-                texts.append(self.found(values[k]))
-                k += 1
-        return ", ".join(texts)
-
-    def _part(self, name: str, first: int, count: int, slope: int) -> str:
-        length = sum(place[0] == name for place in self.places.values())
-        if slope > 0:
-            start, stop = first or "", "" if first + count == length else first + count
-            return f"[{start}:{stop}]" if (start, stop) != ("", "") else ""
-        start, stop = "" if first == length - 1 else first, "" if first == count - 1 else first - count
-        return f"[{start}:{stop}:-1]"
 
 
 def _functions(text: str, main: str) -> list[str]:
