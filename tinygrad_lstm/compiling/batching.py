@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from tinygrad_lstm.compiling.factors import HOLE, cut, does_wait, fold_products, ordered
 from tinygrad_lstm.compiling.lines import ADD, Line, Shapes, plain
+from tinygrad_lstm.compiling.recording import Outputs
 from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read, needed_after
 from tinygrad_lstm.compiling.sums import base_name
 
@@ -26,15 +27,19 @@ SLICE = ("", "[(slice(None),) * (", " % ", ".ndim) + (", ",)]")  # the rule of s
 INPUT_PRODUCTS = {("_product(", ", ", ".T)"), ("_product(", "[", "], ", ".T)")}  # W x_t
 
 
-def batch(items: Sequence[Item], wanted: Iterable[str], shapes: Shapes) -> list[Item]:
-    """The items, with lines before and after each loop that do for all steps what the loop did step by step."""
+def batch(items: Sequence[Item], wanted: Iterable[str], outputs: Outputs) -> list[Item]:
+    """The items, with lines before and after each loop that do for all steps what the loop did step by step.
+
+    Shape and dtype of arrays over time are added to ``outputs``.
+    """
+    shapes = {name: shape for name, (shape, _) in outputs.items()}
     batched: list[Item] = []
     names: set[str] = set()
     whole: dict[tuple[str, ...], str] = {}
     needed = needed_after(items, wanted)
     for k, item in enumerate(items):
         if isinstance(item, Loop):
-            batched += _Batch(item, needed[k], shapes, names, whole).run()
+            batched += _Batch(item, needed[k], shapes, outputs, names, whole).run()
         else:
             batched.append(item)
     return batched
@@ -45,6 +50,7 @@ class _Batch:
     loop: Loop
     needed: set[str]  # of what the loop makes, what is read after it
     shapes: Shapes
+    outputs: Outputs
     names: set[str]  # of arrays over time, in the whole program
     whole: dict[tuple[str, ...], str]  # of values in a row, or of a list, the array over time that earlier lines made
     before: list[Item] = field(default_factory=list)
@@ -140,6 +146,12 @@ class _Batch:
         self.names.add(name)
         return name
 
+    def _note(self, name: str, values: Sequence[str]) -> None:
+        """Note shape and dtype of an array over time, computed from values of one shape and dtype."""
+        kinds = {self.outputs.get(plain(value)) for value in values}
+        if len(kinds) == 1 and (kind := kinds.pop()) is not None:
+            self.outputs[name] = (self.loop.count, *kind[0]), kind[1]
+
     # Before the loop --------------------------------------------------------------------------------------------------
 
     def _after_hoisting(self, read: Read, hoisted: dict[int, str]) -> Read:
@@ -181,6 +193,7 @@ class _Batch:
     def _all_steps(self, q: int, pieces: tuple[str, ...], holes: tuple[str, ...]) -> str:
         """Write before the loop what a line makes at all steps."""
         line, name = self.loop.body[q], self._fresh(plain(self.loop.made[q][0]))
+        self._note(name, self.loop.made[q])
         self.before.append(Line(name, pieces, holes, line.scope, line.place))
         made = self.loop.made[q][::-1] if self.loop.backward else self.loop.made[q]
         self.before += [Line(value, PLACE, (name, k)) for k, value in enumerate(made)]
@@ -238,6 +251,7 @@ class _Batch:
             of = dict.fromkeys(base_name(reads[k].values[0]) for k in each)  # type: ignore[union-attr]  # Each
             self.known[text] = self._fresh(f"slope_{'_'.join(of)}")
             self.before.append(Line(self.known[text], pieces, values))
+            self._note(self.known[text], [value for k in each for value in reads[k].values])  # type: ignore[union-attr]  # Each
         reads += [self.known[text], self.loop.t]
         return ast.Subscript(ast.Name(f"{HOLE}{len(reads) - 2}"), ast.Name(f"{HOLE}{len(reads) - 1}"))
 

@@ -72,13 +72,12 @@ class Compiled:
         self.wanted = wanted
         if not wanted:
             raise GradError("compile(f): the result depends on nothing that requires a gradient")
-        shapes = recording.shapes
         program, lines = drop_second_names(program, begin_at_zero(program.lines))
         needed = [*program.loss.reads, *(program.gradients[name] for name in wanted)]
         for rolled in (True, False):
             items: list[Item] = [*lines]
             if rolled:
-                items = batch(drop_dead(roll(merge(lines, recording.outputs)), needed), needed, shapes)
+                items = batch(drop_dead(roll(merge(lines, recording.outputs)), needed), needed, recording.outputs)
             self.rolled = rolled
             self.source = write(program, drop_dead(items, needed), wanted, inputs, recording.outputs)
             self._code, self._of_thread = compile(self.source, "<compiled>", "exec"), threading.local()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -21,6 +22,19 @@ from tinygrad_lstm.compiling.recording import Kind, Outputs
 from tinygrad_lstm.compiling.rolling import Before, Here, Loop
 
 CALLS = {ast.Add: "np.add", ast.Sub: "np.subtract", ast.Mult: "np.multiply", ast.Div: "np.divide"}
+INTO = {  # functions of several calls, and what writes their result into y
+    "sigmoid": (
+        """def sigmoid(x):
+    y = np.asarray(np.minimum(x, _TOP.get(x.dtype, 40.0)))
+    np.exp(y, out=y)
+    y /= y + _ONE[y.dtype]
+    return y""",
+        """def sigmoid_into(x, y):
+    np.minimum(x, _TOP[y.dtype], out=y)
+    np.exp(y, y)
+    return np.divide(y, y + _ONE[y.dtype], y)""",
+    )
+}
 CONCATENATE = re.compile(r"np\.concatenate\(\[(, )*\], -?\)")
 
 
@@ -80,18 +94,42 @@ def _concatenated(loop: Loop, q: int) -> list[int]:
     return lines if last and len(lines) == len(parts) == len(set(lines)) else []
 
 
-def written_into(line: Line, values: list[str], place: str) -> str | None:
-    """The text of a call that writes its result into this place; None for what is no one call of a ufunc.
+def written_into(line: Line, values: list[str], place: str, into: Container[str] = ()) -> str | None:
+    """The text of a call that writes its result into this place; None for what is no one call.
+
+    ``into`` are the functions of ``INTO`` that the program has.
 
     >>> written_into(Line("", ("", " * ", ""), ("o", "s")), ["o_t", "s_t"], "h_at[t]")
     'np.multiply(o_t, s_t, h_at[t])'
     """
-    tree = ast.parse(line.fill(values), mode="eval").body
+    return _into(ast.parse(line.fill(values), mode="eval").body, place, into)
+
+
+def _into(tree: ast.expr, place: str, into: Container[str]) -> str | None:
     if isinstance(tree, ast.BinOp) and type(tree.op) in CALLS:
         return f"{CALLS[type(tree.op)]}({ast.unparse(tree.left)}, {ast.unparse(tree.right)}, {place})"
     if isinstance(tree, ast.Call) and not tree.keywords:
-        function = getattr(np, ast.unparse(tree.func).removeprefix("np."), None)
+        name = ast.unparse(tree.func)
+        function = getattr(np, name.removeprefix("np."), None) if name.startswith("np.") else None
         if isinstance(function, np.ufunc) and function.nin == len(tree.args):
             out = "out=" * (function in (np.maximum, np.minimum))  # NumPy wants the word for these
             return f"{ast.unparse(tree)[:-1]}, {out}{place})"
+        if name in into:
+            return f"{name}_into({ast.unparse(tree.args[0])}, {place})"
     return None
+
+
+def steps_into(text: str, name: str, into: Container[str] = ()) -> Iterator[str]:
+    """Statements that compute an expression within one array: each writes there, the next one reads it.
+
+    >>> list(steps_into("o * (1 - s * s)", "y"))
+    ['np.multiply(s, s, y)', 'np.subtract(1, y, y)', 'np.multiply(o, y, y)']
+    """
+    tree = ast.parse(text, mode="eval").body
+    if isinstance(tree, ast.BinOp):
+        for side in ("right", "left"):
+            if isinstance(part := getattr(tree, side), ast.BinOp) and type(part.op) in CALLS:
+                yield from steps_into(ast.unparse(part), name, into)
+                setattr(tree, side, ast.Name(name))
+                break
+    yield _into(tree, name, into) or f"{name}[...] = {ast.unparse(tree)}"

@@ -50,6 +50,11 @@ class Line(NamedTuple):
         return self.pieces, tuple(isinstance(hole, str) for hole in self.holes)
 
 
+def beside(line: Line) -> str:
+    """A comment with the place where a line comes from."""
+    return f"  # {line.place}" if line.place else ""
+
+
 @dataclass
 class Lines:
     """A program: what it takes, its functions, its lines, and the names of what it returns."""

@@ -49,11 +49,6 @@ class Recording:
     read: set[str]  # the arguments that the program reads
     outputs: Outputs  # of values and their gradients
 
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of values and their gradients."""
-        return {name: shape for name, (shape, _) in self.outputs.items()}
-
     def names(self) -> list[str]:
         """All inputs of the program."""
         return list(dict.fromkeys([*self.shapes_of, *self.literals, *self.arguments, *self.draws]))
