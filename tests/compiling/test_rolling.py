@@ -72,6 +72,34 @@ def test_what_is_kept_is_written_where_it_is_read() -> None:
     assert len(re.findall(r"np\.\w+\(", "".join(re.findall(r"        .*\n", body)))) == 8  # calls that write in place
 
 
+def test_memory_serves_again_when_its_values_are_read() -> None:
+    """The array of W x_t + b of all steps is that of dz later; with a reader in between it is not."""
+    layer = nn.LSTM(D, H)
+    assert re.search(r"\ndv\w+_at = v\w+_over_time\n", source(layer))
+
+    def f(x: Any) -> Any:
+        pre = tg.linear(x, layer.layers[0].W)
+        z = [pre[t] + layer.layers[0].b for t in range(T)]
+        h, total = tg.zeros(B, H), tg.zeros()
+        for z_t in z:
+            f, i, o, g = tg.split(z_t + tg.linear(h, layer.layers[0].U), 4, axis=-1)
+            h = tg.sigmoid(f) * h + tg.tanh(i * g * o)
+            total = total + (h * h).sum()
+        return total + sum(((z_t * z_t).sum() for z_t in z), start=tg.zeros())
+
+    step = tg.compile(f)
+    for k in range(2):
+        x = np.random.default_rng(k).normal(size=(T, B, D)).astype(np.float32)
+        layer.zero_grad()
+        step(x)
+        found = [p.grad.data for p in layer.parameters() if p.grad is not None]
+        layer.zero_grad()
+        f(tg.tensor(x)).backward()
+        for p, g in zip(layer.parameters(), found, strict=True):
+            assert p.grad is not None
+            np.testing.assert_allclose(p.grad.data, g, rtol=1e-4, atol=1e-4 * np.abs(g).max())
+
+
 def test_what_the_first_step_starts_from_is_not_lost() -> None:
     """h_0 stands before h_1 in the array of h, and the same state may start two loops."""
     tg.set_default_dtype("float64")

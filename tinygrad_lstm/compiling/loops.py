@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from tinygrad_lstm.compiling.keeping import keep, written_into
 from tinygrad_lstm.compiling.lines import Line, beside, plain
@@ -26,10 +26,8 @@ class Around(Protocol):
     def free(self, name: str) -> str:
         """A name that is not in use."""
 
-
-def empty(shape: tuple[int, ...], dtype: object) -> str:
-    """The text of an array without values."""
-    return f"np.empty({shape}, {str(dtype)!r})"
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> None:
+        """Make an array once."""
 
 
 class LoopWriter:
@@ -71,7 +69,7 @@ class LoopWriter:
         """Arrays over time are made once; at each call they get what the first step starts from."""
         loop, kept, arrays, around = self.loop, self.kept, self.arrays, self.around
         for q, (shape, dtype) in kept.arrays.items():
-            around.buffers[arrays[q]] = empty((loop.count + (q in kept.starts), *shape), dtype)
+            around.array(arrays[q], (loop.count + (q in kept.starts), *shape), dtype)
             if q in kept.starts:
                 yield f"{arrays[q]}[{loop.count if loop.backward else 0}] = {around.places[kept.starts[q]]}"
         for q, (whole, start, stop) in {**kept.views, **kept.parts}.items():

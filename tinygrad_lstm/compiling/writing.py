@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from tinygrad_lstm.compiling.batching import OVER_TIME, PLACE
 from tinygrad_lstm.compiling.keeping import INTO, steps_into
 from tinygrad_lstm.compiling.lines import ADD, Line, Lines, beside, plain
-from tinygrad_lstm.compiling.loops import LoopWriter, empty
+from tinygrad_lstm.compiling.loops import LoopWriter
 from tinygrad_lstm.compiling.places import Places
 from tinygrad_lstm.compiling.recording import Outputs
-from tinygrad_lstm.compiling.rolling import Item, Loop, reads_of
+from tinygrad_lstm.compiling.rolling import Item, Loop, needed_after, reads_of
 
 
 class Writer:
@@ -28,6 +29,8 @@ class Writer:
         self.taken = {*program.inputs, *(plain(name) for name in straight), *known, "np", "t", "step"}
         self.uses = Counter(name for item in items for name in reads_of(item))
         self.into = {name for name, (known, _) in INTO.items() if known in program.functions}
+        self.held: dict[str, set[str]] = {}  # arrays over time, with the values that are found in them
+        self.still_read: set[str] = set()  # values that this item or a later one reads
         self.scope = ""
         self.lists: dict[tuple[str, ...], str] = {}  # of values in a row, the list that was made of them
 
@@ -45,17 +48,21 @@ class Writer:
 
     def body(self) -> Iterator[str]:
         """The statements, with the scope above them where it changes."""
-        for k, item in enumerate(self.items):
+        after = needed_after(self.items, [*self.program.loss.reads, *self.returned])
+        for item, later in zip(self.items, after, strict=True):
+            self.still_read = later.union(reads_of(item))
             if isinstance(item, Loop):
                 yield from self.under(re.sub(r"/t=\d+", "/t", item.body[0].scope))
-                yield from LoopWriter(self, item, self.read_after(k)).text()
+                yield from LoopWriter(self, item, later).text()
                 continue
             if item.pieces == PLACE:
-                array, position = item.holes
-                self.places.put(self.places[str(array)], {item.target: int(position)})
+                name, position = self.places[str(item.holes[0])], int(item.holes[1])
+                self.places.put(name, {item.target: position})
+                self.held.get(name, set()).add(item.target)
                 continue
-            if (stacked := self.array(item)) is not None:
-                self.places[item.target] = stacked
+            if (array := self.stacked(item)) is not None:
+                self.places[item.target] = array
+                self.held.get(array.partition("[")[0], set()).add(item.target)
                 continue
             yield from self.under(item.scope)
             if item.target.endswith(OVER_TIME) and item.target in self.outputs:
@@ -71,7 +78,10 @@ class Writer:
             self.places[name] = name = self.places[first]  # in the place of what nothing else reads
         else:
             self.places[name] = name
-            self.buffers[name] = empty(*self.outputs[name])
+            self.array(name, *self.outputs[name])
+            if self.buffers[name] not in self.buffers:
+                self.held[name] = set()
+        self.held.get(name, set()).add(item.target)
         if item.pieces[0] == "_product(_rows(":
             x, W = (self.places[str(hole)] for hole in item.holes)
             yield f"np.dot(_rows({x}), {W}.T, _rows({name}))"
@@ -87,12 +97,15 @@ class Writer:
             self.scope = scope
             yield f"# {scope or 'outside'}"
 
-    def read_after(self, k: int) -> set[str]:
-        """The values that are read after an item."""
-        read = {*self.program.loss.reads, *self.returned}
-        for item in self.items[k + 1 :]:
-            read.update(reads_of(item))
-        return read
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> None:
+        """An array that is made once; one of this kind whose values nothing reads any more serves again."""
+        text = f"np.empty({shape}, {str(dtype)!r})"
+        for other, values in self.held.items():
+            if self.buffers[other] == text and values.isdisjoint(self.still_read):
+                del self.held[other]
+                self.buffers[name] = other
+                return
+        self.buffers[name] = text
 
     # Texts ------------------------------------------------------------------------------------------------------------
 
@@ -105,7 +118,7 @@ class Writer:
         self.taken.add(free)
         return free
 
-    def array(self, line: Line) -> str | None:
+    def stacked(self, line: Line) -> str | None:
         """The array in which the values that a line stacks are already; None where it must be made."""
         along_0 = line.pieces[-1:] == ("])",) or (line.pieces[-2:] == ("], ", ")") and line.holes[-1] == 0)
         if line.pieces[0] != "np.stack([" or not along_0 or line.target in self.returned:
