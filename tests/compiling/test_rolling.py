@@ -12,6 +12,7 @@ import pytest
 import tinygrad_lstm as tg
 from tests.support import cells
 from tinygrad_lstm import nn
+from tinygrad_lstm.compiling.factors import fold_products
 from tinygrad_lstm.compiling.lines import Line
 from tinygrad_lstm.compiling.lives import assign_names, check_names, lives
 from tinygrad_lstm.compiling.repeats import Repeat, find_repeats
@@ -156,6 +157,21 @@ def test_what_steps_read() -> None:
     (loop,) = roll(numbered)
     assert isinstance(loop, Loop)
     assert loop.reads == [["x", Count(0, 2)]]
+
+
+def test_a_product_is_written_into_the_line_that_reads_it_unless_another_reads_it_too() -> None:
+    """dg = dc * i; dz = dg * s, as dz = dc * i * s."""
+    body = [line("dg_1", SQUARE, "dc_0", "i_1"), line("dz_1", SQUARE, "dg_1", "s_1"), line("dc_1", SUM, "dg_1", "dz_1")]
+    i, s, waits = Each(("i_1", "i_2", "i_3")), Each(("s_1", "s_2", "s_3")), Before(2, "dc_0")
+    made = [[f"{name}_{t}" for t in (1, 2, 3)] for name in ("dg", "dz", "dc")]
+    twice = Loop(3, body, [[waits, i], [Here(0), s], [Here(0), Here(1)]], made, False)
+    assert fold_products(twice, set()).made == made
+    once = Loop(3, body, [[waits, i], [Here(0), s], ["x", Here(1)]], made, False)
+    folded = fold_products(once, set())
+    assert folded.made == made[1:]
+    assert folded.reads[0] == [Before(1, "dc_0"), i, s]
+    assert folded.body[0].fill(["dc", "i", "s"]) == "(dc * i) * s"
+    assert fold_products(once, {"dg_2"}).made == made  # it is read after the loop
 
 
 def test_reads_two_steps_back_are_left_as_they_are() -> None:
