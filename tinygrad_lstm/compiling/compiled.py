@@ -17,6 +17,7 @@ from tinygrad_lstm.compiling.rolling import Item, drop_dead, roll
 from tinygrad_lstm.compiling.sums import begin_at_zero
 from tinygrad_lstm.compiling.surroundings import Surroundings
 from tinygrad_lstm.compiling.writing import write
+from tinygrad_lstm.engine.collector import collector_paused
 from tinygrad_lstm.errors import GradError, UnsupportedError
 from tinygrad_lstm.explain.texts import unmarked
 
@@ -24,6 +25,7 @@ from tinygrad_lstm.explain.texts import unmarked
 class Compiled:
     """The program of f for arguments of these shapes; ``fixed`` are the arguments whose values it is made for."""
 
+    @collector_paused
     def __init__(self, f: Callable[..., Any], given: Arguments) -> None:
         self.f, self.surroundings = f, Surroundings(f)
         self.recording = recording = self._record_twice(given)
@@ -51,7 +53,7 @@ class Compiled:
             self.recording = record(self.f, given, given.arrays)
             others = {name: _other(array, name in self.recording.read) for name, array in given.arrays.items()}
             try:
-                self._compare(record(self.f, given, others, other_draws=True, backward=False))
+                self._compare(record(self.f, given, others, other_draws=True, first=self.recording))
                 break
             except UnsupportedError as error:
                 reason = error
@@ -135,7 +137,7 @@ class Compiled:
             new = new or bool(now.size)
             self.seen[name] = np.union1d(known, now) if now.size else known
         if new or (self.versions is not None and self.versions != self._versions()):
-            self._compare(record(self.f, given, given.arrays, backward=False))
+            self._compare(record(self.f, given, given.arrays, first=self.recording))
             self.versions = None if self.versions != self._versions() else self.versions
         return True
 

@@ -91,7 +91,7 @@ def read_lines(recording: Recording) -> Lines:
     if any(MARK in name for name in count):
         raise UnsupportedError(f"a name with {MARK} in it cannot be compiled")
     text, found = recording.result
-    functions = recording.functions.strip() + f"\n\n\n{ADD_AT}" * any(s.adds for s in recording.backward)
+    functions = str(recording.prelude).strip() + f"\n\n\n{ADD_AT}" * any(s.adds for s in recording.backward)
     gradients = {leaf: now[name] for leaf, name in found.items()}
     return Lines(recording.names(), functions, lines, Line("", *cut(text, now)), gradients)
 

@@ -21,7 +21,7 @@ from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.node import Node
 from tinygrad_lstm.engine.tensor import Tensor, from_array, seed
 from tinygrad_lstm.errors import DtypeError, GradError, UnsupportedError
-from tinygrad_lstm.explain.prelude import atom
+from tinygrad_lstm.explain.prelude import Prelude, atom
 from tinygrad_lstm.explain.texts import mark, unmarked
 from tinygrad_lstm.explain.writer import Statement, Writer
 
@@ -35,7 +35,7 @@ class Recording:
 
     forward: list[Statement]
     backward: list[Statement]
-    functions: str  # that these call
+    prelude: Prelude  # the functions that these call
     result: tuple[str, dict[str, str]]  # the text of the loss, and the names of the leaves' gradients
     shapes_of: dict[str, str]  # of leaves and constants: shape, dtype and kind
     loss: Any
@@ -118,11 +118,12 @@ def _index_text(key: tuple[Any, ...]) -> str:
 
 
 def record(
-    f: Callable[..., Any], given: Arguments, arrays: dict[str, Any], other_draws: bool = False, backward: bool = True
-) -> Recording:
+    f: Callable[..., Any], given: Arguments, arrays: dict[str, Any], other_draws: bool = False,
+    first: Recording | None = None,
+) -> Recording:  # fmt: skip
     """Run f on these arrays, and write down what it did; with ``other_draws``, by other random numbers.
 
-    Without ``backward``, the recording has the forward pass alone, which is what f decides.
+    To be compared with a ``first`` recording, it has the forward pass alone, which is what f decides.
 
     Raises UnsupportedError for what a program cannot hold, and GradError for a result that needs no gradient.
     """
@@ -145,7 +146,7 @@ def record(
             loss = given.call(f, {**others, **as_tensors, **leaves})
         if str(bits.state) != began and not watch.draws:
             raise UnsupportedError("compile() cannot draw the random numbers of this function anew at each call")
-        return _describe(_loss(loss), watch, leaves, others, backward)
+        return _describe(_loss(loss), watch, leaves, others, first)
     finally:
         bits.state = before  # the program will draw these numbers
         watch.close()
@@ -160,11 +161,12 @@ def _loss(loss: Any) -> Tensor:
 
 
 def _describe(
-    loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dict[str, Any], backward: bool
+    loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dict[str, Any], first: Recording | None
 ) -> Recording:
     for tensor in leaves.values():
         watch.handles[tensor.source.node] = tensor
     writer = _Recorder(loss, watch, others)
+    writer.prelude = first.prelude if first else writer.prelude  # its texts are known already
     for node in writer.order:
         if node.params.get("detached"):
             raise UnsupportedError(
@@ -175,7 +177,7 @@ def _describe(
     seed(loss, None, False)  # an error for what is no single number
     writer.forwards()
     forward = list(writer.statements)
-    gradients = writer.backward() if backward else {}
+    gradients = {} if first else writer.backward()
     if indirect := [draw for draw in watch.draws if draw not in writer.drawn]:
         raise UnsupportedError(
             f"compile() draws anew what an op is given as it is drawn; what {indirect[0].function.__name__} drew is not"
@@ -193,7 +195,7 @@ def _describe(
     arguments |= {path: path for path in writer.read}
     text = writer.output(loss.source.node, loss.source.index)
     return Recording(
-        forward, writer.statements[len(forward) :], str(writer.prelude), (text, gradients), writer.inputs, loss.data,
+        forward, writer.statements[len(forward) :], writer.prelude, (text, gradients), writer.inputs, loss.data,
         writer.gradients, arguments, found, constants, writer.given,
         {name: draw for draw, name in writer.drawn.items()}, watch.draws, set(arguments.values()), _outputs(writer),
     )  # fmt: skip
