@@ -118,7 +118,8 @@ class LoopWriter:
                 whole = kept.views.get(q, (q,))[0]
                 ahead = whole in kept.starts and not loop.backward
                 in_order = made[::-1] if loop.backward and is_array else made
-                places.put(self.arrays[q], {name: k + ahead for k, name in enumerate(in_order)})
+                length = loop.count + (whole in kept.starts)
+                places.put(self.arrays[q], {name: k + ahead for k, name in enumerate(in_order)}, length)
                 if q in kept.starts:
                     places.put(self.arrays[q], {kept.starts[q]: 0 if ahead else loop.count})
             if q not in self.every:

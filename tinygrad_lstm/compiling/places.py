@@ -13,14 +13,15 @@ class Places:
 
     def __init__(self, inputs: Iterable[str]) -> None:
         self._places: dict[str, list[Place]] = {name: [(name, None)] for name in inputs}
-        self._lengths: dict[str, int] = {}  # of arrays and lists
+        self._lengths: dict[str, int] = {}  # of arrays and lists, where it is known
 
     def __setitem__(self, value: str, name: str) -> None:
         self._places[value] = [(name, None)]
 
-    def put(self, array: str, positions: dict[str, int]) -> None:
+    def put(self, array: str, positions: dict[str, int], length: int | None = None) -> None:
         """Note that these values are found at these positions of an array, too."""
-        self._lengths[array] = self._lengths.get(array, 0) + len(positions)
+        if length is not None:
+            self._lengths[array] = length
         for value, k in positions.items():
             self._places.setdefault(value, []).append((array, k))
 
@@ -43,7 +44,7 @@ class Places:
         """The values one after the other: ``h, *h_at[:49]``.
 
         >>> places = Places(["h"])
-        >>> places.put("h_at", {"h_1": 0, "h_2": 1, "h_3": 2, "h_4": 3})
+        >>> places.put("h_at", {"h_1": 0, "h_2": 1, "h_3": 2, "h_4": 3}, length=4)
         >>> places.spread(["h", "h_1", "h_2", "h_3"]), places.spread(["h_4", "h_3", "h_2", "h_1"])
         ('h, *h_at[:3]', '*h_at[::-1]')
         """
@@ -73,9 +74,9 @@ class Places:
         return count, name, first, slope
 
     def _part(self, name: str, first: int, count: int, slope: int) -> str:
-        length = self._lengths[name]
+        length = self._lengths.get(name)
         if slope > 0:
             start, stop = first or "", "" if first + count == length else first + count
             return f"[{start}:{stop}]" if (start, stop) != ("", "") else ""
-        start, stop = "" if first == length - 1 else first, "" if first == count - 1 else first - count
+        start, stop = "" if first + 1 == length else first, "" if first == count - 1 else first - count
         return f"[{start}:{stop}:-1]"
