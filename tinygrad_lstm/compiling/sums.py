@@ -1,7 +1,7 @@
 """Sums of gradients begin at zero, so that the step that adds first has the same lines as the steps that add later.
 
 The program says ``dU = A`` in the step that comes first and ``dU = dU + A`` in all others. Here the first says
-``dU = dU_start + A`` too, with ``dU_start = 0.0`` at the top.
+``dU = dU_start + A`` too, where dU_start is 0.0.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from tinygrad_lstm.compiling.lines import MARK, Line, plain
 
+ZERO = "0.0"
 Kind = tuple[str, str, tuple[str, ...]]  # of what is added: the name without its step, the place, and the form
 
 
@@ -49,7 +50,7 @@ def begin_at_zero(lines: Sequence[Line]) -> list[Line]:
             fitting = [pieces for pieces in (line.pieces, bracketed) if _kind(line, pieces) in kinds]
         if fitting:
             start = f"{line.target}_start"
-            starts.append(Line(start, ("0.0",), ()))
+            starts.append(Line(start, (ZERO,), ()))
             first, *rest = fitting[0]
             line = line._replace(pieces=("", f" + {first}", *rest), holes=(start, *line.holes))
         begun.append(line)

@@ -14,6 +14,7 @@ from tinygrad_lstm.compiling.loops import LoopWriter
 from tinygrad_lstm.compiling.places import Places
 from tinygrad_lstm.compiling.recording import Outputs
 from tinygrad_lstm.compiling.rolling import Item, Loop, needed_after, reads_of
+from tinygrad_lstm.compiling.sums import ZERO
 
 
 class Writer:
@@ -59,6 +60,9 @@ class Writer:
                 name, position = self.places[str(item.holes[0])], int(item.holes[1])
                 self.places.put(name, {item.target: position})
                 self.held.get(name, set()).add(item.target)
+                continue
+            if item.pieces == (ZERO,):
+                self.places[item.target] = ZERO
                 continue
             if (array := self.stacked(item)) is not None:
                 self.places[item.target] = array
@@ -140,7 +144,9 @@ class Writer:
             if piece != ", ":
                 text += self.places.spread(run) + piece
                 run = []
-        return re.sub(r"\[\*(\w+)\]", r"\1", text)
+        text = re.sub(r"\[\*(\w+)\]", r"\1", text)
+        summand = text.removeprefix(f"{ZERO} + ")
+        return summand if "(" in summand else text  # a name alone would be the same array, and no new one
 
 
 def _functions(text: str, main: str) -> list[str]:
