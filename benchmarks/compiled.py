@@ -35,8 +35,8 @@ SIZES = [(20, 1, 16, 32), (50, 1, 16, 32), (50, 16, 32, 64), (50, 64, 128, 256),
 OVER_EAGER = {SIZES[1]: 0.15, SIZES[2]: 0.40, SIZES[3]: 0.95}  # goals
 OVER_LAYER, SET_UP, KEPT = 1.0, 0.3, 1.5
 IN_A_ROW = 5
-WHY = """At B = 1 a step is some twenty NumPy calls, each of which takes 0.4 µs or more, where nn.LSTM loops in C++. At B = 16
-a gate is a strided part of z, which costs each of its calls half a microsecond more.
+WHY = """At B = 1 a step is some twenty NumPy calls, each of which takes 0.4 µs or more, where nn.LSTM loops in C++.
+At B = 16 a gate is a strided part of z, which costs each of its calls half a microsecond more.
 """
 
 
