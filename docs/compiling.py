@@ -27,18 +27,23 @@ print(step.source)  # the program below, for T = 5 and B = 1
 
 How the program comes about:
 
-1. **Recording.** `f` runs twice, the second time with other numbers. Both recordings must give the same program with
+1. **Recording.** `f` runs twice, the second time with other numbers. Both forward passes must be the same program with
    the same constants: so what `f` decides by values is found, and refused.
-2. **Lines.** `tg.program` writes each step out. Every line gives one value a name; lines that no result needs go.
+2. **Lines.** Each step of the recording is a line of NumPy, as in `tg.program`. Every line gives one value a name;
+   lines that no result needs go.
 3. **Loops.** A run of lines that comes again and again, with reads that fit, becomes one loop over t. The engine knows
    the steps of `nn.LSTM`, but the compiler does not need to: a loop in your own function is found as well.
-4. **Over time.** What does not wait for another step is done for all t at once: the products of W with every input
-   before the loop, also the slopes of the gates, `f (1 - f)`; after the loop one product for each weight.
-5. **Buffers.** What a step keeps for the backward pass is written into an array, which is used again at the next call.
-   In the loop, values share a name only where the lives of both allow it, and each loop is checked for that.
+4. **Over time.** What does not wait for another step is done for all t at once: before the loop the products of W with
+   every input, and all factors of one product that are known, such as `g * i * (1 - i)`; after it one product for each
+   weight.
+5. **Buffers.** What is read later is written into an array over time, by the call that makes it: `h_at` holds what the
+   first step starts from and h of every step, a gate is a part of `v11_s0_at`, and each gate's gradient is written
+   where it belongs in dz. An array serves again once nothing reads its values. In the loop, values share a name only
+   where the lives of both allow it, and each loop is checked for that.
 
 The program is run against the engine's own loss and gradients before it is used. Read it beside the equations of
-`nn.LSTMCell`: `f_t`, `i_t`, `g_t`, `c_t`, `o_t`, `h_t` go forward; `dh_t`, `dc_t` and the gates' gradients go back.
+`nn.LSTMCell`: `f_t`, `i_t`, `g_t`, `c_t`, `o_t`, `h_t` go forward; `dh_t`, `dc_t` and the gates' gradients go back,
+each gate's into its part of `dz`, which is called `dv66_at` here. The last argument of a call is where its result goes.
 Lines without a name in the equations are called `v` and a number.
 
 ```text
@@ -48,7 +53,7 @@ Lines without a name in the equations are called `v` and a number.
 Refused, with an error that says why: branches on the values of a tensor, `detach`, hooks, `checkpoint`, `retain_grad`,
 numbers that `f` computes with NumPy from its arguments or from parameters, and random numbers that cannot be drawn
 again. A mask or lengths decide which lines there are, so there is a program for each. `benchmarks/compiled.py` compares
-the times.
+the times with PyTorch's and the graph's, each beside its goal.
 """
 
 

@@ -45,11 +45,11 @@ CHAPTERS = {
         "tinygrad_lstm/func/{structures,run,transforms,checkpoint}.py",
     ],
     "Seeing what backward does": [
-        "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"
+        "tinygrad_lstm/explain/{source,values,texts,prelude,writer,program,formulas,trace,anomaly,evidence,why}.py"
     ],
     "Compiling a recording": [
         "tinygrad_lstm/compiling/{watching,surroundings,arguments,recording}.py",
-        "tinygrad_lstm/compiling/{lines,merging,sums,repeats,rolling,factors,batching,lives,writing,compiled,step}.py",
+        "tinygrad_lstm/compiling/{lines,merging,sums,repeats,rolling,factors,batching,lives,keeping,places,loops,writing,compiled,step}.py",
     ],
     "Networks": [
         "tinygrad_lstm/nn/{options,init,parts,copying,parameter_counts,missing,calls,module}.py",

@@ -12,6 +12,7 @@ import pytest
 import tinygrad_lstm as tg
 from tests.support import cells
 from tinygrad_lstm import nn
+from tinygrad_lstm.compiling.factors import fold_products
 from tinygrad_lstm.compiling.lines import Line
 from tinygrad_lstm.compiling.lives import assign_names, check_names, lives
 from tinygrad_lstm.compiling.repeats import Repeat, find_repeats
@@ -53,11 +54,81 @@ def test_each_weight_has_one_product_and_the_inputs_one() -> None:
     text = source(nn.LSTM(D, H))
     body = text[text.index("def step") :]
     inside = [line for line in body.splitlines() if line.startswith("        ")]
-    assert body.count("_product(") == 5
-    assert sum("_product(" in line for line in inside) == 2
-    assert sum("sigmoid(" in line for line in inside) == 1  # of f, i and o at once
+    products = re.compile(r"_product\(|\.dot\(")
+    assert len(products.findall(body)) == 5
+    assert sum(bool(products.search(line)) for line in inside) == 2
+    assert sum("sigmoid" in line for line in inside) == 1  # of f, i and o at once
     assert not any(name in line for line in inside for name in ("dW", "dU", "db"))
-    assert len([line for line in inside if not re.match(r" *\w+_at\[t\] = ", line)]) <= 27
+    assert len(inside) <= 22
+
+
+def test_what_is_kept_is_written_where_it_is_read() -> None:
+    """Nothing is copied into the arrays over time, concatenated or stacked."""
+    text = source(nn.LSTM(D, H))
+    body = text[text.index("def step") :]
+    assert not re.search(r"_at\w*\[t(?: \+ 1)?\] = ", body)
+    assert not re.search(r"np\.(concatenate|stack)|\.append|_each = \[(?!0\.0)", body)
+    assert re.search(r"h_t = np\.multiply\(o_t, \w+, h_at\[t \+ 1\]\)", body)
+    assert len(re.findall(r"        np\.multiply\(\w+, \w+\[t\], dv\w+_at\w*\[t\]\)", body)) == 4  # the gates of dz
+    assert len(re.findall(r"np\.\w+\(", "".join(re.findall(r"        .*\n", body)))) == 8  # calls that write in place
+
+
+def test_memory_serves_again_when_its_values_are_read() -> None:
+    """The array of W x_t + b of all steps is that of dz later; with a reader in between it is not."""
+    layer = nn.LSTM(D, H)
+    assert re.search(r"\ndv\w+_at = v\w+_over_time\n", source(layer))
+
+    def f(x: Any) -> Any:
+        pre = tg.linear(x, layer.layers[0].W)
+        z = [pre[t] + layer.layers[0].b for t in range(T)]
+        h, total = tg.zeros(B, H), tg.zeros()
+        for z_t in z:
+            f, i, o, g = tg.split(z_t + tg.linear(h, layer.layers[0].U), 4, axis=-1)
+            h = tg.sigmoid(f) * h + tg.tanh(i * g * o)
+            total = total + (h * h).sum()
+        return total + sum(((z_t * z_t).sum() for z_t in z), start=tg.zeros())
+
+    step = tg.compile(f)
+    for k in range(2):
+        x = np.random.default_rng(k).normal(size=(T, B, D)).astype(np.float32)
+        layer.zero_grad()
+        step(x)
+        found = [p.grad.data for p in layer.parameters() if p.grad is not None]
+        layer.zero_grad()
+        f(tg.tensor(x)).backward()
+        for p, g in zip(layer.parameters(), found, strict=True):
+            assert p.grad is not None
+            np.testing.assert_allclose(p.grad.data, g, rtol=1e-4, atol=1e-4 * np.abs(g).max())
+
+
+def test_what_the_first_step_starts_from_is_not_lost() -> None:
+    """h_0 stands before h_1 in the array of h, and the same state may start two loops."""
+    tg.set_default_dtype("float64")
+    try:
+        w, h_0 = (tg.tensor(np.random.default_rng(k).normal(size=(D, D)), requires_grad=True) for k in range(2))
+
+        def f(x: Any) -> Any:
+            total = tg.zeros(dtype=float)
+            for _ in range(2):
+                h = h_0
+                for x_t in x:
+                    h = tg.tanh(tg.linear(h, w) * x_t)
+                    total = total + (h * h).sum()
+            return total + (h_0 * h).sum()
+
+        step = tg.compile(f)
+        for k in range(3):
+            x = np.random.default_rng(k).normal(size=(T, D, D))
+            w.grad = h_0.grad = None
+            loss = step(x)
+            again = f(tg.tensor(x))
+            assert loss.item() == pytest.approx(again.item(), rel=1e-13)
+            for leaf, g in zip((w, h_0), tg.grad(again, [w, h_0]), strict=True):
+                assert leaf.grad is not None
+                np.testing.assert_allclose(leaf.grad.data, g.data, rtol=1e-11, atol=1e-13)
+                leaf.data = leaf.data * 0.9
+    finally:
+        tg.set_default_dtype("float32")
 
 
 def line(target: str, pieces: tuple[str, ...], *holes: str | int) -> Line:
@@ -86,6 +157,21 @@ def test_what_steps_read() -> None:
     (loop,) = roll(numbered)
     assert isinstance(loop, Loop)
     assert loop.reads == [["x", Count(0, 2)]]
+
+
+def test_a_product_is_written_into_the_line_that_reads_it_unless_another_reads_it_too() -> None:
+    """dg = dc * i; dz = dg * s, as dz = dc * i * s."""
+    body = [line("dg_1", SQUARE, "dc_0", "i_1"), line("dz_1", SQUARE, "dg_1", "s_1"), line("dc_1", SUM, "dg_1", "dz_1")]
+    i, s, waits = Each(("i_1", "i_2", "i_3")), Each(("s_1", "s_2", "s_3")), Before(2, "dc_0")
+    made = [[f"{name}_{t}" for t in (1, 2, 3)] for name in ("dg", "dz", "dc")]
+    twice = Loop(3, body, [[waits, i], [Here(0), s], [Here(0), Here(1)]], made, False)
+    assert fold_products(twice, set()).made == made
+    once = Loop(3, body, [[waits, i], [Here(0), s], ["x", Here(1)]], made, False)
+    folded = fold_products(once, set())
+    assert folded.made == made[1:]
+    assert folded.reads[0] == [Before(1, "dc_0"), i, s]
+    assert folded.body[0].fill(["dc", "i", "s"]) == "(dc * i) * s"
+    assert fold_products(once, {"dg_2"}).made == made  # it is read after the loop
 
 
 def test_reads_two_steps_back_are_left_as_they_are() -> None:

@@ -10,12 +10,13 @@ After: a gradient that each step adds to, and no step reads, is one product or o
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tinygrad_lstm.compiling.factors import HOLE, cut, does_wait, order
+from tinygrad_lstm.compiling.factors import HOLE, cut, does_wait, fold_products, ordered
 from tinygrad_lstm.compiling.lines import ADD, Line, Shapes, plain
-from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read
+from tinygrad_lstm.compiling.recording import Outputs
+from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read, needed_after
 from tinygrad_lstm.compiling.sums import base_name
 
 PLACE = ("", "[", "] ")  # of a line that is not written: its value is an element of an array
@@ -26,14 +27,19 @@ SLICE = ("", "[(slice(None),) * (", " % ", ".ndim) + (", ",)]")  # the rule of s
 INPUT_PRODUCTS = {("_product(", ", ", ".T)"), ("_product(", "[", "], ", ".T)")}  # W x_t
 
 
-def batch(items: Sequence[Item], shapes: Shapes) -> list[Item]:
-    """The items, with lines before and after each loop that do for all steps what the loop did step by step."""
+def batch(items: Sequence[Item], wanted: Iterable[str], outputs: Outputs) -> list[Item]:
+    """The items, with lines before and after each loop that do for all steps what the loop did step by step.
+
+    Shape and dtype of arrays over time are added to ``outputs``.
+    """
+    shapes = {name: shape for name, (shape, _) in outputs.items()}
     batched: list[Item] = []
     names: set[str] = set()
     whole: dict[tuple[str, ...], str] = {}
-    for item in items:
+    needed = needed_after(items, wanted)
+    for k, item in enumerate(items):
         if isinstance(item, Loop):
-            batched += _Batch(item, shapes, names, whole).run()
+            batched += _Batch(item, needed[k], shapes, outputs, names, whole).run()
         else:
             batched.append(item)
     return batched
@@ -42,7 +48,9 @@ def batch(items: Sequence[Item], shapes: Shapes) -> list[Item]:
 @dataclass
 class _Batch:
     loop: Loop
+    needed: set[str]  # of what the loop makes, what is read after it
     shapes: Shapes
+    outputs: Outputs
     names: set[str]  # of arrays over time, in the whole program
     whole: dict[tuple[str, ...], str]  # of values in a row, or of a list, the array over time that earlier lines made
     before: list[Item] = field(default_factory=list)
@@ -53,6 +61,7 @@ class _Batch:
     def run(self) -> list[Item]:
         if (places := self._slices()) is not None:
             return places
+        self.loop = fold_products(self.loop, self.needed)
         sunk = [q for q in range(len(self.loop.body)) if self._sink(q)]
         hoisted: dict[int, str] = {}  # by line
         for q in range(len(self.loop.body)):
@@ -137,6 +146,12 @@ class _Batch:
         self.names.add(name)
         return name
 
+    def _note(self, name: str, values: Sequence[str]) -> None:
+        """Note shape and dtype of an array over time, computed from values of one shape and dtype."""
+        kinds = {self.outputs.get(plain(value)) for value in values}
+        if len(kinds) == 1 and (kind := kinds.pop()) is not None:
+            self.outputs[name] = (self.loop.count, *kind[0]), kind[1]
+
     # Before the loop --------------------------------------------------------------------------------------------------
 
     def _after_hoisting(self, read: Read, hoisted: dict[int, str]) -> Read:
@@ -178,6 +193,7 @@ class _Batch:
     def _all_steps(self, q: int, pieces: tuple[str, ...], holes: tuple[str, ...]) -> str:
         """Write before the loop what a line makes at all steps."""
         line, name = self.loop.body[q], self._fresh(plain(self.loop.made[q][0]))
+        self._note(name, self.loop.made[q])
         self.before.append(Line(name, pieces, holes, line.scope, line.place))
         made = self.loop.made[q][::-1] if self.loop.backward else self.loop.made[q]
         self.before += [Line(value, PLACE, (name, k)) for k, value in enumerate(made)]
@@ -188,6 +204,8 @@ class _Batch:
         """The array over time of a list, if its elements are read one after the other, all of them."""
         if index != self.loop.t or f"{name}[{self.loop.count}]" in self.shapes:
             return None
+        if (shape := self.shapes.get(name)) is not None:  # an array, of which the steps are rows
+            return name if shape[0] == self.loop.count else None
         if (name,) not in self.whole:
             self.whole[name,] = self._fresh(name)
             self.before.append(Line(self.whole[name,], ("np.stack(", ")"), (name,)))
@@ -204,10 +222,8 @@ class _Batch:
         line, reads = self.loop.body[q], self.loop.reads[q]
         if not any(isinstance(read, Each) for read in reads) or not any(isinstance(r, Here | Before) for r in reads):
             return
-        tree = ast.parse(line.fill([f"{HOLE}{reads.index(read)}" for read in reads]), mode="eval").body
-        ordered = order(tree, {f"{HOLE}{k}" for k, read in enumerate(reads) if isinstance(read, Here | Before)})
         new_reads: list[Read] = list(reads)
-        found = _TakeOut(self, new_reads).visit(ordered)
+        found = _TakeOut(self, new_reads).visit(ordered(line, reads))
         if len(new_reads) == len(reads):
             return
         text = ast.unparse(found)
@@ -232,10 +248,10 @@ class _Batch:
         values = tuple(names[f"{HOLE}{k}"] for k in holes)
         text = "".join(piece + value for piece, value in zip(pieces, [*values, ""], strict=True))
         if text not in self.known:
-            first = reads[each[0]]
-            assert isinstance(first, Each)
-            self.known[text] = self._fresh(f"slope_{base_name(first.values[0])}")
+            of = dict.fromkeys(base_name(reads[k].values[0]) for k in each)  # type: ignore[union-attr]  # Each
+            self.known[text] = self._fresh(f"slope_{'_'.join(of)}")
             self.before.append(Line(self.known[text], pieces, values))
+            self._note(self.known[text], [value for k in each for value in reads[k].values])  # type: ignore[union-attr]  # Each
         reads += [self.known[text], self.loop.t]
         return ast.Subscript(ast.Name(f"{HOLE}{len(reads) - 2}"), ast.Name(f"{HOLE}{len(reads) - 1}"))
 

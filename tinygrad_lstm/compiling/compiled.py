@@ -17,12 +17,15 @@ from tinygrad_lstm.compiling.rolling import Item, drop_dead, roll
 from tinygrad_lstm.compiling.sums import begin_at_zero
 from tinygrad_lstm.compiling.surroundings import Surroundings
 from tinygrad_lstm.compiling.writing import write
+from tinygrad_lstm.engine.collector import collector_paused
 from tinygrad_lstm.errors import GradError, UnsupportedError
+from tinygrad_lstm.explain.texts import unmarked
 
 
 class Compiled:
     """The program of f for arguments of these shapes; ``fixed`` are the arguments whose values it is made for."""
 
+    @collector_paused
     def __init__(self, f: Callable[..., Any], given: Arguments) -> None:
         self.f, self.surroundings = f, Surroundings(f)
         self.recording = recording = self._record_twice(given)
@@ -50,7 +53,7 @@ class Compiled:
             self.recording = record(self.f, given, given.arrays)
             others = {name: _other(array, name in self.recording.read) for name, array in given.arrays.items()}
             try:
-                self._compare(record(self.f, given, others, other_draws=True))
+                self._compare(record(self.f, given, others, other_draws=True, first=self.recording))
                 break
             except UnsupportedError as error:
                 reason = error
@@ -62,7 +65,7 @@ class Compiled:
         """Write the program, rolled if the result is right, which is seen by running it; else line by line."""
         recording = self.recording
         inputs = {name: self._describe(name) for name in recording.names()}
-        program = read_lines(recording.program, inputs)
+        program = read_lines(recording)
         wanted = {
             name: recording.leaves[name] if name in recording.leaves else recording.arguments[name]
             for name in program.gradients
@@ -71,13 +74,12 @@ class Compiled:
         self.wanted = wanted
         if not wanted:
             raise GradError("compile(f): the result depends on nothing that requires a gradient")
-        shapes = recording.shapes
         program, lines = drop_second_names(program, begin_at_zero(program.lines))
         needed = [*program.loss.reads, *(program.gradients[name] for name in wanted)]
         for rolled in (True, False):
             items: list[Item] = [*lines]
             if rolled:
-                items = batch(drop_dead(roll(merge(lines, shapes)), needed), shapes)
+                items = batch(drop_dead(roll(merge(lines, recording.outputs)), needed), needed, recording.outputs)
             self.rolled = rolled
             self.source = write(program, drop_dead(items, needed), wanted, inputs, recording.outputs)
             self._code, self._of_thread = compile(self.source, "<compiled>", "exec"), threading.local()
@@ -90,7 +92,9 @@ class Compiled:
         recording = self.recording
         if name in recording.draws:
             return f"{recording.draws[name].array.shape}, drawn at random"
-        shape = recording.program.inputs.get(name, "whole numbers").removesuffix(", leaf").removesuffix(", constant")
+        if name in recording.literals:
+            return f"{np.shape(recording.literals[name])}, a literal of the graph"
+        shape = recording.shapes_of.get(name, "whole numbers").removesuffix(", leaf").removesuffix(", constant")
         kinds = {"parameter": recording.leaves, "constant": recording.constants, "argument": recording.arguments}
         return next((f"{shape}, {kind}" for kind, held in kinds.items() if name in held), shape)
 
@@ -133,7 +137,7 @@ class Compiled:
             new = new or bool(now.size)
             self.seen[name] = np.union1d(known, now) if now.size else known
         if new or (self.versions is not None and self.versions != self._versions()):
-            self._compare(record(self.f, given, given.arrays))
+            self._compare(record(self.f, given, given.arrays, first=self.recording))
             self.versions = None if self.versions != self._versions() else self.versions
         return True
 
@@ -143,7 +147,8 @@ class Compiled:
     def _compare(self, other: Recording) -> None:
         """Raise UnsupportedError unless another recording gave the same program, with the same numbers in it."""
         mine = self.recording
-        if (line := _first_difference(mine.program.source, other.program.source)) is not None:
+        same = mine.forward == other.forward and mine.shapes_of == other.shapes_of
+        if not same and (line := _first_difference(mine, other)) is not None:
             raise UnsupportedError(f"what f computes depends on the values of its arguments or parameters: {line}")
         for name, array in mine.inputs().items():
             if name in mine.leaves:
@@ -196,8 +201,9 @@ def _other(array: Any, is_data: bool) -> Any:
     return np.roll(array.reshape(-1), 1).reshape(array.shape) if np.array_equal(other, array) else other
 
 
-def _first_difference(one: str, other: str) -> str | None:
-    if one == other:
-        return None
-    pairs = zip(one.splitlines(), other.splitlines(), strict=False)
-    return next((f"{a.strip()!r}, then {b.strip()!r}" for a, b in pairs if a != b), "one of the two is longer")
+def _first_difference(one: Recording, other: Recording) -> str | None:
+    """Of two forward passes."""
+    texts = [[*r.shapes_of.values(), *map(str, r.forward), unmarked(r.result[0])] for r in (one, other)]
+    pairs = ((a, b) for a, b in zip(*texts, strict=False) if a != b)
+    longer = "one of the two is longer" if len(texts[0]) != len(texts[1]) else None
+    return next((f"{a!r}, then {b!r}" for a, b in pairs), longer)

@@ -6,23 +6,27 @@ name of its own, ``dW``, ``dW·2``, ``dW·3``; where lines are written straight 
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
+from tinygrad_lstm.compiling.recording import Recording
 from tinygrad_lstm.errors import UnsupportedError
-from tinygrad_lstm.explain.program import Program
 
 Shapes = dict[str, tuple[int, ...]]  # of values by name
 MARK = "·"
 ADD = ("", " + ", "")  # the pieces of a sum
+NUMBER = re.compile(r"""(?<![\w.])(\d+)(?![\w.])|'[^']*'|"[^"]*"|[\w.]*\d[eE][-+]\d+""")  # a whole one, or none
+SLICE = ("", "[..., ", ":", "]")  # a part along the last axis
+STEPS = ("list(np.moveaxis(", ", ", ", ", "))")  # of unstack
 ADD_AT = """def add_at(x, where, values):
     np.add.at(x, where, values)
     return x"""
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """``target = text``, where the text has a hole for each value of the program and for each whole number."""
 
     target: str
@@ -46,6 +50,11 @@ class Line:
         return self.pieces, tuple(isinstance(hole, str) for hole in self.holes)
 
 
+def beside(line: Line) -> str:
+    """A comment with the place where a line comes from."""
+    return f"  # {line.place}" if line.place else ""
+
+
 @dataclass
 class Lines:
     """A program: what it takes, its functions, its lines, and the names of what it returns."""
@@ -62,96 +71,82 @@ def plain(name: str) -> str:
     return name.partition(MARK)[0]
 
 
-def read_lines(program: Program, inputs: Iterable[str]) -> Lines:
-    """The lines of a program that takes these inputs."""
-    if MARK in program.source:
-        raise UnsupportedError(f"a name with {MARK} in it cannot be compiled")
-    tree = ast.parse(program.source)
-    function = tree.body[-1]
-    assert isinstance(function, ast.FunctionDef)
-    texts = program.source.splitlines()
-    now = {name: name for name in inputs}  # of each name in the text, the name of its present value
+def read_lines(recording: Recording) -> Lines:
+    """The lines of a recording."""
+    now = {name: name for name in recording.names()}  # of each name, the name of its present value
     count: dict[str, int] = {}
     lines: list[Line] = []
-    scope, last = "", function.body[0].lineno - 1
-    *body, returned = function.body
-    for statement in body:
-        text = texts[statement.lineno - 1]
-        for between in texts[last : statement.lineno - 1]:
-            if between.startswith("    # "):
-                scope = "" if between.startswith("    # backward") else between[6:]
-        last = statement.lineno
-        place = text.rpartition("  # ")[2] if "  # " in text else ""
-        targets, line = _assigned(statement, text, now)
+    for targets, text, scope, place, adds in recording.forward + recording.backward:
+        pieces, holes = cut(text, now)
+        if adds:
+            pieces = (pieces[0].replace("np.add.at", "add_at"), *pieces[1:])
         fresh = [_version(name, count) for name in targets]
         if len(fresh) == 1:
-            lines.append(replace(line, target=fresh[0], scope=scope, place=place))
+            lines.append(Line(fresh[0], pieces, holes, scope, place))
         else:  # the output, and what a forward saves for its rules
             both = f"{fresh[0]}_both"
-            lines.append(replace(line, target=both, scope=scope, place=place))
+            lines.append(Line(both, pieces, holes, scope, place))
             lines += [Line(name, ("", "[", "]"), (both, k), scope, place) for k, name in enumerate(fresh)]
         now.update(zip(targets, fresh, strict=True))
-    assert isinstance(returned, ast.Return)
-    assert isinstance(returned.value, ast.Tuple)
-    loss, found = returned.value.elts
-    assert isinstance(found, ast.Dict)
-    pairs = zip(found.keys, found.values, strict=True)
-    gradients = {ast.literal_eval(key): now[ast.unparse(value)] for key, value in pairs if key is not None}
-    functions = "\n".join(texts[: function.lineno - 1]).strip()
-    functions += f"\n\n\n{ADD_AT}" * ("np.add.at(" in program.source)
-    return Lines([*inputs], functions, lines, _cut(loss, texts[returned.lineno - 1], now), gradients)
+    if any(MARK in name for name in count):
+        raise UnsupportedError(f"a name with {MARK} in it cannot be compiled")
+    text, found = recording.result
+    functions = str(recording.prelude).strip() + f"\n\n\n{ADD_AT}" * any(s.adds for s in recording.backward)
+    gradients = {leaf: now[name] for leaf, name in found.items()}
+    return Lines(recording.names(), functions, lines, Line("", *cut(text, now)), gradients)
+
+
+def cut(text: str, now: dict[str, str]) -> tuple[tuple[str, ...], tuple[str | int, ...]]:
+    """A text, cut at the values and the whole numbers in it.
+
+    >>> cut("\\0x\\0[..., 0:6] * 2.0", {"x": "x·2"})
+    (('', '[..., ', ':', '] * 2.0'), ('x·2', 0, 6))
+    """
+    parts = text.split("\0")
+    pieces, holes = _cut(tuple(parts[::2]))
+    names = iter(parts[1::2])
+    return pieces, tuple([now[next(names)] if hole is None else hole for hole in holes])
+
+
+@lru_cache(maxsize=4096)
+def _cut(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int | None, ...]]:
+    """The same for the texts between values, with None for each value."""
+    pieces, holes = [""], list[int | None]()
+    for k, text in enumerate(texts):
+        if k:
+            holes.append(None)
+            pieces.append("")
+        at = 0
+        for found in NUMBER.finditer(text):
+            if found[1]:
+                pieces[-1] += text[at : found.start()]
+                holes.append(int(found[1]))
+                pieces.append("")
+                at = found.end()
+        pieces[-1] += text[at:]
+    return tuple(pieces), tuple(holes)
 
 
 def drop_second_names(program: Lines, lines: Sequence[Line]) -> tuple[Lines, list[Line]]:
     """The program and its lines, where ``dv = dc`` is left out and ``dc`` is read instead."""
-    same: dict[str, str] = {}
+    same: dict[str | int, str] = {}
     kept: list[Line] = []
-    for line in lines:
-        line = replace(
-            line, holes=tuple([same.get(hole, hole) if isinstance(hole, str) else hole for hole in line.holes])
-        )
+
+    def renamed(line: Line) -> Line:
+        if same.keys().isdisjoint(line.holes):
+            return line
+        return line._replace(holes=tuple([same.get(hole, hole) for hole in line.holes]))
+
+    for line in map(renamed, lines):
+        if line.pieces == STEPS:  # the steps of x are its rows
+            pieces = ("np.moveaxis(", ", ", ", 0)") if line.holes[1] else ("", "")
+            line = line._replace(pieces=pieces, holes=line.holes[: len(pieces) - 1])
         if line.pieces == ("", "") and isinstance(line.holes[0], str):
             same[line.target] = line.holes[0]
         else:
             kept.append(line)
-    loss = replace(program.loss, holes=tuple([same.get(str(hole), hole) for hole in program.loss.holes]))
     gradients = {leaf: same.get(name, name) for leaf, name in program.gradients.items()}
-    return replace(program, loss=loss, gradients=gradients), kept
-
-
-def _assigned(statement: ast.stmt, text: str, now: dict[str, str]) -> tuple[list[str], Line]:
-    """The names that a statement gives, and the line; adding in place gives a name anew."""
-    if isinstance(statement, ast.Expr):
-        assert isinstance(statement.value, ast.Call)
-        into = statement.value.args[0]
-        line = _cut(statement.value, text, now)
-        return [ast.unparse(into)], replace(
-            line, pieces=(line.pieces[0].replace("np.add.at", "add_at"), *line.pieces[1:])
-        )
-    assert isinstance(statement, ast.Assign)
-    target = statement.targets[0]
-    parts = target.elts if isinstance(target, ast.Tuple) else [target]
-    return [ast.unparse(part) for part in parts], _cut(statement.value, text, now)
-
-
-def _cut(value: ast.expr, text: str, now: dict[str, str]) -> Line:
-    """An expression, cut at the values and the whole numbers in it."""
-    row = text.encode()  # as Python counts columns
-    at, pieces, holes = value.col_offset, [], list[str | int]()
-    spots = [node for node in ast.walk(value) if _is_hole(node, now)]
-    for node in sorted(spots, key=lambda node: node.col_offset):  # type: ignore[attr-defined]  # both kinds have one
-        assert isinstance(node, ast.Name | ast.Constant)
-        pieces.append(row[at : node.col_offset].decode())
-        holes.append(now[node.id] if isinstance(node, ast.Name) else int(node.value))  # type: ignore[arg-type]  # an int
-        at = node.end_col_offset or 0
-    pieces.append(row[at : value.end_col_offset].decode())
-    return Line("", tuple(pieces), tuple(holes))
-
-
-def _is_hole(node: ast.AST, now: dict[str, str]) -> bool:
-    if isinstance(node, ast.Name):
-        return node.id in now
-    return isinstance(node, ast.Constant) and type(node.value) is int
+    return replace(program, loss=renamed(program.loss), gradients=gradients), kept
 
 
 def _version(name: str, count: dict[str, int]) -> str:

@@ -9,19 +9,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
-from tinygrad_lstm.compiling.lines import ADD, Line, Shapes
+from tinygrad_lstm.compiling.lines import ADD, SLICE, Line, Shapes
+from tinygrad_lstm.compiling.recording import Outputs
 
 SPLIT = re.compile(r"split\(.*, axis=(-?\d+)\)")
-SLICE = ("", "[..., ", ":", "]")
 CALLS = [("sigmoid(", "[", "])"), ("np.tanh(", "[", "])")]  # element by element, of one part of a split
 
 
-def merge(lines: Sequence[Line], shapes: Shapes) -> list[Line]:
-    """The same program with fewer calls."""
-    return list(_merged(_biases_first(lines, shapes), shapes))
+def merge(lines: Sequence[Line], outputs: Outputs) -> list[Line]:
+    """The same program with fewer calls. Shape and dtype of values that these make are added to ``outputs``."""
+    shapes = {name: shape for name, (shape, _) in outputs.items()}
+    return list(_merged(_biases_first(lines, shapes), shapes, outputs))
 
 
 def _biases_first(lines: Sequence[Line], shapes: Shapes) -> list[Line]:
@@ -35,12 +35,12 @@ def _biases_first(lines: Sequence[Line], shapes: Shapes) -> list[Line]:
             continue
         a, c = changed[made[v]].holes
         if shapes.get(str(a)) == shapes.get(str(c)) is not None:  # so that b fits a as it fits the sum
-            changed[made[v]] = replace(changed[made[v]], holes=(a, line.holes[1]))
-            changed[k] = replace(line, holes=(v, c))
+            changed[made[v]] = changed[made[v]]._replace(holes=(a, line.holes[1]))
+            changed[k] = line._replace(holes=(v, c))
     return changed
 
 
-def _merged(lines: Sequence[Line], shapes: Shapes) -> Iterator[Line]:
+def _merged(lines: Sequence[Line], shapes: Shapes, outputs: Outputs) -> Iterator[Line]:
     parts: dict[str, tuple[str, list[int]]] = {}  # of a split along the last axis: of what, and where each part begins
     calls: dict[int, tuple[str, int, int]] = {}  # of a line: the call that it shares, and its place there
     for line in lines:
@@ -62,13 +62,15 @@ def _merged(lines: Sequence[Line], shapes: Shapes) -> Iterator[Line]:
             early = min(number for _, number in run)
             shared = f"{name}_{'st'[kind]}{run[0][0]}"
             pieces = (f"{CALLS[kind][0]}", "[..., ", ":", "])")
-            made = replace(lines[early], target=shared, pieces=pieces, holes=(whole, start, stop))
+            made = lines[early]._replace(target=shared, pieces=pieces, holes=(whole, start, stop))
             first.setdefault(early, []).append(made)
+            shape, dtype = outputs[f"{name}[{run[0][0]}]"]
+            outputs[shared] = (*shape[:-1], stop - start), dtype
             for k, number in run:
                 calls[number] = shared, bounds[k] - start, bounds[k + 1] - start
     for number, line in enumerate(lines):
         yield from first.get(number, [])
-        yield replace(line, pieces=SLICE, holes=calls[number]) if number in calls else _slices(line, parts)
+        yield line._replace(pieces=SLICE, holes=calls[number]) if number in calls else _slices(line, parts)
 
 
 def _runs(members: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
@@ -96,4 +98,4 @@ def _slices(line: Line, parts: dict[str, tuple[str, list[int]]]) -> Line:
             pieces[k + 1 : k + 2] = ["[..., ", ":"]
             k += 1
         k += 2 if isinstance(hole, str) and hole in parts else 1
-    return replace(line, pieces=tuple(pieces), holes=tuple(holes))
+    return line._replace(pieces=tuple(pieces), holes=tuple(holes))

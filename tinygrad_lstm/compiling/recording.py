@@ -14,7 +14,6 @@ import numpy as np
 
 from tinygrad_lstm.compiling.arguments import Arguments, find_view
 from tinygrad_lstm.compiling.watching import Draw, Watch, watching
-from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.modes import enable_grad
@@ -22,17 +21,23 @@ from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.node import Node
 from tinygrad_lstm.engine.tensor import Tensor, from_array, seed
 from tinygrad_lstm.errors import DtypeError, GradError, UnsupportedError
-from tinygrad_lstm.explain.prelude import atom
-from tinygrad_lstm.explain.program import Program, Writer
+from tinygrad_lstm.explain.prelude import Prelude, atom
+from tinygrad_lstm.explain.texts import mark, unmarked
+from tinygrad_lstm.explain.writer import Statement, Writer
 
-Outputs = dict[str, tuple[tuple[int, ...], str]]  # by name, shape and dtype
+Kind = tuple[tuple[int, ...], Any]
+Outputs = dict[str, Kind]  # by name, shape and dtype
 
 
 @dataclass
 class Recording:
     """What f did with some arguments."""
 
-    program: Program
+    forward: list[Statement]
+    backward: list[Statement]
+    prelude: Prelude  # the functions that these call
+    result: tuple[str, dict[str, str]]  # the text of the loss, and the names of the leaves' gradients
+    shapes_of: dict[str, str]  # of leaves and constants: shape, dtype and kind
     loss: Any
     gradients: dict[str, Any]  # of every leaf, as the engine computes them
     arguments: dict[str, str]  # the program's inputs that are arguments: of which the argument's name
@@ -44,14 +49,9 @@ class Recording:
     read: set[str]  # the arguments that the program reads
     outputs: Outputs  # of values and their gradients
 
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of values and their gradients."""
-        return {name: shape for name, (shape, _) in self.outputs.items()}
-
     def names(self) -> list[str]:
         """All inputs of the program."""
-        return list(dict.fromkeys([*self.program.inputs, *self.arguments, *self.draws]))
+        return list(dict.fromkeys([*self.shapes_of, *self.literals, *self.arguments, *self.draws]))
 
     def inputs(self) -> dict[str, Any]:
         """The values that the program was recorded with, but for arguments."""
@@ -86,14 +86,14 @@ class _Recorder(Writer):
                 if key is None:
                     raise UnsupportedError(f"compile() cannot write how {name} of {node} looks into {path}")
                 self.read.add(path)
-                return f"{path}{_index_text(key)}"
+                return f"{mark(path)}{_index_text(key)}"
         for k, draw in enumerate(self.watch.draws):
             if np.shares_memory(original, draw.array):
                 key = find_view(original, draw.array)
                 if key is None:
                     raise UnsupportedError(f"compile() cannot write how {name} of {node} looks into a random draw")
                 drawn = self.drawn[draw] = self.drawn.get(draw) or self.free(f"drawn_{k + 1}")
-                return f"{drawn}{_index_text(key)}"
+                return f"{mark(drawn)}{_index_text(key)}"
         return super().literal(node, name, value)
 
     def _refuse_views(self, array: Any) -> None:
@@ -117,8 +117,13 @@ def _index_text(key: tuple[Any, ...]) -> str:
     return f"[{', '.join(parts)}]" if parts else ""
 
 
-def record(f: Callable[..., Any], given: Arguments, arrays: dict[str, Any], other_draws: bool = False) -> Recording:
+def record(
+    f: Callable[..., Any], given: Arguments, arrays: dict[str, Any], other_draws: bool = False,
+    first: Recording | None = None,
+) -> Recording:  # fmt: skip
     """Run f on these arrays, and write down what it did; with ``other_draws``, by other random numbers.
+
+    To be compared with a ``first`` recording, it has the forward pass alone, which is what f decides.
 
     Raises UnsupportedError for what a program cannot hold, and GradError for a result that needs no gradient.
     """
@@ -141,7 +146,7 @@ def record(f: Callable[..., Any], given: Arguments, arrays: dict[str, Any], othe
             loss = given.call(f, {**others, **as_tensors, **leaves})
         if str(bits.state) != began and not watch.draws:
             raise UnsupportedError("compile() cannot draw the random numbers of this function anew at each call")
-        return _describe(_loss(loss), watch, leaves, others)
+        return _describe(_loss(loss), watch, leaves, others, first)
     finally:
         bits.state = before  # the program will draw these numbers
         watch.close()
@@ -155,10 +160,13 @@ def _loss(loss: Any) -> Tensor:
     return loss
 
 
-def _describe(loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dict[str, Any]) -> Recording:
+def _describe(
+    loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dict[str, Any], first: Recording | None
+) -> Recording:
     for tensor in leaves.values():
         watch.handles[tensor.source.node] = tensor
     writer = _Recorder(loss, watch, others)
+    writer.prelude = first.prelude if first else writer.prelude  # its texts are known already
     for node in writer.order:
         if node.params.get("detached"):
             raise UnsupportedError(
@@ -166,7 +174,10 @@ def _describe(loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dic
             )
         if node.op is not None and node.retains_grad:
             raise UnsupportedError(f"a compiled function has no {node} whose grad it could retain")
-    program = writer.program()
+    seed(loss, None, False)  # an error for what is no single number
+    writer.forwards()
+    forward = list(writer.statements)
+    gradients = {} if first else writer.backward()
     if indirect := [draw for draw in watch.draws if draw not in writer.drawn]:
         raise UnsupportedError(
             f"compile() draws anew what an op is given as it is drawn; what {indirect[0].function.__name__} drew is not"
@@ -181,12 +192,12 @@ def _describe(loss: Tensor, watch: Watch, leaves: dict[str, Tensor], others: dic
         elif node.op is None:
             held = found if node.requires_grad and node not in watch.raised else constants
             held[writer.names[node]] = watch.handles[node]
-    _, gradients = loss.item(), _gradients(loss, writer)
     arguments |= {path: path for path in writer.read}
+    text = writer.output(loss.source.node, loss.source.index)
     return Recording(
-        program, loss.data, gradients, arguments, found, constants, program.given,
-        {name: draw for draw, name in writer.drawn.items()}, watch.draws, set(arguments.values()),
-        _outputs(writer),
+        forward, writer.statements[len(forward) :], writer.prelude, (text, gradients), writer.inputs, loss.data,
+        writer.gradients, arguments, found, constants, writer.given,
+        {name: draw for draw, name in writer.drawn.items()}, watch.draws, set(arguments.values()), _outputs(writer),
     )  # fmt: skip
 
 
@@ -194,12 +205,6 @@ def _outputs(writer: Writer) -> Outputs:
     """Shape and dtype of values and gradients by name; of an op of several outputs, for each output."""
     found: Outputs = {}
     for node in writer.order:
-        for k, (shape, dtype) in enumerate(zip(node.shapes, node.dtypes, strict=True)):
-            found |= dict.fromkeys((writer.output(node, k), writer.cotangent(node, k)), (shape, str(dtype)))
+        for k, kind in enumerate(zip(node.shapes, node.dtypes, strict=True)):
+            found[unmarked(writer.output(node, k))] = found[writer.cotangent(node, k)] = kind
     return found
-
-
-def _gradients(loss: Tensor, writer: Writer) -> dict[str, Any]:
-    """dL/d(leaf) by the engine's own backward pass; no ``grad`` is touched."""
-    walk = backpropagate([loss.source], [seed(loss, None, False)], retain_graph=True)
-    return {writer.names[node]: g for node, g in walk if node.op is None}

@@ -83,6 +83,11 @@ class Loop:
 Item = Line | Loop
 
 
+def reads_of(item: Item) -> Iterable[str]:
+    """The values that a line reads, or a loop reads from before it."""
+    return item.reads if isinstance(item, Line) else item.outer_reads()
+
+
 def roll(lines: Sequence[Line]) -> list[Item]:
     """The lines, with loops in the place of what repeats itself."""
     items: list[Item] = []
@@ -174,6 +179,14 @@ def drop_dead(items: Sequence[Item], wanted: Iterable[str]) -> list[Item]:
             needed.update(loop.outer_reads())
             kept.append(loop)
     return kept[::-1]
+
+
+def needed_after(items: Sequence[Item], wanted: Iterable[str]) -> list[set[str]]:
+    """For each item, the values that are read after it."""
+    needed = [set(wanted)]
+    for item in reversed(items[1:]):
+        needed.append(needed[-1].union(reads_of(item)))
+    return needed[::-1]
 
 
 def _drop_in_loop(loop: Loop, needed: set[str]) -> Loop | None:

@@ -56,10 +56,15 @@ def _values(value: Any, seen: set[int]) -> Iterator[Any]:
                 yield from _values(value.__globals__[name], seen)
     elif isinstance(value, Tensor | np.ndarray):
         yield value
-    elif hasattr(value, "named_parameters") and hasattr(value, "modules") and not inspect.isclass(value):
-        for module in value.modules():
-            yield getattr(module, "training", None)
-        yield from value.parameters()
+    elif hasattr(value, "_parts") and not inspect.isclass(value):
+        modules = [value]
+        for module in modules:  # which grows as we go
+            yield module.training
+            for _, part in module._parts():
+                yield part
+                if not isinstance(part, Tensor) and id(part) not in seen:
+                    seen.add(id(part))
+                    modules.append(part)
     elif isinstance(value, tuple | list):
         yield len(value)
         for part in value:

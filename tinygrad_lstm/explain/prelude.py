@@ -12,10 +12,9 @@ import builtins
 import copy
 import inspect
 import math
-import re
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +24,7 @@ from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
 from tinygrad_lstm.errors import UnsupportedError
 from tinygrad_lstm.escaping import identifier
 from tinygrad_lstm.explain.source import definition, drop_docstring, module_level, one_expression
+from tinygrad_lstm.explain.texts import rewrite
 
 Function: TypeAlias = Callable[..., Any]
 SIGNS = {"add": ast.Add, "subtract": ast.Sub, "multiply": ast.Mult, "true_divide": ast.Div, "matmul": ast.MatMult}
@@ -40,23 +40,26 @@ class Prelude:
         self.texts: dict[str, str] = {}
         self._taken = taken  # all names of the program, to which its writer adds as well
         self._names: dict[Any, str] = {}
-        self._templates: dict[Function, str] = {}
+        self._templates: dict[Function, tuple[list[str], list[str]]] = {}  # in pieces, and the parameters
 
     def __str__(self) -> str:
         imports = [f"import {module}" + f" as {name}" * (module != name) for module, name in self.imports.items()]
         return "\n".join(imports) + "\n" + "".join(f"\n\n{text}\n" for text in self.texts.values())
 
-    def call(self, function: Function, name: str, arguments: Mapping[str, str], *first: str) -> str:
-        """The function of these arguments, each a piece of text that needs no brackets, as an expression.
+    def call(self, function: Function, name: str, argument: Callable[[str], str], *first: str) -> str:
+        """The function of its arguments, each a piece of text that needs no brackets, as an expression.
 
         Its first parameters, whatever they are called, are the ``first`` ones; the others are looked up by name.
         """
-        function = inspect.unwrap(function)
-        arguments = {**arguments, **dict(zip(inspect.signature(function).parameters, first, strict=False))}
         if function not in self._templates:
-            self._templates[function] = self._template(function, name)
-        text = re.sub("\0(.*?)\0", lambda found: arguments[found[1]], self._templates[function])
-        return ast.unparse(ast.parse(text, mode="eval")) if "(-" in text else text  # a number may need no brackets
+            plain = inspect.unwrap(function)
+            pieces = self._template(plain, name).split("\0")
+            self._templates[function] = pieces, list(inspect.signature(plain).parameters)
+        pieces, parameters = self._templates[function]
+        given = dict(zip(parameters, first, strict=False))
+        texts = [piece if k % 2 == 0 else given.get(piece) or argument(piece) for k, piece in enumerate(pieces)]
+        text = "".join(texts)
+        return rewrite(text, _with_needed_brackets) if "(-" in text else text
 
     def _template(self, function: Function, name: str) -> str:
         """Such an expression with ``\\0x\\0`` in the place of each parameter x."""
@@ -161,14 +164,20 @@ def _with_sign(tree: ast.expr) -> ast.expr:
     return tree if sign is None else ast.BinOp(tree.args[0], sign(), tree.args[1])
 
 
+def _with_needed_brackets(text: str) -> str:
+    return ast.unparse(ast.parse(text, mode="eval"))
+
+
 def drop_defaults(text: str) -> str:
     """A call of a NumPy function without the options that it takes by itself.
 
     >>> drop_defaults("np.sum(x, axis=None, keepdims=False)")
     'np.sum(x)'
     """
-    if not text.startswith("np.") or "=" not in text:
-        return text
+    return rewrite(text, _drop_defaults) if text.startswith("np.") and "=" in text else text
+
+
+def _drop_defaults(text: str) -> str:
     call = ast.parse(text, mode="eval").body
     if not isinstance(call, ast.Call):
         return text
@@ -220,6 +229,10 @@ def _is_small(array: Any) -> bool:
 
 def bracket(text: str) -> str:
     """The text as a summand."""
+    return rewrite(text, _bracket)
+
+
+def _bracket(text: str) -> str:
     tree = ast.parse(text, mode="eval").body
     is_sum = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)
     return f"({text})" if is_sum or isinstance(tree, ast.IfExp | ast.Compare | ast.BoolOp) else text
