@@ -45,7 +45,7 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
 def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
     """The same for two inputs, written out, since a general loop over the inputs takes longer."""
     if not (isinstance(a, Handle) and isinstance(b, Handle)):
-        return Primitive.interpreter(op, (a, b), {})
+        return Primitive.beside_literal(op, a, b)
     left, from_a = a._data, a._source
     right, from_b = b._data, b._source
     try:
