@@ -19,6 +19,7 @@ BY_KEY: tuple[type, ...] = (dict, UserDict, MappingProxyType)
 CONTAINERS: tuple[type, ...] = (list, tuple, deque, UserList, type({}.values()), *BY_KEY)
 NAMELESS = (set, frozenset, np.ndarray)  # no names for what is in them: a module there is refused
 MAY_HOLD = CONTAINERS + NAMELESS
+HOLD_NOTHING = frozenset({int, float, bool, str, type(None)})  # found at once: isinstance asks two abstract classes
 LARGE = 256  # a longer container may be data: a vocabulary, a million numbers
 
 
