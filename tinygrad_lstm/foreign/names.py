@@ -17,7 +17,7 @@ CONVOLUTION = "there are no convolutions here; the layers are recurrent, e.g. nn
 ATTENTION = "there is no attention here; the layers are recurrent, e.g. nn.LSTM."
 FOUND = "a plain list or dict in an attribute: an nn.Module finds its parts there"
 OWN_OP = "write it with tg.maximum, tg.where and tg.exp, or as an op of your own with tg.primitive."
-COMPILER = "there is no compiler; nn.LSTM and nn.GRU run faster with fused=True."
+COMPILER = "there is no compiler; nn.RNN, nn.LSTM and nn.GRU run faster with fused=True."
 NO_COPY = "nothing changes a tensor, so it needs no copy; a new leaf is tg.tensor(x.data)."
 NO_GRADIENT = "what is no real number needs no gradient: take the array, x.data."
 

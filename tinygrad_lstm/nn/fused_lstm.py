@@ -14,15 +14,13 @@ of memory. A step has [c | g f i o] (5, H, B), its gates behind the cell state t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
-
-Mask: TypeAlias = np.ndarray | None
+from tinygrad_lstm.nn.fused_rnn import Mask, each, in_run_order, off
 
 
 def g_first(weights: Array) -> Array:
@@ -37,37 +35,26 @@ def g_last(weights: Array) -> Array:
     return np.concatenate([weights[H:], weights[:H]])
 
 
-def off(on: Mask) -> Mask:
-    """Which steps of each row do not count; None if all do."""
-    return None if on is None else ~on
-
-
-def each(steps: Mask, T: int) -> Iterable[Any]:
-    """What belongs to each of T steps: None for every one where there is nothing."""
-    return repeat(None, T) if steps is None else steps
-
-
 @primitive_multi(saves=True, hides_steps=True)
 def fused_lstm(
     x: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, on: Mask = None, reverse: bool = False
 ) -> Any:
     """y (T, B, H) and the last h and c of an LSTM: ``LSTMCell`` at every step (Hochreiter & Schmidhuber 1997)."""
     (T, B, D), H = x.shape, len(b) // 4
-    if reverse:  # turned round here, and the output once more at the end
-        x, on = x[::-1], None if on is None else on[::-1]
-    dtype = np.result_type(x, h0, c0, W, U, b)
-    V, half = np.empty((4 * H, H + D + 1), dtype), np.full((), 0.5, dtype)  # a bare 0.5 costs a ufunc twice the time
-    V[:, :H], V[:, H:-1], V[:, -1] = g_first(U), g_first(W), g_first(b)
+    V = g_first(np.concatenate([U, W, b[:, None]], axis=1))
+    dtype = np.result_type(x, h0, c0, V)
+    V, half = V.astype(dtype, copy=False), np.full((), 0.5, dtype)  # a bare 0.5 costs a ufunc twice the time
     V[H:] *= half  # of f, i and o: σ(z) = (1 + tanh(z/2)) / 2, so that one tanh serves all four
     X, Z = np.empty((T + 1, H + D + 1, B), dtype), np.empty((T + 1, 5, H, B), dtype)  # [h; x; 1] and [c | g f i o]
-    X[0, :H], X[:T, H:-1], X[:, -1] = h0.T, x.swapaxes(1, 2), 1
+    X[0, :H], X[:T, H:-1], X[:, -1] = h0.T, in_run_order(x, reverse).swapaxes(1, 2), 1
     Z[0, 0] = c0.T
     S, products = np.empty((T, H, B), dtype), np.empty((2, H, B), dtype)  # S = tanh c
     fc, ig = products
     dot, tanh, multiply, add = V.dot, np.tanh, np.multiply, np.add
     z_of = Z.reshape(T + 1, 5 * H, B)[:, H:]
+    rests = each(off(on, reverse), T)
     views = zip(  # cut once for all steps: a slice inside the loop would cost a third of a ufunc
-        X[:T], z_of, Z[:, 2:], Z[:, :2], Z[:, 2:4], Z[1:, 0], S, Z[:, 4], X[1:, :H], each(off(on), T), strict=False
+        X[:T], z_of, Z[:, 2:], Z[:, :2], Z[:, 2:4], Z[1:, 0], S, Z[:, 4], X[1:, :H], rests, strict=False
     )
     for read, z, f_i_o, c_g, f_i, c, s, o, h, rest in views:  # the last argument of each call is where its result goes
         dot(read, z)  # 1  z = W x + U h + b
@@ -81,7 +68,7 @@ def fused_lstm(
         if rest is not None:  # rows that do not count keep their state
             np.copyto(h, read[:H], where=rest)
             np.copyto(c, c_g[0], where=rest)
-    y = np.ascontiguousarray((X[:0:-1, :H] if reverse else X[1:, :H]).swapaxes(1, 2))
+    y = np.ascontiguousarray(in_run_order(X[1:, :H], reverse).swapaxes(1, 2))
     return (y, X[T, :H].T.copy(), Z[T, 0].T.copy()), (X, Z, S)
 
 
@@ -102,11 +89,11 @@ def _fused_lstm_vjp(
     P[:, 1::4] *= Z[:, 3:]  # ... times i, and o
     P[:, 2:4] *= Z[:, :2]  # ... times c, and g
     P[:, 4] *= S
-    rests = off(on[::-1] if reverse and on is not None else on)
+    rests = off(on, reverse)
     if rests is not None:  # rows that do not count hand on what they get
         P[:, 1:] *= ~rests[:, None, None]
         np.copyto(P[:, 0], one, where=rests[:, None])
-    dY = np.ascontiguousarray((gs[0][::-1] if reverse else gs[0]).swapaxes(1, 2))
+    dY = np.ascontiguousarray(in_run_order(gs[0], reverse).swapaxes(1, 2))
     dh, dc = np.array(gs[1].T, order="C"), np.array(gs[2].T, order="C")
     U_T, dZ = np.ascontiguousarray(g_first(U).T), P.reshape(T, 6 * H, B)[:, H : 5 * H]
     dot, multiply, add = U_T.dot, np.multiply, np.add
@@ -126,8 +113,7 @@ def _fused_lstm_vjp(
     dV = g_last(columns.dot(X[:-1].swapaxes(0, 1).reshape(X.shape[1], T * B).T))  # 1'  of U, W and b
     dx = None
     if needs_input_grad[0]:
-        dx = g_first(W).T.dot(columns).reshape(W.shape[1], T, B).transpose(1, 2, 0)  # 1'
-        dx = dx[::-1] if reverse else dx
+        dx = in_run_order(g_first(W).T.dot(columns).reshape(W.shape[1], T, B).transpose(1, 2, 0), reverse)  # 1'
     return dx, dh.T, dc.T, dV[:, H:-1], dV[:, :H], dV[:, -1]
 
 

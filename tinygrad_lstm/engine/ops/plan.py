@@ -57,7 +57,7 @@ def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Pla
         Primitive.rule_in_float32(joint) if joint is not None and op.wide else joint,
         op.multi_output,
     )
-    if not op.sequence or len(needs_input_grad) < 5:  # a sequence may have any number of inputs: a cache of all would grow without bound
+    if not op.sequence or len(needs_input_grad) < 5:  # with all lengths of sequences the cache would have no bound
         op.plans[needs_input_grad] = plan
     return plan
 
