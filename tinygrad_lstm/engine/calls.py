@@ -10,7 +10,7 @@ from tinygrad_lstm.engine.current import grad_enabled
 from tinygrad_lstm.engine.failures import complex_refused, forward_failed
 from tinygrad_lstm.engine.handle import Handle, bare_array, from_array, output
 from tinygrad_lstm.engine.literals import as_param, literal_inputs
-from tinygrad_lstm.engine.node import input_name, make_node
+from tinygrad_lstm.engine.node import input_name, make_node, one_dtype, one_shape
 from tinygrad_lstm.engine.ops.binding import bind, run
 from tinygrad_lstm.engine.ops.plan import kept_values, plan_for
 from tinygrad_lstm.engine.ops.primitive import Primitive
@@ -48,7 +48,7 @@ def record_number(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
     plan = op.plans.get(needs) or plan_for(op, needs)
     kept = plan.pick((*given, y)) if plan.pick else kept_values(op, plan, given, y, op.options, needs)
     sources, params = ((source, None), {name: b}) if needs[0] else ((None, source), {name: a})
-    node = make_node(op, sources, (y.shape,), (y.dtype,), plan, kept, op.options | params)
+    node = make_node(op, sources, one_shape[y.shape], one_dtype[y.dtype], plan, kept, op.options | params)
     return output(y, node)
 
 
