@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -60,3 +61,16 @@ def test_bytes_kept_per_step_fused(kind: Any, gates: int, extra: int) -> None:
 
     ones = 0 if kind is nn.GRU else 1
     assert kept(6) - kept(5) == B * (D + (gates + extra) * H + ones) * 8
+
+
+def test_a_fused_run_without_gradients_has_no_gates_of_every_step() -> None:
+    """But [h; x; 1] and y."""
+    T, B, D, H = 100, 4, 8, 16
+    layer, x = nn.LSTM(D, H, fused=True).astype(float), tg.zeros(T, B, D, dtype=float)
+    with tg.no_grad():
+        layer(x)
+        tracemalloc.start()
+        layer(x)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 1.2 * T * B * (D + 2 * H + 1) * 8 + 50_000

@@ -83,6 +83,20 @@ def test_other_shapes(kind: Any) -> None:
 
 
 @EVERY
+def test_a_run_without_gradients_gives_the_same_bits(kind: Any) -> None:
+    _, fused = pair(kind, num_layers=2, bidirectional=True)
+    x = np.random.default_rng(1).normal(size=(T, B, D))
+    for call in ({}, {"lengths": LENGTHS}):
+        y, state = fused(x, **call)
+        with tg.no_grad():
+            z, other = fused(x, **call)
+        for a, b in zip((y, *as_tuple(state)), (z, *as_tuple(other)), strict=True):
+            np.testing.assert_array_equal(a.data, b.data)
+            assert a.requires_grad
+            assert not b.requires_grad
+
+
+@EVERY
 def test_padding_may_hold_anything(kind: Any) -> None:
     _, fused = pair(kind, bidirectional=True)
     x = np.random.default_rng(1).normal(size=(T, B, D))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinygrad_lstm.engine.current import grad_enabled
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.choices import where
 from tinygrad_lstm.engine.ops.nonlinear import relu, tanh
@@ -56,7 +57,7 @@ def unroll_fused(
     b = np.zeros(len(cell.W), x.dtype) if cell.b is None else cell.b
     with cell.scope():
         if isinstance(cell, LSTMCell):
-            y, *last = fused_lstm(batched, starts[0], starts[1], cell.W, cell.U, b, rows, reverse)
+            y, *last = fused_lstm(batched, starts[0], starts[1], cell.W, cell.U, b, rows, reverse, grad_enabled.get())
         elif isinstance(cell, RNNCell):
             y, *last = fused_rnn(batched, starts[0], cell.W, cell.U, b, rows, reverse, cell.nonlinearity is relu)
         else:

@@ -15,6 +15,7 @@ of memory. A step has [c | g f i o] (5, H, B), its gates behind the cell state t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -37,25 +38,31 @@ def g_last(weights: Array) -> Array:
 
 @primitive_multi(saves=True, hides_steps=True)
 def fused_lstm(
-    x: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, on: Mask = None, reverse: bool = False
-) -> Any:
-    """y (T, B, H) and the last h and c of an LSTM: ``LSTMCell`` at every step (Hochreiter & Schmidhuber 1997)."""
+    x: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, on: Mask = None, reverse: bool = False,
+    keep: bool = True,
+) -> Any:  # fmt: skip
+    """y (T, B, H) and the last h and c of an LSTM: ``LSTMCell`` at every step (Hochreiter & Schmidhuber 1997).
+
+    Without ``keep``, for a run without backward, all steps share one Z and one S, which stay in the processor's cache.
+    """
     (T, B, D), H = x.shape, len(b) // 4
+    shared = not keep and on is None  # a masked step needs the c before it once more
     V = g_first(np.concatenate([U, W, b[:, None]], axis=1))
     dtype = np.result_type(x, h0, c0, V)
     V, half = V.astype(dtype, copy=False), np.full((), 0.5, dtype)  # a bare 0.5 costs a ufunc twice the time
     V[H:] *= half  # of f, i and o: σ(z) = (1 + tanh(z/2)) / 2, so that one tanh serves all four
-    X, Z = np.empty((T + 1, H + D + 1, B), dtype), np.empty((T + 1, 5, H, B), dtype)  # [h; x; 1] and [c | g f i o]
+    X = np.empty((T + 1, H + D + 1, B), dtype)  # [h; x; 1]
+    Z = np.empty((1 if shared else T + 1, 5, H, B), dtype)  # [c | g f i o]
     X[0, :H], X[:T, H:-1], X[:, -1] = h0.T, in_run_order(x, reverse).swapaxes(1, 2), 1
     Z[0, 0] = c0.T
-    S, products = np.empty((T, H, B), dtype), np.empty((2, H, B), dtype)  # S = tanh c
+    S, products = np.empty((1 if shared else T, H, B), dtype), np.empty((2, H, B), dtype)  # S = tanh c
     fc, ig = products
     dot, tanh, multiply, add = V.dot, np.tanh, np.multiply, np.add
-    z_of = Z.reshape(T + 1, 5 * H, B)[:, H:]
-    rests = each(off(on, reverse), T)
-    views = zip(  # cut once for all steps: a slice inside the loop would cost a third of a ufunc
-        X[:T], z_of, Z[:, 2:], Z[:, :2], Z[:, 2:4], Z[1:, 0], S, Z[:, 4], X[1:, :H], rests, strict=False
-    )
+    z_of, c_of = Z.reshape(len(Z), 5 * H, B)[:, H:], Z[:, 0] if shared else Z[1:, 0]
+    # Slices are cut here for all steps: inside the loop each would cost a third of a ufunc
+    slices = [z_of, Z[:, 2:], Z[:, :2], Z[:, 2:4], c_of, S, Z[:, 4]]
+    by_step = [repeat(part[0]) for part in slices] if shared else slices
+    views = zip(X[:T], *by_step, X[1:, :H], each(off(on, reverse), T), strict=False)
     for read, z, f_i_o, c_g, f_i, c, s, o, h, rest in views:  # the last argument of each call is where its result goes
         dot(read, z)  # 1  z = W x + U h + b
         tanh(z, z)  # 2
@@ -69,7 +76,7 @@ def fused_lstm(
             np.copyto(h, read[:H], where=rest)
             np.copyto(c, c_g[0], where=rest)
     y = np.ascontiguousarray(in_run_order(X[1:, :H], reverse).swapaxes(1, 2))
-    return (y, X[T, :H].T.copy(), Z[T, 0].T.copy()), (X, Z, S)
+    return (y, X[T, :H].T.copy(), Z[-1, 0].T.copy()), None if shared else (X, Z, S)
 
 
 def _fused_lstm_vjp(

@@ -204,7 +204,7 @@ class Recurrent(Module, Generic[S]):
 
     def _starts(self, state: State | None, x: Tensor) -> list[State]:
         """The initial state of each cell."""
-        count = len(self.layers)
+        count = self.num_layers * len(self.directions)
         if state is None:
             return [None] * count
         state = self.layers[0].checked_state(state, (count, *x.shape[1:-1]), x.dtype)
