@@ -54,6 +54,8 @@ def find_parts(
 
 def _worth_a_look(name: str, value: Any, kinds: tuple[type, ...], visited: set[int]) -> list[tuple[str, Any]]:
     """The entries of a container that are, or may hold, what is looked for."""
+    if type(value) in (list, tuple) and HOLD_NOTHING.difference(kinds).issuperset(map(type, value)):
+        return []  # numbers and words, as in most: at C's speed
     if isinstance(value, NAMELESS):
         _refuse_nameless(name, value, kinds)
         return []
@@ -65,7 +67,7 @@ def _worth_a_look(name: str, value: Any, kinds: tuple[type, ...], visited: set[i
         ends = next(iter(entries)), next(reversed(entries))
         if not any(True for end in ends for _ in find_parts(name, end, kinds, frozenset(visited))):
             return []
-    if not any(issubclass(kind, inside) for kind in set(map(type, entries))):  # at C's speed: mostly the answer is no
+    if not any(issubclass(kind, inside) for kind in set(map(type, entries))):  # mostly the answer is no
         return []
     keyed = value.items() if by_key else enumerate(value)
     worth = [(f"{name}.{key}", entry) for key, entry in keyed if isinstance(entry, inside)]
