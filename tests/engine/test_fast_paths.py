@@ -12,6 +12,7 @@ import pytest
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor
 from tinygrad_lstm.engine import calls
+from tinygrad_lstm.engine.call_site import Answers
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.errors import TinygradError
 
@@ -88,3 +89,17 @@ def test_they_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not (1 - leaf(False)).requires_grad
     with pytest.raises(AssertionError, match="the long way"):
         x * [2.0]
+
+
+def test_nodes_of_one_shape_share_the_tuples_that_say_so() -> None:
+    x = leaf()
+    first, second, wider = (y.source.node for y in (x * x, 1 - x, x.astype(float)))
+    assert first.shapes is second.shapes
+    assert first.dtypes is second.dtypes
+    assert wider.dtypes == (np.dtype(float),)
+
+
+def test_kept_answers_have_a_bound() -> None:
+    halves = Answers(lambda n: n / 2)
+    assert [halves[n] for n in range(10_000)] == [n / 2 for n in range(10_000)]
+    assert len(halves) <= 4097
