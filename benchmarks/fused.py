@@ -2,7 +2,8 @@
 
     python benchmarks/fused.py [repetitions]
 
-And ``nn.GRU`` likewise. One process, in turns, one thread, float32, process CPU time. Look at the ratios.
+And ``nn.GRU`` and ``nn.RNN`` likewise. One process, in turns, one thread, float32, process CPU time. Look at the
+ratios.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def main() -> None:
     torch.set_num_threads(1)
     print("median of CPU time over PyTorch's, turn by turn")
     print(f"{'(T, B, D, H)':>20}  {'fused':>6}  {'composed':>8}  {'PyTorch ms':>10}")
-    for kind in ("LSTM", "GRU"):
+    for kind in ("LSTM", "GRU", "RNN"):
         ratios = []
         for T, B, D, H, repetitions in SIZES:
             tg.manual_seed(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -48,15 +49,28 @@ def test_bytes_kept_per_step(kind: Any, B: int, D: int, H: int, dtype: Any) -> N
     assert [kept(T + 1) - kept(T) for T in (2, 3, 10)] == [B * (D + KEPT[kind] * H) * size] * 3
 
 
-@pytest.mark.parametrize(("kind", "gates", "extra"), [(nn.LSTM, 4, 3), (nn.GRU, 3, 2)])
+@pytest.mark.parametrize(("kind", "gates", "extra"), [(nn.RNN, 0, 1), (nn.LSTM, 4, 3), (nn.GRU, 3, 2)])
 def test_bytes_kept_per_step_fused(kind: Any, gates: int, extra: int) -> None:
-    """The gates, and h, c, tanh c of an LSTM, whose x stands beside h and the 1 that b is multiplied by; y and the
-    candidate's product of a GRU, whose x is the caller's."""
+    """The gates, and h, c, tanh c of an LSTM, h of an RNN, whose x stands beside h and the 1 that b is multiplied by;
+    y and the candidate's product of a GRU, whose x is the caller's."""
     B, D, H = 2, 3, 5
     layer = kind(D, H, fused=True).astype(float)
 
     def kept(T: int) -> int:
         return kept_bytes(layer(tg.zeros(T, B, D, dtype=float))[0].sum())
 
-    ones = 1 if kind is nn.LSTM else 0
+    ones = 0 if kind is nn.GRU else 1
     assert kept(6) - kept(5) == B * (D + (gates + extra) * H + ones) * 8
+
+
+def test_a_fused_run_without_gradients_has_no_gates_of_every_step() -> None:
+    """But [h; x; 1] and y."""
+    T, B, D, H = 100, 4, 8, 16
+    layer, x = nn.LSTM(D, H, fused=True).astype(float), tg.zeros(T, B, D, dtype=float)
+    with tg.no_grad():
+        layer(x)
+        tracemalloc.start()
+        layer(x)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 1.2 * T * B * (D + 2 * H + 1) * 8 + 50_000

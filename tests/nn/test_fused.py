@@ -15,11 +15,12 @@ from tinygrad_lstm import nn, paths
 from tinygrad_lstm.errors import ArgumentError, GradError, ShapeError
 from tinygrad_lstm.nn.fused_gru import fused_gru
 from tinygrad_lstm.nn.fused_lstm import fused_lstm
+from tinygrad_lstm.nn.fused_rnn import fused_rnn
 from tinygrad_lstm.nn.utils import pack_padded_sequence
 
 T, B, D, H = 5, 4, 3, 4
 CLOSE: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-12}
-BOTH = pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+EVERY = pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN, partial(nn.RNN, nonlinearity="relu")])
 LENGTHS = np.array([3, 5, 1, 4])
 
 
@@ -61,7 +62,7 @@ WAYS: list[dict[str, Any]] = [{}, {"reverse": True}, {"bidirectional": True}, {"
 OPTIONS = [{"num_layers": layers, "bias": bias} | ways for layers, bias, ways in product((1, 2), (True, False), WAYS)]
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("how", [{}, {"lengths": LENGTHS}, {"lengths": LENGTHS, "outside": "repeat"}], ids=str)
 @pytest.mark.parametrize("begin", [False, True], ids=["from zero", "from a state"])
@@ -69,7 +70,7 @@ def test_values_and_every_gradient(kind: Any, options: dict[str, Any], how: dict
     agree(kind, (T, B, D), begin=begin, how=how, **options)
 
 
-@BOTH
+@EVERY
 def test_other_shapes(kind: Any) -> None:
     """One sequence, one step, batch first, an interior hole, an empty batch."""
     agree(kind, (T, D), begin=True, how={})
@@ -81,7 +82,21 @@ def test_other_shapes(kind: Any) -> None:
     agree(kind, (T, 0, D), begin=False, how={})
 
 
-@BOTH
+@EVERY
+def test_a_run_without_gradients_gives_the_same_bits(kind: Any) -> None:
+    _, fused = pair(kind, num_layers=2, bidirectional=True)
+    x = np.random.default_rng(1).normal(size=(T, B, D))
+    for call in ({}, {"lengths": LENGTHS}):
+        y, state = fused(x, **call)
+        with tg.no_grad():
+            z, other = fused(x, **call)
+        for a, b in zip((y, *as_tuple(state)), (z, *as_tuple(other)), strict=True):
+            np.testing.assert_array_equal(a.data, b.data)
+            assert a.requires_grad
+            assert not b.requires_grad
+
+
+@EVERY
 def test_padding_may_hold_anything(kind: Any) -> None:
     _, fused = pair(kind, bidirectional=True)
     x = np.random.default_rng(1).normal(size=(T, B, D))
@@ -92,11 +107,21 @@ def test_padding_may_hold_anything(kind: Any) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def test_an_rnn_with_a_nonlinearity_of_ones_own_has_no_fused_form() -> None:
+    def sine(D: int, H: int) -> nn.RNNCell:
+        cell = nn.RNNCell(D, H)
+        cell.nonlinearity = np.sin
+        return cell
+
+    with pytest.raises(ArgumentError, match="a RNNCell runs composed"):
+        nn.RNN(D, H, cell=sine, fused=True)
+
+
 def as_tuple(state: Any) -> tuple[Any, ...]:
     return state if isinstance(state, tuple) else (state,)
 
 
-@BOTH
+@EVERY
 def test_packed_sequences(kind: Any) -> None:
     composed, fused = pair(kind, num_layers=2, bidirectional=True)
     x = np.random.default_rng(1).normal(size=(T, B, D))
@@ -122,9 +147,12 @@ def test_gradcheck() -> None:
         assert tg.gradcheck(partial(fused_lstm, on=mask, reverse=reverse), lstm)
         gru = [leaf(3, 2, 2), leaf(2, 3), leaf(9, 2), leaf(9, 3), leaf(9), leaf(3)]
         assert tg.gradcheck(partial(fused_gru, on=mask, reverse=reverse), gru)
+        rnn = [leaf(3, 2, 2), leaf(2, 3), leaf(3, 2), leaf(3, 3), leaf(3)]
+        for relu in (False, True):
+            assert tg.gradcheck(partial(fused_rnn, on=mask, reverse=reverse, relu=relu), rnn)
 
 
-@BOTH
+@EVERY
 def test_saturated_gates_give_no_warning_and_no_nan(kind: Any) -> None:
     composed, fused = (layer.astype(np.float32) for layer in pair(kind))
     for sign in (1e4, -1e4):
@@ -137,7 +165,7 @@ def test_saturated_gates_give_no_warning_and_no_nan(kind: Any) -> None:
             assert np.isfinite(x.grad.data).all()
 
 
-@BOTH
+@EVERY
 def test_float32_stays_float32_and_training_goes_the_same_way(kind: Any) -> None:
     composed, fused = (layer.astype(np.float32) for layer in pair(kind))
     x = np.random.default_rng(0).normal(size=(T, B, D)).astype(np.float32)
@@ -153,14 +181,14 @@ def test_float32_stays_float32_and_training_goes_the_same_way(kind: Any) -> None
         np.testing.assert_allclose(p.data, q.data, rtol=1e-4, atol=1e-5)
 
 
-@BOTH
+@EVERY
 def test_the_graph_of_a_fused_layer_is_one_vertex_a_cell(kind: Any) -> None:
     _, fused = pair(kind, num_layers=2, bidirectional=True)
     ops = [vertex.op for vertex in tg.graph_of(fused(np.ones((T, B, D)))[0]).vertices]
-    assert sum(op in ("fused_lstm", "fused_gru") for op in ops) == 4
+    assert sum(op in ("fused_lstm", "fused_gru", "fused_rnn") for op in ops) == 4
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}, {"reverse": True}, {"bias": False}])
 @pytest.mark.parametrize("call", [{}, {"lengths": LENGTHS}, {"lengths": LENGTHS, "outside": "raw"}], ids=str)
 def test_unroll_runs_the_composed_cell_with_the_same_weights(
@@ -185,7 +213,7 @@ def test_unroll_runs_the_composed_cell_with_the_same_weights(
     assert fused.fused
 
 
-@BOTH
+@EVERY
 def test_what_the_steps_are_needed_for_works_on_the_unrolled_run_of_a_fused_layer(kind: Any) -> None:
     composed, fused = pair(kind)
     x = tg.tensor(np.ones((T, B, D)), requires_grad=True)
@@ -197,7 +225,7 @@ def test_what_the_steps_are_needed_for_works_on_the_unrolled_run_of_a_fused_laye
     assert tg.grad(loss, x, create_graph=True)[0].requires_grad
 
 
-@BOTH
+@EVERY
 def test_what_needs_the_steps_is_refused_in_the_name_of_the_composed_form(kind: Any) -> None:
     _, fused = pair(kind)
     x = tg.tensor(np.ones((T, B, D)), requires_grad=True)
@@ -205,9 +233,9 @@ def test_what_needs_the_steps_is_refused_in_the_name_of_the_composed_form(kind: 
         fused(x, lengths=LENGTHS, outside="raw")
     with pytest.raises(GradError, match=r"no second derivative \(create_graph=True\); use its composed form"):
         tg.grad(fused(x)[0].sum(), x, create_graph=True)
-    for cell in (nn.PeepholeLSTMCell, nn.CoupledLSTMCell, nn.RNNCell, lambda D, H: nn.Zoneout(nn.LSTMCell(D, H))):
-        with pytest.raises(ArgumentError, match=r"fused=True is for LSTMCell and GRUCell; a \w+ runs composed"):
-            kind(D, H, cell=cell, fused=True)
+    for cell in (nn.PeepholeLSTMCell, nn.CoupledLSTMCell, nn.MGUCell, lambda D, H: nn.Zoneout(nn.LSTMCell(D, H))):
+        with pytest.raises(ArgumentError, match=r"is for RNNCell, LSTMCell and GRUCell; a \w+ runs composed"):
+            getattr(kind, "func", kind)(D, H, cell=cell, fused=True)
     with pytest.raises(ArgumentError, match="ProjectedLSTMCell runs composed"):
         nn.LSTM(D, H, proj_size=2, fused=True)
     with pytest.raises(ShapeError, match="with D = 3"):

@@ -19,13 +19,13 @@ T, B, D, H = 5, 4, 3, 4
 CLOSE: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-11}
 
 
-def pair(kind: str, **options: Any) -> tuple[Any, Any]:
+def pair(kind: str, fused: bool = False, **options: Any) -> tuple[Any, Any]:
     """PyTorch's layer with random weights, and ours with the same."""
     torch.manual_seed(1)
     theirs = getattr(torch.nn, kind)(D, H, **options).double()
     for parameter in theirs.parameters():
         torch.nn.init.normal_(parameter, std=0.6)
-    ours = getattr(nn, kind)(D, H, **options).astype(float)
+    ours = getattr(nn, kind)(D, H, fused=fused, **options).astype(float)
     interop.torch.load_state_dict(ours, theirs.state_dict())
     return ours, theirs
 
@@ -50,16 +50,21 @@ def holder_options(layer: Any) -> dict[str, Any]:
     return options
 
 
+EXTRAS: dict[str, list[dict[str, Any]]] = {
+    "RNN": [{}, {"fused": True}, {"nonlinearity": "relu"}, {"nonlinearity": "relu", "fused": True}],
+    "LSTM": [{}, {"fused": True}, {"proj_size": 2}],
+    "GRU": [{}, {"fused": True}],
+}
 CASES = [
     pytest.param(kind, {"num_layers": layers, "bidirectional": both, "batch_first": batch_first} | extra, packed,
                  id=f"{kind}-{layers}-{'both' if both else 'one'}-{'BT' if batch_first else 'TB'}"
-                    f"{'-packed' if packed else ''}{'-proj' if extra else ''}")
+                    f"{'-packed' if packed else ''}{''.join(f'-{name}' for name in extra)}")
     for kind in ("RNN", "LSTM", "GRU")
     for layers in (1, 2, 3)
     for both in (False, True)
     for batch_first in (False, True)
     for packed in (False, True)
-    for extra in (({}, {"proj_size": 2}) if kind == "LSTM" else ({},))
+    for extra in EXTRAS[kind]
 ]  # fmt: skip
 
 

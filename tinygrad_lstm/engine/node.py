@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.call_site import CallSite, first_outside, in_engine
+from tinygrad_lstm.engine.call_site import Answers, CallSite, first_outside, in_engine
 from tinygrad_lstm.engine.current import current_scope
 from tinygrad_lstm.engine.ops.indexing import scatter
 from tinygrad_lstm.engine.ops.plan import Plan
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Shape: TypeAlias = tuple[int, ...]
 counter = itertools.count(1)  # numbers nodes, changes of data and backward passes: their order in time can be compared
 NO_PARAMS: dict[str, Any] = {}
+one_shape = Answers(lambda shape: (shape,))  # one tuple for all nodes of a shape: Python's collector has less to search
+one_dtype = Answers(lambda dtype: (dtype,))
 changing = RLock()  # a lock: held while something that threads share is changed
 
 

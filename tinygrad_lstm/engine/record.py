@@ -13,7 +13,7 @@ import numpy as np
 from tinygrad_lstm.engine.current import grad_enabled
 from tinygrad_lstm.engine.failures import forward_failed
 from tinygrad_lstm.engine.handle import Handle, from_array, output
-from tinygrad_lstm.engine.node import make_node
+from tinygrad_lstm.engine.node import make_node, one_dtype, one_shape
 from tinygrad_lstm.engine.ops.plan import kept_values, plan_for
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.errors import PYTHON_ERRORS, TinygradError
@@ -38,14 +38,14 @@ def record_one(op: Primitive[Any, Any], x: Any) -> Any:
         return from_array(y, None)
     plan = op.plans.get(ONE_INPUT) or plan_for(op, ONE_INPUT)
     kept = plan.pick((array, y)) if plan.pick else kept_values(op, plan, (array,), y, op.options, ONE_INPUT)
-    node = make_node(op, (source,), (y.shape,), (y.dtype,), plan, kept, op.options)
+    node = make_node(op, (source,), one_shape[y.shape], one_dtype[y.dtype], plan, kept, op.options)
     return output(y, node)
 
 
 def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
     """The same for two inputs, written out, since a general loop over the inputs takes longer."""
     if not (isinstance(a, Handle) and isinstance(b, Handle)):
-        return Primitive.interpreter(op, (a, b), {})
+        return Primitive.beside_literal(op, a, b)
     left, from_a = a._data, a._source
     right, from_b = b._data, b._source
     try:
@@ -64,5 +64,5 @@ def record_two(op: Primitive[Any, Any], a: Any, b: Any) -> Any:
     plan = op.plans.get(needs) or plan_for(op, needs)
     kept = plan.pick((left, right, y)) if plan.pick else kept_values(op, plan, (left, right), y, op.options, needs)
     sources = from_a or a.source, from_b or b.source  # a constant gets its node when an op first records it
-    node = make_node(op, sources, (y.shape,), (y.dtype,), plan, kept, op.options)
+    node = make_node(op, sources, one_shape[y.shape], one_dtype[y.dtype], plan, kept, op.options)
     return output(y, node)

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
+import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.creation import zeros
 from tinygrad_lstm.engine.current import current_scope, grad_enabled
+from tinygrad_lstm.engine.handle import from_array
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import relu, sigmoid, tanh
@@ -121,7 +122,7 @@ class Cell(Module):
         """
         shapes, names = [(*leading, size) for size in self.state_sizes], self.states
         if state is None:
-            parts = tuple(zeros(shape, dtype=dtype) for shape in shapes)
+            parts = tuple([from_array(np.zeros(shape, dtype), None) for shape in shapes])
         elif isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1):
             parts = tuple([self.floating(part) for part in state])
         else:

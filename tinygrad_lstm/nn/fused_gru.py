@@ -17,7 +17,7 @@ import numpy as np
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid
 from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
 from tinygrad_lstm.engine.ops.wide import wide
-from tinygrad_lstm.nn.fused_lstm import Mask
+from tinygrad_lstm.nn.fused_rnn import Mask
 
 σ = sigmoid.forward
 

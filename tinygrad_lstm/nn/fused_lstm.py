@@ -15,13 +15,13 @@ of memory. A step has [c | g f i o] (5, H, B), its gates behind the cell state t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
-
-Mask: TypeAlias = np.ndarray | None
+from tinygrad_lstm.nn.fused_rnn import Mask, each, in_run_order, off
 
 
 def g_first(weights: Array) -> Array:
@@ -38,35 +38,45 @@ def g_last(weights: Array) -> Array:
 
 @primitive_multi(saves=True, hides_steps=True)
 def fused_lstm(
-    x: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, on: Mask = None, reverse: bool = False
-) -> Any:
-    """y (T, B, H) and the last h and c of an LSTM: ``LSTMCell`` at every step (Hochreiter & Schmidhuber 1997)."""
+    x: Array, h0: Array, c0: Array, W: Array, U: Array, b: Array, on: Mask = None, reverse: bool = False,
+    keep: bool = True,
+) -> Any:  # fmt: skip
+    """y (T, B, H) and the last h and c of an LSTM: ``LSTMCell`` at every step (Hochreiter & Schmidhuber 1997).
+
+    Without ``keep``, for a run without backward, all steps share one Z and one S, which stay in the processor's cache.
+    """
     (T, B, D), H = x.shape, len(b) // 4
-    if reverse:  # turned round here, and the output once more at the end
-        x, on = x[::-1], None if on is None else on[::-1]
+    shared = not keep and on is None  # a masked step needs the c before it once more
     V = g_first(np.concatenate([U, W, b[:, None]], axis=1))
-    V[H:] *= 0.5  # of f, i and o: σ(z) = (1 + tanh(z/2)) / 2, so that one tanh serves all four
     dtype = np.result_type(x, h0, c0, V)
     V, half = V.astype(dtype, copy=False), np.full((), 0.5, dtype)  # a bare 0.5 costs a ufunc twice the time
-    X, Z = np.empty((T + 1, H + D + 1, B), dtype), np.empty((T + 1, 5, H, B), dtype)  # [h; x; 1] and [c | g f i o]
-    X[0, :H], X[:T, H:-1], X[:, -1] = h0.T, x.swapaxes(1, 2), 1
+    V[H:] *= half  # of f, i and o: σ(z) = (1 + tanh(z/2)) / 2, so that one tanh serves all four
+    X = np.empty((T + 1, H + D + 1, B), dtype)  # [h; x; 1]
+    Z = np.empty((1 if shared else T + 1, 5, H, B), dtype)  # [c | g f i o]
+    X[0, :H], X[:T, H:-1], X[:, -1] = h0.T, in_run_order(x, reverse).swapaxes(1, 2), 1
     Z[0, 0] = c0.T
-    S, products = np.empty((T, H, B), dtype), np.empty((2, H, B), dtype)  # S = tanh c
-    views = zip(X, Z.reshape(T + 1, 5 * H, B)[:T, H:], Z, Z[1:, 0], S, X[1:, :H], strict=False)
-    for t, (read, z, gates, c, s, h) in enumerate(views):  # the last argument of each call is where its result goes
-        V.dot(read, z)  # 1  z = W x + U h + b
-        np.tanh(z, z)  # 2
-        np.multiply(gates[2:], half, gates[2:])
-        np.add(gates[2:], half, gates[2:])
-        np.multiply(gates[:2], gates[2:4], products)  # 3  f c and i g
-        np.add(products[0], products[1], c)
-        np.tanh(c, s)  # 4
-        np.multiply(gates[4], s, h)
-        if on is not None:  # rows that do not count keep their state
-            np.copyto(h, read[:H], where=~on[t])
-            np.copyto(c, gates[0], where=~on[t])
-    y = np.ascontiguousarray((X[:0:-1, :H] if reverse else X[1:, :H]).swapaxes(1, 2))
-    return (y, X[T, :H].T.copy(), Z[T, 0].T.copy()), (X, Z, S)
+    S, products = np.empty((1 if shared else T, H, B), dtype), np.empty((2, H, B), dtype)  # S = tanh c
+    fc, ig = products
+    dot, tanh, multiply, add = V.dot, np.tanh, np.multiply, np.add
+    z_of, c_of = Z.reshape(len(Z), 5 * H, B)[:, H:], Z[:, 0] if shared else Z[1:, 0]
+    # Slices are cut here for all steps: inside the loop each would cost a third of a ufunc
+    slices = [z_of, Z[:, 2:], Z[:, :2], Z[:, 2:4], c_of, S, Z[:, 4]]
+    by_step = [repeat(part[0]) for part in slices] if shared else slices
+    views = zip(X[:T], *by_step, X[1:, :H], each(off(on, reverse), T), strict=False)
+    for read, z, f_i_o, c_g, f_i, c, s, o, h, rest in views:  # the last argument of each call is where its result goes
+        dot(read, z)  # 1  z = W x + U h + b
+        tanh(z, z)  # 2
+        multiply(f_i_o, half, f_i_o)
+        add(f_i_o, half, f_i_o)
+        multiply(c_g, f_i, products)  # 3  c f and g i
+        add(fc, ig, c)
+        tanh(c, s)  # 4
+        multiply(o, s, h)
+        if rest is not None:  # rows that do not count keep their state
+            np.copyto(h, read[:H], where=rest)
+            np.copyto(c, c_g[0], where=rest)
+    y = np.ascontiguousarray(in_run_order(X[1:, :H], reverse).swapaxes(1, 2))
+    return (y, X[T, :H].T.copy(), Z[-1, 0].T.copy()), None if shared else (X, Z, S)
 
 
 def _fused_lstm_vjp(
@@ -86,29 +96,31 @@ def _fused_lstm_vjp(
     P[:, 1::4] *= Z[:, 3:]  # ... times i, and o
     P[:, 2:4] *= Z[:, :2]  # ... times c, and g
     P[:, 4] *= S
-    if on is not None:  # rows that do not count hand on what they get
-        off = ~(on[::-1] if reverse else on)
-        P[:, 1:] *= ~off[:, None, None]
-        np.copyto(P[:, 0], one, where=off[:, None])
-    dy, dh, dc = gs[0][::-1] if reverse else gs[0], np.array(gs[1].T, order="C"), np.array(gs[2].T, order="C")
+    rests = off(on, reverse)
+    if rests is not None:  # rows that do not count hand on what they get
+        P[:, 1:] *= ~rests[:, None, None]
+        np.copyto(P[:, 0], one, where=rests[:, None])
+    dY = np.ascontiguousarray(in_run_order(gs[0], reverse).swapaxes(1, 2))
+    dh, dc = np.array(gs[1].T, order="C"), np.array(gs[2].T, order="C")
     U_T, dZ = np.ascontiguousarray(g_first(U).T), P.reshape(T, 6 * H, B)[:, H : 5 * H]
-    for t in range(T - 1, -1, -1):
-        dh += dy[t].T
-        kept = None if on is None else dh * off[t]
-        of_h, of_c = P[t, 4:], P[t, :4]
-        np.multiply(of_h, dh, of_h)  # 4', 2'  h = o tanh c: dL/dz of o, and what goes to c
-        dc += of_h[1]
-        np.multiply(of_c, dc, of_c)  # 3', 2'  c = f c + i g: what stays on the belt, and dL/dz of g, f, i
-        dc = of_c[0]
-        U_T.dot(dZ[t], dh)  # 1'
+    dot, multiply, add = U_T.dot, np.multiply, np.add
+    views = zip(dY, P[:, 4], P[:, 5], P[:, :4], P[:, 0], dZ, each(rests, T), strict=True)
+    for dy, o, to_c, of_c, belt, dz, rest in reversed(list(views)):
+        add(dh, dy, dh)
+        kept = None if rest is None else dh * rest
+        multiply(o, dh, o)  # 4', 2'  h = o tanh c: dL/dz of o,
+        multiply(to_c, dh, to_c)  # and what goes to c
+        add(dc, to_c, dc)
+        multiply(of_c, dc, of_c)  # 3', 2'  c = f c + i g: what stays on the belt, and dL/dz of g, f, i
+        dc = belt
+        dot(dz, dh)  # 1'
         if kept is not None:
-            dh += kept
+            add(dh, kept, dh)
     columns = dZ.swapaxes(0, 1).reshape(4 * H, T * B)  # every column of every step
     dV = g_last(columns.dot(X[:-1].swapaxes(0, 1).reshape(X.shape[1], T * B).T))  # 1'  of U, W and b
     dx = None
     if needs_input_grad[0]:
-        dx = g_first(W).T.dot(columns).reshape(W.shape[1], T, B).transpose(1, 2, 0)  # 1'
-        dx = dx[::-1] if reverse else dx
+        dx = in_run_order(g_first(W).T.dot(columns).reshape(W.shape[1], T, B).transpose(1, 2, 0), reverse)  # 1'
     return dx, dh.T, dc.T, dV[:, H:-1], dV[:, :H], dV[:, -1]
 
 

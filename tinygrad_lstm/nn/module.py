@@ -19,7 +19,7 @@ from tinygrad_lstm.nn.copying import Copied
 from tinygrad_lstm.nn.missing import refuse_missing
 from tinygrad_lstm.nn.options import FLAG, array_of, check, real_dtype
 from tinygrad_lstm.nn.parameter_counts import parameter_counts
-from tinygrad_lstm.nn.parts import MAY_HOLD, can_grow, find_parts
+from tinygrad_lstm.nn.parts import HOLD_NOTHING, MAY_HOLD, can_grow, find_parts
 
 
 class Parameter(Tensor):
@@ -147,7 +147,7 @@ class Module(Copied):
         for name, value in tuple(vars(self).items()):
             if isinstance(value, PARTS):
                 yield name, value
-            elif isinstance(value, MAY_HOLD):
+            elif type(value) not in HOLD_NOTHING and isinstance(value, MAY_HOLD):
                 yield from find_parts(name, value, PARTS)
 
     def children(self) -> Iterator[tuple[str, Module]]:

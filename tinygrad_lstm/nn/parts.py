@@ -19,6 +19,7 @@ BY_KEY: tuple[type, ...] = (dict, UserDict, MappingProxyType)
 CONTAINERS: tuple[type, ...] = (list, tuple, deque, UserList, type({}.values()), *BY_KEY)
 NAMELESS = (set, frozenset, np.ndarray)  # no names for what is in them: a module there is refused
 MAY_HOLD = CONTAINERS + NAMELESS
+HOLD_NOTHING = frozenset({int, float, bool, str, type(None)})  # found at once: isinstance asks two abstract classes
 LARGE = 256  # a longer container may be data: a vocabulary, a million numbers
 
 
@@ -53,6 +54,8 @@ def find_parts(
 
 def _worth_a_look(name: str, value: Any, kinds: tuple[type, ...], visited: set[int]) -> list[tuple[str, Any]]:
     """The entries of a container that are, or may hold, what is looked for."""
+    if type(value) in (list, tuple) and HOLD_NOTHING.difference(kinds).issuperset(map(type, value)):
+        return []  # numbers and words, as in most: at C's speed
     if isinstance(value, NAMELESS):
         _refuse_nameless(name, value, kinds)
         return []
@@ -64,7 +67,7 @@ def _worth_a_look(name: str, value: Any, kinds: tuple[type, ...], visited: set[i
         ends = next(iter(entries)), next(reversed(entries))
         if not any(True for end in ends for _ in find_parts(name, end, kinds, frozenset(visited))):
             return []
-    if not any(issubclass(kind, inside) for kind in set(map(type, entries))):  # at C's speed: mostly the answer is no
+    if not any(issubclass(kind, inside) for kind in set(map(type, entries))):  # mostly the answer is no
         return []
     keyed = value.items() if by_key else enumerate(value)
     worth = [(f"{name}.{key}", entry) for key, entry in keyed if isinstance(entry, inside)]

@@ -15,7 +15,7 @@ from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError, check_call
 from tinygrad_lstm.nn.calls import OverSteps, S, Stepped
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
-from tinygrad_lstm.nn.fused import fusible, unroll_fused
+from tinygrad_lstm.nn.fused import FUSIBLE, fusible, unroll_fused
 from tinygrad_lstm.nn.init import Init
 from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.lists import ModuleList
@@ -113,7 +113,7 @@ class Recurrent(Module, Generic[S]):
             width = cells[-1].state_sizes[0] * (len(self.directions) if self.merge == "concatenate" else 1)
         if fused and not fusible(cells[0]):
             raise ArgumentError(
-                f"fused=True is for LSTMCell and GRUCell; a {type(cells[0]).__name__} runs composed, with fused=False"
+                f"fused=True is for {FUSIBLE}; a {type(cells[0]).__name__} runs composed, with fused=False"
             )
         self.layers: ModuleList[Any] = ModuleList(cells)  # of Any: layers[0].W is there, if the cell has one
         self.fused = fused
@@ -204,7 +204,7 @@ class Recurrent(Module, Generic[S]):
 
     def _starts(self, state: State | None, x: Tensor) -> list[State]:
         """The initial state of each cell."""
-        count = len(self.layers)
+        count = self.num_layers * len(self.directions)
         if state is None:
             return [None] * count
         state = self.layers[0].checked_state(state, (count, *x.shape[1:-1]), x.dtype)

@@ -34,10 +34,7 @@ def multiply(a: Array, b: Array) -> Array:
     return np.multiply(a, b)
 
 
-multiply.defvjp(
-    a=lambda g, b: g * b,
-    b=lambda g, a: g * a,
-)
+multiply.defvjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
 
 
 @primitive(numpy=np.true_divide)
@@ -46,10 +43,7 @@ def divide(a: Array, b: Array) -> Array:
     return np.true_divide(a, b)
 
 
-divide.defvjp(
-    a=lambda g, b: g / b,
-    b=lambda g, b, y: -g * y / b,
-)
+divide.defvjp(a=lambda g, b: g / b, b=lambda g, b, y: -g * y / b)
 
 
 @primitive(numpy=np.negative)

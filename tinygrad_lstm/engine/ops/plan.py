@@ -57,7 +57,7 @@ def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Pla
         Primitive.rule_in_float32(joint) if joint is not None and op.wide else joint,
         op.multi_output,
     )
-    if not op.sequence:  # any number of inputs: a cache would grow without bound
+    if not op.sequence or len(needs_input_grad) < 5:  # with all lengths of sequences the cache would have no bound
         op.plans[needs_input_grad] = plan
     return plan
 
@@ -74,17 +74,14 @@ def kept_values(
     needs_input_grad: tuple[bool, ...], saved: Any = None,
 ) -> tuple[Any, ...]:  # fmt: skip
     """The values that the rules of a plan ask for, where these are more than its inputs and its output."""
-    words = op.words
-
-    def value(name: str) -> Any:
-        if name in params:
-            return params[name]
-        if name in (words.y, words.saved, words.needs_input_grad):
-            return y if name == words.y else saved if name == words.saved else needs_input_grad
-        k = op.inputs.index(words.input_of.get(name, name))
-        given = tuple(arrays) if op.sequence else arrays[k]
-        if name not in words.input_of:
-            return given
-        return tuple(map(np.shape, given)) if op.sequence else np.shape(given)
-
-    return tuple([value(name) for name in plan.keep])
+    others = {op.words.y: y, op.words.saved: saved, op.words.needs_input_grad: needs_input_grad, **params}
+    kept = []
+    for name in plan.keep:
+        if name in others:
+            kept.append(others[name])
+            continue
+        given = tuple(arrays) if op.sequence else arrays[op.inputs.index(op.words.input_of.get(name, name))]
+        if name in op.words.input_of:
+            given = tuple(map(np.shape, given)) if op.sequence else np.shape(given)
+        kept.append(given)
+    return tuple(kept)

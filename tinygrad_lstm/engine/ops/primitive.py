@@ -51,6 +51,7 @@ class Primitive(Generic[P, R]):
     interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]  # any call
     of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # a fast path: see ``short``
     of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
+    beside_literal: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]  # of_two, where one is no Tensor
     in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # wraps the forward, if ``wide``
     rule_in_float32: ClassVar[Callable[[Rule], Rule]]  # and the rules
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
@@ -75,6 +76,7 @@ class Primitive(Generic[P, R]):
         self.inputs: tuple[str, ...] = ()  # the differentiable parameters; there are none before a defvjp
         self.sequence = False  # the first parameter is a sequence of inputs
         self.short = 0  # 1 or 2: a call with so many arguments gives all inputs and no options: a fast path
+        self.unary = False  # one input, which comes first: another fast path
         self.forms: dict[tuple[Any, ...], Any] = {}  # a cache: how arguments are bound, by their number and names
         self.rules: dict[str, CheckedRule] = {}
         self.joint: CheckedRule | None = None
@@ -128,6 +130,7 @@ class Primitive(Generic[P, R]):
         self.options = {name: value for name, value in self.defaults.items() if name not in inputs}
         short = self.built_in and len(inputs) < 3 and not (sequence or self.multi_output or self.saves)
         self.short = len(inputs) if short and (*inputs, *self.options) == self.names else 0
+        self.unary = self.built_in and inputs == self.names[:1] and not (sequence or self.saves)
         return {name: (rule, needs[name]) for name, rule in rules.items()}
 
     @overload  # for type checkers only: where the forward takes arrays (1, 2, 3, a sequence), a call takes Tensors
