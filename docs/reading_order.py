@@ -60,7 +60,7 @@ CHAPTERS = {
         "tinygrad_lstm/nn/{functional,criteria}.py",
     ],
     "Where the gradient went": [
-        "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest}.py",
+        "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest,meeting,depth}.py",
     ],
     "Learning": [
         "tinygrad_lstm/optim/{domains,options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",
