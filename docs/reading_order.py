@@ -37,7 +37,7 @@ CHAPTERS = {
         "tinygrad_lstm/engine/ops/{choices,reductions,softmax,shapes}.py",
         "tinygrad_lstm/engine/ops/more/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
         "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,collector,tensor}.py",
-        "tinygrad_lstm/engine/{call_types,gradients,backward_events,creation,naming}.py",
+        "tinygrad_lstm/engine/{call_types,gradients,backward_events,creation,naming,kept}.py",
     ],
     "What falls out of it": [
         "tinygrad_lstm/foreign/{names,arguments,answers}.py",
@@ -45,7 +45,7 @@ CHAPTERS = {
         "tinygrad_lstm/func/{structures,run,transforms,checkpoint}.py",
     ],
     "Seeing what backward does": [
-        "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why}.py"
+        "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why,memory}.py"
     ],
     "Compiling a recording": [
         "tinygrad_lstm/compiling/{watching,surroundings,arguments,recording}.py",
