@@ -42,7 +42,7 @@ CHAPTERS = {
     "What falls out of it": [
         "tinygrad_lstm/foreign/{names,arguments,answers}.py",
         "tinygrad_lstm/{escaping,tables,arguments,tags,graph,finite_differences}.py",
-        "tinygrad_lstm/func/{structures,run,transforms,checkpoint}.py",
+        "tinygrad_lstm/func/{structures,run,transforms,marks,checkpoint}.py",
     ],
     "Seeing what backward does": [
         "tinygrad_lstm/explain/{source,values,prelude,program,formulas,trace,anomaly,evidence,why,memory}.py"
@@ -54,7 +54,7 @@ CHAPTERS = {
     "Networks": [
         "tinygrad_lstm/nn/{options,init,parts,copying,parameter_counts,missing,calls,module}.py",
         "tinygrad_lstm/nn/{activations,layers,context}.py",
-        "tinygrad_lstm/nn/{cells,unroll,fused_lstm,fused_gru,fused,separate}.py",
+        "tinygrad_lstm/nn/{cells,steps,in_chunks,unroll,fused_lstm,fused_gru,fused,separate}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
         "tinygrad_lstm/{masking,losses}.py",
         "tinygrad_lstm/nn/{functional,criteria}.py",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_lstm.engine.handle import Handle
+from tinygrad_lstm.engine.handle import Handle, plain
 from tinygrad_lstm.engine.node import Node, input_name
 
 
@@ -71,27 +71,27 @@ def _arrays_of(node: Node) -> Iterator[tuple[np.ndarray[Any, Any], Made]]:
     if op is None or node.plan is None or node.freed_by is not None:
         return
     for name, value in node.params.items():
-        yield from ((array, Made(node, 0, name)) for array in arrays_in(value))
+        for one in arrays_in(value):
+            made = Made(one.source.node, one.source.index) if isinstance(one, Handle) else Made(node, 0, name)
+            yield plain(one), made
     for name, value in zip(node.plan.keep, node.kept, strict=True):
         if name == op.words.y:
             outputs = value if op.multi_output else (value,)
-            yield from ((array, Made(node, k)) for k, part in enumerate(outputs) for array in arrays_in(part))
+            yield from ((array, Made(node, k)) for k, array in enumerate(outputs))
         elif name in op.inputs:
             first = 0 if op.sequence else op.inputs.index(name)
             for k, part in enumerate(value if op.sequence else (value,), start=first):
                 source = node.sources[k]
                 made = Made(source.node, source.index) if source is not None else Made(node, 0, input_name(op, k))
-                yield from ((array, made) for array in arrays_in(part))
+                yield from ((plain(array), made) for array in arrays_in(part))
         else:
-            yield from ((array, Made(node, 0, name)) for array in arrays_in(value))
+            yield from ((plain(array), Made(node, 0, name)) for array in arrays_in(value))
 
 
-def arrays_in(value: Any) -> Iterator[np.ndarray[Any, Any]]:
-    """The arrays in a value: in tuples, lists, dicts, slices and dataclasses too, and those of tensors."""
-    if isinstance(value, np.ndarray):
+def arrays_in(value: Any) -> Iterator[Any]:
+    """The arrays and tensors in a value: in tuples, lists, dicts, slices and dataclasses too."""
+    if isinstance(value, np.ndarray | Handle):
         yield value
-    elif isinstance(value, Handle):
-        yield value._data
     elif isinstance(value, tuple | list):
         for part in value:
             yield from arrays_in(part)

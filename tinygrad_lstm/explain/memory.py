@@ -149,7 +149,7 @@ def kept_array(held: Held) -> KeptArray:
         held.owner.nbytes,
         held.owner.shape,
         str(held.owner.dtype),
-        all(not made.name and looked_into(made.node).op is None for made in held.made),
+        any(not made.name and looked_into(made.node).op is None for made in held.made),
     )
 
 
