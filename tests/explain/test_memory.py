@@ -82,6 +82,13 @@ def test_after_backward_nothing_is_kept() -> None:
     assert kept(tg.ones(3)) == tg.memory(tg.ones(3)).kept_bytes == 0
 
 
+def test_between_checkpoints_only_states_are_kept() -> None:
+    report = tg.memory(make("LSTM", checkpoint=3)(np.ones((T, B, D)))[0])
+    assert list(report.by_step) == [None, 1], "the first step is plain"
+    assert {"x", "checkpoint", *"fiog"} < set(report.by_gate)
+    assert report.by_gate["x"] == T * B * D * F64
+
+
 def test_several_losses_share_what_they_share() -> None:
     x = leaf(3)
     y = tg.tanh(x)

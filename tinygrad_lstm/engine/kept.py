@@ -61,7 +61,8 @@ def held_arrays(nodes: Iterable[Node]) -> list[Held]:
             owner = array
             while isinstance(owner.base, np.ndarray):
                 owner = owner.base
-            found.setdefault(id(owner), Held(owner, {})).made.setdefault(made)
+            if owner.nbytes:
+                found.setdefault(id(owner), Held(owner, {})).made.setdefault(made)
     return list(found.values())
 
 
@@ -71,9 +72,7 @@ def _arrays_of(node: Node) -> Iterator[tuple[np.ndarray[Any, Any], Made]]:
     if op is None or node.plan is None or node.freed_by is not None:
         return
     for name, value in node.params.items():
-        for one in arrays_in(value):
-            made = Made(one.source.node, one.source.index) if isinstance(one, Handle) else Made(node, 0, name)
-            yield plain(one), made
+        yield from _named(value, Made(node, 0, name))
     for name, value in zip(node.plan.keep, node.kept, strict=True):
         if name == op.words.y:
             outputs = value if op.multi_output else (value,)
@@ -83,9 +82,15 @@ def _arrays_of(node: Node) -> Iterator[tuple[np.ndarray[Any, Any], Made]]:
             for k, part in enumerate(value if op.sequence else (value,), start=first):
                 source = node.sources[k]
                 made = Made(source.node, source.index) if source is not None else Made(node, 0, input_name(op, k))
-                yield from ((plain(array), made) for array in arrays_in(part))
+                yield from _named(part, made)
         else:
-            yield from ((plain(array), Made(node, 0, name)) for array in arrays_in(value))
+            yield from _named(value, Made(node, 0, name))
+
+
+def _named(value: Any, made: Made) -> Iterator[tuple[np.ndarray[Any, Any], Made]]:
+    """The arrays in a value that is this; those of tensors in it are what the tensors are."""
+    for one in arrays_in(value):
+        yield plain(one), Made(one.source.node, one.source.index) if isinstance(one, Handle) else made
 
 
 def arrays_in(value: Any) -> Iterator[Any]:

@@ -139,7 +139,7 @@ def memory(loss: Tensor | Sequence[Tensor]) -> Memory:
 
 def kept_array(held: Held) -> KeptArray:
     """What is known of an array: where all that lies in it agrees, the name, the module and the step."""
-    names = {name_of(made) for made in held.made}
+    names = {label_of(made) for made in held.made} - {""} or {name_of(made) for made in held.made}
     modules: set[Names] = {made.node.scope.module if made.node.scope is not None else () for made in held.made}
     steps = {made.node.step for made in held.made}
     return KeptArray(
@@ -153,14 +153,17 @@ def kept_array(held: Held) -> KeptArray:
     )
 
 
+def label_of(made: Made) -> str:
+    """The label of a value, else that of what it is a view of; of what a call was given none."""
+    return "" if made.name else (made.node.labels or {}).get(made.index) or looked_into(made.node).label
+
+
 def name_of(made: Made) -> str:
-    """The label of a value, else that of what it is a view of, else the op; of what a call was given, its place."""
-    op = made.node.op
+    """The op that made a value without a label; of what a call was given, its place there."""
+    op, source = made.node.op, looked_into(made.node)
     if made.name and op is not None:
         return f"{op.name}.{made.name}"
-    source = looked_into(made.node)
-    label = (made.node.labels or {}).get(made.index) or source.label
-    return label or (source.op.name if source.op else "leaf" if source.requires_grad else "constant")
+    return source.op.name if source.op else "leaf" if source.requires_grad else "constant"
 
 
 def looked_into(node: Node) -> Node:

@@ -48,7 +48,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     """
     if not callable(f):
         raise DtypeError(f"checkpoint(f, *args) takes a function as f, not a {type(f).__name__}")
-    return run_segment(f, args, None)
+    return run_checkpoint(f, args, None)
 
 
 class Relay:
@@ -67,7 +67,7 @@ class Relay:
 
     def run(self, f: Callable[..., Any], *args: Any, own: int) -> Any:
         """``checkpoint(f, *args)``; the first ``own`` of the arguments are read in this segment only."""
-        return run_segment(f, args, self, own)
+        return run_checkpoint(f, args, self, own)
 
     def latest(self, x: Tensor) -> Tensor:
         """The same value as the last segment that read it handed it on: to be read after all of them."""
@@ -109,7 +109,7 @@ def recorded_run(f: Callable[..., Any], args: tuple[Any, ...], start: int) -> Fi
     return FirstRun(result, outputs, find_outer_values([key[0] for key in numbers], start))
 
 
-def run_segment(f: Callable[..., Any], args: tuple[Any, ...], relay: Relay | None, own: int = 0) -> Any:
+def run_checkpoint(f: Callable[..., Any], args: tuple[Any, ...], relay: Relay | None, own: int = 0) -> Any:
     """f(*args) as one node, which keeps the inputs only."""
     if not grad_enabled.get():
         return f(*args)
