@@ -33,8 +33,9 @@ check: $(VENV)/installed
 gallery: $(VENV)/installed
 	$(BIN)/python docs/gallery.py gallery
 
+# Every figure beside the packages that are installed (pip install -e ".[bench]"), on a quiet machine
 bench: $(VENV)/installed
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/bench.py --json bench.json
 
 clean:
-	rm -rf $(VENV) demo gallery out build dist
+	rm -rf $(VENV) demo gallery out build dist bench.json

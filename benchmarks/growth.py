@@ -1,6 +1,6 @@
 """How cost grows with length: per step from T = 1,000 to 10,000, and one chain of a million nodes.
 
-    python benchmarks/growth.py
+    python benchmarks/growth.py [--json SHORT LONG]
 
 Process CPU time, one BLAS thread; the ratios should be near 1, for every step does the same work.
 """
@@ -12,7 +12,9 @@ import os
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # read when NumPy is imported
 
 import gc
+import json
 import resource
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -61,15 +63,22 @@ def peak_bytes_per_step(steps: int) -> float:
     return peak / steps
 
 
-def growth() -> None:
+def growth(short_T: int, long_T: int, say: bool = True) -> dict[str, float]:
+    """The ratios, collector off and on, and of the memory."""
+    found = {}
     for collector in ("off", "on"):
         (gc.disable if collector == "off" else gc.enable)()
-        short, long = seconds_per_step(SHORT, 7), seconds_per_step(LONG, 3)
-        change = f"{short * 1e6:6.1f} -> {long * 1e6:6.1f} us  x {long / short:.2f}"
-        print(f"LSTM step, cyclic collector {collector:>3}: {change}")
+        short, long = seconds_per_step(short_T, 7), seconds_per_step(long_T, 3)
+        found[collector] = long / short
+        if say:
+            change = f"{short * 1e6:6.1f} -> {long * 1e6:6.1f} us  x {long / short:.2f}"
+            print(f"LSTM step, cyclic collector {collector:>3}: {change}")
     gc.enable()
-    short, long = peak_bytes_per_step(SHORT), peak_bytes_per_step(LONG)
-    print(f"memory of a step at its peak:    {short:6.0f} -> {long:6.0f} bytes  x {long / short:.2f}")
+    short, long = peak_bytes_per_step(short_T), peak_bytes_per_step(long_T)
+    found["memory"] = long / short
+    if say:
+        print(f"memory of a step at its peak:    {short:6.0f} -> {long:6.0f} bytes  x {long / short:.2f}")
+    return found
 
 
 def million() -> None:
@@ -90,6 +99,9 @@ def million() -> None:
 
 
 if __name__ == "__main__":
-    print(f"from T = {SHORT:,} to T = {LONG:,}")
-    growth()
-    million()
+    if sys.argv[1:2] == ["--json"]:  # for bench.py
+        print(json.dumps(growth(int(sys.argv[2]), int(sys.argv[3]), say=False)))
+    else:
+        print(f"from T = {SHORT:,} to T = {LONG:,}")
+        growth(SHORT, LONG)
+        million()

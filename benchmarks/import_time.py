@@ -1,10 +1,11 @@
-"""What importing costs, against NumPy alone: python benchmarks/import_time.py
+"""What importing costs, against NumPy alone: python benchmarks/import_time.py [--json [ROUNDS]]
 
 Whole processes, in turns, user and system CPU time; the smallest of many, which is the steadiest.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -23,6 +24,10 @@ def cpu_seconds(code: str) -> float:
 
 if __name__ == "__main__":
     programs = ["pass", "import numpy", "import tinygrad_lstm", "import tinygrad_lstm, viz"]
-    times = {program: min(cpu_seconds(program) for _ in range(ROUNDS)) for program in programs}
+    rounds = int(sys.argv[2]) if sys.argv[2:] else ROUNDS
+    times = {program: min(cpu_seconds(program) for _ in range(rounds)) for program in programs}
+    if sys.argv[1:2] == ["--json"]:  # for bench.py
+        print(json.dumps(times))
+        sys.exit()
     for program, seconds in times.items():
         print(f"{program:<28} {seconds * 1e3:6.0f} ms   x {seconds / times['import numpy']:.2f} of import numpy")

@@ -37,15 +37,15 @@ CHAPTERS = {
         "tinygrad_lstm/engine/ops/{choices,reductions,softmax,shapes}.py",
         "tinygrad_lstm/engine/ops/more/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
         "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,collector,tensor}.py",
-        "tinygrad_lstm/engine/{call_types,gradients,backward_events,creation,naming}.py",
+        "tinygrad_lstm/engine/{call_types,gradients,backward_events,creation,naming,kept}.py",
     ],
     "What falls out of it": [
         "tinygrad_lstm/foreign/{names,arguments,answers}.py",
         "tinygrad_lstm/{escaping,tables,arguments,torch_modules,tags,graph,finite_differences}.py",
-        "tinygrad_lstm/func/{structures,run,transforms,checkpoint}.py",
+        "tinygrad_lstm/func/{structures,run,transforms,marks,checkpoint}.py",
     ],
     "Seeing what backward does": [
-        "tinygrad_lstm/explain/{source,values,texts,prelude,writer,program,formulas,trace,anomaly,evidence,why}.py"
+        "tinygrad_lstm/explain/{source,values,texts,prelude,writer,program,formulas,trace,anomaly,evidence,why,memory}.py"
     ],
     "Compiling a recording": [
         "tinygrad_lstm/compiling/{watching,surroundings,arguments,recording}.py",
@@ -54,13 +54,13 @@ CHAPTERS = {
     "Networks": [
         "tinygrad_lstm/nn/{options,init,parts,copying,parameter_counts,missing,calls,module}.py",
         "tinygrad_lstm/nn/{activations,layers,context}.py",
-        "tinygrad_lstm/nn/{cells,unroll,fused_rnn,fused_lstm,fused_gru,fused,separate}.py",
+        "tinygrad_lstm/nn/{cells,steps,in_chunks,unroll,fused_rnn,fused_lstm,fused_gru,fused,separate}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
         "tinygrad_lstm/{masking,losses}.py",
         "tinygrad_lstm/nn/{functional,criteria}.py",
     ],
     "Where the gradient went": [
-        "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest}.py",
+        "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest,meeting,depth}.py",
     ],
     "Learning": [
         "tinygrad_lstm/optim/{domains,options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",

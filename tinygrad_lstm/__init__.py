@@ -29,7 +29,8 @@ plain results  all, any, argmax, argmin, argsort, count_nonzero
 gradients      grad, backward_events, through, gradcheck, gradgradcheck
 own ops        primitive, primitive_multi, Primitive, IndexedCotangent
 modes          no_grad, enable_grad, detect_anomaly, pause_collector
-the graph      graph_of, Graph, scope, label, tag, register_tag, trace, program, explain_grad, compile
+the graph      graph_of, Graph, scope, label, tag, register_tag, trace, program, memory, explain_grad,
+               compile
 files          save, load
 packages       nn, optim, losses, func, paths, interop, errors
 
@@ -153,7 +154,7 @@ from tinygrad_lstm.engine.through import through
 if TYPE_CHECKING:  # for type checkers and editors; at run time each is loaded at its first use, see ``LATE``
     from tinygrad_lstm import func, interop, losses, nn, optim, paths
     from tinygrad_lstm.compiling import compile
-    from tinygrad_lstm.explain import detect_anomaly, explain_grad, program, trace
+    from tinygrad_lstm.explain import detect_anomaly, explain_grad, memory, program, trace
     from tinygrad_lstm.finite_differences import gradcheck, gradgradcheck
     from tinygrad_lstm.graph import Graph, graph_of
     from tinygrad_lstm.saving import load, save
@@ -165,7 +166,8 @@ __version__ = "0.1.0"
 LATE = {  # names and their modules: so that the engine alone is imported quickly
     "compile": "compiling", "func": "func", "interop": "interop", "losses": "losses", "nn": "nn", "optim": "optim",
     "paths": "paths",
-    "detect_anomaly": "explain", "explain_grad": "explain", "program": "explain", "trace": "explain",
+    "detect_anomaly": "explain", "explain_grad": "explain", "memory": "explain", "program": "explain",
+    "trace": "explain",
     "gradcheck": "finite_differences", "gradgradcheck": "finite_differences", "Graph": "graph", "graph_of": "graph",
     "load": "saving", "save": "saving", "register_tag": "tags", "tag": "tags",
 }  # fmt: skip
@@ -198,12 +200,12 @@ __all__ = [
     "grad", "gradcheck", "gradgradcheck", "Graph", "graph_of", "heaviside", "hstack", "hypot", "index", "index_add",
     "index_put", "IndexedCotangent", "inner", "interop", "label", "linear", "load", "log", "log10", "log1p", "log2",
     "log_softmax", "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed", "matmul", "max", "maximum", "mean",
-    "min", "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad", "norm", "ones", "ones_like", "optim",
-    "outer", "pad", "paths", "pause_collector", "positive", "power", "primitive", "Primitive", "primitive_multi",
-    "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "register_tag", "relu", "remainder", "repeat",
-    "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype", "sigmoid", "sign", "sin",
-    "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square", "squeeze", "stack",
-    "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh", "Tensor", "tensor",
-    "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack", "var", "vdot", "vstack",
-    "where", "zeros", "zeros_like",
+    "memory", "min", "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad", "norm", "ones", "ones_like",
+    "optim", "outer", "pad", "paths", "pause_collector", "positive", "power", "primitive", "Primitive",
+    "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "register_tag", "relu",
+    "remainder", "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype",
+    "sigmoid", "sign", "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square",
+    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh", "Tensor",
+    "tensor", "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack", "var", "vdot",
+    "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from tinygrad_lstm.engine.kept import held_arrays
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
 from tinygrad_lstm.engine.scope import Scope
 from tinygrad_lstm.engine.source_line import SourceLine, source_line
@@ -82,6 +83,21 @@ class Graph:
     def ids_in(self, other: Graph) -> dict[int, int]:
         """The id in another graph of each vertex that is in both."""
         return {k: other._ids[node] for node, k in self._ids.items() if node in other}
+
+    @property
+    def kept_bytes(self) -> int:
+        """How many bytes of arrays the graph holds for backward at this moment: each array once, views by their base.
+
+        Parameters and inputs that rules ask for are among them; ``tg.memory`` says what is whose. Raises ArgumentError
+        for a graph that was pickled or copied.
+
+        >>> graph = graph_of(Tensor([1.0, 2.0, 3.0], requires_grad=True) ** 2)
+        >>> graph.kept_bytes  # x, of three float32: ∂(x²)/∂x = 2 x
+        12
+        """
+        if self.vertices and not self._ids:
+            raise ArgumentError(f"this {self} holds no arrays" + _PICKLED)
+        return sum(held.owner.nbytes for held in held_arrays(self._ids))
 
     def __contains__(self, value: Tensor | Node) -> bool:
         node = value.source.node if isinstance(value, Tensor) else value

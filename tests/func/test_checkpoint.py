@@ -11,7 +11,6 @@ import pytest
 
 import tinygrad_lstm as tg
 from tests.support.long_chains import few_and_many, garbage_of, run_with_a_shallow_stack
-from tests.support.memory import kept_bytes
 from tinygrad_lstm import Tensor, func, nn
 from tinygrad_lstm.engine.node import topological_order
 
@@ -178,9 +177,9 @@ def test_less_is_kept() -> None:
     assert kept.item() == plain.item()
     assert len(topological_order([plain.source.node])) > 700
     assert len(topological_order([kept.source.node])) < 15
-    assert kept_bytes(kept) * 5 < kept_bytes(plain)
+    assert tg.graph_of(kept).kept_bytes * 5 < tg.graph_of(plain).kept_bytes
     kept.backward()
-    assert kept_bytes(kept) == 0
+    assert tg.graph_of(kept).kept_bytes == 0
 
 
 def test_what_backward_has_used_is_let_go() -> None:

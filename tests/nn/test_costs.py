@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.support.memory import kept_bytes
 from tinygrad_lstm import nn
 
 KINDS = {nn.RNN: 1, nn.LSTM: 4, nn.GRU: 3}  # how many gates, or the one candidate
@@ -43,7 +42,7 @@ def test_bytes_kept_per_step(kind: Any, B: int, D: int, H: int, dtype: Any) -> N
     layer = kind(D, H).astype(dtype)
 
     def kept(T: int) -> int:
-        return kept_bytes(layer(tg.zeros(T, B, D, dtype=dtype))[0].sum())
+        return tg.graph_of(layer(tg.zeros(T, B, D, dtype=dtype))[0]).kept_bytes
 
     size = np.dtype(dtype).itemsize
     assert [kept(T + 1) - kept(T) for T in (2, 3, 10)] == [B * (D + KEPT[kind] * H) * size] * 3
@@ -57,7 +56,7 @@ def test_bytes_kept_per_step_fused(kind: Any, gates: int, extra: int) -> None:
     layer = kind(D, H, fused=True).astype(float)
 
     def kept(T: int) -> int:
-        return kept_bytes(layer(tg.zeros(T, B, D, dtype=float))[0].sum())
+        return tg.graph_of(layer(tg.zeros(T, B, D, dtype=float))[0]).kept_bytes
 
     ones = 0 if kind is nn.GRU else 1
     assert kept(6) - kept(5) == B * (D + (gates + extra) * H + ones) * 8

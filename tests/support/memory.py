@@ -1,32 +1,11 @@
-"""How many bytes a graph keeps, and how many a call needs at most at once."""
+"""How many bytes a call needs at most at once, and how many of them arrays have."""
 
 from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-
-from tinygrad_lstm import Tensor
-from tinygrad_lstm.engine.node import topological_order
-
-
-def kept_bytes(loss: Tensor) -> int:
-    """What the graph keeps for backward, every array once."""
-    arrays: dict[int, np.ndarray[Any, Any]] = {}
-
-    def look(value: Any) -> None:
-        if isinstance(value, np.ndarray):
-            base = value if value.base is None else value.base
-            arrays[id(base)] = base
-        elif isinstance(value, tuple):
-            for part in value:
-                look(part)
-
-    for node in topological_order([loss.source.node]):
-        look(node.kept or ())
-    return sum(array.nbytes for array in arrays.values())
 
 
 def peak_of(call: Callable[[], object]) -> int:
@@ -39,3 +18,9 @@ def peak_of(call: Callable[[], object]) -> int:
     finally:
         tracemalloc.stop()
     return peak - before
+
+
+def array_bytes() -> int:
+    """How many bytes NumPy has allocated for arrays that are alive, since tracemalloc was started."""
+    arrays = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
+    return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([arrays]).traces)

@@ -17,7 +17,7 @@ import tinygrad_lstm as tg
 import viz
 from tests.support import dot, scales, svg
 from tests.support.runs import CELLS, run
-from tinygrad_lstm.nn.unroll import parts_of
+from tinygrad_lstm.nn.steps import parts_of
 
 ROOT = Path(__file__).parents[2]
 VERTEX = re.compile(r"v\d+")  # of a graph, not of a legend

@@ -19,6 +19,7 @@ import numpy as np
 from tinygrad_lstm.engine.blocks import Block
 from tinygrad_lstm.engine.call_site import first_outside
 from tinygrad_lstm.engine.current import current_scope
+from tinygrad_lstm.engine.kept import kept_values
 from tinygrad_lstm.engine.node import Edge, Node, input_name
 from tinygrad_lstm.engine.ops.binding import bind
 from tinygrad_lstm.engine.ops.primitive import Primitive
@@ -27,7 +28,7 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.engine.through import at_start, through
 from tinygrad_lstm.errors import AnomalyError
 from tinygrad_lstm.explain.source import assigned_name, caller_of, underline
-from tinygrad_lstm.explain.values import describe, first_not_finite, is_finite, kept_values, plain
+from tinygrad_lstm.explain.values import describe, first_not_finite, is_finite, plain
 
 # The blocks that are open in this thread, each with what to undo when it ends
 watching: ContextVar[tuple[tuple[Block, ExitStack], ...]] = ContextVar("watching", default=())

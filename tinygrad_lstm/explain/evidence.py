@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.current import current_hook
+from tinygrad_lstm.engine.kept import kept_values
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.ops import reductions
 from tinygrad_lstm.engine.ops.choices import clip, maximum, minimum, where
@@ -22,7 +23,7 @@ from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax
 from tinygrad_lstm.engine.source_line import source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed
 from tinygrad_lstm.escaping import printable
-from tinygrad_lstm.explain.values import contribution_norm, is_finite, kept_values, norm, plain
+from tinygrad_lstm.explain.values import contribution_norm, is_finite, norm, plain
 
 FLAT = 1e-6  # a slope below this counts as none
 COMMON = "gets only what all its classes have in common, which it takes away"

@@ -1,39 +1,16 @@
-"""The values that a graph still holds: only those that its rules need are kept."""
+"""Whether values are finite, how large they are, and what they hold in a few words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tinygrad_lstm.engine.node import Edge, Node, input_name, topological_order
+from tinygrad_lstm.engine.kept import kept_values as kept_values  # for viz, which imports nothing of the engine
+from tinygrad_lstm.engine.node import Edge, Node, topological_order
 from tinygrad_lstm.engine.ops.indexing import has_no_repeats
 from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
 from tinygrad_lstm.engine.tensor import Tensor
-
-
-class Kept(NamedTuple):
-    """A value that a node kept for its rules, under the name the rules give it."""
-
-    name: str
-    vertex: Node | None  # the node that made it; None for a literal or an option
-    array: Any
-
-
-def kept_values(node: Node) -> Iterator[Kept]:
-    """The arrays that a node kept, with whose they are; nothing of a freed node."""
-    if node.op is None or node.plan is None or node.freed_by is not None:
-        return
-    for name, value in zip(node.plan.keep, node.kept, strict=True):
-        if name == node.op.words.y:
-            yield from (Kept(name, node, part) for part in (value if node.op.multi_output else [value]))
-        elif name in node.op.inputs and not node.op.sequence:
-            source = node.sources[node.op.inputs.index(name)]
-            yield Kept(name, source.node if source else None, value)
-        elif name in node.op.inputs:
-            for k, (source, part) in enumerate(zip(node.sources, value, strict=True)):
-                yield Kept(input_name(node.op, k), source.node if source else None, part)
 
 
 def first_not_finite(root: Node) -> tuple[Node, Any] | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # Python has defaults of type variables from 3.13 on, type ch
     from typing_extensions import TypeVar as Variable
 
     from tinygrad_lstm.nn.packing import PackedSequence
-    from tinygrad_lstm.nn.unroll import Outside
+    from tinygrad_lstm.nn.steps import Outside
 
     S = Variable("S", default=Any)
 else:

@@ -39,3 +39,11 @@ class PerContext(Generic[T]):
         if values := self._values.get():
             gone = set(map(id, owners))
             self._values.set(WeakKeyDictionary({o: value for o, value in values.items() if id(o) not in gone}))
+
+    def now(self) -> WeakKeyDictionary[object, T] | None:
+        """All values of this context, as they are; what is set later is not in it."""
+        return self._values.get()
+
+    def set_now(self, values: WeakKeyDictionary[object, T] | None) -> None:
+        """The values of another moment in place of those of this context."""
+        self._values.set(values)

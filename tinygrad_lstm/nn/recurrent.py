@@ -16,6 +16,7 @@ from tinygrad_lstm.errors import ArgumentError, ShapeError, check_call
 from tinygrad_lstm.nn.calls import OverSteps, S, Stepped
 from tinygrad_lstm.nn.cells import Cell, GRUCell, LSTMCell, RNNCell, State
 from tinygrad_lstm.nn.fused import FUSIBLE, fusible, unroll_fused
+from tinygrad_lstm.nn.in_chunks import chunk_size
 from tinygrad_lstm.nn.init import Init
 from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.lists import ModuleList
@@ -23,7 +24,8 @@ from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
 from tinygrad_lstm.nn.module import Module
 from tinygrad_lstm.nn.options import DROPPED, array_of, check, check_arguments
 from tinygrad_lstm.nn.packing import PackedSequence, lengths_to_mask, pack_padded_sequence, pad_packed_sequence
-from tinygrad_lstm.nn.unroll import Chain, Outside, Trajectory, as_state, parts_of, unroll
+from tinygrad_lstm.nn.steps import Outside, as_state, parts_of
+from tinygrad_lstm.nn.unroll import Chain, Trajectory, unroll
 
 
 def maker(cell: Any, default: Callable[..., Cell] | None) -> Callable[..., Cell]:
@@ -69,9 +71,15 @@ class Recurrent(Module, Generic[S]):
 
     ``fused=True`` runs each cell over all steps as one op, with its derivatives written by hand: the same numbers,
     several times as fast, but no second derivatives, and no steps to look at: for these, ``unroll`` runs the cells.
+
+    ``checkpoint=True``, or the number of steps a chunk: the graph keeps a state every √T steps, and backward runs the
+    steps between them again, see ``nn.unroll``. The inner steps are not in such a graph; ``layer.unroll(x)`` runs
+    without checkpoints, so that all of them can be looked at, and gives the same numbers.
     """
 
     default_cell: ClassVar[Callable[..., Cell]]
+    steps_can_be_run_again: ClassVar[bool] = True  # a scan has none
+    checkpoint: int | bool = False
     __call__: OverSteps[S]
 
     @check_arguments
@@ -88,6 +96,7 @@ class Recurrent(Module, Generic[S]):
         cell: Callable[..., Stepped[S]] | None = None,
         reverse: bool = False,
         fused: bool = False,
+        checkpoint: int | bool = False,
         forget_bias: float | None = None,
         init: Init = None,
         dtype: DTypeLike | None = None,
@@ -115,8 +124,13 @@ class Recurrent(Module, Generic[S]):
             raise ArgumentError(
                 f"fused=True is for {FUSIBLE}; a {type(cells[0]).__name__} runs composed, with fused=False"
             )
+        if checkpoint is not False:
+            chunk_size(checkpoint, 1)
+            if fused or not self.steps_can_be_run_again:
+                what = "fused=True" if fused else f"a {type(self).__name__}"
+                raise ArgumentError(f"checkpoint={checkpoint!r} is for cells run step by step; {what} runs all at once")
         self.layers: ModuleList[Any] = ModuleList(cells)  # of Any: layers[0].W is there, if the cell has one
-        self.fused = fused
+        self.fused, self.checkpoint = fused, checkpoint
         self.dropout = dropout if isinstance(dropout, Module) else Dropout(dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first = batch_first
@@ -184,8 +198,10 @@ class Recurrent(Module, Generic[S]):
         return Trajectory(tuple(chains), output, as_state(final))
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """How each cell runs along the time axis: as one op, unless the steps are collected."""
-        return unroll_fused if self.fused and not collect else partial(unroll, collect=collect)
+        """How each cell runs along the time axis: as one op, or with checkpoints, unless the steps are collected."""
+        if collect or not self.checkpoint:
+            return unroll_fused if self.fused and not collect else partial(unroll, collect=collect)
+        return partial(unroll, collect=False, checkpoint=self.checkpoint)
 
     def _merge(self, outputs: list[Tensor]) -> Tensor:
         """One output of the directions'."""
@@ -214,8 +230,9 @@ class Recurrent(Module, Generic[S]):
     def extra_repr(self) -> str:
         """The sizes."""
         depth = f", {self.num_layers} layers" if self.num_layers > 1 else ""
+        kept = ", checkpoints" if self.checkpoint else ""
         ways = ", both directions" if len(self.directions) > 1 else ", reverse" if self.directions[0] else ""
-        return f"{self.input_size} -> {self.hidden_size}{depth}{ways}{', fused' if self.fused else ''}"
+        return f"{self.input_size} -> {self.hidden_size}{depth}{ways}{', fused' if self.fused else ''}{kept}"
 
 
 class RNN(Recurrent[Tensor]):

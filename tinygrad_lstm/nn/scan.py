@@ -34,7 +34,8 @@ from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.options import check_arguments
 from tinygrad_lstm.nn.recurrent import Recurrent
-from tinygrad_lstm.nn.unroll import Chain, Outside, begin_run, unroll
+from tinygrad_lstm.nn.steps import Outside
+from tinygrad_lstm.nn.unroll import Chain, begin_run, unroll
 from tinygrad_lstm.tags import tag
 
 
@@ -188,6 +189,8 @@ def unroll_scanned(
 
 class Scanned(Recurrent[Tensor]):
     """Recurrent layers whose cells are linear in h, run by a scan; ``unroll`` runs them step by step, to look at."""
+
+    steps_can_be_run_again = False
 
     @check_arguments
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, **options: Any) -> None:

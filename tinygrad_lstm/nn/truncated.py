@@ -16,7 +16,7 @@ from tinygrad_lstm.nn.context import PerContext
 from tinygrad_lstm.nn.module import Module
 from tinygrad_lstm.nn.options import array_of, check_arguments, is_whole
 from tinygrad_lstm.nn.packing import PackedSequence
-from tinygrad_lstm.nn.unroll import parts_of
+from tinygrad_lstm.nn.steps import parts_of
 
 Layer: TypeAlias = Callable[[Any, Any], tuple[Any, State]]  # (x, state) -> (output, state)
 

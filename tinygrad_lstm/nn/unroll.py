@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinygrad_lstm.engine.collector import collector_paused
 from tinygrad_lstm.engine.naming import collecting, label
-from tinygrad_lstm.engine.ops.choices import where
 from tinygrad_lstm.engine.ops.shapes import expand_dims, reshape, stack, unstack
-from tinygrad_lstm.engine.scope import scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, PositionError, ShapeError
 from tinygrad_lstm.nn.cells import Cell, State
-from tinygrad_lstm.nn.options import array_of
+from tinygrad_lstm.nn.in_chunks import chunk_size, run_in_chunks
+from tinygrad_lstm.nn.steps import Outside as Outside
+from tinygrad_lstm.nn.steps import Stepper, apply_mask, check_step, named_state
+from tinygrad_lstm.nn.steps import as_state as as_state
+from tinygrad_lstm.nn.steps import parts_of as parts_of
 from tinygrad_lstm.tags import tag
 
-Outside: TypeAlias = Literal["zero", "repeat", "raw"]  # what the output is where the mask is off
-OUTSIDE = get_args(Outside)
 T = TypeVar("T")
 
 
@@ -136,56 +136,6 @@ class Trajectory:
         return len(self.steps)
 
 
-def parts_of(state: State) -> tuple[Tensor, ...]:
-    """h alone, or (h, c), as a tuple."""
-    return state if isinstance(state, tuple) else (state,)
-
-
-def as_state(parts: Sequence[Tensor]) -> State:
-    """The inverse of ``parts_of``."""
-    return tuple(parts) if len(parts) > 1 else parts[0]
-
-
-def named_state(cell: Cell, state: State) -> dict[str, Tensor]:
-    """A cell's state by the names of its parts."""
-    return dict(zip(cell.states, parts_of(state), strict=True))
-
-
-def mask_step(cell: Cell, on: np.ndarray, after: State, before: State, outside: Outside) -> tuple[Tensor, State]:
-    """Output and state of a step that counts only in some rows; the others carry the state before it on."""
-    rows, pairs = np.expand_dims(on, -1), zip(parts_of(after), parts_of(before), strict=True)
-    state = as_state([where(rows, new, tag(old, "carry")) for new, old in pairs])
-    label(**named_state(cell, state))
-    h = parts_of(state if outside == "repeat" else after)[0]
-    return (where(rows, h, 0) if outside == "zero" else h), state
-
-
-def apply_mask(x: Tensor, mask: TensorLike | None, outside: Outside) -> tuple[np.ndarray | None, Tensor]:
-    """The mask as an array, None if it is on everywhere; and x with 0 where it is off.
-
-    Otherwise a NaN in the padding would make a zero gradient NaN. ShapeError unless the mask has a bool for each step.
-    """
-    if not (isinstance(outside, str) and outside in OUTSIDE):
-        raise ArgumentError(f"outside is one of {', '.join(map(repr, OUTSIDE))}, not {outside!r}")
-    if mask is None:
-        return None, x
-    array = array_of(mask)
-    array = array if array.size else array.astype(bool)  # an empty list is of no dtype
-    if array.dtype != bool or array.shape != x.shape[:-1]:
-        raise ShapeError(f"a mask holds a bool for each step and row, {x.shape[:-1]}, not {array.dtype} {array.shape}")
-    return (None, x) if array.all() else (array, where(np.expand_dims(array, -1), x, 0))
-
-
-def check_step(cell: Cell, after: object, shapes: list[tuple[int, ...]]) -> None:
-    """ShapeError unless a step of the cell made Tensors of the shapes that its states have."""
-    parts = after if isinstance(after, tuple) else (after,)
-    if not all(isinstance(part, Tensor) for part in parts) or [part.shape for part in parts] != shapes:
-        wanted = ", ".join(f"{name} {shape}" for name, shape in zip(cell.states, shapes, strict=True))
-        wanted = f"the tuple of Tensors {wanted}" if len(shapes) > 1 else f"a Tensor {wanted}"
-        got = ", ".join(f"{type(part).__name__} {getattr(part, 'shape', '')}".rstrip() for part in parts)
-        raise ShapeError(f"the next state of a {type(cell).__name__} is {wanted}, but its forward gave {got}")
-
-
 def begin_run(
     cell: Cell, x: Tensor, state: State | None, mask: TensorLike | None, outside: Outside
 ) -> tuple[np.ndarray | None, Tensor, State, Step]:
@@ -231,7 +181,7 @@ def unroll_nothing(cell: Cell, x: Tensor, state: State, initial: Step, reverse: 
 @collector_paused
 def unroll(
     cell: Cell, x: TensorLike, state: State | None = None, *, mask: TensorLike | None = None,
-    outside: Outside = "zero", reverse: bool = False, collect: bool = True,
+    outside: Outside = "zero", reverse: bool = False, collect: bool = True, checkpoint: int | bool = False,
 ) -> Chain:  # fmt: skip
     """Run the cell over a sequence: x (T, B, D), or (T, D) for one sequence; the state starts at zero unless given.
 
@@ -241,6 +191,11 @@ def unroll(
     the valid part is reversed. Output and steps stay at the positions of the inputs. With ``collect=False`` only
     output and final state are kept, not the gates of every step. Of T = 0 steps the output is empty, the final state is
     the initial one, and every other gradient is 0.
+
+    With ``checkpoint=k`` the graph keeps the states of every k-th step only, and backward runs the steps between them
+    again, k at a time: in chunks of √T steps (``checkpoint=True``) it keeps O(√T) instead of O(T), for one more forward
+    pass. Gradients are the same to the last bit, random masks too, if the cell draws them from ``tg.generator()``.
+    The inner steps are then not in the graph: none are kept in the chain, and ``tg.paths`` refuses such a graph.
 
     Raises ShapeError for an input of another width than the cell's, for a state or a mask that does not fit, and where
     the cell's forward gives a state of another shape.
@@ -257,35 +212,29 @@ def unroll(
         raise ShapeError(f"a sequence is (T, B, D) or (T, D), not {x.shape}")
     if x.shape[-1] != cell.input_size:
         raise ShapeError(f"inputs of width {x.shape[-1]} for a {type(cell).__name__} that takes {cell.input_size}")
+    size = chunk_size(checkpoint, len(x)) if checkpoint is not False else 0
     on, x, state, initial = begin_run(cell, x, state, mask, outside)
     if not len(x):
-        return unroll_nothing(cell, x, state, initial, reverse, collect)
-    shapes = [part.shape for part in parts_of(state)]
+        return unroll_nothing(cell, x, state, initial, reverse, collect and not size)
+    step = Stepper(cell, [part.shape for part in parts_of(state)], on, outside)
     state = as_state([tag(part, "initial") for part in parts_of(state)])  # reading it counts as reading an earlier step
     steps: list[Step] = []
     outputs: list[Tensor] = []
-    inputs = list(enumerate(unstack(x), start=1))
-    within = cell.scope()
     outer = collecting.get()
     try:
-        for t, x_t in reversed(inputs) if reverse else inputs:
-            named: dict[str, Tensor] = {}  # what label() is given in this step
-            collecting.set(named if collect else None)
-            with scope(f"t={t}", t):
-                label(x=x_t)
-                with within:  # cell(x_t, state) would check both again
-                    after = cell.forward(x_t, state)
-                if not outputs:
-                    check_step(cell, after, shapes)
-                cell.name_states(after)
-                if on is None or on[t - 1].all():
-                    h, state = parts_of(after)[0], after
-                else:
-                    h, state = mask_step(cell, on[t - 1], after, state, outside)
-            outputs.append(h)
-            if collect:
-                named.update(named_state(cell, state))
-                steps.append(Step(t, named))
+        collecting.set(None)
+        if size:
+            outputs, state = run_in_chunks(step, x, state, reverse, size)
+        else:
+            inputs = list(enumerate(unstack(x), start=1))
+            for t, x_t in reversed(inputs) if reverse else inputs:
+                named: dict[str, Tensor] = {}  # what label() is given in this step
+                if collect:
+                    collecting.set(named)
+                h, state = step.take(t, x_t, state)
+                outputs.append(h)
+                if collect:
+                    steps.append(Step(t, named | named_state(cell, state)))
     finally:
         collecting.set(outer)
         cell.begin()  # what was drawn for this sequence may hold its graph

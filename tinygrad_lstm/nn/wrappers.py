@@ -22,7 +22,7 @@ from tinygrad_lstm.nn.layers import Dropout, keep_mask
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.options import ASLEEP, check, check_arguments
 from tinygrad_lstm.nn.packing import PackedSequence
-from tinygrad_lstm.nn.unroll import as_state, parts_of
+from tinygrad_lstm.nn.steps import as_state, parts_of
 from tinygrad_lstm.tags import tag
 
 

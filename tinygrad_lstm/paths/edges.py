@@ -34,6 +34,7 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.engine.through import through
 from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError
 from tinygrad_lstm.escaping import printable
+from tinygrad_lstm.func.checkpoint import recomputed
 from tinygrad_lstm.graph import Graph, GraphEdge
 from tinygrad_lstm.tags import TAGS, UNTAGGED, did_you_mean
 
@@ -174,10 +175,18 @@ def refuse_hidden_steps(node: Node) -> None:
 
 
 def composed_nodes(*losses: Tensor, steps: bool = False) -> list[Node]:
-    """The nodes of a graph, oldest first; UnsupportedError where an op hides steps, or there are no ``steps``."""
+    """The nodes of a graph, oldest first.
+
+    UnsupportedError where an op hides steps, where a checkpoint hides ops, or where there are no ``steps``.
+    """
     order = topological_order([loss.source.node for loss in losses])
     for node in order:
         refuse_hidden_steps(node)
+        if node.op is recomputed:
+            raise UnsupportedError(
+                f"{node} records nothing of what it runs, so an account of the ways through it would lack them: "
+                "call the function plainly, or run the layer without checkpoint="
+            )
     if steps and not any(node.step for node in order):
         raise UnsupportedError(
             "the graph has no time steps, so no edge leads from one to the next: a layer that runs as a scan runs "

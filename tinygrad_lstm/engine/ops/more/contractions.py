@@ -32,14 +32,14 @@ def contract(operands: Sequence[Array], subscripts: str) -> Array:
 
     The cotangent of an operand is again an einsum, of g with all the other operands.
     """
-    words, out = _spelled_out(subscripts, tuple(map(np.ndim, operands)))
+    words, out = spelled_out(subscripts, tuple(map(np.ndim, operands)))
     dtype = np.result_type(*operands)
     y = np.einsum(",".join(words) + "->" + out, *map(wide, operands), optimize=True)
     return y.astype(dtype, copy=len(operands) == 1)  # of one operand it may be a view
 
 
 def _contract_vjp(k: int, g: Array, operands: Sequence[Array], subscripts: str) -> Array:
-    words, out = _spelled_out(subscripts, tuple(map(np.ndim, operands)))
+    words, out = spelled_out(subscripts, tuple(map(np.ndim, operands)))
     g, operands = wide(g), [wide(x) for x in operands]
     factors = [(g, out)] + [(x, word) for j, (x, word) in enumerate(zip(operands, words, strict=True)) if j != k]
     fresh = (letter for letter in ascii_letters if letter not in "".join(words))
@@ -59,7 +59,7 @@ contract.defvjp_args(_contract_vjp)
 
 
 @lru_cache
-def _spelled_out(subscripts: str, ndims: tuple[int, ...]) -> tuple[list[str], str]:
+def spelled_out(subscripts: str, ndims: tuple[int, ...]) -> tuple[list[str], str]:
     """The words of the operands and of the output, with letters for what an ellipsis hides."""
     inputs, arrow, out = subscripts.replace(" ", "").partition("->")
     words = inputs.split(",")

@@ -1,0 +1,74 @@
+"""Two of the ``contestants`` in turns, in a process of their own: python benchmarks/pair.py OURS THEIRS T B D H SECONDS
+
+Prints JSON: milliseconds of process CPU time a step, and the bytes that ours has in use at most. ``bench.py`` runs it.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1",  # read when NumPy is imported
+                  XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")  # fmt: skip
+
+import gc
+import json
+import sys
+import time
+import tracemalloc
+
+from contestants import WHO, Step
+
+IN_A_ROW = 3  # memory that one gives back must be fetched again by the other
+
+
+def cpu(step: Step) -> list[float]:
+    """Milliseconds of each of some steps in a row."""
+    times = []
+    for _ in range(IN_A_ROW):
+        start = time.process_time_ns()
+        step()
+        times.append((time.process_time_ns() - start) / 1e6)
+    return times
+
+
+def peak(step: Step) -> int:
+    """Bytes in use at most, above those in use before."""
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    step()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most - before
+
+
+def main() -> None:
+    ours, theirs, *numbers, seconds = sys.argv[1:]
+    T, B, D, H = map(int, numbers)
+    missing: list[str] = []
+    steps: list[Step] = []
+    for name in (ours, theirs):
+        try:
+            steps.append(WHO[name](T, B, D, H))
+            steps[-1]()
+            steps[-1]()
+        except ImportError as error:
+            missing.append(f"{name}: {error.name or error} is not installed")
+        except (ValueError, TypeError) as error:  # a layer that has no such option
+            missing.append(f"{name}: {error}")
+    if missing:
+        print(json.dumps({"missing": "; ".join(missing)}))
+        return
+    times: tuple[list[float], list[float]] = ([], [])
+    end = time.monotonic() + float(seconds)
+    while len(times[0]) < 2 * IN_A_ROW or time.monotonic() < end:
+        for step, found in zip(steps, times, strict=True):
+            found += cpu(step)
+    start = time.process_time()
+    WHO[ours](T, B, D, H)  # once more, when all is imported
+    set_up = time.process_time() - start
+    print(json.dumps({"ours": times[0], "theirs": times[1], "set_up": set_up, "peak": peak(steps[0])}))
+
+
+if __name__ == "__main__":
+    main()
