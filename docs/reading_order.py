@@ -64,7 +64,7 @@ CHAPTERS = {
     ],
     "Learning": [
         "tinygrad_lstm/optim/{domains,options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",
-        "tinygrad_lstm/data.py",
+        "tinygrad_lstm/data/{task,characters,words,quantities,symbols,images}.py",
         "tinygrad_lstm/training/{baselines,char_model,fit,adding,vanishing}.py",
     ],
     "Weights in files": [
