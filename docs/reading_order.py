@@ -65,13 +65,15 @@ CHAPTERS = {
     "Learning": [
         "tinygrad_lstm/optim/{domains,options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",
         "tinygrad_lstm/data/{task,characters,words,quantities,symbols,images}.py",
-        "tinygrad_lstm/training/{baselines,char_model,fit,adding,vanishing}.py",
     ],
     "Weights in files": [
         "tinygrad_lstm/files.py",
         "tinygrad_lstm/saving/{structure,archive,npz,safetensors,__init__}.py",
         "tinygrad_lstm/interop/{layout,torch,keras}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
+    ],
+    "Training": [
+        "tinygrad_lstm/training/{interrupts,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing}.py",
     ],
     "Graph drawing": [
         "viz/style/fonts.py",

@@ -239,7 +239,8 @@ def test_digits_keep_a_fifth_for_the_test() -> None:
     pytest.importorskip("sklearn")
     task = data.digits()
     train, test = (
-        {image.tobytes() for image in task.batch(20_000, rng=0, test=test).inputs.swapaxes(0, 1)} for test in (False, True)
+        {image.tobytes() for image in task.batch(20_000, rng=0, test=part).inputs.swapaxes(0, 1)}
+        for part in (False, True)
     )
     assert len(test) <= 360
     assert 1300 < len(train) <= 1437
@@ -276,6 +277,7 @@ def test_windows_of_a_batch_are_the_batch() -> None:
     for k, part in enumerate(batch):
         if part is not None:
             np.testing.assert_array_equal(np.concatenate([piece[k] for piece in pieces]), part)
+    assert [len(piece.inputs) for piece in batch.windows(3)] == [6, 3, 1]  # no answer counts in the first three steps
     for task in (data.adding(), data.reber()):
         with pytest.raises(ShapeError, match="in windows"):
             list(task.batch(2, rng=0).windows(4))

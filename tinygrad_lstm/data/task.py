@@ -37,6 +37,8 @@ class Batch(NamedTuple):
     def windows(self, steps: int) -> Iterator[Batch]:
         """The batch in pieces of so many steps, for truncated BPTT; the last may be shorter.
 
+        A piece in which no answer counts is part of the next.
+
         Raises ShapeError for a batch without a target at each step, and for one with lengths.
 
         >>> [piece.inputs.tolist() for piece in Batch(np.ones((3, 1)), np.ones((3, 1))).windows(2)]
@@ -44,8 +46,11 @@ class Batch(NamedTuple):
         """
         if np.shape(self.targets)[:2] != np.shape(self.inputs)[:2] or self.lengths is not None:
             raise ShapeError("only full sequences with a target at each step can be learned in windows")
-        for start in range(0, len(self.inputs), steps):
-            yield Batch(*(part if part is None else part[start : start + steps] for part in self))
+        T, begin = len(self.inputs), 0
+        for end in range(steps, T + steps, steps):
+            if self.mask is None or self.mask[begin:end].any():
+                yield Batch(*(part if part is None else part[begin:end] for part in self))
+                begin = end
 
 
 Draw: TypeAlias = Callable[[np.random.Generator, int], Batch]
