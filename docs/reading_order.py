@@ -37,7 +37,7 @@ CHAPTERS = {
         "tinygrad_lstm/engine/ops/{choices,reductions,softmax,shapes}.py",
         "tinygrad_lstm/engine/ops/more/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
         "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,collector,tensor}.py",
-        "tinygrad_lstm/engine/{call_types,gradients,backward_events,creation,naming}.py",
+        "tinygrad_lstm/engine/{call_types,gradients,backward_events,creation,naming,outputs}.py",
     ],
     "What falls out of it": [
         "tinygrad_lstm/foreign/{names,arguments,answers}.py",
@@ -60,7 +60,7 @@ CHAPTERS = {
         "tinygrad_lstm/nn/{functional,criteria}.py",
     ],
     "Where the gradient went": [
-        "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest}.py",
+        "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest,pinned}.py",
     ],
     "Learning": [
         "tinygrad_lstm/optim/{domains,options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",

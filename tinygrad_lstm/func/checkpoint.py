@@ -13,7 +13,7 @@ from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.current import current_scope, grad_enabled
 from tinygrad_lstm.engine.handle import plain
 from tinygrad_lstm.engine.modes import enable_grad
-from tinygrad_lstm.engine.naming import collecting
+from tinygrad_lstm.engine.naming import collecting, holding
 from tinygrad_lstm.engine.node import Edge, Node, counter, make_source
 from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive_multi
@@ -68,7 +68,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
         return Blank(k)
 
     blanks = map_values(take_out, args)
-    segment = Segment(f, blanks, read, made, [values[k].data for k in made], random, current_scope.get())
+    segment = Segment(f, blanks, read, made, [values[k].data for k in made], random, current_scope.get(), holding.get())
     xs = [from_array(array, make_source(*key)) for array, key in zip(arrays, read, strict=True)]
     for k, y in zip(made, recomputed(xs, segment), strict=True):
         values[k] = y
@@ -100,6 +100,7 @@ class Segment:
     values: list[Array]  # of these
     random: Any
     scope: Scope | None
+    held: Any  # the gates of paths.pinned
 
     def __repr__(self) -> str:
         return getattr(self.f, "__name__", type(self.f).__name__)
@@ -108,17 +109,19 @@ class Segment:
         """The values once more, of these inputs, in the scope and with the random numbers of the first run."""
         bits = generator().bit_generator
         args = map_values(lambda x: xs[x.position] if isinstance(x, Blank) else x, self.args)
-        now, outer, names = bits.state, current_scope.get(), collecting.get()
+        now, outer, names, held = bits.state, current_scope.get(), collecting.get(), holding.get()
         try:
             bits.state = self.random
             current_scope.set(self.scope)
             collecting.set(None)
+            holding.set(self.held)
             with enable_grad():
                 values = values_of(self.f(*args))
         finally:
             bits.state = now
             current_scope.set(outer)
             collecting.set(names)
+            holding.set(held)
         return [values[k] for k in self.made if k < len(values)]
 
 

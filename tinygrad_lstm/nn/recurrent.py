@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, Literal
 
 from numpy.typing import DTypeLike
 
+from tinygrad_lstm.engine.naming import holding
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError, check_call
@@ -184,8 +185,9 @@ class Recurrent(Module, Generic[S]):
         return Trajectory(tuple(chains), output, as_state(final))
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """How each cell runs along the time axis: as one op, unless the steps are collected."""
-        return unroll_fused if self.fused and not collect else partial(unroll, collect=collect)
+        """How each cell runs along the time axis: as one op, unless steps are collected, or gates pinned."""
+        as_one = self.fused and not collect and holding.get() is None
+        return unroll_fused if as_one else partial(unroll, collect=collect)
 
     def _merge(self, outputs: list[Tensor]) -> Tensor:
         """One output of the directions'."""

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 import numpy as np
 
 from tinygrad_lstm.engine.collector import collector_paused
-from tinygrad_lstm.engine.naming import collecting, label
+from tinygrad_lstm.engine.naming import collecting, label, with_held
 from tinygrad_lstm.engine.ops.choices import where
 from tinygrad_lstm.engine.ops.shapes import expand_dims, reshape, stack, unstack
 from tinygrad_lstm.engine.scope import scope
@@ -210,7 +210,7 @@ def unroll_nothing(cell: Cell, x: Tensor, state: State, initial: Step, reverse: 
         collecting.set(named)
         label(x=reshape(x, (0, x.shape[-1])))
         with cell.scope():
-            after = cell.forward(named["x"], rows)
+            after = with_held(cell.forward)(named["x"], rows)
         check_step(cell, after, [part.shape for part in parts_of(rows)])
     finally:
         collecting.set(outer)
@@ -265,7 +265,7 @@ def unroll(
     steps: list[Step] = []
     outputs: list[Tensor] = []
     inputs = list(enumerate(unstack(x), start=1))
-    within = cell.scope()
+    within, forward = cell.scope(), with_held(cell.forward)
     outer = collecting.get()
     try:
         for t, x_t in reversed(inputs) if reverse else inputs:
@@ -274,7 +274,7 @@ def unroll(
             with scope(f"t={t}", t):
                 label(x=x_t)
                 with within:  # cell(x_t, state) would check both again
-                    after = cell.forward(x_t, state)
+                    after = forward(x_t, state)
                 if not outputs:
                     check_step(cell, after, shapes)
                 cell.name_states(after)
