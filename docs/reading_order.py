@@ -56,6 +56,7 @@ CHAPTERS = {
         "tinygrad_lstm/nn/{activations,layers,context}.py",
         "tinygrad_lstm/nn/{cells,unroll,fused_lstm,fused_gru,fused,separate}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
+        "tinygrad_lstm/nn/attention.py",
         "tinygrad_lstm/{masking,losses}.py",
         "tinygrad_lstm/nn/{functional,criteria}.py",
     ],
@@ -102,7 +103,7 @@ CHAPTERS = {
         "viz/figures/{runs,compare,difference,flow}.py",
     ],
     "The page that steps through backpropagation": ["viz/playback/{tape,sentences,laws,page,player}.py"],
-    "Plots": ["viz/plots/{display,canvas,steps,gate_values,lags,bars,memory,training}.py"],
+    "Plots": ["viz/plots/{display,canvas,steps,gate_values,lags,bars,memory,attention,training}.py"],
     "The command line": ["tinygrad_lstm/cli/{output,demo_results,demo_pictures,demo_page,demo,app,__init__}.py"],
 }
 
