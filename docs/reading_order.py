@@ -104,7 +104,9 @@ CHAPTERS = {
     ],
     "The page that steps through backpropagation": ["viz/playback/{tape,sentences,laws,page,player}.py"],
     "Plots": ["viz/plots/{display,canvas,steps,gate_values,lags,bars,memory,attention,training}.py"],
-    "The command line": ["tinygrad_lstm/cli/{output,demo_results,demo_pictures,demo_page,demo,app,__init__}.py"],
+    "The command line": [
+        "tinygrad_lstm/cli/{output,progress,demo_results,demo_pictures,demo_page,demo,app,__init__}.py"
+    ],
 }
 
 HEAD = """# The code in reading order
