@@ -182,8 +182,8 @@ def test_gradients_by_finite_differences_first_and_second() -> None:
     tg.manual_seed(0)
     block = nn.TransformerBlock(4, 2, 6, norm_first=True).astype(float)
     x = tg.tensor(inputs(3, 2, 4), requires_grad=True)
-    tg.gradcheck(lambda x: block(x, causal=True), [x])
-    tg.gradgradcheck(lambda x: block.attention(x)[0], [x])
+    assert tg.gradcheck(lambda x: block(x, causal=True), [x])
+    assert tg.gradgradcheck(lambda x: block.attention(x)[0], [x])
 
 
 def test_the_order_of_positions_is_in_x_alone() -> None:

@@ -37,6 +37,20 @@ def test_every_task_with_every_layer(name: str, layer: Any) -> None:
     assert all(math.isfinite(update.loss) for update in training.history)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in TASKS if name not in ("text", "copy_memory")])
+def test_an_lstm_reaches_the_goal_of_every_task(name: str) -> None:
+    """(The text and copy memory take more updates than a test should.)"""
+    if name == "digits":
+        pytest.importorskip("sklearn")
+    tg.manual_seed(0)
+    easier: dict[str, dict[str, Any]] = {"recall": {"K": 2}, "adding": {"T": 30}}
+    task = TASKS[name](**easier.get(name, {}))
+    model = SequenceModel(task, 32, fused=True, forget_bias=3.0)
+    training = Training(model, task, 800, until=task.goal).run()
+    assert training.best_score == task.goal or task.better(training.best_score, task.goal)
+
+
 def test_a_task_is_learned_and_the_loop_stops_there() -> None:
     tg.manual_seed(0)
     task = data.france(between=(0, 4))
@@ -148,6 +162,12 @@ def test_it_stops_where_a_function_says_so_or_where_nothing_gets_better() -> Non
     assert training.stopped == "no better squared error in 2 measures, after 6 updates"
     assert list(training) == []  # it is over
     assert training.scores == [training.best_score] * 3
+
+
+def test_a_score_as_good_as_the_goal_is_good_enough() -> None:
+    training = small(until=0.25)
+    training.measure = lambda: 0.25  # type: ignore[method-assign]
+    assert training.run().stopped == "squared error 0.25 after 2 updates"
 
 
 def test_a_score_that_is_nan_is_not_good_enough() -> None:

@@ -41,7 +41,7 @@ def copy_memory(K: int = 3, T: int = 20, S: int = 8) -> Task:
         x[:K], x[T + K], y[-K:] = said, S + 1, said
         return Batch(x, y, scored=np.tile(np.arange(len(x))[:, None] >= T + K, B))
 
-    return Task("copy_memory", S + 2, S + 1, draw, ACCURACY, 1 / S, 0.99, symbols, every_step=True)
+    return Task("copy_memory", S + 2, S + 1, draw, ACCURACY, 1 / S, 0.9, symbols, every_step=True)
 
 
 @takes(K=integer(1), S=integer(2))
