@@ -1,12 +1,9 @@
-"""A step of training, compiled from its recording: against eager PyTorch, torch.nn.LSTM and our own graph.
+"""Every kind of cell on the graph and compiled from its recording: python benchmarks/compiled.py [rounds]
 
-    python benchmarks/compiled.py [rounds]
-
-The first table is an LSTM over five sizes: the same lines in eager PyTorch, ``torch.nn.LSTM``, and ``tg.compile``. The
-second is every kind of cell on the graph and compiled, with the set-up, which is the first call, and with the bytes
-that the program keeps for its next call over what the graph needs at its peak. Process CPU time, one thread, float32;
-all of a row in turns, some steps at a time, since memory that one of them gives back must be fetched again by the
-other. Ratios are of medians. Each has its goal, and whether it is met. Without PyTorch, there is the second table only.
+With the set-up, which is the first call, and the bytes that the program keeps for its next call over what the graph
+needs at its peak. Process CPU time, one thread, float32; both in turns, some steps at a time, since memory that one of
+them gives back must be fetched again by the other. Ratios are of medians; a goal says whether it is met. bench.py
+compares the LSTM with PyTorch.
 """
 
 import os
@@ -14,8 +11,6 @@ import os
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # read when NumPy is imported
 
 import gc
-import importlib.util
-import math
 import statistics
 import sys
 import time
@@ -24,20 +19,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from lstm_step import torch_step
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 
 CELLS = [nn.LSTMCell, nn.PeepholeLSTMCell, nn.CoupledLSTMCell, nn.LayerNormLSTMCell, nn.SeparateLSTMCell, nn.GRUCell,
          nn.RNNCell]  # fmt: skip
-SIZES = [(20, 1, 16, 32), (50, 1, 16, 32), (50, 16, 32, 64), (50, 64, 128, 256), (100, 32, 128, 256)]
-OVER_EAGER = {SIZES[1]: 0.15, SIZES[2]: 0.40, SIZES[3]: 0.95}  # goals
-OVER_LAYER, SET_UP, KEPT = 1.0, 0.3, 1.5
+SIZES = [(50, 1, 16, 32), (50, 16, 32, 64)]
+SET_UP, KEPT = 0.3, 1.5  # goals
 IN_A_ROW = 5
-WHY = """At B = 1 a step is some twenty NumPy calls, each of which takes 0.4 µs or more, where nn.LSTM loops in C++.
-At B = 16 a gate is a strided part of z, which costs each of its calls half a microsecond more.
-"""
 
 
 def cpu(step: Callable[[], object]) -> list[float]:
@@ -61,22 +51,9 @@ def medians(rounds: int, *steps: Callable[[], object]) -> list[float]:
     return [statistics.median(own) for own in times]
 
 
-def against(figure: float, goal: float | None) -> str:
+def against(figure: float, goal: float) -> str:
     """A figure beside its goal."""
-    return f"{figure:5.2f}" + ("" if goal is None else f" (<= {goal:.2f}: {'met' if figure <= goal else 'NOT MET'})")
-
-
-def layer_step(x: Any, hidden: int) -> Callable[[], None]:
-    """A step of torch.nn.LSTM."""
-    import torch
-
-    layer, sequence = torch.nn.LSTM(x.shape[-1], hidden), torch.tensor(x)
-
-    def step() -> None:
-        layer.zero_grad()
-        layer(sequence)[0].sum().backward()
-
-    return step
+    return f"{figure:5.2f} (<= {goal:.2f}: {'met' if figure <= goal else 'NOT MET'})"
 
 
 def compile_layer(layer: nn.Module, x: Any) -> tuple[Callable[[], None], Callable[[], None], float]:
@@ -125,29 +102,12 @@ def kept(layer: nn.Module, x: Any) -> int:
     return sum({id(array): array.nbytes for array in arrays}.values())  # some have two names
 
 
-def lstm(rounds: int) -> None:
-    """The table of the LSTM beside PyTorch."""
-    print(f"{'(T, B, D, H)':20} {'eager':>9} {'nn.LSTM':>9} {'compiled':>9}  compiled / eager          / nn.LSTM")
-    ratios = []
-    for size in SIZES:
-        T, B, D, H = size
-        x, layer = np.random.default_rng(0).standard_normal((T, B, D)).astype(np.float32), nn.LSTM(D, H)
-        _, compiled, _ = compile_layer(layer, x)
-        eager, theirs, ours = medians(rounds, torch_step(x, layer, H)[0], layer_step(x, H), compiled)
-        ratios.append(ours / theirs)
-        row = f"{size!s:20} {eager:6.2f} ms {theirs:6.2f} ms {ours:6.2f} ms"
-        print(f"{row}  {against(ours / eager, OVER_EAGER.get(size)):25} {ratios[-1]:5.2f}")
-    mean = math.exp(statistics.mean(map(math.log, ratios)))
-    print(f"geometric mean over nn.LSTM {against(mean, OVER_LAYER)}")
-    print(WHY)
-
-
 def cells(rounds: int) -> None:
     """The table of all cells beside the graph."""
     print(
         f"{'cell':18} {'(T, B, D, H)':18} {'graph':>9} {'compiled':>9} {'ratio':>6}  set-up, s             kept / peak"
     )
-    for T, B, D, H in SIZES[1:3]:
+    for T, B, D, H in SIZES:
         x = np.random.default_rng(0).standard_normal((T, B, D)).astype(np.float32)
         compile_layer(nn.LSTM(D, H), x)  # files are read and parsed once
         for cell in CELLS:
@@ -160,9 +120,4 @@ def cells(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    rounds = int(sys.argv[1]) if sys.argv[1:] else 7
-    if importlib.util.find_spec("torch") is None:
-        print("PyTorch is not installed, so there is nothing to compare with: pip install 'tinygrad-lstm[oracle]'\n")
-    else:
-        lstm(rounds)
-    cells(rounds)
+    cells(int(sys.argv[1]) if sys.argv[1:] else 7)

@@ -37,7 +37,7 @@ CHAPTERS = {
         "tinygrad_lstm/engine/ops/{choices,reductions,softmax,shapes}.py",
         "tinygrad_lstm/engine/ops/more/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
         "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,collector,tensor}.py",
-        "tinygrad_lstm/engine/{call_types,gradients,backward_events,creation,naming,kept}.py",
+        "tinygrad_lstm/engine/{call_types,gradients,backward_events,creation,naming,outputs,kept}.py",
     ],
     "What falls out of it": [
         "tinygrad_lstm/foreign/{names,arguments,answers}.py",
@@ -56,16 +56,16 @@ CHAPTERS = {
         "tinygrad_lstm/nn/{activations,layers,context}.py",
         "tinygrad_lstm/nn/{cells,steps,in_chunks,unroll,fused_rnn,fused_lstm,fused_gru,fused,separate}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
+        "tinygrad_lstm/nn/attention.py",
         "tinygrad_lstm/{masking,losses}.py",
         "tinygrad_lstm/nn/{functional,criteria}.py",
     ],
     "Where the gradient went": [
-        "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest,meeting,depth}.py",
+        "tinygrad_lstm/paths/{edges,routes,ledger,lag,flow,jacobian,strongest,meeting,depth,pinned}.py",
     ],
     "Learning": [
         "tinygrad_lstm/optim/{domains,options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",
-        "tinygrad_lstm/data.py",
-        "tinygrad_lstm/training/{baselines,char_model,fit,adding,vanishing}.py",
+        "tinygrad_lstm/data/{task,characters,words,quantities,symbols,images}.py",
     ],
     "Weights in files": [
         "tinygrad_lstm/files.py",
@@ -74,6 +74,9 @@ CHAPTERS = {
         "tinygrad_lstm/interop/keras/{weights,models}.py",
         "tinygrad_lstm/interop/torch/{weights,layers,functions,mirror,runs}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
+    ],
+    "Training": [
+        "tinygrad_lstm/training/{interrupts,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing}.py",
     ],
     "Graph drawing": [
         "viz/style/fonts.py",
@@ -102,8 +105,10 @@ CHAPTERS = {
         "viz/figures/{runs,compare,difference,flow}.py",
     ],
     "The page that steps through backpropagation": ["viz/playback/{tape,sentences,laws,page,player}.py"],
-    "Plots": ["viz/plots/{display,canvas,steps,gate_values,lags,bars,memory,training}.py"],
-    "The command line": ["tinygrad_lstm/cli/{output,demo_results,demo_pictures,demo_page,demo,app,__init__}.py"],
+    "Plots": ["viz/plots/{display,canvas,steps,gate_values,lags,bars,memory,attention,training}.py"],
+    "The command line": [
+        "tinygrad_lstm/cli/{output,progress,demo_results,demo_pictures,demo_page,demo,app,__init__}.py"
+    ],
 }
 
 HEAD = """# The code in reading order

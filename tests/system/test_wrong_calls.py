@@ -31,6 +31,7 @@ def run() -> dict[str, Any]:
         "source": trajectory.steps[0].c, "y": trajectory.steps[3].c, "x": trajectory.steps[1].c, "U": params[1],
         "tensor": trajectory.steps[0].c, "param": params[0], "tensors": loss, "f": trajectory["f"], "what": "carry",
         "matrix": paths.lag_matrix(losses, params), "book": paths.ledger(loss, params[0]), "weight": 0.5,
+        "A": nn.MultiheadAttention(4)(tg.ones(3, 1, 4))[1],
         "U, None": [params[1], None], "three": 3, "text": "a", "history": [Update(1, 5.0, 1.0, None)],
         "routes": paths.routes(loss, trajectory.steps[0].c), "one": (loss, trajectory), "other": (loss, trajectory),
     }  # fmt: skip
@@ -45,7 +46,7 @@ FUNCTIONS: dict[Callable[..., Any], str] = {
     viz.player: "loss", viz.difference: "one other", viz.compare: "runs",
     plots.gates: "trajectory", plots.lag_matrix: "matrix", plots.ledger: "book", plots.shares: "routes",
     plots.eigenvalues: "U", plots.half_lives: "runs", plots.gradient_by_lag: "runs", plots.belt_shares: "runs",
-    plots.training_curve: "history",
+    plots.training_curve: "history", plots.attention: "A",
 }  # fmt: skip
 OPTIONS: dict[Callable[..., Any], dict[str, tuple[Any, ...]]] = {
     paths.routes: {"max_crossings": (-1, 1.5, np.nan, "a", None, True), "gate": (3, ["f"]), "crossing": ("belt", 3)},
@@ -64,6 +65,8 @@ OPTIONS: dict[Callable[..., Any], dict[str, tuple[Any, ...]]] = {
     plots.lag_matrix: {"ax": (3, "a", []), "theme": (3,)}, plots.ledger: {"ax": (3,), "theme": ({},)},
     plots.shares: {"steps": (3, "a", ["a"], [1.5], []), "ax": (3,)}, plots.eigenvalues: {"gates": (3, [3], ["a", "b"])},
     plots.training_curve: {"test": ("a", np.nan, [1.0])},
+    plots.attention: {"loss": (3, "a"), "row": (1.5, 9, -1), "head": (9, "a"), "queries": (3, ["a"]),
+                      "keys": (3, ["a"]), "theme": ("pink",), "ax": (3, "a")},
 }  # fmt: skip
 WRONG: dict[str, Any] = {
     "None": lambda: None, "int": lambda: 3, "nan": lambda: np.nan, "text": lambda: "loss", "empty": list, "dict": dict,

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from tinygrad_lstm import saving
 from tinygrad_lstm.cli import demo_page, demo_pictures
 from tinygrad_lstm.cli.demo_results import SLICES, Report, measure, rows, verdict
+from tinygrad_lstm.cli.progress import progress_bar
 from tinygrad_lstm.data import Vocabulary, language_reference, read_text
 from tinygrad_lstm.engine.creation import manual_seed
 from tinygrad_lstm.errors import GradError, TinygradError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.losses import cross_entropy
-from tinygrad_lstm.training import CharModel, Fit, gradient_left, sample, untrained_runs
+from tinygrad_lstm.training import CharModel, Fit, Update, gradient_left, sample, untrained_runs
 
 SLICE = 0.05  # of the text, twice, at its end: the validation text, then the test text
 
@@ -129,20 +129,18 @@ def _save(model: CharModel, vocabulary: Vocabulary, out: Path) -> None:
 
 def _train(fit: Fit, console: Console, save: Callable[[], None]) -> int:
     """Run the updates under a progress bar, saving the best weights so far; returns the exit code."""
-    columns = (
-        TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[shown]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=fit.updates, shown="")
-        best = float("inf")
+    best = float("inf")
+
+    def describe(update: Update) -> str:
+        return f"{update.bits:.2f} bits per character" + (f", validation {best:.2f}" if best < 99 else "")
+
+    with progress_bar(fit.updates, console, describe) as show:
         try:
             for update in fit:
                 if fit.best_bits < best:
                     best = fit.best_bits
                     save()
-                shown = f"{update.bits:.2f} bits per character" + (f", validation {best:.2f}" if best < 99 else "")
-                progress.update(task, completed=update.number, shown=shown)
+                show(update)
             return DONE
         except KeyboardInterrupt:
             why, code = "Stopped", INTERRUPTED

@@ -2,8 +2,8 @@
 
 These are the values that a function knows by name, in its closure and among the globals that it names, and those of the
 plain functions that it calls: numbers and texts by value, tensors and arrays by identity, and of a module the mode of
-each module in it, training or not, and which parameters it has. What is deeper, such as a number in an attribute, is
-not seen.
+each module in it, training or not, and which parameters it has; and the gates that ``paths.pinned`` holds. What is
+deeper, such as a number in an attribute, is not seen.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lstm.engine.naming import holding
 from tinygrad_lstm.engine.tensor import Tensor
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -24,7 +25,7 @@ class Surroundings:
     """What a function reads from outside at a moment; two are equal if nothing has changed."""
 
     def __init__(self, f: Any) -> None:
-        self.values = list(_values(f, set()))
+        self.values = [holding.get(), *_values(f, set())]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Surroundings) or len(self.values) != len(other.values):

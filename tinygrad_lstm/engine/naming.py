@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from tinygrad_lstm.engine.current import grad_enabled
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import DtypeError
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Runs the forward of a cell with values held by their names: see paths.pinned
+holding: ContextVar[Any] = ContextVar("holding", default=None)
 collecting: ContextVar[dict[str, Any] | None] = ContextVar("collecting", default=None)  # where label() leaves names
+
+
+def with_held(forward: Callable[P, R]) -> Callable[P, R]:
+    """The forward of a cell; inside ``tg.paths.pinned`` one that holds the named values."""
+    held = holding.get()
+    return forward if held is None else partial(held, forward)
 
 
 def label(**named: Tensor) -> None:

@@ -1,13 +1,12 @@
 """Stop where the first NaN or inf is made, forward or backward, and report what is known about that op.
 
-While a thread is in the mode, its ops are run by an interpreter that looks at what comes out, as a hook looks at each
-contribution of a backward pass before it is summed. When no thread is in the mode, the engine is as it was.
+While a thread is in the mode, a hook looks at the output of every op, and another at each contribution of a backward
+pass before it is summed.
 """
 
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from contextvars import ContextVar
@@ -23,6 +22,7 @@ from tinygrad_lstm.engine.kept import kept_values
 from tinygrad_lstm.engine.node import Edge, Node, input_name
 from tinygrad_lstm.engine.ops.binding import bind
 from tinygrad_lstm.engine.ops.primitive import Primitive
+from tinygrad_lstm.engine.outputs import outputs_through
 from tinygrad_lstm.engine.scope import Scope
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.engine.through import at_start, through
@@ -32,8 +32,6 @@ from tinygrad_lstm.explain.values import describe, first_not_finite, is_finite, 
 
 # The blocks that are open in this thread, each with what to undo when it ends
 watching: ContextVar[tuple[tuple[Block, ExitStack], ...]] = ContextVar("watching", default=())
-_lock = threading.Lock()
-_inside: list[tuple[Any, Any, Any]] = []  # the engine's interpreters, once for each mode that is on in any thread
 
 
 class detect_anomaly(Block):  # noqa: N801  # PyTorch's name
@@ -64,8 +62,7 @@ class detect_anomaly(Block):  # noqa: N801  # PyTorch's name
     def __enter__(self) -> None:
         with ExitStack() as modes:
             modes.enter_context(np.errstate(divide="ignore", invalid="ignore", over="ignore"))
-            modes.callback(_uninstall)
-            _install()
+            modes.enter_context(outputs_through(_check))
             modes.enter_context(through(_check_contribution, indexed=True))
             watching.set((*watching.get(), (self, modes.pop_all())))
             at_start.set(_check_start)
@@ -83,33 +80,14 @@ class detect_anomaly(Block):  # noqa: N801  # PyTorch's name
         modes.close()
 
 
-def _install() -> None:
-    """Put the checking interpreter around the engine's own, unless another block has done so."""
-    with _lock:
-        _inside.append(_inside[0] if _inside else (Primitive.interpreter, Primitive.of_one, Primitive.of_two))
-        if len(_inside) == 1:
-            every, one, two = _inside[0]
-            Primitive.interpreter = lambda op, args, kwargs: _check(op, args, kwargs, every(op, args, kwargs))
-            Primitive.of_one = lambda op, x: _check(op, (x,), {}, one(op, x))
-            Primitive.of_two = lambda op, a, b: _check(op, (a, b), {}, two(op, a, b))
-
-
-def _uninstall() -> None:
-    with _lock:
-        engine = _inside.pop()
-        if not _inside:
-            Primitive.interpreter, Primitive.of_one, Primitive.of_two = engine
-
-
 # Forward ------------------------------------------------------------------------------------------------------------
 
 
 def _check(op: Primitive[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], y: Any) -> Any:
     """y, the output of the op, if it is finite."""
-    if watching.get():
-        for part in y if op.multi_output else (y,):
-            if not is_finite(part._data):
-                _refuse_new(op, bind(op, args, kwargs)[0], part)
+    for part in y if op.multi_output else (y,):
+        if not is_finite(part._data):
+            _refuse_new(op, bind(op, args, kwargs)[0], part)
     return y
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 ON_CPU = "all arrays are in the memory of the CPU, so leave it out."
 IN_PLACE = "tensors are not changed in place."
 CONVOLUTION = "there are no convolutions here; the layers are recurrent, e.g. nn.LSTM."
-ATTENTION = "there is no attention here; the layers are recurrent, e.g. nn.LSTM."
+ATTENTION = "nn.MultiheadAttention and nn.TransformerBlock"
 FOUND = "a plain list or dict in an attribute: an nn.Module finds its parts there"
 OWN_OP = "write it with tg.maximum, tg.where and tg.exp, or as an op of your own with tg.primitive."
 COMPILER = "tg.compile, of a function that returns a loss"
@@ -110,7 +110,6 @@ LAYERS = {  # of torch.nn and keras.layers
     "Conv1d": CONVOLUTION, "Conv2d": CONVOLUTION, "Conv2D": CONVOLUTION, "MaxPool2d": CONVOLUTION,
     "AvgPool1d": CONVOLUTION, "BatchNorm2d": CONVOLUTION,
     "Transformer": ATTENTION,
-    "MultiheadAttention": ATTENTION,
     "CTCLoss": "there is no such loss; tg.losses has those that are here.",
     "CosineSimilarity": "x @ y / (tg.norm(x) * tg.norm(y))",
 }  # fmt: skip

@@ -12,7 +12,7 @@ from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.current import current_scope, grad_enabled
 from tinygrad_lstm.engine.modes import enable_grad, no_grad
-from tinygrad_lstm.engine.naming import collecting
+from tinygrad_lstm.engine.naming import collecting, holding
 from tinygrad_lstm.engine.node import Edge, Node, counter, make_source
 from tinygrad_lstm.engine.ops.indexing import add_at
 from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive_multi
@@ -135,7 +135,8 @@ def run_checkpoint(f: Callable[..., Any], args: tuple[Any, ...], relay: Relay | 
     checked = len(made) if relay is None else 2  # of a chunk of steps the last ones depend on all others
     marks = [mark_of(values[k].data) for k in made[-checked:]]
     arrays_made = [values[k].data for k in made]
-    segment = Segment(f, blanks, read, len(values), made, relayed, arrays_made, marks, random, current_scope.get())
+    around = current_scope.get(), holding.get()
+    segment = Segment(f, blanks, read, len(values), made, relayed, arrays_made, marks, random, *around)
     xs = [from_array(array, make_source(*key)) for array, key in zip(arrays, read, strict=True)]
     if relay is not None:
         xs = [relay.handed_on.get(key, x) for key, x in zip(read, xs, strict=True)]
@@ -173,6 +174,7 @@ class Segment:
     marks: list[Mark]  # what is known of them later
     random: Any
     scope: Scope | None
+    held: Any  # the gates of paths.pinned
 
     def __repr__(self) -> str:
         return getattr(self.f, "__name__", type(self.f).__name__)
@@ -181,17 +183,19 @@ class Segment:
         """The values once more, of these inputs, in the scope and with the random numbers of the first run."""
         bits = generator().bit_generator
         args = map_values(lambda x: xs[x.position] if isinstance(x, Blank) else x, self.args)
-        now, outer, names = bits.state, current_scope.get(), collecting.get()
+        now, outer, names, held = bits.state, current_scope.get(), collecting.get(), holding.get()
         try:
             bits.state = self.random
             current_scope.set(self.scope)
             collecting.set(None)
+            holding.set(self.held)
             with enable_grad():
                 values = values_of(self.f(*args))
         finally:
             bits.state = now
             current_scope.set(outer)
             collecting.set(names)
+            holding.set(held)
         return [values[k] for k in self.made] if len(values) == self.count else []
 
 

@@ -2,7 +2,7 @@
 
 Read in this order: options, init, parts, copying, parameter_counts, missing, calls, module, activations, layers,
 context, cells, unroll, fused, separate, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers,
-truncated, utils, criteria.
+truncated, utils, attention, criteria.
 """
 
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from tinygrad_lstm.nn.activations import (
     Softplus,
     Tanh,
 )
+from tinygrad_lstm.nn.attention import MultiheadAttention, TransformerBlock, position_codes
 from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.criteria import (
     BCEWithLogitsLoss,
@@ -58,10 +59,11 @@ __all__ = [
     "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "GELU", "GRU", "GRUCell", "Gates", "HuberLoss", "Identity",
     "KLDivLoss", "L1Loss", "LSTM", "LSTMCell", "LayerNorm", "LayerNormGRUCell", "LayerNormLSTMCell", "Linear",
     "LinearCell", "LockedDropout", "LogSoftmax", "MGUCell", "MSELoss", "MinGRU", "MinGRUCell", "MinLSTM", "MinLSTMCell",
-    "Module", "ModuleList", "NLLLoss", "PackedSequence", "Parameter", "PeepholeLSTMCell", "ProjectedLSTMCell", "RNN",
-    "RNNCell", "ReLU", "Recurrent", "RecurrentDropout", "ResetBeforeGRUCell", "Residual", "SeparateLSTMCell",
-    "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Stateful", "Step", "Tanh", "Trajectory",
-    "WeightDrop", "Zoneout", "functional", "init", "linear_scan", "truncated_bptt", "unroll", "utils",
+    "Module", "ModuleList", "MultiheadAttention", "NLLLoss", "PackedSequence", "Parameter", "PeepholeLSTMCell",
+    "ProjectedLSTMCell", "RNN", "RNNCell", "ReLU", "Recurrent", "RecurrentDropout", "ResetBeforeGRUCell", "Residual",
+    "SeparateLSTMCell", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Stateful", "Step",
+    "Tanh", "Trajectory", "TransformerBlock", "WeightDrop", "Zoneout", "functional", "init", "linear_scan",
+    "position_codes", "truncated_bptt", "unroll", "utils",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # to a type checker, what is not here does not exist

@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.current import current_scope, grad_enabled
 from tinygrad_lstm.engine.handle import from_array
-from tinygrad_lstm.engine.naming import label
+from tinygrad_lstm.engine.naming import label, with_held
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import relu, sigmoid, tanh
 from tinygrad_lstm.engine.ops.shapes import split
@@ -71,7 +71,7 @@ class Cell(Module):
             self.begin()
         with self.scope():
             x = self.floating(x)
-            after = self.forward(x, self.checked_state(state, x.shape[:-1], x.dtype))
+            after = with_held(self.forward)(x, self.checked_state(state, x.shape[:-1], x.dtype))
         self.name_states(after)
         return after
 

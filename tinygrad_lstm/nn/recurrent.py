@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, Literal
 
 from numpy.typing import DTypeLike
 
+from tinygrad_lstm.engine.naming import holding
 from tinygrad_lstm.engine.ops.shapes import concatenate, stack, swapaxes
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError, check_call
@@ -198,10 +199,13 @@ class Recurrent(Module, Generic[S]):
         return Trajectory(tuple(chains), output, as_state(final))
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """How each cell runs along the time axis: as one op, or with checkpoints, unless the steps are collected."""
-        if collect or not self.checkpoint:
-            return unroll_fused if self.fused and not collect else partial(unroll, collect=collect)
-        return partial(unroll, collect=False, checkpoint=self.checkpoint)
+        """How each cell runs along the time axis: as one op, or with checkpoints, unless the steps are collected.
+
+        Where gates are pinned, the steps of a fused layer run one by one.
+        """
+        if self.fused and not collect and holding.get() is None:
+            return unroll_fused
+        return partial(unroll, collect=collect, checkpoint=not collect and self.checkpoint)
 
     def _merge(self, outputs: list[Tensor]) -> Tensor:
         """One output of the directions'."""

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tinygrad_lstm.engine.naming import label
+from tinygrad_lstm.engine.naming import holding, label
 from tinygrad_lstm.engine.ops.choices import where
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.more.rearranging import flip
@@ -202,8 +202,8 @@ class Scanned(Recurrent[Tensor]):
                 )
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """Step by step if the steps are collected, else by a scan."""
-        return partial(unroll, collect=True) if collect else unroll_scanned
+        """Step by step if steps are collected, or gates pinned; else by a scan."""
+        return partial(unroll, collect=collect) if collect or holding.get() is not None else unroll_scanned
 
 
 class MinGRU(Scanned):

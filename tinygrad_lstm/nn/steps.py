@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from tinygrad_lstm.engine.naming import label
+from tinygrad_lstm.engine.naming import label, with_held
 from tinygrad_lstm.engine.ops.choices import where
 from tinygrad_lstm.engine.scope import scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
@@ -73,12 +73,12 @@ def check_step(cell: Cell, after: object, shapes: list[tuple[int, ...]]) -> None
 class Stepper:
     """A cell, step by step: ``take(t, x_t, state)`` gives output and state."""
 
-    __slots__ = ("cell", "on", "outside", "shapes", "within")
+    __slots__ = ("cell", "forward", "on", "outside", "shapes", "within")
 
     def __init__(self, cell: Cell, shapes: list[tuple[int, ...]], on: np.ndarray | None, outside: Outside) -> None:
         self.cell, self.on, self.outside = cell, on, outside
         self.shapes: list[tuple[int, ...]] | None = shapes  # of the states, to be checked at the first step
-        self.within = cell.scope()
+        self.within, self.forward = cell.scope(), with_held(cell.forward)
 
     def take(self, t: int, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Step t of x (B, D); ShapeError where the cell gives a state of another shape."""
@@ -86,7 +86,7 @@ class Stepper:
         with scope(f"t={t}", t):
             label(x=x)
             with self.within:  # cell(x_t, state) would check both again
-                after = cell.forward(x, state)
+                after = self.forward(x, state)
             if self.shapes is not None:
                 check_step(cell, after, self.shapes)
                 self.shapes = None

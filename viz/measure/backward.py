@@ -154,6 +154,12 @@ def gradient_norms(loss: tg.Tensor, values: Sequence[tg.Tensor]) -> list[float |
     return [None if gradient is None else norm(gradient.data) for gradient in gradients]
 
 
+def gradient_of(loss: tg.Tensor, value: tg.Tensor) -> Array | None:
+    """∂L/∂value by a backward pass; None where no gradient comes to it."""
+    (found,) = tg.grad(loss, value, retain_graph=True, allow_unused=True) if value.requires_grad else (None,)
+    return None if found is None else found.data
+
+
 def strongest_path(loss: tg.Tensor, tensor: tg.Tensor, graph: tg.Graph) -> tuple[frozenset[EdgeKey], float]:
     """The edges of the strongest single path from a loss to a tensor, and its strength: the gains multiplied."""
     found = tg.paths.strongest_path(loss, tensor)

@@ -5,12 +5,14 @@
     lag_matrix                 how much the loss at τ owes to the weights at t
     ledger, shares             which step added how much to dL/dU; by which routes dL/dC came
     eigenvalues, half_lives    how long it can remember
+    attention                  which word reads which, and what the loss would rather have
     training_curve, belt_shares
 
 Without ``ax=`` the Axes display their figure in a notebook; ``ax.get_figure().savefig("plot.svg")`` writes it. ``ax=``
 puts several into a figure of yours, which is then yours to show.
 """
 
+from viz.plots.attention import attention
 from viz.plots.bars import ledger, shares
 from viz.plots.canvas import axes
 from viz.plots.gate_values import gates
@@ -19,6 +21,6 @@ from viz.plots.memory import eigenvalues, half_lives
 from viz.plots.training import belt_shares, training_curve
 
 __all__ = [
-    "axes", "belt_shares", "eigenvalues", "gates", "gradient_by_lag", "half_lives", "lag_matrix", "ledger", "shares",
-    "training_curve",
+    "attention", "axes", "belt_shares", "eigenvalues", "gates", "gradient_by_lag", "half_lives", "lag_matrix", "ledger",
+    "shares", "training_curve",
 ]  # fmt: skip

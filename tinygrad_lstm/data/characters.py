@@ -1,4 +1,4 @@
-"""What to learn from: text as numbers, in windows for truncated BPTT; and the adding problem."""
+"""Text as numbers, in windows for truncated BPTT, and as a task: which character comes next?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tinygrad_lstm.arguments import ARRAY, TEXT, integer, takes
+from tinygrad_lstm.data.task import BITS, Batch, Draw, Task
 from tinygrad_lstm.errors import ShapeError, TextError, public
 
 LEAST_CHARACTERS = 2000  # below this there is nothing to train on and nothing left to test with
@@ -108,20 +109,32 @@ def windows(numbers: np.ndarray, steps: int, batch: int) -> Iterator[tuple[np.nd
         yield x[start : start + steps], y[start : start + steps]
 
 
-@takes(T=integer(2), B=integer(0))
-def adding_problem(T: int, B: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Sequences of which two numbers are to be added: x (T, B, 2), y (B,) (Hochreiter & Schmidhuber 1997).
+@takes(text=TEXT.or_none(), T=integer(1))
+def text(text: str | None = None, T: int = 50) -> Task:
+    """The next character of a text, at every step of a piece of T characters; the last tenth is kept for the test.
 
-    x[..., 0] is uniform in [0, 1), x[..., 1] marks one step in each half by a 1, y is the sum of the two marked
-    numbers. A model that always answers 1 has a mean squared error of 1/6.
+    ``text``: ``language_reference()`` unless given. The score is in bits per character, of which chance needs log₂ V.
 
-    >>> x, y = adding_problem(4, 1, np.random.default_rng(0))
-    >>> x[:, 0].round(2).tolist(), y.round(2).tolist()
-    ([[0.64, 1.0], [0.27, 0.0], [0.04, 0.0], [0.02, 1.0]], [0.65])
+    Raises TextError for a text that is too short to cut a piece of T characters out of a tenth of it.
+
+    >>> task = text("to be or not to be, " * 20, T=8)
+    >>> batch = task.batch(1, rng=0)
+    >>> "".join(task.words(batch.inputs[:, 0])), "".join(task.words(batch.targets[:, 0]))
+    (' to be o', 'to be or')
     """
-    numbers = rng.random((T, B))
-    marks = np.zeros((T, B))
-    rows = np.arange(B)
-    marks[rng.integers(0, T // 2, B), rows] = 1
-    marks[rng.integers(T // 2, T, B), rows] = 1
-    return np.stack([numbers, marks], axis=-1), (numbers * marks).sum(axis=0)
+    whole = language_reference() if text is None else text
+    vocabulary = Vocabulary(whole)
+    numbers, V, test = vocabulary.encode(whole), len(vocabulary), len(whole) // 10
+    if test <= T:
+        raise TextError(f"a text of {len(whole)} characters is too short for pieces of {T}: {10 * (T + 1)} are needed")
+
+    def draw_from(part: np.ndarray) -> Draw:
+        def draw(rng: np.random.Generator, B: int) -> Batch:
+            places = rng.integers(0, len(part) - T, B) + np.arange(T + 1)[:, None]
+            return Batch(part[places[:-1]], part[places[1:]])
+
+        return draw
+
+    draw, draw_test = draw_from(numbers[:-test]), draw_from(numbers[-test:])
+    known, chance = tuple(vocabulary.characters), float(np.log2(V))
+    return Task("text", V, V, draw, BITS, chance, chance / 2, known, every_step=True, draw_test=draw_test)

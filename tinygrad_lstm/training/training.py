@@ -1,0 +1,291 @@
+"""The training loop: any model, any task; it can be stopped at any update and goes on from a file bit for bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_lstm.data import Batch, Task
+from tinygrad_lstm.engine.creation import generator
+from tinygrad_lstm.engine.modes import no_grad
+from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import ArgumentError, GradError, WeightsError
+from tinygrad_lstm.explain import detect_anomaly
+from tinygrad_lstm.nn import Module
+from tinygrad_lstm.nn.cells import State
+from tinygrad_lstm.nn.truncated import detach_state
+from tinygrad_lstm.nn.unroll import as_state, parts_of
+from tinygrad_lstm.nn.utils import clip_grad_norm_
+from tinygrad_lstm.optim import Adam, Optimizer
+from tinygrad_lstm.optim.lr_scheduler import ReduceLROnPlateau
+from tinygrad_lstm.saving import load, save
+from tinygrad_lstm.training.interrupts import interrupts_held
+
+
+@dataclass(frozen=True)
+class Update:
+    """One update of the weights, as it went."""
+
+    number: int
+    loss: float
+    gradient_norm: float  # before clipping
+    score: float | None  # on the test part of the task, where it was measured
+
+    @property
+    def bits(self) -> float:
+        """The loss, if it is a cross-entropy, in bits."""
+        return self.loss / float(np.log(2))
+
+    @property
+    def validation(self) -> float | None:
+        """The score, as it is called for a text."""
+        return self.score
+
+
+@dataclass
+class Training:
+    """Train a model: ``run()`` it, or iterate over it, one update after the other, and stop at any time.
+
+    The model is called with the inputs of a batch, and ``lengths=`` where it has some; it gives the answers, or a tuple
+    whose first part they are. With ``window`` it learns a batch in pieces of so many steps by truncated BPTT: it is
+    called ``model(inputs, state)`` and gives ``(answers, state)``, and the state is detached between the pieces.
+
+    Adam at ``lr``, or what ``optimizer(parameters)`` makes; ``schedule(optimizer)`` makes its scheduler. The gradient's
+    norm is held to ``clip``, if not None. Every ``measure_every`` updates, and after the last, the score is measured on
+    ``measured`` fresh sequences, always the same ones; ``best`` are the weights that did best there.
+
+    It ends after ``updates``; where a score is as good as ``until``, or ``until(update)`` is true; after ``patience``
+    measures none of which was better than the best before; and where the loss or the gradient is not finite, with the
+    report of ``tg.detect_anomaly`` and the weights as they were before that update. ``stopped`` says why.
+
+    ``callbacks`` are called with each Update. ``checkpoint`` is a file, ``.npz`` or ``.safetensors``, that is written
+    at every measure, at the end, and where Ctrl-C or a ``break`` stops the loop, always after a whole update.
+    ``Training(the same arguments).resume().run()`` goes on from it as if there had been no interruption: with the same
+    weights, rates, batches and random numbers. Batch k is drawn from ``seed`` and k; without a seed one is drawn.
+
+    Raises AnomalyError, a GradError, where it is not finite.
+
+    >>> import tinygrad_lstm as tg
+    >>> from tinygrad_lstm.data import cat
+    >>> from tinygrad_lstm.training import SequenceModel
+    >>> tg.manual_seed(0)
+    >>> training = Training(SequenceModel(cat(), 24, fused=True), cat(), 400, until=0.99).run()
+    >>> training.stopped
+    'accuracy 1 after 50 updates'
+    """
+
+    model: Module
+    task: Task
+    updates: int
+    batch: int = 32
+    lr: float = 1e-2
+    clip: float | None = 1.0
+    window: int | None = None
+    optimizer: Any = None
+    schedule: Any = None
+    until: float | Callable[[Update], bool] | None = None
+    patience: int | None = None
+    measure_every: int = 50
+    measured: int = 256
+    seed: int | None = None
+    callbacks: Sequence[Callable[[Update], object]] = ()
+    checkpoint: str | PathLike[str] | None = None
+    best: dict[str, np.ndarray] | None = None
+    history: list[Update] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("updates", "batch", "measure_every", "measured"):
+            if not isinstance(number := getattr(self, name), int) or number < 1:
+                raise ArgumentError(f"{name} is a whole number, at least 1, not {number!r}")
+        self.parameters = list(self.model.parameters())
+        self.optimizer: Optimizer = (self.optimizer or (lambda p: Adam(p, lr=self.lr)))(self.parameters)
+        self.schedule = self.schedule and self.schedule(self.optimizer)
+        self.seed_of_batches = int(generator().integers(2**31)) if self.seed is None else self.seed
+        self.drawn, self.pieces, self.state = (
+            0,
+            list[Batch](),
+            None,
+        )  # of the batch at hand: number, what is left, state
+        self.whole = True  # no update is half done
+
+    # The loop --------------------------------------------------------------------------------------------------------
+
+    def run(self) -> Self:
+        """All updates, to the end."""
+        for _ in self:
+            pass
+        return self
+
+    def __iter__(self) -> Iterator[Update]:
+        try:
+            while not self.stopped:
+                with interrupts_held():
+                    self.whole = False
+                    self.history.append(update := self._update())
+                    self.whole = True
+                    for call in self.callbacks:
+                        call(update)
+                    if update.score is not None:
+                        self._write_checkpoint()
+                yield update
+        except (KeyboardInterrupt, GeneratorExit):
+            self._write_checkpoint()
+            raise
+        self._write_checkpoint()
+
+    def _write_checkpoint(self) -> None:
+        if self.checkpoint is not None and self.whole:
+            self.save(self.checkpoint)
+
+    @property
+    def stopped(self) -> str:
+        """Why no update follows; empty if one does."""
+        if not self.history:
+            return ""
+        last = self.history[-1]
+        after = f"after {last.number} update{'s' if last.number > 1 else ''}"
+        if self._reached(last):
+            return ("" if last.score is None else f"{self.task.measure.score} {last.score:.3g} ") + after
+        if self.patience is not None and self.measures_since_best >= self.patience:
+            return f"no better {self.task.measure.score} in {self.patience} measures, {after}"
+        return after if last.number >= self.updates else ""
+
+    def _reached(self, last: Update) -> bool:
+        if self.until is None or callable(self.until):
+            return self.until is not None and self.until(last)
+        return last.score is not None and (last.score == self.until or self.task.better(last.score, self.until))
+
+    @property
+    def scores(self) -> list[float]:
+        """All that were measured."""
+        return [update.score for update in self.history if update.score is not None]
+
+    @property
+    def best_score(self) -> float:
+        """The best of them; before the first, infinitely bad."""
+        best = -math.inf if self.task.measure.higher else math.inf
+        for score in self.scores:
+            best = score if self.task.better(score, best) else best
+        return best
+
+    @property
+    def measures_since_best(self) -> int:
+        """How many scores there are after the first that was as good as the best."""
+        return len(self.scores) - 1 - self.scores.index(self.best_score) if self.best_score in self.scores else 0
+
+    # One update ------------------------------------------------------------------------------------------------------
+
+    def _update(self) -> Update:
+        number = len(self.history) + 1
+        if not self.pieces:
+            self.drawn, self.pieces, self.state = self.drawn + 1, self._draw(self.drawn + 1), None
+        random = generator().bit_generator.state
+        loss, norm, state = self._backward(self.pieces[0])
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            self._explain(loss, norm, random)
+        self.optimizer.step()
+        self.pieces, self.state = self.pieces[1:], state
+        score = None if number % self.measure_every and number != self.updates else self._measure()
+        if self.schedule and not isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step()
+        elif self.schedule and score is not None:
+            self.schedule.step(score)
+        return Update(number, loss, norm, score)
+
+    def _draw(self, number: int) -> list[Batch]:
+        batch = self.task.batch(self.batch, rng=[self.seed_of_batches, number])
+        return [batch] if self.window is None else list(batch.windows(self.window))
+
+    def _answer(self, batch: Batch, state: State) -> tuple[Tensor, State]:
+        options = {} if batch.lengths is None else {"lengths": batch.lengths}
+        answers = self.model(batch.inputs, *([] if self.window is None else [state]), **options)
+        return answers if isinstance(answers, tuple) else (answers, None)
+
+    def _backward(self, piece: Batch) -> tuple[float, float, State]:
+        """The gradients of a piece, clipped; gives the loss, their norm before, and the state after the piece."""
+        answers, state = self._answer(piece, self.state)
+        loss = self.task.loss(answers, piece)
+        self.optimizer.zero_grad()
+        loss.backward()
+        norm = clip_grad_norm_(self.parameters, math.inf if self.clip is None else self.clip)
+        return loss.item(), norm, None if self.window is None else detach_state(state)
+
+    def _explain(self, loss: float, norm: float, random: Any) -> None:
+        """Run the same piece again, with the same random numbers, where the first NaN or inf is an error."""
+        generator().bit_generator.state = random
+        try:
+            with detect_anomaly():
+                self._backward(self.pieces[0])
+        finally:
+            self.optimizer.zero_grad()
+        raise GradError(f"update {len(self.history) + 1} has a loss of {loss} and a gradient of norm {norm}")
+
+    def _measure(self) -> float:
+        score = self.measure()
+        if self.task.better(score, self.best_score):
+            self.best = self.model.state_dict()
+        return score
+
+    @no_grad()
+    def measure(self) -> float:
+        """The score on the sequences of batch 0, with dropout and the like switched off."""
+        batch = self.task.batch(self.measured, rng=[self.seed_of_batches, 0], test=True)
+        modes = [(module, module.training) for module in self.model.modules()]
+        self.model.eval()
+        try:
+            return self.task.score(self._answer(batch, None)[0], batch)
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
+    # Files -----------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write all that the next update depends on: the file is there when it is whole, also after a kill."""
+        rows = [[u.number, u.loss, u.gradient_norm, math.nan if u.score is None else u.score] for u in self.history]
+        save({
+            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else None, "best": self.best,
+            "position": {"seed": self.seed_of_batches, "drawn": self.drawn, "left": len(self.pieces)},
+            "state": None if self.state is None else [part.data for part in parts_of(self.state)],
+            "random": generator().bit_generator.state, "history": np.array(rows, float).reshape(-1, 4),
+        }, path)  # fmt: skip
+
+    def resume(self, path: str | PathLike[str] | None = None) -> Self:
+        """Go on from a file of ``save``, the checkpoint unless another is given; callbacks hear only of new updates.
+
+        Raises FileNotFoundError; WeightsError for a file of another kind, model or optimiser, and then nothing changes.
+        """
+        if path is None and self.checkpoint is None:
+            raise ArgumentError("resume() goes on from the file that checkpoint= names, or from resume(path)")
+        saved = load(self.checkpoint if path is None else path)  # type: ignore[arg-type]  # one of them is there
+        if (
+            missing := {"model", "optimizer", "schedule", "best", "position", "state", "random", "history"}
+            - saved.keys()
+        ):
+            raise WeightsError(f"it is no checkpoint of a training: it has no {', '.join(sorted(missing))}")
+        parts = {"model": self.model, "optimizer": self.optimizer} | (
+            {"schedule": self.schedule} if self.schedule else {}
+        )
+        before = {name: part.state_dict() for name, part in parts.items()}
+        try:
+            for name, part in parts.items():
+                part.load_state_dict(saved[name])
+        except WeightsError:
+            for name, part in parts.items():
+                part.load_state_dict(before[name])
+            raise
+        position = saved["position"]
+        self.seed_of_batches, self.drawn, self.best = position["seed"], position["drawn"], saved["best"]
+        pieces = self._draw(self.drawn) if position["left"] else []
+        self.pieces = pieces[len(pieces) - position["left"] :]
+        self.state = None if saved["state"] is None else as_state([Tensor(part) for part in saved["state"]])
+        self.history = [Update(int(n), loss, norm, None if math.isnan(score) else score)
+                        for n, loss, norm, score in saved["history"].tolist()]  # fmt: skip
+        generator().bit_generator.state = saved["random"]
+        return self
