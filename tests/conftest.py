@@ -16,7 +16,6 @@ import pytest
 from tests.support.global_state import global_state
 from tests.support.overwriting import ops_that_borrow
 
-
 STATE = pytest.StashKey[dict[str, Any]]()
 
 

@@ -95,11 +95,9 @@ def cases(
                     error.add_note(f"sample {k} of {sample.record.op.name}: {sample.call.args}, {sample.call.kwargs}")
                     raise
 
-        found = [
-            pytest.param(suiting, id=record.op.name)
-            for record in RECORDS
-            if wanted(record) and (suiting := {k: case for k, case in enumerate(SAMPLES[record.op.name]) if suits(case)})
-        ]
+        names = [record.op.name for record in RECORDS if wanted(record)]
+        suiting = {name: {k: case for k, case in enumerate(SAMPLES[name]) if suits(case)} for name in names}
+        found = [pytest.param(samples, id=name) for name, samples in suiting.items() if samples]
         return pytest.mark.parametrize("case", found)(with_each_sample)
 
     return decorate
