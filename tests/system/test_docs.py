@@ -24,9 +24,10 @@ ORDER: list[Path] = [path for names in READING["CHAPTERS"].values() for path in 
 
 def holds_code(path: Path) -> bool:
     """Whether it is more than the front door of a package."""
+    if not path.name.startswith("__"):
+        return True
     body = ast.parse(path.read_text("utf-8")).body
-    names = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    return not path.name.startswith("__") or any(not name.startswith("__") for name in names)
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("__") for node in body)
 
 
 CODE = {path: name for package in ("tinygrad_lstm", "viz") for name, path in modules(package) if holds_code(path)}
