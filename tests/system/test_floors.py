@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -273,3 +274,10 @@ def test_nothing_in_viz_decides_by_the_name_of_an_op() -> None:
             if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith((".op", ".op.name")):
                 words = [c for other in node.comparators for c in ast.walk(other) if isinstance(c, ast.Constant)]
                 assert not any(isinstance(word.value, str) for word in words), f"{name}: {ast.unparse(node)}"
+
+
+def test_one_file_has_the_words_for_time_steps() -> None:
+    """Pictures take theirs from ``viz/style/steps.py``; only the player writes some, in its script."""
+    written = re.compile(r"""["' ]t = \{|["']every t\b|["'} ]time steps?[{"']|label\(["']t["']""")
+    assert all(written.search(line) for line in ('f"t = {t}"', '"every t"', 'f"{n} time step{s}"', 'set_xlabel("t")'))
+    assert [name for name, path in modules("viz") if written.search(path.read_text("utf-8"))] == []
