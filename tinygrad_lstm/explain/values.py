@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.node import Edge, Node, input_name, topological_order
 from tinygrad_lstm.engine.ops.indexing import has_no_repeats
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.engine.tensor import Tensor
 
 
