@@ -98,7 +98,8 @@ def cases(
         names = [record.op.name for record in RECORDS if wanted(record)]
         suiting = {name: {k: case for k, case in enumerate(SAMPLES[name]) if suits(case)} for name in names}
         found = [pytest.param(samples, id=name) for name, samples in suiting.items() if samples]
-        return pytest.mark.parametrize("case", found)(with_each_sample)
+        for_each_record: Callable[..., None] = pytest.mark.parametrize("case", found)(with_each_sample)
+        return for_each_record
 
     return decorate
 
