@@ -84,7 +84,7 @@ CHAPTERS = {
         "viz/layout/{panels,blocks,lanes,rows,timeline}.py",
     ],
     "Pictures: marks in their places, and the files they are written to": [
-        "viz/style/{text,theme,stroke,scales}.py",
+        "viz/style/{text,steps,theme,stroke,scales}.py",
         "viz/scene/{marks,legend}.py",
         "viz/output/{svg,dot,sizes,graphviz,dot_layout,files,notebook,picture}.py",
     ],

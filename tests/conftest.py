@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from threading import Barrier
 from typing import Any
 
@@ -15,12 +16,18 @@ import pytest
 from tests.support.global_state import global_state
 from tests.support.overwriting import ops_that_borrow
 
+STATE = pytest.StashKey[dict[str, Any]]()
 
-@pytest.fixture(autouse=True)
-def nothing_leaks() -> Iterator[None]:
-    before = global_state()
-    yield
-    after = global_state()
+
+# Hooks, because an autouse fixture costs as much as many of the tests themselves
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[STATE] = global_state()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    before, after = item.stash[STATE], global_state()
     assert after == before, f"leaked: {[name for name in before if before[name] != after[name]]}"
 
 
@@ -53,14 +60,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--overwrite", action="store_true", help="overwrite every bare array after the op it is given to")
 
 
-@pytest.fixture(autouse=True)
-def overwriting(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
     """With --overwrite ops get copies of bare arrays, which are filled with rubbish as soon as the op returns."""
-    if not request.config.getoption("--overwrite"):
-        yield
-        return
-    with ops_that_borrow():
-        yield
+    with ops_that_borrow() if item.config.getoption("--overwrite") else nullcontext():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

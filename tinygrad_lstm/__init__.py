@@ -130,8 +130,9 @@ from tinygrad_lstm.engine.ops.more.ufuncs import (
     trunc,
 )
 from tinygrad_lstm.engine.ops.nonlinear import exp, log, relu, sigmoid, softplus, sqrt, tanh
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive, primitive, primitive_multi
+from tinygrad_lstm.engine.ops.primitive import Primitive, primitive, primitive_multi
 from tinygrad_lstm.engine.ops.reductions import cumsum, max, mean, min, std, sum, var
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.engine.ops.shapes import (
     broadcast_to,
     cast,

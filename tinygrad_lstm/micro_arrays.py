@@ -13,7 +13,7 @@ engine has no slopes. It has a *rule* for each input: a function from g and valu
 >>> g = np.array([1.0, 10.0])
 >>> a, b = np.array([2.0, 3.0]), np.array([5.0, 7.0])
 
-``z = a * b``, element by element: the Jacobian is diagonal, and the product is chapter zero's, for each element.
+``z = a * b``, element by element: the Jacobian is diagonal, so each element has the product of chapter zero.
 
 >>> multiply_vjp(g, b)
 array([ 5., 70.])

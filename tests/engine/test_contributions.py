@@ -12,7 +12,7 @@ from tests.support.cases import Case, cases, cotangents_of
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.contributions import fit
 from tinygrad_lstm.engine.node import Edge, Node
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.engine.rule_calls import call_rules
 from tinygrad_lstm.errors import DtypeError, ShapeError
 

@@ -93,7 +93,7 @@ VALUES = st.recursive(
 )
 
 
-@hypothesis.settings(max_examples=100, deadline=None)
+@hypothesis.settings(max_examples=40, deadline=None)
 @hypothesis.given(obj=st.dictionaries(KEYS, VALUES, max_size=4))
 def test_any_nested_value_comes_back_as_it_was(obj: dict[Any, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,8 @@
-"""The samples of the registry as parametrised tests, and how to differentiate one."""
+"""The samples of the registry as tests, one for each record, and how to differentiate one."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -74,18 +75,33 @@ def case_of(record: Record, call: Call) -> Case:
     return Case(record, call, tuple(slots), tuple(arrays))
 
 
+SAMPLES = {
+    record.op.name: [case_of(record, call) for call in record.samples(np.random.default_rng(0))] for record in RECORDS
+}
+
+
 def cases(
     *, wanted: Callable[[Record], bool] = lambda record: True, suits: Callable[[Case], bool] = lambda case: True
-) -> pytest.MarkDecorator:
-    """A parametrisation over the samples that suit, of the records wanted."""
-    found = [
-        pytest.param(case, id=f"{record.op.name}-{k}")
-        for record in RECORDS
-        if wanted(record)
-        for k, call in enumerate(record.samples(np.random.default_rng(0)))
-        if suits(case := case_of(record, call))
-    ]
-    return pytest.mark.parametrize("case", found)
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """One test for each record wanted, which takes the samples that suit in turn; a failure names its sample."""
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(test)
+        def with_each_sample(*, case: dict[int, Case], **others: Any) -> None:
+            for k, sample in case.items():
+                try:
+                    test(case=sample, **others)
+                except Exception as error:
+                    error.add_note(f"sample {k} of {sample.record.op.name}: {sample.call.args}, {sample.call.kwargs}")
+                    raise
+
+        names = [record.op.name for record in RECORDS if wanted(record)]
+        suiting = {name: {k: case for k, case in enumerate(SAMPLES[name]) if suits(case)} for name in names}
+        found = [pytest.param(samples, id=name) for name, samples in suiting.items() if samples]
+        for_each_record: Callable[..., None] = pytest.mark.parametrize("case", found)(with_each_sample)
+        return for_each_record
+
+    return decorate
 
 
 def records(*, wanted: Callable[[Record], bool] = lambda record: True) -> pytest.MarkDecorator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -48,11 +49,14 @@ def imported_by(tree: ast.AST, module: str, is_package: bool) -> set[str]:
     return found
 
 
-IMPORTS = {
-    name: imports(path.read_text(encoding="utf-8"), name, path.name == "__init__.py")
-    for package in ("tinygrad_lstm", "viz", "examples", "benchmarks")
-    for name, path in modules(package)
-}
+@cache
+def every_import() -> dict[str, set[str]]:
+    """What each module imports."""
+    return {
+        name: imports(path.read_text(encoding="utf-8"), name, path.name == "__init__.py")
+        for package in ("tinygrad_lstm", "viz", "examples", "benchmarks")
+        for name, path in modules(package)
+    }
 
 
 def within(name: str, *packages: str) -> bool:

@@ -176,6 +176,7 @@ def short_text(tmp_path: Path) -> Path:
     return text
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_weights(tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fit = run_stopped_by(KeyboardInterrupt(), short_text, tmp_path / "out", monkeypatch, exit_code=130)
     assert fit.best is not None
@@ -234,6 +235,7 @@ def test_a_real_interrupt_of_the_process(tmp_path: Path, short_text: Path) -> No
     assert tg.load(out / "weights.npz")["weights"]
 
 
+@pytest.mark.slow
 def test_without_graphviz_there_is_svg_all_the_same_and_the_source_for_a_png(
     tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.support.imports import IMPORTS, modules, within
+from tests.support.imports import every_import, modules, within
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -24,9 +24,10 @@ ORDER: list[Path] = [path for names in READING["CHAPTERS"].values() for path in 
 
 def holds_code(path: Path) -> bool:
     """Whether it is more than the front door of a package."""
+    if not path.name.startswith("__"):
+        return True
     body = ast.parse(path.read_text("utf-8")).body
-    names = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    return not path.name.startswith("__") or any(not name.startswith("__") for name in names)
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("__") for node in body)
 
 
 CODE = {path: name for package in ("tinygrad_lstm", "viz") for name, path in modules(package) if holds_code(path)}
@@ -53,7 +54,7 @@ def test_every_file_is_in_the_reading_order_once() -> None:
 
 def only_errors(name: str, needed: str) -> bool:
     """Whether a module imports nothing of another but exceptions and functions that make them, by their annotations."""
-    taken = [found.removeprefix(f"{needed}.") for found in IMPORTS[name] if found.startswith(f"{needed}.")]
+    taken = [found.removeprefix(f"{needed}.") for found in every_import()[name] if found.startswith(f"{needed}.")]
     module = importlib.import_module(needed)
     return bool(taken) and all(is_error(getattr(module, one), vars(module)) for one in taken)
 
@@ -92,7 +93,7 @@ def test_every_file_needs_only_files_before_it() -> None:
     late = [
         f"{name} imports {needed}, which comes after it"
         for name, place in places.items()
-        for needed in IMPORTS[name]
+        for needed in every_import()[name]
         if places.get(needed, -1) > place
         and not within(name, needed)  # a package is no import of its parts
         and not only_errors(name, needed)

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-SLOW = ["04_where_the_gradient_went"]  # it trains for ten seconds
+SLOW = ["04_where_the_gradient_went", "05_three_cells_one_scale"]  # the first trains for ten seconds
 
 
 @pytest.mark.parametrize(

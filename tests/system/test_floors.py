@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests.support.imports import IMPORTS, ROOT, imported_by, imports, is_type_checking, modules, within
+from tests.support.imports import ROOT, every_import, imported_by, imports, is_type_checking, modules, within
 
 ENGINE = "tinygrad_lstm.engine"
 SPINE = ("scope", "autodiff", "tensor")  # each imports only those before it
@@ -23,7 +24,7 @@ def offenders(inside: tuple[str, ...], forbidden: tuple[str, ...], but: tuple[st
     """Every import, by a module inside, of something forbidden."""
     return sorted(
         f"{module} imports {name}"
-        for module, names in IMPORTS.items()
+        for module, names in every_import().items()
         if within(module, *inside)
         for name in names
         if within(name, *forbidden) and not within(name, *but)
@@ -48,7 +49,7 @@ def inside():
         "a.b", "d", "d.e", "p.q", "p.q.f", "p.g", "p.g.h", "always", "late",
     }  # fmt: skip
     assert imports("from .x import y", "p", is_package=True) == {"p.x", "p.x.y"}
-    assert len(IMPORTS) > 15
+    assert len(every_import()) > 15
 
 
 # Circles -----------------------------------------------------------------------------------------------------------
@@ -74,7 +75,7 @@ def circle(graph: dict[str, set[str]]) -> str:
 
 def test_no_modules_import_each_other() -> None:
     """Nor inside functions: only what answers to foreign names is loaded late by what it reads."""
-    graph = graph_of_imports(IMPORTS, leave_out=(FOREIGN,))
+    graph = graph_of_imports(every_import(), leave_out=(FOREIGN,))
     assert len(graph[f"{ENGINE}.record"]) > 5
     assert circle(graph) == ""
 
@@ -170,20 +171,20 @@ def test_the_library_knows_nothing_of_training_lab_interop_pictures_and_command_
 
 def test_pictures_read_the_public_record_only() -> None:
     assert offenders(("viz",), (ENGINE, "tinygrad_lstm.cli")) == []
-    private = [f"{m} imports {n}" for m, names in IMPORTS.items() if within(m, "viz") for n in names
+    private = [f"{m} imports {n}" for m, names in every_import().items() if within(m, "viz") for n in names
                if n.startswith("tinygrad_lstm.") and any(part.startswith("_") for part in n.split("."))]  # fmt: skip
     assert private == []
 
 
 def test_nothing_imports_the_command_line() -> None:
-    outside = [m for m in IMPORTS if not within(m, "tinygrad_lstm.cli", "tinygrad_lstm.__main__")]
-    found = [f"{m} imports {n}" for m in outside for n in IMPORTS[m] if within(n, "tinygrad_lstm.cli")]
+    outside = [m for m in every_import() if not within(m, "tinygrad_lstm.cli", "tinygrad_lstm.__main__")]
+    found = [f"{m} imports {n}" for m in outside for n in every_import()[m] if within(n, "tinygrad_lstm.cli")]
     assert found == []
 
 
 def test_only_the_command_line_knows_typer_and_rich() -> None:
-    outside = [m for m in IMPORTS if within(m, "tinygrad_lstm", "viz") and not within(m, "tinygrad_lstm.cli")]
-    found = [f"{m} imports {n}" for m in outside for n in IMPORTS[m] if within(n, "typer", "rich")]
+    outside = [m for m in every_import() if within(m, "tinygrad_lstm", "viz") and not within(m, "tinygrad_lstm.cli")]
+    found = [f"{m} imports {n}" for m in outside for n in every_import()[m] if within(n, "typer", "rich")]
     assert found == []
 
 
@@ -221,7 +222,7 @@ def imports_among(imports: dict[str, set[str]]) -> set[tuple[str, str]]:
 
 
 def test_the_parts_of_viz_import_only_what_is_below_them() -> None:
-    found = imports_among(IMPORTS)
+    found = imports_among(every_import())
     assert {part for pair in found for part in pair} <= set(VIZ)
     assert sorted(pair for pair in found if pair[1] not in VIZ[pair[0]]) == []
     order = list(VIZ)
@@ -257,10 +258,11 @@ def test_each_part_of_viz_keeps_to_its_own_trade() -> None:
                  and ast.unparse(node.func.value).split(".")[0] == "tg"}  # fmt: skip
         if not within(name, "viz.measure", "viz.playback.tape"):
             assert not calls & backward, name
-        assert within(name, "viz.output.graphviz") or not any(within(i, "subprocess") for i in IMPORTS[name]), name
-        assert within(name, "viz.plots") or not any(within(i, "matplotlib") for i in IMPORTS[name]), name
+        imported = every_import()[name]
+        assert within(name, "viz.output.graphviz") or not any(within(i, "subprocess") for i in imported), name
+        assert within(name, "viz.plots") or not any(within(i, "matplotlib") for i in imported), name
         assert path.read_text("utf-8").count("\n") <= 300, name
-    shadowed = [name for name in IMPORTS if name.count(".") == 1 and name.startswith("viz.")
+    shadowed = [name for name in every_import() if name.count(".") == 1 and name.startswith("viz.")
                 and name.split(".")[1] in ("compare", "difference", "flow", "draw", "player", "describe")]  # fmt: skip
     assert shadowed == []
 
@@ -272,3 +274,11 @@ def test_nothing_in_viz_decides_by_the_name_of_an_op() -> None:
             if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith((".op", ".op.name")):
                 words = [c for other in node.comparators for c in ast.walk(other) if isinstance(c, ast.Constant)]
                 assert not any(isinstance(word.value, str) for word in words), f"{name}: {ast.unparse(node)}"
+
+
+def test_one_file_has_the_words_for_time_steps() -> None:
+    """Pictures take theirs from ``viz/style/steps.py``; only the player writes some, in its script."""
+    written = re.compile(r"""["' ]t = \{|["']every t\b|\} time step|label\(["']t["']""")
+    assert all(written.search(line) for line in ('f"t = {t}"', '"every t"', 'f"{n} time step{s}"', 'set_xlabel("t")'))
+    found = {name for name, path in modules("viz") if written.search(path.read_text("utf-8"))}
+    assert found == {"viz.style.steps"}

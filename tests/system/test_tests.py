@@ -14,16 +14,16 @@ Where = tuple[str, str]  # a file and the name of a function in it
 
 
 def asserts(function: ast.FunctionDef) -> bool:
-    calls = [ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)]
-    return any(isinstance(node, ast.Assert) for node in ast.walk(function)) or any(
-        name.startswith(ASSERTING) for name in calls
+    return any(
+        isinstance(node, ast.Assert) or (isinstance(node, ast.Call) and ast.unparse(node.func).startswith(ASSERTING))
+        for node in ast.walk(function)
     )
 
 
-def imported(tree: ast.Module) -> dict[str, Where]:
+def imported(nodes: list[ast.AST]) -> dict[str, Where]:
     """What a file has from tests/support, by the name it has there; of a module, with no name in it."""
     found: dict[str, Where] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.support"):
             module = (node.module or "").removeprefix("tests.").replace(".", "/")
             for name in node.names:
@@ -54,16 +54,18 @@ def called(function: ast.FunctionDef, path: str, known: dict[str, Where]) -> set
 def without_assertion(sources: dict[str, str]) -> list[str]:
     """The tests in these files, by path, that assert nothing. A method's name begins with a dot here."""
     found: dict[Where, tuple[ast.FunctionDef, dict[str, Where]]] = {}
-    for path, source in sources.items():
-        tree = ast.parse(source)
-        methods = {id(node) for part in ast.walk(tree) if isinstance(part, ast.ClassDef) for node in part.body}
-        for node in ast.walk(tree):
+    trees = {path: ast.parse(source) for path, source in sources.items()}
+    for path, tree in trees.items():
+        nodes = list(ast.walk(tree))
+        known = imported(nodes)
+        methods = {id(node) for part in nodes if isinstance(part, ast.ClassDef) for node in part.body}
+        for node in nodes:
             if isinstance(node, ast.FunctionDef):
-                found[path, f".{node.name}" if id(node) in methods else node.name] = node, imported(tree)
+                found[path, f".{node.name}" if id(node) in methods else node.name] = node, known
     good = {where for where, (function, _) in found.items() if asserts(function)}
     calls = {where: called(function, where[0], known) for where, (function, known) in found.items()}
-    for path, source in sources.items():
-        for node in ast.parse(source).body:
+    for path, tree in trees.items():
+        for node in tree.body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):  # a decorator, perhaps
                 names = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
                 calls[path, node.targets[0].id] = {(path, name) for name in names}

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.imports import IMPORTS, within
+from tests.support.imports import every_import, within
 from viz.layout.geometry import (
     WIDE,
     Path,
@@ -45,11 +45,11 @@ def holds(rect: Rect, point: Point, room: float = 1e-9) -> bool:
 
 
 def test_layout_knows_no_tensor_no_theme_and_no_mark() -> None:
-    modules = [name for name in IMPORTS if within(name, "viz.layout")]
+    modules = [name for name in every_import() if within(name, "viz.layout")]
     assert len(modules) > 8
     allowed = ("viz.layout", "tinygrad_lstm.errors")
     for module in modules:
-        known = [name for name in IMPORTS[module] if within(name, "viz", "tinygrad_lstm", "numpy")]
+        known = [name for name in every_import()[module] if within(name, "viz", "tinygrad_lstm", "numpy")]
         assert all(within(name, *allowed) or name in ("viz", "tinygrad_lstm") for name in known), module
 
 

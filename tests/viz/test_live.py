@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def hostile() -> viz.Picture:
     return viz.draw(y, fold=None)
 
 
+@cache
 def pictures() -> dict[str, viz.Picture]:
     trajectory, loss = run()
     return {
@@ -42,9 +44,6 @@ def pictures() -> dict[str, viz.Picture]:
     }
 
 
-PICTURES = pictures()
-
-
 @pytest.fixture
 def visit(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Opens a page of pictures; nothing else may be asked for, and nothing complained about."""
@@ -52,7 +51,7 @@ def visit(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
     def open_it(*names: str, body: str = "", width: int = 1280, **options: Any) -> Any:
         path = tmp_path / "page.html"
-        path.write_text(HEAD + (body or "".join(PICTURES[name].html for name in names)) + "</main>", "utf-8")
+        path.write_text(HEAD + (body or "".join(pictures()[name].html for name in names)) + "</main>", "utf-8")
         viewport = {"width": width, "height": 800}
         context = browser.new_context(offline=True, viewport=viewport, **options)
         contexts.append(context)
@@ -236,14 +235,14 @@ def test_a_picture_that_a_notebook_puts_in_later_is_alive_too(visit: Callable[..
              for (const old of host.querySelectorAll('script')) { const script = document.createElement('script');
                script.textContent = old.textContent; old.replaceWith(script) }
              document.querySelector('main').append(host) }""",
-        PICTURES["op"].html,
+        pictures()["op"].html,
     )
     assert page.get_by_role("button", name="Zoom in").count() == 2
 
 
 @pytest.mark.parametrize("how", ["no script", "sanitised"])
 def test_where_no_script_runs_the_still_picture_is_there(visit: Callable[..., Any], how: str) -> None:
-    html = PICTURES["cell"].html
+    html = pictures()["cell"].html
     bare = re.sub(r"<script>.*?</script>|<style>.*?</style>", "", html, flags=re.DOTALL)
     page = visit(body=html if how == "no script" else bare, java_script_enabled=how != "no script")
     assert page.locator("svg").is_visible()
@@ -265,7 +264,7 @@ def test_names_are_text(visit: Callable[..., Any]) -> None:
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "eval", "document.write", 'setAttribute("on'):
         assert word not in script()
     assert "</script" not in script()
-    assert {picture.html.partition("<script>")[2] for picture in PICTURES.values()} == {f"{script()}</script></div>"}
+    assert {picture.html.partition("<script>")[2] for picture in pictures().values()} == {f"{script()}</script></div>"}
 
 
 def test_on_a_phone_it_can_be_read_and_fingers_move_it(visit: Callable[..., Any]) -> None:
@@ -311,6 +310,6 @@ def test_axe_finds_nothing_serious(visit: Callable[..., Any], width: int, scheme
 
 
 def test_the_svg_stays_still_and_the_script_short() -> None:
-    assert "script" not in PICTURES["cell"].svg
+    assert "script" not in pictures()["cell"].svg
     assert script().count("\n") < 230
     assert len(script()) < 14_000

@@ -217,7 +217,10 @@ def test_graphviz_keeps_every_place() -> None:
     assert all("pos" in look for *_, look in read.edges)
 
 
-@pytest.mark.parametrize("name", ["chain", "GRU", "both", "T = 13"])
+LONG = ("both", "T = 13")
+
+
+@pytest.mark.parametrize("name", ["chain", "GRU", *(pytest.param(long, marks=pytest.mark.slow) for long in LONG)])
 def test_dot_can_find_the_places_of_any_graph(name: str, tmp_path: Path) -> None:
     """The same nodes, lines, clusters and widths; only where they are is Graphviz's."""
     loss = GRAPHS[name]()

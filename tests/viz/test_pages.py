@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,24 @@ def in_theme(view: str) -> Callable[[Any], viz.Picture]:
 
 
 VIEWS = ("cell", "strip", "rolled", "op", "small")
-PICTURES = [in_theme(view)(theme) for view in VIEWS for theme in THEMES]
+DRAWN = [(view, theme) for view in VIEWS for theme in THEMES]
+each_picture = pytest.mark.parametrize(("view", "theme"), DRAWN)
+
+
+@cache
+def picture_of(view: str, theme: Any) -> viz.Picture:
+    return in_theme(view)(theme)
+
+
+def pictures() -> list[viz.Picture]:
+    return [picture_of(*drawn) for drawn in DRAWN]
 
 
 @pytest.mark.parametrize("form", ["svg", "html"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_each_picture_of_a_page_looks_as_it_does_alone(form: str, scheme: Any, browser: Any, tmp_path: Path) -> None:
     """Whatever the page's own style calls ink and paper."""
-    parts = [f'<div id="place{k}">{getattr(picture, form)}</div>' for k, picture in enumerate(PICTURES)]
+    parts = [f'<div id="place{k}">{getattr(picture, form)}</div>' for k, picture in enumerate(pictures())]
     page = browser.new_context(offline=True, color_scheme=scheme).new_page()
 
     def looks(head: str, shown: list[str]) -> list[Any]:
@@ -53,8 +64,9 @@ def test_each_picture_of_a_page_looks_as_it_does_alone(form: str, scheme: Any, b
     assert (alone[0] != alone[1]) == (scheme == "dark")  # the one that adapts does so
 
 
-@pytest.mark.parametrize("picture", PICTURES, ids=[f"{view} {theme}" for view in VIEWS for theme in THEMES])
-def test_rules_reach_pictures_that_adapt_alone(picture: viz.Picture) -> None:
+@each_picture
+def test_rules_reach_pictures_that_adapt_alone(view: str, theme: Any) -> None:
+    picture = picture_of(view, theme)
     adapts = picture.scene.theme.adapts
     for text in (picture.svg, picture.html):
         assert re.findall(r"<style>(.*?)</style>", text) == [stylesheet()] * adapts
@@ -66,13 +78,14 @@ def test_rules_reach_pictures_that_adapt_alone(picture: viz.Picture) -> None:
 
 
 def test_no_two_pictures_share_an_id() -> None:
-    ids = [set(re.findall(r'\sid="([^"]*)"', picture.html)) for picture in PICTURES]
+    ids = [set(re.findall(r'\sid="([^"]*)"', picture.html)) for picture in pictures()]
     assert all(len(names) > 3 for names in ids)
     assert not any(one & other for one, other in combinations(ids, 2))
 
 
-@pytest.mark.parametrize("picture", PICTURES, ids=[f"{view} {theme}" for view in VIEWS for theme in THEMES])
-def test_on_a_page_an_id_is_the_documented_one_behind_a_word(picture: viz.Picture) -> None:
+@each_picture
+def test_on_a_page_an_id_is_the_documented_one_behind_a_word(view: str, theme: Any) -> None:
+    picture = picture_of(view, theme)
     plain, own = (re.findall(r'\sid="([^"]*)"', text) for text in (picture.svg, picture.html))
     (word,) = {name[: name.index("-") + 10] for name in own}
     assert re.fullmatch(r"viz-[0-9a-f]{8}-", word)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -133,6 +134,7 @@ def test_the_widths_of_all_pictures_are_on_the_printed_scale() -> None:
         assert all(edge.width == pytest.approx(width_of(float(edge.data["norm"])), abs=0.006) for edge in lines)
 
 
+@cache
 def displays() -> dict[str, Any]:
     """One of each kind of object that says itself what a notebook gets."""
     trajectory, loss = run()
@@ -144,15 +146,14 @@ def displays() -> dict[str, Any]:
     }
 
 
-DISPLAYS = displays()
 KINDS = {"picture": "image/svg+xml", "player": "text/html", "plot": "image/png", "panels": "image/png"}
 
 
-@pytest.mark.parametrize("name", DISPLAYS)
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("collection", [list, *(pytest.param(kind, marks=pytest.mark.slow) for kind in (tuple, set))])
 def test_a_notebook_gets_the_kinds_that_it_asks_for(name: str, collection: Any) -> None:
     """As IPython's formatter has it: None and nothing are no choice, and ``exclude`` wins."""
-    one, kind = DISPLAYS[name], KINDS[name]
+    one, kind = displays()[name], KINDS[name]
 
     def given(**asked: Any) -> set[str]:
         bundle = one._repr_mimebundle_(**asked)
@@ -170,12 +171,12 @@ def test_a_notebook_gets_the_kinds_that_it_asks_for(name: str, collection: Any) 
     assert given(include=collection(["text/latex"]), exclude=None) == set()
 
 
-@pytest.mark.parametrize("name", DISPLAYS)
+@pytest.mark.parametrize("name", KINDS)
 def test_ipython_shows_them(name: str) -> None:
     formatters = pytest.importorskip("IPython.core.formatters")
     formatter = formatters.DisplayFormatter()
     formatter.active_types = [*formatter.format_types]
-    contents, metadata = formatter.format(DISPLAYS[name])
+    contents, metadata = formatter.format(displays()[name])
     assert set(contents) == {"text/plain", KINDS[name]} | ({"text/html"} if name == "picture" else set())
     if KINDS[name] == "image/png":
         assert 400 < metadata["image/png"]["width"] < 1000

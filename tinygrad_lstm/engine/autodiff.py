@@ -2,10 +2,16 @@
 
 Reverse mode in one sentence: visit the nodes from the newest to the oldest; each hands every source its part of the
 cotangent, and a source that several nodes read adds the parts up before its own turn comes. Creation numbers give the
-order: a node is always newer than what it reads, and its sources never change.
+order: a node is always newer than what it reads, and its sources never change. The loop in short:
+
+    for node in reversed(order):
+        g = pending.pop(node)  # dL/dy, complete: all readers of the node are newer, so they came before it
+        for position, c in call_rules(node, g, node.kept):  # a contribution to each source
+            pending[node.sources[position].node] += fit(c, node, position, g)  # in the shape and dtype of that source
+        yield node, g
 
 Why the order matters: in z = h·h + h, where h = f(x), the node h must wait for all three parts. A walk that went on
-from h as soon as a part arrived would hand x the first ones again with each later one.
+from h at each part, with the sum so far, would hand the first parts to x again with each later one.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.failures import FAILURES, rule_failed
 from tinygrad_lstm.engine.node import BackwardPass, Edge, Node, Source, depending_on, topological_order
 from tinygrad_lstm.engine.ops.indexing import add_at
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 
 Hook: TypeAlias = Callable[[Edge, Any], Any]
 Lift: TypeAlias = Callable[[Node], tuple[Any, ...]]
@@ -74,8 +80,7 @@ def backpropagate(
                 for watch in node.hooks:
                     changed = watch(g)
                     g = g if changed is None else changed
-            plan = node.plan
-            if plan is None:
+            if (plan := node.plan) is None:
                 if not recorded and node not in owned:
                     g = np.array(g)  # a leaf keeps its gradient, so it must not be a view of another array
                 yield node, g
@@ -88,7 +93,7 @@ def backpropagate(
                 except FAILURES as error:
                     raise rule_failed(node, None, error) from error
             for position, rule, needs in plan.calls:
-                came_from: Source = node.sources[position]  # type: ignore[assignment]  # it wants a gradient: not None
+                came_from: Source = node.sources[position]  # type: ignore[assignment]  # None only where no gradient is needed
                 source, index = came_from.node, came_from.index
                 if source not in visited:
                     continue
@@ -124,9 +129,7 @@ def backpropagate(
 def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, c: Any, recorded: bool) -> None:
     """pending[node] += c, in place where the buffer is ours."""
     if len(node.shapes) > 1:
-        outputs = pending.get(node)
-        if outputs is None:
-            outputs = pending[node] = [None] * len(node.shapes)
+        outputs = pending.get(node) or pending.setdefault(node, [None] * len(node.shapes))
         outputs[index] = c if outputs[index] is None else outputs[index] + c
     elif type(c) is IndexedCotangent:
         buffer, dtype = pending.get(node), np.asarray(c.values).dtype

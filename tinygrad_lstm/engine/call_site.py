@@ -45,5 +45,5 @@ def first_outside(frame: FrameType) -> FrameType:
 
 def call_site() -> CallSite:
     """Where the engine was called from."""
-    frame = first_outside(_getframe(2))  # past this function and its caller: a frame that is skipped costs nothing
+    frame = first_outside(_getframe(2))  # neither this function nor its caller is the user's
     return frame.f_code, frame.f_lasti

@@ -11,7 +11,7 @@ from tinygrad_lstm.engine.failures import unfit
 from tinygrad_lstm.engine.handle import Handle, bare_array, from_array
 from tinygrad_lstm.engine.node import Node, Shape
 from tinygrad_lstm.engine.ops.indexing import scatter
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.errors import ShapeError
 
 

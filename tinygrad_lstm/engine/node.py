@@ -21,7 +21,8 @@ from tinygrad_lstm.engine.call_site import Answers, CallSite, first_outside, in_
 from tinygrad_lstm.engine.current import current_scope
 from tinygrad_lstm.engine.ops.indexing import scatter
 from tinygrad_lstm.engine.ops.plan import Plan
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
+from tinygrad_lstm.engine.ops.primitive import Primitive
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 
 if TYPE_CHECKING:
     from tinygrad_lstm.engine.scope import Scope
@@ -69,7 +70,7 @@ class Node:
     grad: Any  # of a leaf, or where retains_grad: a Tensor, put there by ``backward``
     retains_grad: bool
     hooks: tuple[Callable[[Any], Any], ...]  # the user's functions of its cotangent
-    describe: ClassVar[Callable[[Node], str]]  # how errors name it, which ``source_line`` puts here
+    describe: ClassVar[Callable[[Node], str]]  # how errors name it: ``source_line`` puts it here
     changed_at: int  # when the data of a leaf was last set, on the counter that numbers nodes
 
     @property
@@ -115,7 +116,7 @@ def make_node(
 
 
 class Source:
-    """Where a value comes from: a node, which of its outputs, and a tag: a word on the edges to its readers."""
+    """Where a value comes from: a node and which of its outputs. The tag is a word on the edges to its readers."""
 
     __slots__ = ("index", "node", "tag")  # read at every op and every edge: a NamedTuple's fields take twice as long
 

@@ -13,7 +13,7 @@ from tinygrad_lstm.engine.blocks import Block
 from tinygrad_lstm.engine.current import current_hook
 from tinygrad_lstm.engine.handle import Handle, bare_array, from_array, plain
 from tinygrad_lstm.engine.node import Edge
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.errors import DtypeError, ShapeError
 
 # called with each tensor that a backward pass starts from, and its cotangent: see detect_anomaly

@@ -18,7 +18,8 @@ from tinygrad_lstm.engine.ops import reductions
 from tinygrad_lstm.engine.ops.choices import clip, maximum, minimum, where
 from tinygrad_lstm.engine.ops.more.ufuncs import fmax, fmin
 from tinygrad_lstm.engine.ops.nonlinear import relu
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
+from tinygrad_lstm.engine.ops.primitive import Primitive
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax
 from tinygrad_lstm.engine.source_line import source_line
 from tinygrad_lstm.engine.tensor import Tensor, seed

@@ -20,7 +20,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lstm.engine.contributions import repeated_axes
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent, Primitive
+from tinygrad_lstm.engine.ops.primitive import Primitive
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.errors import UnsupportedError
 from tinygrad_lstm.escaping import identifier
 from tinygrad_lstm.explain.source import definition, drop_docstring, module_level, one_expression

@@ -17,7 +17,7 @@ import numpy as np
 from tinygrad_lstm.arguments import LOSS, Kind, integer, takes
 from tinygrad_lstm.engine.backward_events import backward_events
 from tinygrad_lstm.engine.node import Edge, Node
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.escaping import printable

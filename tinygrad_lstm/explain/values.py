@@ -9,7 +9,7 @@ import numpy as np
 from tinygrad_lstm.engine.kept import kept_values as kept_values  # for viz, which imports nothing of the engine
 from tinygrad_lstm.engine.node import Edge, Node, topological_order
 from tinygrad_lstm.engine.ops.indexing import has_no_repeats
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.engine.tensor import Tensor
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.autodiff import backpropagate
 from tinygrad_lstm.engine.node import Node, input_name, topological_order
-from tinygrad_lstm.engine.ops.primitive import IndexedCotangent
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.engine.ops.wide import HALF
 from tinygrad_lstm.engine.rule_calls import call_rules
 from tinygrad_lstm.engine.source_line import source_line

@@ -15,7 +15,8 @@ from tinygrad_lstm.engine.modes import enable_grad, no_grad
 from tinygrad_lstm.engine.naming import collecting, holding
 from tinygrad_lstm.engine.node import Edge, Node, counter, make_source
 from tinygrad_lstm.engine.ops.indexing import add_at
-from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive_multi
+from tinygrad_lstm.engine.ops.primitive import Array, primitive_multi
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.engine.recorded_rules import kept_as_tensors
 from tinygrad_lstm.engine.scope import Scope
 from tinygrad_lstm.engine.tensor import Tensor, from_array

@@ -17,7 +17,8 @@ from tinygrad_lstm.errors import TinygradError
 from tinygrad_lstm.graph import GraphEdge
 from viz.diagram.names import brief
 from viz.diagram.templates import USUAL, Template
-from viz.style.text import at_step, letter, subscript
+from viz.style.steps import at_step, subscript
+from viz.style.text import letter
 
 OutputKey: TypeAlias = tuple[int, int]  # a vertex and which of its outputs
 EdgeKey: TypeAlias = tuple[int, int]  # the reading vertex and which of its inputs

@@ -10,7 +10,8 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.graph import GraphEdge, Vertex
 from tinygrad_lstm.paths import edge_class
-from viz.style.text import letter, subscript
+from viz.style.steps import subscript
+from viz.style.text import letter
 
 MOST = 40  # letters of a name that are shown; the tooltip has all of it
 INFIX = {"add": "+", "subtract": "−", "multiply": "⊙", "divide": "÷"}  # written between what they read

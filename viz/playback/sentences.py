@@ -9,7 +9,7 @@ from tinygrad_lstm.explain.trace import Amount
 from tinygrad_lstm.graph import Vertex
 from viz.diagram.names import INFIX, Names, brief
 from viz.playback.tape import BackwardStep, ForwardStep, Tape
-from viz.style.text import at_step
+from viz.style.steps import at_step
 
 LONGEST = 60  # letters of a line
 PRODUCTS = frozenset({"linear"})  # of x and W, written Wx

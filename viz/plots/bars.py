@@ -16,7 +16,8 @@ from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.paths import Ledger, Routes
 from viz.measure.backward import norm
 from viz.plots.canvas import AXES, HATCHES, NOTHING, Array, Look, add_legend, axes_on, looks, tick_whole_numbers, write
-from viz.style.text import at_steps, letter, number
+from viz.style.steps import TIME, at_steps
+from viz.style.text import letter, number
 from viz.style.theme import THEME, ThemeName, mix, theme_of
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def ledger(book: Ledger, *, ax: Axes | None = None, theme: ThemeName = "light") 
     ['C̃', 'o', 'i', 'f']
     """
     ax = axes_on(ax, theme)
-    ax.set_xlabel("t")
+    ax.set_xlabel(TIME)
     total = book.total.astype(float)
     ax.set_ylabel(f"share of dL/d{book.name}\n‖dL/d{book.name}‖ {number(norm(total))}")
     size = float(np.abs(total).max(initial=0))
@@ -115,7 +116,7 @@ def shares(
         span.set_hatch(NOTHING)
     ax.axhline(1, color=theme_of(theme).quiet, linewidth=0.6)
     notes = [f"{reason} at {at_steps(sorted(where))}" for reason, where in reasons(t, several).items()]
-    ax.set_xlabel("t" + ("\nhatched: " + ", ".join(notes) if notes else ""))
+    ax.set_xlabel(TIME + ("\nhatched: " + ", ".join(notes) if notes else ""))
     ax.set_ylabel(f"share of dL/d{letter(several[0].name)}ₜ")
     add_legend(ax, theme, **BESIDE)
     return ax

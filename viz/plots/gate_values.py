@@ -23,6 +23,7 @@ from viz.plots.canvas import (
     tick_whole_numbers,
 )
 from viz.plots.steps import by_unit, chain_of, check_names
+from viz.style.steps import TIME
 from viz.style.text import letter, number, quantity
 from viz.style.theme import THEME, ThemeName, theme_of
 
@@ -100,7 +101,7 @@ def gates(
     drawn[-1].set_xlim(0.5, T + 0.5)
     if text is None:
         tick_whole_numbers(drawn[-1].xaxis)
-        drawn[-1].set_xlabel("t")
+        drawn[-1].set_xlabel(TIME)
     else:
         write_under(drawn[-1], text, theme)
     return drawn

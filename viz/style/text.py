@@ -1,4 +1,4 @@
-"""How numbers, counts and time steps are written: 5.1e+4, 3 edges, t = 3."""
+"""How numbers and counts are written: 5.1e+4, 3 edges, 97%."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from tinygrad_lstm.escaping import printable
 
-SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
 FONT = "Helvetica,Arial,sans-serif"
 
 
@@ -58,15 +57,6 @@ def percent(part: float) -> str:
     return f"{100 * part:z.0f}%".replace("-", "−")
 
 
-def subscript(t: int) -> str:
-    """A time step as an index.
-
-    >>> subscript(-10)
-    '₋₁₀'
-    """
-    return str(t).translate(SUBSCRIPTS)
-
-
 def letter(name: str, lstm: bool = True) -> str:
     """The name of a value as the equations write it: an LSTM's c is C, and its candidate g is C̃."""
     return printable({"c": "C", "g": "C̃"}.get(name, name) if lstm else name)
@@ -106,21 +96,3 @@ def in_words(count: int) -> str:
     """
     words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     return words[count] if count < len(words) else str(count)
-
-
-def at_step(t: int, last: int | None = None) -> str:
-    """A time step, or several in a row, as pictures write them.
-
-    >>> at_step(3), at_step(3, 48)
-    ('t = 3', 't = 3 to 48')
-    """
-    return f"t = {t}" if last is None else f"t = {t} to {last}"
-
-
-def at_steps(steps: Iterable[int]) -> str:
-    """Any time steps, in order.
-
-    >>> at_steps([3, 4, 5, 9])
-    't = 3–5, 9'
-    """
-    return f"t = {ranges(steps)}"

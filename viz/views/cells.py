@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from viz.diagram.cellgraph import CellGraph, NodeKey
+from viz.diagram.cellgraph import NodeKey
 from viz.diagram.folding import Run
 from viz.diagram.templates import Box
 from viz.encode.encoding import Encoding
 from viz.scene.marks import Cluster, Node, Scene, Span, width_of
 from viz.scene.marks import Row as Words
-from viz.style.text import at_step, number, percent, quantity
+from viz.style.steps import EVERY_STEP, MASKED, at_step, masked_rows
+from viz.style.text import number, percent
 from viz.style.theme import Colour
 from viz.views.folds import draw_fold
 from viz.views.links import draw_links, draw_loops, draw_scissors, draw_weights
@@ -99,10 +100,10 @@ def draw_row(scene: Scene, row: Row) -> None:
 def _panel(scene: Scene, row: Row, t: int) -> None:
     """The step's background, with what the step adds to the gradient of the weights."""
     theme, box, rolled = row.theme, row.panel(t), row.cells.rolled
-    caption = [Span(at_step(t) if not rolled else "every t", 14, theme.quiet, bold=True)]
+    caption = [Span(at_step(t) if not rolled else EVERY_STEP, 14, theme.quiet, bold=True)]
     notes, masked = row.encoding.step_notes(t), t in row.cells.masked and not rolled
     if masked:
-        words = _masked_words(row.cells, t) if row.template.pitch > NARROW else "masked"
+        words = masked_rows(*row.cells.masked_rows(t)) if row.template.pitch > NARROW else MASKED
         caption.append(Span(f"\u00a0\u00a0{words}", 12, theme.quiet, italic=True))
     room = box[2] - box[0] - 28 - width_of(caption)
     if notes and row.template.pitch > NARROW:
@@ -111,17 +112,12 @@ def _panel(scene: Scene, row: Row, t: int) -> None:
     tooltip = (
         at_step(t),
         *notes[:1],
-        *([f"{_masked_words(row.cells, t)}: a masked row keeps its old state"] if masked else []),
+        *([f"{masked_rows(*row.cells.masked_rows(t))}: a masked row keeps its old state"] if masked else []),
     )
     scene.add(
         Cluster(f"{row.prefix}step_{t}", box, theme.panel, theme.frame, tuple(caption), tooltip, hatched=masked,
                 keys=row.cells.last_adding.get(t, ()))
     )  # fmt: skip
-
-
-def _masked_words(cells: CellGraph, t: int) -> str:
-    kept, rows = cells.masked_rows(t)
-    return f"{kept} of {quantity(rows, 'row')} masked"
 
 
 def _draw(

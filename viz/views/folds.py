@@ -9,8 +9,9 @@ from dataclasses import replace
 from viz.diagram.folding import Run
 from viz.layout.geometry import Box, Place
 from viz.scene.marks import Cluster, Path, Scene, Span, text_from
+from viz.style.steps import MASKED, at_step
 from viz.style.stroke import Stroke
-from viz.style.text import at_step, number
+from viz.style.text import number
 from viz.views.rows import TEXT, Row
 
 MOST = 120  # pieces of a belt; of a longer run each piece stands for several steps
@@ -23,7 +24,7 @@ def draw_fold(scene: Scene, row: Row, run: Run) -> None:
     box = row.fold_box(first)
     masked = first in row.cells.masked  # all compute the same, so all are, or none
     caption = [Span(f"... {last - first + 1} steps", 14, theme.quiet, bold=True)]
-    caption += [Span("\u00a0\u00a0masked", 12, theme.quiet, italic=True)] if masked else []
+    caption += [Span(f"\u00a0\u00a0{MASKED}", 12, theme.quiet, italic=True)] if masked else []
     tooltip = (f"{at_step(first, last)}, which all compute the same",)
     scene.add(
         Cluster(f"{row.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, tuple(caption), tooltip, "", masked)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from viz.layout.geometry import Box, Place
 from viz.scene.marks import Cluster, Node, Path, Scene, Shape, Span, text_from
 from viz.style import fonts
+from viz.style.steps import at_step
 from viz.style.stroke import Stroke
-from viz.style.text import at_step, number, power_of_ten
+from viz.style.text import number, power_of_ten
 from viz.style.theme import Colour, Theme
 from viz.views.rows import TimeAxis
 

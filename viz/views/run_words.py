@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from viz.measure.gradient import ChainGradient
-from viz.style.text import at_step, in_words, number, percent, subscript
+from viz.style.steps import at_step, subscript
+from viz.style.text import in_words, number, percent
 
 
 class Run(Protocol):

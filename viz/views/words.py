@@ -16,7 +16,8 @@ from viz.encode.gradients import summed_words
 from viz.encode.ratios import NOTHING, SAME, RatioEncoding, ratio_of
 from viz.measure.flow import ChainFlow
 from viz.measure.gradient import ChainGradient
-from viz.style.text import at_step, at_steps, in_words, number, percent, quantity
+from viz.style.steps import at_step, at_steps, time_steps
+from viz.style.text import in_words, number, percent, quantity
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 def title_of(top: CellGraph, trajectory: nn.Trajectory, chain: int | None) -> str:
     """What is drawn, in a few words."""
-    steps = f"{in_words(top.last)} time step{'s' * (top.last > 1)}"
+    steps = time_steps(top.last)
     numbers = layer_numbers(trajectory)
     layers = len(set(numbers))
     if chain is not None and layers > 1:
@@ -77,7 +78,7 @@ def describe_gradient(gradient: ChainGradient, where: str = "") -> str:
     """The path of the gradient from the last step to the first, in a few sentences; of a long run every few steps."""
     cells = gradient.cells
     template, order = cells.template, cells.order
-    steps = f"{in_words(len(order))} time step{'s' * (len(order) > 1)}"
+    steps = time_steps(len(order))
     loss = f"L = {number(gradient.loss)}" if gradient.loss is not None else "the loss"
     backwards = "the first step to the last" if cells.chain.reverse else "the last step to the first"
     said = [f"The gradient of {loss} in one {cells.name}{where} over {steps}, from {backwards}."]
@@ -104,7 +105,7 @@ def _describe_values(cells: CellGraph, where: str = "") -> str:
     made = [f"{cells.letter(name)} {step.named[name].shape}" for name in cells.chain.cell.states]
     reads = f"reads x {step.named['x'].shape} and " if "x" in step.named else ""
     ends = "the last step to the first" if cells.chain.reverse else "the first step to the last"
-    steps = f"{in_words(len(order))} time step{'s' * (len(order) > 1)}"
+    steps = time_steps(len(order))
     said = [f"One {cells.name}{where} over {steps}, from {ends}: each {reads}makes {' and '.join(made)}."]
     if template.gate:
         means = _list_by_step({t: cells.mean_gate(t) for t in order})

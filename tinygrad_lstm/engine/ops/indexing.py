@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.ops.primitive import Array, IndexedCotangent, primitive
+from tinygrad_lstm.engine.ops.primitive import Array, primitive
+from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 
 Shape: TypeAlias = tuple[int, ...]
 

@@ -10,8 +10,7 @@ A rule is the vector-Jacobian product (vjp): from ``g``, the cotangent dL/dy, to
 and only that is kept for backward: ``g``, the output ``y``, inputs and parameters by their names; ``rules`` has the
 whole list. Rules are written in NumPy. Broadcasting is undone by the backward loop, not by the rule.
 
-This module knows nothing of Tensors and graphs. The engine decides what a call of a primitive does: it puts its own
-functions into ``Primitive.interpreter``, ``of_one`` and ``of_two`` (``record`` in chapter 2, ``calls`` in chapter 5).
+This module knows nothing of Tensors and graphs: ``record`` (chapter 2) and ``calls`` (chapter 5) run the calls.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from tinygrad_lstm.engine.ops.rules import Rule, Words
 
@@ -34,17 +33,6 @@ Q = ParamSpec("Q")
 R = TypeVar("R")
 
 
-class IndexedCotangent(NamedTuple):
-    """A cotangent that is zero outside ``where``; the loop adds ``values`` there in place.
-
-    Repeated indices add up. A rule may return it instead of a whole array: where each of T steps reads one row of an
-    array of T rows, that costs O(T), and T whole arrays would cost O(T²).
-    """
-
-    where: Any
-    values: Array
-
-
 class Primitive(Generic[P, R]):
     """A differentiable function of arrays: ``forward`` and its rules. Its options are explained at ``primitive``."""
 
@@ -55,7 +43,7 @@ class Primitive(Generic[P, R]):
     in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # wraps the forward, if ``wide``
     rule_in_float32: ClassVar[Callable[[Rule], Rule]]  # and the rules
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
-    by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # also functions made of primitives
+    by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # an op, or a function made of ops
 
     def __init__(
         self, forward: Callable[P, Any], *, multi_output: bool = False, numpy: Any = None, saves: bool = False,
@@ -147,9 +135,7 @@ class Primitive(Generic[P, R]):
         """Run it in the engine: Tensors in, Tensors out."""
         if kwargs or len(args) != self.short or not args:
             return Primitive.interpreter(self, args, kwargs)
-        if len(args) == 1:
-            return Primitive.of_one(self, args[0])
-        return Primitive.of_two(self, args[0], args[1])
+        return Primitive.of_one(self, args[0]) if len(args) == 1 else Primitive.of_two(self, args[0], args[1])
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}{self.signature}>"

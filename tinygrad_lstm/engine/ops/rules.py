@@ -1,4 +1,4 @@
-"""What a rule may ask for by name.
+"""What a rule may ask for by name, and what it may return.
 
 A rule is a function from ``g``, the cotangent dL/dy of an op's output, to dL/d(input). Its parameters after g name the
 values it needs, as b in ``lambda g, b: g * b``, and only these are kept for backward. The *inputs* of an op are the
@@ -23,9 +23,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Rule: TypeAlias = Callable[..., Any]
+
+
+class IndexedCotangent(NamedTuple):
+    """A cotangent that is zero outside ``where``; the loop adds ``values`` there in place.
+
+    Repeated indices add up. A rule may return it instead of a whole array: where each of T steps reads one row of an
+    array of T rows, that costs O(T), and T whole arrays would cost O(T²).
+    """
+
+    where: Any
+    values: Any
 
 
 class Words:
