@@ -17,6 +17,7 @@ from viz.scene.marks import Node
 
 Side: TypeAlias = Literal["left", "right", "top", "bottom"]
 NEAR = 12.0  # points: of lines that would be nearer to each other the way that they turn decides
+NEARLY = 1e-6  # points: what is nearer to a border is on it
 CORNER = 4.0  # points of a side, at each of its ends, where no line ends
 
 
@@ -84,9 +85,12 @@ def settle_ends(wires: Sequence[Wire]) -> None:
 
 
 def _facing(node: Node, towards: Place, wire: int, which: int, straight: bool) -> tuple[Side, _End]:
-    """The side of a box at which a line from this place ends: straight, or, if that misses the box, at its middle."""
+    """The side of a box at which a line from this place ends: straight, or, if that misses the box, at its middle.
+
+    A place on the box's left or right border is a port: the line ends there.
+    """
     (x, y), (u, v), (left, bottom, right, top) = node.middle, towards, node.box
-    if bottom <= v <= top and not left <= u <= right:
+    if bottom <= v <= top and not left + NEARLY < u < right - NEARLY:
         return ("right" if u > x else "left"), _End(wire, which, v, v, straight)
     if left <= u <= right:
         return ("top" if v > y else "bottom"), _End(wire, which, u, u, straight)
