@@ -140,7 +140,8 @@ def _draw(
 def _pill(scene: Scene, row: Row, name: str, t: int) -> None:
     """A state, with what the encoding notes of it."""
     theme, note = row.theme, row.encoding.note(name, t)
-    hue = theme.carry if name == row.template.belt_state == "c" else theme.crossing
+    memory = name in row.template.belts and name != row.cells.chain.cell.states[0]
+    hue = theme.carry if memory else theme.crossing
     words = ((Span(row.cells.sign(name, t), 15, bold=True),), (Span(note, TEXT, theme.quiet),))
     _draw(scene, row, (name, t), words, hue, theme.fill_of(hue), 2.2, row.encoding.data(name, t))
 
@@ -152,7 +153,7 @@ def _box(scene: Scene, row: Row, role: str, box: Box, t: int) -> None:
     if box.look == "state":
         _pill(scene, row, role, t)
     elif box.look == "op":
-        hue = theme.carry if role in template.belt or role == f"hold_{template.belt_state}" else theme.ink
+        hue = theme.carry if role in template.on_belts else theme.ink
         size = 15.0 if len(text) == 1 else TEXT
         _draw(scene, row, (role, t), ((Span(text, size),),), hue, theme.paper, 1.8)
     elif box.look in ("product", "cell"):
@@ -207,7 +208,7 @@ def _share(scene: Scene, row: Row, t: int) -> None:
     theme, first = row.theme, t == row.cells.order[0]
     keys = row.cells.vertices((found.state, t))
     x, y = row.place(found.state, t)
-    wide, high = 64.0, y + 28
+    wide, high = 64.0, y + row.template.boxes[found.state].size[1] / 2 + 7
     if found.finite:
         left = x - wide / 2
         for name, hue, part in (("carry", theme.carry, found.carry), ("crossing", theme.crossing, found.crossing)):

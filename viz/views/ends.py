@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from viz.layout import ports
-from viz.layout.geometry import Place
+from viz.layout.geometry import Place, Point, Rect, on_disc
 from viz.scene.marks import Node
 
 Side: TypeAlias = Literal["left", "right", "top", "bottom"]
@@ -30,6 +30,12 @@ class Wire:
     bends: tuple[Place, ...]
     width: float
     points: tuple[Place, ...] = field(default=(), init=False)
+
+    @property
+    def straight(self) -> bool:
+        """Whether it is level all along, with no bend but at its ports."""
+        levels = {y for _, y in self.bends}
+        return len(levels) < 2 and all(node.box[1] <= y <= node.box[3] for y in levels for node in (self.start, self.stop))
 
     @property
     def ends(self) -> tuple[tuple[Node, Place], tuple[Node, Place]]:
@@ -70,7 +76,7 @@ def settle_ends(wires: Sequence[Wire]) -> None:
         for which, (node, towards) in enumerate(wire.ends):
             if node.shape in ("box", "round"):
                 boxes[node.id] = node
-                side, end = _facing(node, towards, k, which, straight=not wire.bends)
+                side, end = _facing(node, towards, k, which, wire.straight)
                 sides.setdefault((node.id, side), []).append(end)
     found: dict[tuple[int, int], tuple[Side, float]] = {}
     for (name, side), ends in sides.items():
@@ -173,4 +179,7 @@ def _aimed(node: Node, other: Place, planned: Place) -> Place:
     if node.shape == "text":
         (x, y), (u, v) = node.middle, other
         return (u, y) if planned[0] == x else (x, v) if planned[1] == y else (x, y)
+    left, bottom, right, top = node.box
+    if bottom <= other[1] <= top and min(abs(other[0] - left), abs(other[0] - right)) < NEARLY:  # a port
+        return on_disc(Point(*other), Rect(*node.box))
     return node.towards(other)

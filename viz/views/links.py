@@ -16,6 +16,7 @@ from viz.views.ends import Wire, settle_ends
 from viz.views.rows import ASIDE, BAR_HEIGHT, BAR_Y, TEXT, Row
 from viz.views.tooltips import describe_link
 
+LOOP = 12  # points between two lines around a rolled cell
 GAP = "\u00a0\u00a0\u00a0"  # between a name and what is said of it
 
 
@@ -68,12 +69,18 @@ def draw_scissors(scene: Scene, row: Row, role: str, t: int) -> None:
 
 def draw_loops(scene: Scene, row: Row) -> None:
     """What makes a rolled cell roll: its states are those of the step before the next."""
-    for name in row.template.made_in:
+    names = sorted(row.template.made_in, key=row.height)  # the outer ones directly, the others around all
+    beside = {name: LOOP * k for k, name in enumerate(names[1:-1], start=1)}
+    for name in names:
         (x, y), (u, v) = row.place(name, 1), row.place(name, 0)
-        above = name == row.template.belt_state
-        lane = row.top + 18 if above else row.bottom - 14
-        edge = 21 if above else -21
+        above = name == row.template.belt_state or name in beside
+        lane = (row.top + 18 if above else row.bottom - 14) + beside.get(name, 0)
+        half = row.template.boxes[name].size[1] / 2
+        edge = half if above else -half
         loop = ((x, y + edge), (x, lane), (u, lane), (u, v + edge))
+        if name in beside:
+            right, left, half = row.axis.right + beside[name] / 2, u - 34 - beside[name], row.template.boxes[name].size[0] / 2
+            loop = ((x + half, y), (right, y), (right, lane), (left, lane), (left, v), (u - half, v))
         on_belt = row.encoding.is_on_belt(name)
         stroke = Stroke(row.theme.carry if on_belt else row.theme.crossing, 1.6, "loop", dashed=not on_belt)
         scene.add(Path(loop, stroke, tooltip=("the next step begins with it",)))

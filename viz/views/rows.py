@@ -16,11 +16,13 @@ from viz.scene.marks import Node, Shape
 from viz.style import fonts
 from viz.views.ends import Wire
 
+BORDER = -12  # points: what is further from a panel, on its left, is behind the border of a fold there
 START = 46  # points before the first panel is the middle of the first state
 FOLD = 250  # points that a run of folded steps is wide
 BAR_Y, BAR_HEIGHT = -47, 30  # of the weights, below a template's bottom
 ASIDE, END = (26.0, 20.0), (62.0, 36.0)  # sizes of the pills of a loss
 LOSS_X = 49  # the middle of the loss, from the panel's edge
+LANES = 9  # points between two lines into the input of a layer above
 APART, LANE = 7, 7  # points between two lines in a gap, and between two lanes below a row
 TEXT = 11  # the size of all that is no name
 OP = 24.0  # points: a longer name than that is no disc
@@ -100,10 +102,11 @@ class Row:
 
     def shape(self, role: str, t: int) -> Shape:
         """The shape of a box."""
-        look = self.template.boxes[role].look
-        if look == "op":
-            return "disc" if fonts.width(self.cells.words(role, t), TEXT) <= OP else "round"
-        return "box" if look in ("gate", "candidate") else "round"
+        box = self.template.boxes[role]
+        if box.look == "op":
+            wide, high = fonts.width(self.cells.words(role, t), TEXT), box.size[1]
+            return "disc" if wide <= OP and high <= box.size[0] else "round"
+        return "box" if box.look in ("gate", "candidate") else "round"
 
     def ends(self, name: str, t: int) -> bool:
         """Whether a state is the last that the cell puts out."""
@@ -189,14 +192,17 @@ class Row:
         (source, t), (reader, u) = link.source, link.reader
         if reader == LOSS or reader.startswith("fold"):
             return ()
-        routed = self.template.routing.get((source if t == u else f"{source}-", reader), ())
-        places = [self.at(place, u) for place in routed]
+        key = source if t == u else f"{source}-", reader
+        routed = self.template.routing.get(key, ())
+        first = t != u and t == (0 if self.cells.rolled else self.cells.start)
+        if first and key in self.template.starts:
+            return tuple(self.at(place, u) for place in self.template.starts[key])
         if t != u and t in self.runs:  # it comes out of a fold, not from the middle of it
-            left = self.axis.lefts[u]
-            places = [
-                (max(x, left - 4) if not self.mirrored else min(x, left + self.template.pitch), y) for x, y in places
-            ]
-        if t != u and t == self.cells.start:  # nearer to the panel than the state of a step is
+            inside = [place for place in routed if place[0] <= BORDER]
+            routed = (*inside[-1:], *routed[len(inside) :])
+            routed = tuple((max(x, -4), y) for x, y in routed)
+        places = [self.at(place, u) for place in routed]
+        if first:  # nearer to the panel than the state of a step is
             places = self._beside(self.node(source, t), places)
         return tuple(places)
 
@@ -226,11 +232,17 @@ class Row:
             )
             return Wire(start, stop, ((into, ceiling), (gap, ceiling), (gap, floor), (into, floor)), width)
         start, y = self.node(name, t), self.height(name) + (14 if not end else -14)
+        leaving = [self.at(place, t) for place in self.template.routing.get((name, f"above {end}"), ())]
+        y = leaving[-1][1] if leaving else y
         aside = -APART * (end + 0.5) if both else 0.0  # from the middle of the gap
         aside = -aside if back and not self.mirrored else aside  # of a rolled cell
         gap, _ = self.at((self.template.pitch - 4 + aside, 0), t)  # mirrored, on the panel's other side
         if "x" not in above.template.boxes:  # of a strip
             gap, stop = gap + (6 if not self.mirrored else -6), above.node("cell", step)
             return Wire(start, stop, ((gap, y), (gap, stop.middle[1])), width)
-        stop = above.node("x", step)
-        return Wire(start, stop, ((gap, y), (gap, floor), (stop.middle[0], floor)), width)
+        stop, into = above.node("x", step), above.template.routing.get(("below", "x"))
+        lane, ending = stop.middle[0], []
+        if into:  # at the left of all that the step's own lines need
+            lane = above.at(into[0], step)[0] + (LANES * (back - 0.5) if both else 0)
+            ending = [(lane, stop.middle[1])]
+        return Wire(start, stop, (*leaving, (gap, y), (gap, floor), (lane, floor), *ending), width)
