@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
+from typing import Literal, NamedTuple
 
 from tinygrad_lstm.graph import Vertex
 from viz.diagram.names import SYMBOLS, brief
@@ -24,7 +25,6 @@ WIDE = 4.0  # points: of a line
 ASIDE = 26.0, 20.0  # of a small pill of the loss
 SPACING = Spacing(rank=22.0, box=16.0, line=9.0)
 Reads = Mapping[str, Sequence[str]]
-Ends = tuple[str, str]
 
 
 def derived_template(
@@ -42,28 +42,36 @@ def derived_template(
     on_belt = {role for roles in along.values() for role in roles}
     labels = {role: _label(vertex) for role, vertex in vertices.items()}
     looks: dict[str, Look] = {role: "op" if role in on_belt else "cell" for role in vertices}
-    looks |= {f"hold_{name}": "op" for name in held} | dict.fromkeys(made_in, "state")
-    looks["x"] = "input"
+    looks.update(dict.fromkeys([f"hold_{name}" for name in held], "op"))
+    looks.update({**dict.fromkeys(made_in, "state"), "x": "input"})
     sizes = {name: (_wide(labels[name]), HIGH) if look == "cell" else SIZES[look] for name, look in looks.items()}
     rows = _rows(along, [name for name in made_in if name not in along], held)
-    drawn, paths = _drawn(sizes, rows, _lines(reads, weighted, made_in, held, output, above))
+    lines = _lines(reads, weighted, made_in, held, output, above)
+    drawn, _ = _drawn(sizes, rows, lines)  # to see how high the states get, before the first step as well
+    for name, rect in zip(sizes, drawn.boxes, strict=True):
+        sizes[name] = (sizes[name][0], rect.height) if name in made_in else sizes[name]
+    drawn, paths = _drawn(sizes, rows, lines)
     rects = dict(zip(sizes, drawn.boxes, strict=True))
     at = {name: rect.middle for name, rect in rects.items()}
     across, starts, gap = _across_steps(paths, rects, rows)
     pitch, dx, dy = drawn.width + gap, EDGE + gap, BELOW
-    out = [moved(path, dx, dy) for ends, path in paths.items() if _is_between(ends)]
-    routing = {ends: moved(path, dx, dy) for ends, path in paths.items() if not _is_between(ends)}
+    placed = {line: moved(path, dx, dy) for line, path in paths.items()}
+    routing: dict[tuple[str, str], Path] = {}
+    for line, path in placed.items():
+        if line.kind == "inside":
+            routing[line.source, line.reader] = path
+        elif line.kind == "up":
+            routing[line.source, f"above {line.reader}"] = path
+    first = {}
+    for line, knees in across.items():
+        before = moved(placed[line._replace(kind="out")], -pitch, 0)
+        routing[f"{line.source}-", line.reader] = (*before, *moved(knees, EDGE, dy), *placed[line])
+        first[f"{line.source}-", line.reader] = (*moved(starts[line], EDGE, dy), *placed[line])
     routing["below", "x"] = (Point(dx + SPACING.rank / 2, at["x"].y + dy),)  # where no line from the weights comes up
-    for k in range(above):
-        if (output, f"above- {k}") in paths:
-            routing[output, f"above {k}"] = moved(paths[output, f"above- {k}"], dx, dy)
-    for ends, (end, knees) in across.items():
-        before = moved(paths[end], dx - pitch, dy)
-        routing[ends] = (*before, *moved(knees, EDGE, dy), *moved(paths[ends], dx, dy))
     for name in held:  # where no mask is, the line goes on
         maker, hold = made_in[name], f"hold_{name}"
         routing[maker, name] = (*routing[maker, hold], *routing[hold, name])
-    boxes = {}
+    boxes: dict[str, Box] = {}
     for name, (x, y) in at.items():
         look = looks[name]
         text = "mask" if name.startswith("hold_") and name not in vertices else labels.get(name, "")
@@ -76,93 +84,99 @@ def derived_template(
         made_in=dict(made_in), belts={name: (*roles, name) for name, roles in along.items()},
         belt_state=next(iter([*belts, *made_in])),
         carry="only scaled", crossing_path="through all else of a step",
-        routing=routing,
-        starts={ends: (*moved(knees, EDGE, dy), *moved(paths[ends], dx, dy)) for ends, knees in starts.items()},
-        asides=_asides(made_in, boxes, [*routing.values(), *out], pitch),
+        routing=routing, starts=first,
+        asides=_asides(made_in, boxes, [*routing.values(), *placed.values()], pitch),
     )  # fmt: skip
 
 
 def _rows(along: Mapping[str, Sequence[str]], others: Sequence[str], held: Collection[str]) -> dict[str, float]:
     """The rows of the states, each with the boxes of its belt and its mask: the belts above all, the others below."""
-    rows = {name: float(k) for k, name in enumerate(reversed(along), start=1)}
+    rows = {name: float(k) for k, name in enumerate(reversed([*along]), start=1)}
     rows |= {name: -1.0 - k for k, name in enumerate(others)}
-    rows |= {role: rows[name] for name, roles in reversed(along.items()) for role in roles}
+    rows |= {role: rows[name] for name, roles in reversed([*along.items()]) for role in roles}
     return rows | {f"hold_{name}": rows[name] for name in held}
+
+
+class _Line(NamedTuple):
+    """A line of a step: inside it; into it from a state of the step before; out of it to the next step, or up."""
+
+    source: str
+    reader: str
+    kind: Literal["inside", "into", "out", "up"] = "inside"
 
 
 def _lines(
     reads: Reads, weighted: Collection[str], made_in: Mapping[str, str], held: Collection[str], output: str, above: int
-) -> list[Ends]:
+) -> list[_Line]:
     """Every line that there may be: from what is read, from the weights, and to each state from what makes it.
 
-    A line from a state of the step before is in two parts, out of this step, ``("c", "c- reader")``, and into it.
+    A line from a state of the step before is in two parts, one out of a step and one into it.
     """
     maker = {role: name for name, role in made_in.items() if name not in held}
     reading = {role: [maker.get(name, name) for name in dict.fromkeys(names) if name] for role, names in reads.items()}
     for name, role in made_in.items():
         reading |= {f"hold_{name}": [role, f"{name}-"], name: [f"hold_{name}"]} if name in held else {name: [role]}
-    found = [(source, reader) for reader, sources in reading.items() for source in sources]
-    found += [("weights", role) for role in weighted] + [("below", "x")]  # from the layer below
-    out = [(source[:-1], f"{source} {reader}") for source, reader in found if _is_between((source, reader))]
-    if output not in [name for name, _ in out]:
-        out.append((output, f"{output}- "))  # to the loss
-    if any(output in sources for sources in reading.values()):  # boxes that read it are on its way to the layer above
-        out += [(output, f"above- {k}") for k in range(above)]
-    return [*found, *out]
-
-
-def _is_between(ends: Ends) -> bool:
-    """Whether a line comes from the step before, or goes to the next."""
-    return ends[0].endswith("-") or "- " in ends[1]
+    found = [
+        _Line(source[:-1], reader, "into") if source[:-1] in made_in and source.endswith("-") else _Line(source, reader)
+        for reader, sources in reading.items()
+        for source in sources
+    ]
+    out = [line._replace(kind="out") for line in found if line.kind == "into"]
+    if output not in [line.source for line in out]:
+        out.append(_Line(output, "", "out"))  # to the loss
+    if any(line.source == output for line in found if line.kind == "inside"):  # what reads it is on its way up
+        out += [_Line(output, f"{k}", "up") for k in range(above)]
+    return [*found, *(_Line("weights", role) for role in weighted), _Line("below", "x"), *out]
 
 
 def _drawn(
-    sizes: Mapping[str, tuple[float, float]], rows: Mapping[str, float], lines: Sequence[Ends]
-) -> tuple[blocks.Block, dict[Ends, Path]]:
+    sizes: Mapping[str, tuple[float, float]], rows: Mapping[str, float], lines: Sequence[_Line]
+) -> tuple[blocks.Block, dict[_Line, Path]]:
     """The drawing of a step, and the paths of its lines; what comes from the step before comes in at the left."""
-    place = {name: k for k, name in enumerate(sizes)}
+    place: dict[str, blocks.End] = {name: k for k, name in enumerate(sizes)}
     parts = []
-    for source, reader in lines:
-        goes = "- " in reader
-        state = source.removesuffix("-")
-        last = reader.rpartition(" ")[2] if goes else reader
-        begin: blocks.End = place.get(source, "below" if source == "weights" else "left")
-        width = WIDE if source != "below" else 2 * WIDE + SPACING.line  # from two directions
-        row = rows.get(state, 0.0) if _is_between((source, reader)) else 0.0
-        carried = row > 0 and rows.get(last) == row or row == 0 and rows.get(source, 0) == rows.get(reader, -1) > 0
-        pull = CARRIED if carried or source == "below" else OUT if goes else 1.0
-        high = sizes[state][1] if source.endswith("-") else 0.0  # of the state before the first step
-        parts.append(blocks.Part(begin, "right" if goes else place[reader], width, pull, row, high))
+    for line in lines:
+        source, reader, kind = line
+        row = rows.get(source, 0.0)
+        if kind == "inside":
+            begin = place.get(source, "below" if source == "weights" else "left")  # left: from the layer below
+            width = WIDE if source != "below" else 2 * WIDE + SPACING.line  # from two directions
+            pull = CARRIED if source == "below" or (row == rows.get(reader) and row > 0) else 1.0
+            parts.append(blocks.Part(begin, place[reader], width, pull))
+        elif kind == "into":
+            pull, high = CARRIED if row == rows.get(reader) and row > 0 else 1.0, sizes[source][1]
+            parts.append(blocks.Part("left", place[reader], WIDE, pull, row, high))
+        else:
+            pull = CARRIED if row == rows.get(reader) and row > 0 else OUT
+            parts.append(blocks.Part(place[source], "right", WIDE, pull, row))
     given = tuple(blocks.Box(*size, rows.get(name, 0.0)) for name, size in sizes.items())
     drawn = blocks.block(given, tuple(parts), SPACING)
     return drawn, dict(zip(lines, drawn.paths, strict=True))
 
 
 def _across_steps(
-    paths: Mapping[Ends, Path], boxes: Mapping[str, Rect], rows: Mapping[str, float]
-) -> tuple[dict[Ends, tuple[Ends, Path]], dict[Ends, Path], float]:
-    """Of each line from the step before the part that leaves it, and its bends between the two steps; these bends where
-    it comes from the state before the first step; and how wide the gap between two steps is.
+    paths: Mapping[_Line, Path], boxes: Mapping[str, Rect], rows: Mapping[str, float]
+) -> tuple[dict[_Line, Path], dict[_Line, Path], float]:
+    """The bends of each line from the step before between the two steps; those where it comes from the state before
+    the first step; and how wide the gap between two steps is.
     """
-    into = [ends for ends in paths if ends[0].endswith("-")]
-    out = {ends: (ends[0][:-1], f"{ends[0]} {ends[1]}") for ends in into}
-    levels = {ends: paths[out[ends]][-1].y for ends in into}
-    begins: dict[Ends, float] = {}
-    for state in dict.fromkeys(source for source, _ in into):
-        name = state[:-1]
-        there = sorted((ends for ends in into if ends[0] == state), key=lambda ends: paths[ends][0].y)
-        pulls = [LEVEL if rows.get(reader) == rows[name] else 1.0 for _, reader in there]
-        wishes = [paths[ends][0].y for ends in there]
-        slots = ports.slots(wishes, [WIDE] * len(there), boxes[name].bottom, boxes[name].top, pulls)
+    into = [line for line in paths if line.kind == "into"]
+    levels = {line: paths[line._replace(kind="out")][-1].y for line in into}
+    begins: dict[_Line, float] = {}
+    for state in dict.fromkeys(line.source for line in into):
+        there = sorted((line for line in into if line.source == state), key=lambda line: paths[line][0].y)
+        pulls = [LEVEL if rows.get(line.reader) == rows[state] else 1.0 for line in there]
+        wishes = [paths[line][0].y for line in there]
+        slots = ports.slots(wishes, [WIDE] * len(there), boxes[state].bottom, boxes[state].top, pulls)
         begins |= dict(zip(there, slots, strict=True))
-    pieces, first = ([bends.Piece(height[ends], paths[ends][0].y, WIDE, False, False) for ends in into]
+    pieces, first = ([bends.Piece(height[line], paths[line][0].y, WIDE, False, False) for line in into]
                      for height in (levels, begins))  # fmt: skip
     wide = max(bends.gap(each, NEXT, SPACING.line / 2).width for each in (pieces, first))
     across, starts = {}, {}
-    for ends, knees in zip(into, bends.gap(pieces, wide, SPACING.line / 2).knees, strict=True):
-        across[ends] = out[ends], _knees(knees, levels[ends], paths[ends][0].y)
-    for ends, knees in zip(into, bends.gap(first, wide, SPACING.line / 2).knees, strict=True):
-        starts[ends] = (Point(START - EDGE, begins[ends]), *_knees(knees, begins[ends], paths[ends][0].y))
+    for line, knees in zip(into, bends.gap(pieces, wide, SPACING.line / 2).knees, strict=True):
+        across[line] = _knees(knees, levels[line], paths[line][0].y)
+    for line, knees in zip(into, bends.gap(first, wide, SPACING.line / 2).knees, strict=True):
+        starts[line] = (Point(START - EDGE, begins[line]), *_knees(knees, begins[line], paths[line][0].y))
     return across, starts, wide
 
 
@@ -182,7 +196,7 @@ def _asides(
         for up, across in product((-least, least, -least - 16, least + 16), (0, -20, 20, -40, 40)):
             there = Rect.around((x + across, y + up), *ASIDE).grown(3)
             free = not any(there.overlap(rect) for rect in taken) and not any(meets(path, there) for path in paths)
-            if free and 12 < there.left and there.right < pitch - 12:
+            if free and there.left > 12 and there.right < pitch - 12:
                 found[name] = x + across, y + up
                 taken.append(there)
                 break

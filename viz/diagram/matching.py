@@ -29,8 +29,9 @@ NOTHING = "step t={} was made under no_grad, or of what needs no gradient: nothi
 def match_chain(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = (), ups: int = 0) -> CellGraph:
     """Find every part of every step of a chain in the graph: by its template, or each operation as its own part.
 
-    ``above`` are the chains that may read this one's output, ``ups`` how many of one layer do. Raises NoCellViewError where the steps do not all compute
-    the same, so that no one picture fits them; NothingRecordedError where one was made under no_grad.
+    ``above`` are the chains that may read this one's output, ``ups`` how many of one layer do. Raises NoCellViewError
+    where the steps do not all compute the same, so that no one picture fits them; NothingRecordedError where one was
+    made under no_grad.
     """
     cell: object = chain.cell
     while isinstance(inner := getattr(cell, "cell", None), nn.Cell):  # a wrapper that changes weights, not equations

@@ -78,10 +78,12 @@ def strip_template(template: Template) -> Template:
         if k > 1:  # on a lane of its own
             routing["cell", name] = (111, gates - 14), (111, y)
     routing |= {("weights", "cell"): ((19, gates - 12),), ("weights", names[0]): ((13, heights[names[0]] - 12),)}
+    free = {name: 82 if y < gates and name == names[-1] else 34 for name, y in heights.items()}  # of lines below it
     return replace(
-        template, pitch=122 + 10 * (len(names) > 2), top=312, bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 76, boxes=boxes,
-        made_in={name: name for name in names},
-        belts={name: (name,) for name in template.belts}, derivative="", routing=routing, starts={}, asides={name: (82 if y < gates else 34, y - 38) for name, y in heights.items()},
+        template, pitch=122 + 10 * (len(names) > 2), top=312,
+        bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 76, boxes=boxes,
+        made_in={name: name for name in names}, belts={name: (name,) for name in template.belts}, derivative="",
+        routing=routing, starts={}, asides={name: (free[name], y - 38) for name, y in heights.items()},
     )  # fmt: skip
 
 
@@ -106,6 +108,6 @@ def stretched_template(template: Template, pitch: float) -> Template:
         boxes={role: replace(box, x=by * box.x) for role, box in template.boxes.items()},
         caption=(by * template.caption[0], template.caption[1]),
         asides={role: (by * x, y) for role, (x, y) in template.asides.items()},
-        **{part: {ends: tuple((by * x, y) for x, y in corners) for ends, corners in lines.items()}
-           for part, lines in (("routing", template.routing), ("starts", template.starts))},
+        routing={ends: tuple((by * x, y) for x, y in corners) for ends, corners in template.routing.items()},
+        starts={ends: tuple((by * x, y) for x, y in corners) for ends, corners in template.starts.items()},
     )

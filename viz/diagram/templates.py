@@ -101,7 +101,7 @@ class Template:
         """What the belt is, in plain words."""
         others = [letter(name, self.is_lstm) for name in self.belts if name != self.belt_state]
         first = "the cell state C" if self.is_lstm else letter(self.belt_state, lstm=False)
-        return f"the path along {', along '.join([first, *others])}"
+        return f"the path along {' or along '.join([first, *others])}"
 
     @property
     def definitions(self) -> str:

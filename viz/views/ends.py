@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from viz.layout import ports
+from viz.layout.bends import LEVEL
 from viz.layout.geometry import Place, Point, Rect, on_disc
 from viz.scene.marks import Node
 
@@ -34,8 +35,10 @@ class Wire:
     @property
     def straight(self) -> bool:
         """Whether it is level all along, with no bend but at its ports."""
-        levels = {y for _, y in self.bends}
-        return len(levels) < 2 and all(node.box[1] <= y <= node.box[3] for y in levels for node in (self.start, self.stop))
+        levels = [y for _, y in self.bends]
+        ends = [node.box for node in (self.start, self.stop)]
+        low, high = max(box[1] for box in ends), min(box[3] for box in ends)
+        return not levels or low <= min(levels) <= max(levels) <= min(high, min(levels) + LEVEL)
 
     @property
     def ends(self) -> tuple[tuple[Node, Place], tuple[Node, Place]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tinygrad_lstm.escaping import element_id
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.names import brief
-from viz.layout.geometry import triangle
+from viz.layout.geometry import Place, triangle
 from viz.scene.marks import Edge, Key, Node, Path, Scene, Span, width_of
 from viz.scene.marks import Row as Words
 from viz.style.stroke import Stroke
@@ -71,15 +71,19 @@ def draw_loops(scene: Scene, row: Row) -> None:
     """What makes a rolled cell roll: its states are those of the step before the next."""
     names = sorted(row.template.made_in, key=row.height)  # the outer ones directly, the others around all
     beside = {name: LOOP * k for k, name in enumerate(names[1:-1], start=1)}
-    for name in names:
+    for name in row.template.made_in:
         (x, y), (u, v) = row.place(name, 1), row.place(name, 0)
         above = name == row.template.belt_state or name in beside
         lane = (row.top + 18 if above else row.bottom - 14) + beside.get(name, 0)
         half = row.template.boxes[name].size[1] / 2
         edge = half if above else -half
-        loop = ((x, y + edge), (x, lane), (u, lane), (u, v + edge))
+        loop: tuple[Place, ...] = ((x, y + edge), (x, lane), (u, lane), (u, v + edge))
         if name in beside:
-            right, left, half = row.axis.right + beside[name] / 2, u - 34 - beside[name], row.template.boxes[name].size[0] / 2
+            right, left, half = (
+                row.axis.right + beside[name] / 2,
+                u - 34 - beside[name],
+                row.template.boxes[name].size[0] / 2,
+            )
             loop = ((x + half, y), (right, y), (right, lane), (left, lane), (left, v), (u - half, v))
         on_belt = row.encoding.is_on_belt(name)
         stroke = Stroke(row.theme.carry if on_belt else row.theme.crossing, 1.6, "loop", dashed=not on_belt)

@@ -240,9 +240,9 @@ class Row:
         if "x" not in above.template.boxes:  # of a strip
             gap, stop = gap + (6 if not self.mirrored else -6), above.node("cell", step)
             return Wire(start, stop, ((gap, y), (gap, stop.middle[1])), width)
-        stop, into = above.node("x", step), above.template.routing.get(("below", "x"))
+        stop, lanes = above.node("x", step), above.template.routing.get(("below", "x"))
         lane, ending = stop.middle[0], []
-        if into:  # at the left of all that the step's own lines need
-            lane = above.at(into[0], step)[0] + (LANES * (back - 0.5) if both else 0)
+        if lanes:  # at the left of all that the step's own lines need
+            lane = above.at(lanes[0], step)[0] + (LANES * (back - 0.5) if both else 0)
             ending = [(lane, stop.middle[1])]
         return Wire(start, stop, (*leaving, (gap, y), (gap, floor), (lane, floor), *ending), width)
