@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from viz.diagram.cellgraph import CellGraph
-from viz.diagram.folding import LONGEST, Run, folded_steps
+from viz.diagram.folding import LONGEST, Run, folded_steps, steps_when_opened
 from viz.diagram.projection import fold, roll, strip
 from viz.encode.encoding import Encoding
 from viz.figures.options import Options, View
@@ -50,6 +50,17 @@ def arrange(
     if view == "rolled":
         hidden = []
     return Arrangement(view, hidden, note or describe_folds(hidden))
+
+
+def with_folds_opened(
+    chains: Sequence[CellGraph], how: Arrangement, options: Options, drawn: Callable[[Arrangement], Picture]
+) -> Picture:
+    """What ``drawn`` makes of an arrangement; its folds can be opened, which draws it again."""
+    if not how.hidden:
+        return drawn(how)
+    view: View = "cell" if how.view == "auto" else how.view
+    steps = steps_when_opened(chains[-1].last, how.hidden, len(chains))
+    return replace(drawn(how), opened=lambda: drawn(arrange(chains, replace(options, view=view, fold=steps))))
 
 
 def state_norms(gradients: Sequence[ChainGradient]) -> list[dict[int, float]]:

@@ -12,7 +12,7 @@ from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.cellgraph import NoCellViewError, NothingRecordedError
 from viz.diagram.folding import Fold
 from viz.encode.values import ValueEncoding
-from viz.figures.composition import arrange, picture
+from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
 from viz.figures.operations import picture_of_operations
 from viz.figures.options import ENGINE, HEADER, VIEW, Engine, Options, View, as_asked, options_of
 from viz.figures.selection import TAKES, select, tensors_in, without_cell_view
@@ -83,10 +83,13 @@ def _draw_trajectory(trajectory: nn.Trajectory, options: Options) -> Picture:
                 raise
             note = without_cell_view(reason)
         else:
-            how = arrange(chosen.chains, options)
-            encodings = [ValueEncoding(how.project(each), options.theme) for each in chosen.chains]
             title, words = chosen.title, describe_values(chosen.chains, chosen.captions)
-            return picture(chosen, encodings, how, options.theme, title[0].upper() + title[1:], words)
+
+            def drawn(how: Arrangement) -> Picture:
+                encodings = [ValueEncoding(how.project(each), options.theme) for each in chosen.chains]
+                return picture(chosen, encodings, how, options.theme, title[0].upper() + title[1:], words)
+
+            return with_folds_opened(chosen.chains, arrange(chosen.chains, options), options, drawn)
     graph = tg.graph_of(list(tensors_in(trajectory)))
     if not graph.edges:
         if not len(trajectory):

@@ -64,7 +64,10 @@ def as_asked(picture: Picture, options: Options) -> Picture:
 
     Called by the function that the user called, whose caller the warning is for.
     """
-    scene = picture.scene if options.header else picture.scene.without_header()
+    scene, opened = picture.scene if options.header else picture.scene.without_header(), picture.opened
+    if opened is not None:
+        as_wide_as_it_is = replace(options, width=None)
+        picture = replace(picture, opened=lambda: as_asked(opened(), as_wide_as_it_is))
     if options.width is None:
         return replace(picture, scene=scene)
     wide, _ = size_of(scene)
