@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from viz.diagram.cellgraph import CellGraph
 from viz.diagram.folding import LONGEST, Run, folded_steps, steps_when_opened
@@ -27,6 +28,7 @@ class Arrangement:
     view: View
     hidden: list[Run]
     note: str
+    room: float = inf  # in points, of a row
 
     def project(self, cells: CellGraph) -> CellGraph:
         """A chain as it is drawn."""
@@ -49,7 +51,7 @@ def arrange(
         view, note = "strip", f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
     if view == "rolled":
         hidden = []
-    return Arrangement(view, hidden, note or describe_folds(hidden))
+    return Arrangement(view, hidden, note or describe_folds(hidden), options.room if view == "strip" else inf)
 
 
 def with_folds_opened(
@@ -80,6 +82,6 @@ def picture(
 ) -> Picture:  # fmt: skip
     """The picture of a selection: its rows, the header above them, and the same in words."""
     scene = Scene(theme, title)
-    rows = draw_layers(scene, layers_of(selection, encodings), how.hidden)
+    rows = draw_layers(scene, layers_of(selection, encodings), how.hidden, room=how.room)
     add_header_of_rows(scene, title, rows, [guide, how.note])
     return Picture(scene, title, " ".join(filter(None, [words, how.note])))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from viz.style.text import at_step, number, percent, quantity
 from viz.style.theme import Colour
 from viz.views.folds import draw_fold
 from viz.views.links import draw_links, draw_loops, draw_scissors, draw_weights
-from viz.views.rows import BAR_HEIGHT, BAR_Y, TEXT, Row, TimeAxis
+from viz.views.rows import BAR_HEIGHT, BAR_Y, TEXT, Row, TimeAxis, cut_into_rows
 from viz.views.tooltips import describe_node
 
 BETWEEN = 44  # points between two rows
@@ -40,28 +41,36 @@ class Layer:
 
 
 def draw_layers(
-    scene: Scene, layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0, prefix: str = ""
-) -> list[Row]:
-    """Draw chains from the lowest layer up, the first of them at this height; a prefix keeps two runs' ids apart."""
-    rows = place_rows(layers, hidden, base, prefix)
+    scene: Scene, layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0, prefix: str = "",
+    room: float = inf,
+) -> list[Row]:  # fmt: skip
+    """Draw chains from the lowest layer up, the first of them at this height; a prefix keeps two runs' ids apart.
+
+    Steps that would be wider than the room are in several rows, of which each begins with the states of the one above.
+    """
+    rows = place_rows(layers, hidden, base, prefix, room)
     for row in rows:
         draw_row(scene, row)
     draw_links(scene, rows)
     return rows
 
 
-def place_rows(layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0, prefix: str = "") -> list[Row]:
+def place_rows(
+    layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0, prefix: str = "", room: float = inf
+) -> list[Row]:
     """The rows of these chains, one above the other, on one axis of time; the last has ids without a number."""
     last = layers[-1].encoding.cells
     steps = [1] if last.rolled else range(1, last.last + 1)
-    axis = TimeAxis(steps, hidden, max(layer.encoding.cells.template.pitch for layer in layers))
+    pitch = max(layer.encoding.cells.template.pitch for layer in layers)
     rows: list[Row] = []
-    for k, layer in enumerate(layers):
-        name = prefix if k == len(layers) - 1 else f"{prefix}chain{k}_"
-        passed = k > 0 and layers[0].number < layers[-1].number
-        rows.append(Row(layer.encoding, axis, base, name, layer.number, layer.caption, passed))
-        base = rows[-1].top + BETWEEN - rows[-1].template.bottom - BAR_Y + BAR_HEIGHT / 2
-    return rows
+    for place, part in [*enumerate(cut_into_rows(steps, hidden, pitch, room))][::-1]:
+        axis = TimeAxis(part, hidden, pitch)
+        for k, layer in enumerate(layers):
+            name = prefix if k == len(layers) - 1 else f"{prefix}chain{k}_"
+            passed = k > 0 and layers[0].number < layers[-1].number
+            rows.append(Row(layer.encoding, axis, base, name, layer.number, layer.caption, passed, place))
+            base = rows[-1].top + BETWEEN - rows[-1].template.bottom - BAR_Y + BAR_HEIGHT / 2
+    return sorted(rows, key=lambda row: row.number)  # drawn in the order in which they are read
 
 
 def draw_row(scene: Scene, row: Row) -> None:
@@ -71,7 +80,7 @@ def draw_row(scene: Scene, row: Row) -> None:
     for t in row.axis.shown:
         _panel(scene, row, t)
     for name in template.made_in:
-        _pill(scene, row, name, cells.start if not cells.rolled else 0)
+        _pill(scene, row, name, row.before)
     for t in row.axis.shown:
         for role, box in template.boxes.items():
             if role in always or (role, t) in cells.parts or cells.rolled:
@@ -90,7 +99,11 @@ def draw_row(scene: Scene, row: Row) -> None:
         words = Span(row.caption, 13, row.theme.quiet, bold=True)
         x = row.across(-62) if not row.mirrored else row.axis.right + 46
         y = row.top + (34 if cells.rolled else -16)  # of a rolled cell the states come back below it
-        scene.add(Node(f"{row.prefix}layer", (x, y), (120, 18), ((words,),), shape="text"))
+        scene.add(Node(f"{row.prefix}layer{row.suffix}", (x, y), (120, 18), ((words,),), shape="text"))
+    if (row.axis.first, row.axis.last) != (1, cells.last) and not cells.rolled and not row.prefix:
+        words = Span(at_step(row.axis.first, row.axis.last), 13, row.theme.quiet, bold=True)
+        x, y = -62.0, row.top + (2 if row.caption else -16)
+        scene.add(Node(f"steps_{row.axis.first}", (x, y), (words.width, 18), ((words,),), shape="text"))
 
 
 # Parts of a step

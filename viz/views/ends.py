@@ -30,6 +30,7 @@ class Wire:
     stop: Node
     bends: tuple[Place, ...]
     width: float
+    source: str = ""  # the id of what it begins at, if that is drawn in another row as well
     points: tuple[Place, ...] = field(default=(), init=False)
 
     @property

@@ -25,6 +25,7 @@ def draw_weights(scene: Scene, row: Row) -> None:
     theme, cells = row.theme, row.cells
     named = ", ".join(brief(name) for name in cells.parameters.values())
     said = ["one set of weights" + (", used at every step" if cells.last > 1 else ""), *row.encoding.weights_notes()]
+    said = said if not row.number else ["the same weights"]
     tooltip, y = (named, "; ".join(said)), row.bottom + BAR_Y
     for k, (left, right) in enumerate(row.bars):
         words: Words = ()
@@ -35,8 +36,9 @@ def draw_weights(scene: Scene, row: Row) -> None:
             words, said = _fitting((), said, right - left, theme.quiet)
         if k:
             scene.add(Path(((row.bars[k - 1][1], y), (left, y)), Stroke(theme.weight, 1.3)))
+        name = f"{row.prefix}weights{row.suffix}{f'_{k + 1}' if k else ''}"
         bar = Node(
-            f"{row.prefix}weights{f'_{k + 1}' if k else ''}", ((left + right) / 2, y), (right - left, BAR_HEIGHT),
+            name, ((left + right) / 2, y), (right - left, BAR_HEIGHT),
             (words,) if words else (), "round", theme.weight, theme.fill_of(theme.weight), left=right - left > 2000,
             tooltip=tooltip, keys=cells.vertices((PARAMETERS, 0)),
         )  # fmt: skip
@@ -95,12 +97,13 @@ def draw_links(scene: Scene, rows: Sequence[Row]) -> None:
     """Every line of these rows, those to the layer above among them."""
     drawn: list[tuple[Row, Link, Wire]] = []
     for row in rows:
-        drawn += [(row, link, wire) for link in row.cells.links if (wire := row.wire(link)) is not None]
+        drawn += [(row, link, wire) for link in row.links if (wire := row.wire(link)) is not None]
     for row in rows:
-        following = min((other.layer for other in rows if other.layer > row.layer), default=None)
-        above = [other for other in rows if other.layer == following]
+        beside = [other for other in rows if other.axis is row.axis and other.layer > row.layer]
+        following = min((other.layer for other in beside), default=None)
+        above = [other for other in beside if other.layer == following]
         for end, other in enumerate(above):  # of two directions both read what this layer puts out
-            up = [link for link in row.cells.links if link.reader[0] == NEXT_LAYER]
+            up = [link for link in row.links if link.reader[0] == NEXT_LAYER]
             drawn += [(row, link, row.wire_up(link, other, end, both=len(above) > 1)) for link in up]
     settle_ends([wire for _, _, wire in drawn])
     for row, link, wire in drawn:
@@ -112,6 +115,7 @@ def draw_links(scene: Scene, rows: Sequence[Row]) -> None:
 def draw_link(scene: Scene, row: Row, link: Link, wire: Wire) -> None:
     """One line, as its encoding has it; scissors where what is delivered is not let through."""
     stroke, start, stop = row.encoding.stroke(link), wire.start, wire.stop
+    source = wire.source or start.id
     for end in (start, stop):
         if end.id not in scene.nodes:
             scene.add(end)
@@ -122,9 +126,9 @@ def draw_link(scene: Scene, row: Row, link: Link, wire: Wire) -> None:
     data = {"class": " ".join(link.classes)} if link.classes else {}
     keys: tuple[Key, ...] = link.keys or row.cells.vertices(link.reader)
     scene.add(
-        Edge(f"{start.id}-{stop.id}", start.id, stop.id, wire.points, stroke,
+        Edge(f"{source}-{stop.id}", start.id, stop.id, wire.points, stroke,
              tooltip=describe_link(row.encoding.cells_of(link), link, row.encoding.amount(link)),
-             data={**data, "source": element_id(start.id), "reader": element_id(stop.id)}, keys=keys)
+             data={**data, "source": element_id(source), "reader": element_id(stop.id)}, keys=keys)
     )  # fmt: skip
 
 
