@@ -48,12 +48,12 @@ def draw(
 
     ``op`` draws every vertex and edge of ``tg.graph_of``, scopes deeper than ``depth`` and modules named in
     ``collapse`` as one box each; ``cell`` draws a trajectory's layers (or the one ``chain``) by their cells' templates;
-    ``strip`` only the states of every step, in rows as wide as a slide, or as ``width``; ``rolled`` one step that stands for all. ``auto`` is the cell view where
-    there is one, the strip where more than 12 steps would be side by side, else the op view. ``fold`` folds steps that
-    compute the same: "auto" all but the first and last two of more than 12, None none, a list all but those named and
-    the ends. ``engine="dot"`` lets Graphviz find the places of the op view. Several tensors may come in lists, tuples
-    and dicts. For a slide ``header=False`` leaves out title and legend, and ``width`` says how many pixels wide the SVG
-    is shown; a warning says where it is too narrow to be read.
+    ``strip`` only the states of every step, in rows as wide as a slide, or as ``width``; ``rolled`` one step that
+    stands for all. ``auto`` is the cell view where there is one, the strip where more than 12 steps would be side by
+    side, else the op view. ``fold`` folds steps that compute the same: "auto" all but the first and last two of more
+    than 12, None none, a list all but those named and the ends. ``engine="dot"`` lets Graphviz find the places of the
+    op view. Several tensors may come in lists, tuples and dicts. For a slide ``header=False`` leaves out title and
+    legend, and ``width`` says how many pixels wide the SVG is shown; a warning says where it is too narrow to be read.
 
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> print(draw((x * x).sum()))
