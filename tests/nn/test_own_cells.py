@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
-from tests.support import runs, svg
+from tests.support import own_cells, runs, svg
 from tests.support.runs import RUNS
 from tinygrad_lstm import Tensor, nn, paths
 from viz.figures.selection import select
@@ -221,6 +221,30 @@ def test_the_belt_is_all_the_way_from_what_carries_to_the_state(kind: str) -> No
     ops = [chain.graph.vertices[chain.parts[role, 2][0]].op for role in chain.template.belt[:-1]]
     assert ops == (["multiply", "add", "subtract", "clip"] if kind == "long belt" else ["multiply", "add"])
     assert chain.template.belt[-1] == chain.template.belt_state == ("m" if kind == "long belt" else "c")
+
+
+def test_every_carried_state_has_a_belt_above_all_that_is_not_carried() -> None:
+    trajectory = own_cells.unrolled("two memories", T=3)
+    loss = (trajectory.output**2).sum()
+    (chain,) = select(trajectory, None, loss).chains
+    template = chain.template
+    assert list(template.belts) == ["fast", "slow"]
+    assert template.belt_state == "fast"
+    for name, roles in template.belts.items():
+        assert [chain.graph.vertices[chain.parts[role, 2][0]].op for role in roles[:-1]] == ["multiply", "add"]
+        assert len({template.boxes[role].y for role in roles}) == 1, name
+    heights = {name: template.boxes[name].y for name in ("fast", "slow")}
+    beside = [box.y for role, box in template.boxes.items() if role not in template.on_belts]
+    assert heights["fast"] > heights["slow"] > max(beside)
+    shown = svg.read(viz.gradient_paths(loss, trajectory).svg)
+    for name, roles in template.belts.items():
+        for t in (2, 3):
+            edge = shown.edge(f"{name}_{t - 1}", f"{roles[0]}_{t}")
+            assert edge.data["route"] == "carry"
+            assert not edge.dashed
+    said = viz.describe(loss, trajectory)
+    assert "the path along fast or along slow" in said
+    assert "carry of another state" not in shown.text
 
 
 def test_a_mask_is_no_belt_of_the_cell() -> None:

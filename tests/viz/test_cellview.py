@@ -48,8 +48,10 @@ def test_states_are_on_straight_belts_in_the_order_of_time(case: Drawn, view: st
         for name in names:
             order = [t for its, t in sorted(chain.states(), key=lambda part: part[1]) if its == name]
             middles = [picture[f"{case.prefix(k)}{name}_{t}"].middle for t in order]
-            assert len({y for _, y in middles}) == 1, name
-            assert all(a < b for (a, _), (b, _) in pairwise(middles)), name
+            rows = [[x for x, y in middles if y == height] for height in sorted({y for _, y in middles})]
+            assert len(rows) == 1 or (view == "strip" and chain.last > 8), name  # which is in rows, one below another
+            assert [x for row in rows for x in row] == [x for x, _ in middles]
+            assert all(a < b for row in rows for a, b in pairwise(row)), name
             heights[name] = middles[0][1]
         belt = chain.template.belt_state
         assert all(heights[belt] < heights[name] for name in names if name != belt)  # y runs downwards

@@ -41,6 +41,8 @@ def pictures() -> dict[str, viz.Picture]:
         "op": viz.gradient_paths(loss, trajectory, view="op", theme="auto"),
         "hostile": hostile(),
         "folded": viz.gradient_paths(*run(steps=20)[::-1]),
+        "folded op": viz.draw(run(steps=20)[0], view="op"),
+        "long": viz.gradient_paths(*run(steps=40)[::-1]),
     }
 
 
@@ -188,11 +190,65 @@ def test_modules_nest_and_a_search_opens_what_it_finds(visit: Callable[..., Any]
     assert not page.locator(".viz-picture svg .node").filter(has_text="f₁").first.is_visible()  # still closed
 
 
-def test_a_fold_closes_too_and_says_how_its_steps_are_drawn(visit: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("name", ["folded", "folded op"])
+def test_a_fold_opens_to_its_steps_and_folds_again(name: str, visit: Callable[..., Any]) -> None:
+    page = visit(name)
+    fold = page.locator(".viz-picture svg [id*='fold_'].frame text, .viz-picture svg .node[data-fold]").first
+    assert "16 steps" in str(fold.text_content())
+    before = page.locator(".viz-picture svg .node").evaluate_all("(all) => all.map((mark) => mark.id)")
+    frames = page.locator(".viz-picture svg .frame")
+    count = frames.count()
+    fold.click()
+    assert page.locator(".viz-picture svg [data-fold], .viz-picture svg [id*='fold_']").count() == 0
+    assert frames.count() > count + 14  # the 16 steps, where the fold was
+    assert status(page) == "every step is drawn"
+    page.keyboard.press("+")  # the keys are still the picture's
+    assert page.locator(".viz-picture > div[tabindex]").evaluate("(box) => box === document.activeElement")
+    page.get_by_role("button", name="Fold the steps again").click()
+    assert status(page) == "folded"
+    assert page.locator(".viz-picture svg .node").evaluate_all("(all) => all.map((mark) => mark.id)") == before
+    assert page.locator(".viz-picture svg").count() == page.locator(".viz-picture > div[tabindex]").count() == 1
+
+
+def test_folds_open_by_keys_and_a_search_finds_what_was_folded(visit: Callable[..., Any]) -> None:
     page = visit("folded")
-    page.locator(".viz-picture svg .frame[id*='-fold_'] text").first.click()
-    assert str(page.locator(".viz-picture svg .cover text").text_content()).startswith("+ ... 16 steps")
-    assert status(page) == "fold=None draws each of these steps"
+    page.get_by_role("searchbox").fill("c_7")
+    assert status(page) == "0 found"
+    for _ in range(2):  # from the search back over Parts to the folds
+        page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    inner = "document.activeElement.shadowRoot.activeElement.ariaLabel"
+    assert page.evaluate(inner) == "Fold the steps again"  # where the focus was
+    page.get_by_role("searchbox").fill("c_7")
+    page.get_by_role("searchbox").press("Enter")
+    assert re.fullmatch(r"1 of \d: C₇", status(page))
+    page.locator(".viz-picture svg [id$='-step_8'] text").first.click()  # which closes as any step does
+    assert not shown(page, "c_8")
+
+
+def test_a_long_fold_opens_at_both_ends_and_says_what_is_left(visit: Callable[..., Any]) -> None:
+    page = visit("long")
+    fold = page.locator(".viz-picture svg [id*='fold_'].frame text").first
+    fold.click()
+    for name in ("c_3", "c_14", "c_27", "c_38"):
+        assert shown(page, name)
+    assert status(page) == "opened but for ... 12 steps: fold=None draws each of these"
+    left = page.locator(".viz-picture svg [id$='-step_3']").bounding_box()["x"]
+    assert 0 <= left < 200  # what was opened is in view
+
+
+def test_a_picture_without_folds_has_nothing_to_open(visit: Callable[..., Any]) -> None:
+    assert "<template>" not in pictures()["cell"].html
+    page = visit("cell", "folded")  # both on a page, each for itself
+    assert page.get_by_role("button", name="Open the folded steps").count() == 1
+    page.get_by_role("button", name="Open the folded steps").click()
+    assert status(page, 0) == ""
+    assert status(page, 1) == "every step is drawn"
+
+
+def test_without_a_script_only_the_folded_steps_are_there(visit: Callable[..., Any]) -> None:
+    page = visit("folded", java_script_enabled=False)
+    assert page.locator("svg").count() == 1
 
 
 def test_all_parts_of_a_long_run_close_at_once(visit: Callable[..., Any]) -> None:
@@ -311,5 +367,5 @@ def test_axe_finds_nothing_serious(visit: Callable[..., Any], width: int, scheme
 
 def test_the_svg_stays_still_and_the_script_short() -> None:
     assert "script" not in pictures()["cell"].svg
-    assert script().count("\n") < 230
-    assert len(script()) < 14_000
+    assert script().count("\n") < 250
+    assert len(script()) < 14_800

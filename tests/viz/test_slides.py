@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import tinygrad_lstm as tg
 import viz
 from tests.support import svg
+from tests.support.layout_lint import lint
 from tests.support.pictures import drawn
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, DtypeError
@@ -113,10 +115,46 @@ def test_a_width_is_in_pixels_and_too_small_a_one_is_said() -> None:
             assert re.search(r'viewBox="[^"]*" width="1280" style="height:auto"', picture.svg)
     long = steps(nn.LSTM, 16)
     with pytest.warns(
-        UserWarning, match=r"smallest text of this picture is 6\.\d pixels high.*from \d+ pixels"
+        UserWarning, match=r"smallest text of this picture is 2\.\d pixels high.*from \d+ pixels"
     ) as found:
-        viz.gradient_paths(*long, view="strip", fold=None, width=1280)
+        viz.gradient_paths(*long, view="cell", fold=None, width=1280)
     assert found[0].filename == __file__
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("width", [640, 1280, 2600])
+def test_a_long_strip_is_in_rows_that_fit_the_width(width: int, layers: int) -> None:
+    loss, trajectory = steps(partial(nn.LSTM, num_layers=layers), 50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = viz.gradient_paths(loss, trajectory, view="strip", fold=None, width=width)
+    shown = svg.read(picture.svg)
+    assert shown.size[0] <= 1310 / 1280 * max(width, 760)  # as wide as its header at least
+    assert len(shown.ids) == len(set(shown.ids))
+    drawn = [int(name.removeprefix("step_")) for name in shown.frames if name.startswith("step_")]
+    assert drawn == list(range(1, 51))  # each once, in the order in which it is read
+    begins = [t for t in drawn if f"steps_{t}" in shown.nodes]
+    ends = [t - 1 for t in [*begins[1:], 51]]
+    assert len(begins) > 2
+    assert [shown[f"steps_{t}"].text for t in begins] == [
+        f"t = {t} to {end}" for t, end in zip(begins, ends, strict=True)
+    ]
+    for t in begins[1:]:  # a row begins with what the one above ends with
+        again, once = shown[f"again_c_{t - 1}"], shown[f"c_{t - 1}"]
+        assert again.texts == once.texts
+        assert again.middle[1] == shown[f"c_{t}"].middle[1] > once.middle[1]
+        edge = shown.edge(f"c_{t - 1}", f"c_{t}")
+        assert abs(edge.way[0][1] - again.middle[1]) < 20
+    assert sum(name.startswith("weights") and "-" not in name for name in shown.nodes) >= len(begins)
+
+
+def test_time_that_runs_back_goes_from_row_to_row_as_well() -> None:
+    loss, trajectory = steps(partial(nn.LSTM, reverse=True), 20)
+    shown = svg.read(viz.gradient_paths(loss, trajectory, view="strip", fold=None).svg)
+    (again,) = [t for t in range(1, 21) if f"again_c_{t}" in shown.nodes and t < 13]
+    assert shown[f"again_c_{again}"].middle[0] > shown[f"c_{again - 1}"].middle[0]  # at the right end of the row above
+    assert [defect for defect in lint(viz.gradient_paths(loss, trajectory, view="strip", fold=None).svg)
+            if defect.kind != "crossing"] == []  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [0, -3])

@@ -104,6 +104,14 @@ class CellGraph:
         return len(self.chain.steps)
 
     @cached_property
+    def links_to(self) -> dict[int, list[Link]]:
+        """The links that end at each step."""
+        found: dict[int, list[Link]] = {}
+        for link in self.links:
+            found.setdefault(link.reader[1], []).append(link)
+        return found
+
+    @cached_property
     def order(self) -> list[int]:
         """The time steps in the order in which they were computed."""
         steps = list(range(1, self.last + 1))

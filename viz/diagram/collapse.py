@@ -131,6 +131,11 @@ class Operation:
         return self.vertices[0]
 
     @property
+    def is_fold(self) -> bool:
+        """Whether it is a run of steps that are folded."""
+        return self.closed is not None and self.first.step is not None and not step_depth(self.closed)
+
+    @property
     def is_leaf(self) -> bool:
         """Whether no operation made it."""
         return self.closed is None and is_leaf(self.first)

@@ -15,6 +15,7 @@ Run: TypeAlias = tuple[int, int]  # the first and the last of the steps that are
 
 LONGEST = 12  # more steps side by side are too small to read
 ENDS = 2  # steps that are always drawn, at each end
+OPENED = 24  # steps of the folds that are drawn where the folds are opened
 FALL = 10.0  # a step across which the gradient falls by more is drawn
 
 
@@ -45,6 +46,23 @@ def folded_steps(structure: Mapping[int, object], fold: Fold, norms: Sequence[Ma
         else:
             found.append((t, t))
     return [run for run in found if run[0] < run[1]]
+
+
+def steps_when_opened(T: int, hidden: Sequence[Run], chains: int = 1) -> list[int]:
+    """The steps to draw where folds are opened: besides those drawn now, in each fold as many at both ends.
+
+    They are 24 in all, of several chains together, for more are too much to carry in a page; the rest of a longer run
+    stays folded.
+
+    >>> steps_when_opened(20, [(3, 18)]) == [*range(1, 21)]
+    True
+    >>> folded_steps(dict.fromkeys(range(1, 51), "same"), steps_when_opened(50, [(3, 48)]))
+    [(15, 36)]
+    """
+    inside = {t for first, last in hidden for t in range(first, last + 1)}
+    each = max(OPENED // chains // max(len(hidden), 1) // 2, 1)
+    opened = {t for first, last in hidden for t in inside if first <= t < first + each or last - each < t <= last}
+    return [t for t in range(1, T + 1) if t not in inside or t in opened]
 
 
 def _steps_to_draw(fold: object, T: int) -> set[int]:

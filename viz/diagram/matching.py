@@ -18,7 +18,7 @@ from viz.diagram.cellgraph import PARAMETERS, CellGraph, Link, NoCellViewError, 
 from viz.diagram.derived import derived_template
 from viz.diagram.names import classes
 from viz.diagram.surroundings import named_weights, outside
-from viz.diagram.template_variants import with_margin, with_masks
+from viz.diagram.template_variants import with_masks
 from viz.diagram.templates import PREACTIVATION, TEMPLATES, Template
 
 Begins: TypeAlias = Callable[[GraphEdge], NodeKey | None]  # what an edge reads of a step's beginning
@@ -26,11 +26,12 @@ LEAVES = ("constant", "input")
 NOTHING = "step t={} was made under no_grad, or of what needs no gradient: nothing was recorded to draw"
 
 
-def match_chain(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ()) -> CellGraph:
+def match_chain(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = (), ups: int = 0) -> CellGraph:
     """Find every part of every step of a chain in the graph: by its template, or each operation as its own part.
 
-    ``above`` are the chains that may read this one's output. Raises NoCellViewError where the steps do not all compute
-    the same, so that no one picture fits them; NothingRecordedError where one was made under no_grad.
+    ``above`` are the chains that may read this one's output, ``ups`` how many of one layer do. Raises NoCellViewError
+    where the steps do not all compute the same, so that no one picture fits them; NothingRecordedError where one was
+    made under no_grad.
     """
     cell: object = chain.cell
     while isinstance(inner := getattr(cell, "cell", None), nn.Cell):  # a wrapper that changes weights, not equations
@@ -39,17 +40,17 @@ def match_chain(graph: tg.Graph, chain: nn.Chain, above: Iterable[nn.Chain] = ()
     template = next((TEMPLATES[name] for name in kinds if name in TEMPLATES), None)
     if template is not None:
         try:
-            return _Matcher(graph, chain, template).match(above)
+            return _Matcher(graph, chain, template, ups).match(above)
         except NoCellViewError:  # a subclass that computes something more
             pass
-    return _Matcher(graph, chain, None).match(above)
+    return _Matcher(graph, chain, None, ups).match(above)
 
 
 class _Matcher:
     """Goes through the steps in time and sorts the graph's edges into lines of the picture."""
 
-    def __init__(self, graph: tg.Graph, chain: nn.Chain, template: Template | None) -> None:
-        self.graph, self.chain, self.own = graph, chain, template is None
+    def __init__(self, graph: tg.Graph, chain: nn.Chain, template: Template | None, ups: int) -> None:
+        self.graph, self.chain, self.ups, self.own = graph, chain, ups, template is None
         self.parameters = named_weights(graph, chain.cell)
         self.links: dict[tuple[NodeKey, NodeKey], list[GraphEdge]] = {}
         self.parts: dict[NodeKey, list[int]] = {}
@@ -66,9 +67,8 @@ class _Matcher:
         self.before = {step.t: before for step, before in zip(self.ordered, earlier, strict=False)}
         self._find_masks()
         self.carried = self._find_carried()
-        self.template = template or with_margin(self._derive_template())
-        if self.held:
-            self.template = with_masks(self.template, tuple(dict.fromkeys(name for name, _ in self.held)))
+        self.masked = tuple(dict.fromkeys(name for name, _ in self.held))
+        self.template = with_masks(template, self.masked) if template else self._derive_template()
 
     def match(self, above: Iterable[nn.Chain]) -> CellGraph:
         """All of it."""
@@ -137,13 +137,14 @@ class _Matcher:
         if any(vertex not in role for vertex in made.values()):  # a state that the step did not compute
             raise NothingRecordedError(NOTHING.format(self.ordered[-1].t))
         made_in = {state: role[vertex] for state, vertex in made.items()}
-        belt = "c" if "c" in carried else next(iter([*carried, *made_in]))
-        carrying = [
-            role[v] for v in inside
-            if any(edge.tag == "carry" and (part := begins(edge)) and part[0] == belt for edge in self.into.get(v, ()))
-        ]  # fmt: skip
+        belts: dict[str, str] = {}  # a state -> the operation that carries it on; C first, as in an LSTM
+        for vertex in inside:
+            for edge in self.into.get(vertex, ()):
+                if edge.tag == "carry" and (part := begins(edge)):
+                    belts.setdefault(part[0], role[vertex])
+        belts = {name: belts[name] for name in sorted(carried, key=lambda name: name != "c") if name in belts}
         self.operations = {name: (vertex.op, vertex.label, reads[name]) for name, vertex in vertices.items()}
-        return derived_template(vertices, reads, weighted, made_in, carrying, belt)
+        return derived_template(vertices, reads, weighted, made_in, belts, self.masked, states[0], self.ups)
 
     def _find_beginning(self, step: nn.Step, letters: Iterable[str]) -> tuple[int, dict[int, str], Begins]:
         """Of a step: its t, its named vertices, and what an edge reads of its beginning, x or a previous state."""
@@ -193,7 +194,7 @@ class _Matcher:
                 source = begins(edge)
                 if source is None and edge.source in inside:
                     letter = names.get(edge.source)
-                    pill = letter is not None and (letter, t) not in self.held
+                    pill = letter not in self.masked if self.own else (letter, t) not in self.held
                     source = (letter if pill and letter else box[edge.source]), t
                 if source is None and edge.source in self.cut:
                     self.cuts[box[vertex], t] = None

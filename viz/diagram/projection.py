@@ -80,14 +80,17 @@ def strip(cells: CellGraph) -> CellGraph:
             after.add(role)
             waiting += within.get(role, ())
 
-    there = {*template.belt, *after, f"hold_{template.belt_state}"}
-    belt = {role for role in template.belt if there.issuperset(within.get(role, ()))}  # what nothing else reads
+    belt: dict[str, str] = {}  # the boxes of belts that nothing else reads, with their states
+    for role, name in template.on_belts.items():
+        along = {*template.belts[name], f"hold_{name}", *after}
+        if role.startswith("hold_") or along.issuperset(within.get(role, ())):
+            belt[role] = name
 
     def part(role: str, t: int) -> NodeKey:
         if role in template.made_in or role not in template.boxes or role == "x":
             return role, t
-        if role in belt or role == f"hold_{template.belt_state}":
-            return template.belt_state, t
+        if role in belt:
+            return belt[role], t
         if role in makers or role.startswith("hold_"):
             return makers.get(role, role.removeprefix("hold_")), t
         return (output, t) if role in after else ("cell", t)

@@ -8,8 +8,6 @@ from dataclasses import replace
 from viz.diagram.templates import SIZES, Box, Template
 from viz.layout.geometry import Place
 
-MARGIN, BORDER = 12, 16  # points from a box to the right border of its panel, and from there to the next step
-
 
 def with_masks(template: Template, states: tuple[str, ...], room: float = 66) -> Template:
     """The template with a box before each of these states where a mask chooses between the new value and the old.
@@ -38,12 +36,6 @@ def with_masks(template: Template, states: tuple[str, ...], room: float = 66) ->
     return found
 
 
-def with_margin(template: Template) -> Template:
-    """The template whose panel is so wide that no box is on its right border."""
-    right = max(box.x + box.size[0] / 2 for box in template.boxes.values())
-    return replace(template, pitch=max(template.pitch, right + MARGIN + BORDER))
-
-
 def _moved_aside(template: Template, beyond: float, by: float) -> Template:
     """The template whose boxes from here on are so far to the right."""
     edge = beyond - SIZES["state"][0] / 2
@@ -69,7 +61,7 @@ def strip_template(template: Template) -> Template:
     names = template.states
     heights = {name: 250.0 if not k else 132.0 - 72 * k for k, name in enumerate(names)}
     gates = 155.0 if len(names) > 1 else 130.0
-    boxes = {"cell": Box(52, gates, "cell", "gates" if template.belt else "U", wide=38)}
+    boxes = {"cell": Box(52, gates, "cell", "gates" if template.belts else "U", wide=38)}
     boxes |= {name: Box(59, y, "state", wide=66) for name, y in heights.items()}
     routing: dict[tuple[str, str], tuple[Place, ...]] = {}
     for k, one in enumerate(names):
@@ -83,14 +75,15 @@ def strip_template(template: Template) -> Template:
         before = -10.0 + 8 * max(k - 1, 0)  # between the panels, where a line to the layer above has room as well
         routing[name, "cell"] = (64, y - 26 * side), (64, gates + 26 * side)
         routing[f"{name}-", "cell"] = (before, y - 10), (before, gates + (20, 6)[k > 0])
-        if k > 1:
-            routing["cell", name] = (101, gates - 14), (101, y)
+        if k > 1:  # on a lane of its own
+            routing["cell", name] = (111, gates - 14), (111, y)
     routing |= {("weights", "cell"): ((19, gates - 12),), ("weights", names[0]): ((13, heights[names[0]] - 12),)}
+    free = {name: 82 if y < gates and name == names[-1] else 34 for name, y in heights.items()}  # of lines below it
     return replace(
-        template, pitch=122, top=312, bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 76, boxes=boxes,
-        made_in={name: name for name in names},
-        belt=(template.belt_state,) if template.belt else (), derivative="",
-        routing=routing, asides={name: (82 if y < gates else 34, y - 38) for name, y in heights.items()},
+        template, pitch=122 + 10 * (len(names) > 2), top=312,
+        bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 76, boxes=boxes,
+        made_in={name: name for name in names}, belts={name: (name,) for name in template.belts}, derivative="",
+        routing=routing, starts={}, asides={name: (free[name], y - 38) for name, y in heights.items()},
     )  # fmt: skip
 
 
@@ -116,4 +109,5 @@ def stretched_template(template: Template, pitch: float) -> Template:
         caption=(by * template.caption[0], template.caption[1]),
         asides={role: (by * x, y) for role, (x, y) in template.asides.items()},
         routing={ends: tuple((by * x, y) for x, y in corners) for ends, corners in template.routing.items()},
+        starts={ends: tuple((by * x, y) for x, y in corners) for ends, corners in template.starts.items()},
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from viz.layout.geometry import Place
@@ -57,8 +58,8 @@ class Template:
     bottom: float
     boxes: dict[str, Box]
     made_in: dict[str, str]  # a state -> the box of the operation that makes it
-    belt: tuple[str, ...]  # the boxes along which a state is carried, its pill among them; () if nothing is
-    belt_state: str
+    belts: Mapping[str, tuple[str, ...]]  # a state that is carried -> the boxes along which it is, its pill among them
+    belt_state: str  # the state of the first belt; the one that comes first where there is none
     gate: str = ""  # what the belt is multiplied by
     derivative: str = ""  # of the belt's next value by its last
     carry: str = ""  # what a gradient is multiplied by along the belt,
@@ -69,6 +70,7 @@ class Template:
     caption: Place = (0, 0)  # where the derivative is written: x, and y of the line above
     asides: Mapping[str, Place] = field(default_factory=dict)  # where a loss that reads an inner state is drawn
     routing: Corners = field(default_factory=dict)  # of the lines that are not straight
+    starts: Corners = field(default_factory=dict)  # of those from before the first step, where they are others
 
     @property
     def letters(self) -> tuple[str, ...]:
@@ -81,14 +83,30 @@ class Template:
         return list(dict.fromkeys([self.belt_state, *self.made_in]))
 
     @property
+    def belt(self) -> tuple[str, ...]:
+        """The boxes of the first belt; () if no state is carried."""
+        return self.belts.get(self.belt_state, ())
+
+    @cached_property
+    def on_belts(self) -> Mapping[str, str]:
+        """Of each box on a belt, a mask among them, the state that is carried there."""
+        return {role: name for name, roles in self.belts.items() for role in (*roles, f"hold_{name}")}
+
+    def is_belt(self, source: str, reader: str) -> bool:
+        """Whether the line from one box to another, or to a fold, is a piece of a belt."""
+        return any({source, reader} <= {*roles, f"fold_{name}"} for name, roles in self.belts.items())
+
+    @property
     def belt_path(self) -> str:
         """What the belt is, in plain words."""
-        return f"the path along {'the cell state C' if self.is_lstm else letter(self.belt_state, lstm=False)}"
+        others = [letter(name, self.is_lstm) for name in self.belts if name != self.belt_state]
+        first = "the cell state C" if self.is_lstm else letter(self.belt_state, lstm=False)
+        return f"the path along {' or along '.join([first, *others])}"
 
     @property
     def definitions(self) -> str:
         """Both, as a sentence."""
-        belt = f"The belt is {self.belt_path}. " if self.belt else ""
+        belt = f"The belt is {self.belt_path}. " if self.belts else ""
         return f"{belt}A crossing leads {self.crossing_path}."
 
     @property
@@ -142,7 +160,7 @@ LSTM = Template(
         "h": Box(312, 46, "state"),
     },
     made_in={"c": "sum", "h": "show"},
-    belt=("keep", "sum", "c"),
+    belts={"c": ("keep", "sum", "c")},
     belt_state="c",
     gate="f",
     derivative="∂C{t}/∂C{p} = diag(f{t})",
@@ -210,7 +228,7 @@ GRU = Template(
         "h": Box(312, 320, "state"),
     },
     made_in={"h": "sum"},
-    belt=("keep", "sum", "h"),
+    belts={"h": ("keep", "sum", "h")},
     belt_state="h",
     gate="z",
     derivative="belt: diag(z{t})",
@@ -248,7 +266,7 @@ RNN = Template(
         "h": Box(238, 46, "state"),
     },
     made_in={"h": "squash"},
-    belt=(),
+    belts={},
     belt_state="h",
     crossing="× {op}′, Uᵀ",
     summed=SUMMED,

@@ -129,4 +129,4 @@ class Encoding:
 
     def is_on_belt(self, name: str) -> bool:
         """Whether a state is the one that a belt carries."""
-        return bool(self.cells.template.belt) and name == self.cells.template.belt_state
+        return name in self.cells.template.belts

@@ -22,7 +22,7 @@ class ValueEncoding(Encoding):
     def stroke(self, link: Link) -> Stroke:
         """The belt, what a state does from step to step, and all else."""
         template = self.cells.template
-        if {link.source[0], link.reader[0]} <= {*template.belt, f"fold_{template.belt_state}"}:
+        if template.is_belt(link.source[0], link.reader[0]):
             return self.key["belt"][1]
         if link.only_carries:
             return replace(self.key["belt"][1], kind="belt" if self.is_on_belt(link.source[0]) else "other")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf
 
 from viz.diagram.cellgraph import CellGraph
-from viz.diagram.folding import LONGEST, Run, folded_steps
+from viz.diagram.folding import LONGEST, Run, folded_steps, steps_when_opened
 from viz.diagram.projection import fold, roll, strip
 from viz.encode.encoding import Encoding
 from viz.figures.options import Options, View
@@ -27,6 +28,7 @@ class Arrangement:
     view: View
     hidden: list[Run]
     note: str
+    room: float = inf  # in points, of a row
 
     def project(self, cells: CellGraph) -> CellGraph:
         """A chain as it is drawn."""
@@ -49,7 +51,18 @@ def arrange(
         view, note = "strip", f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
     if view == "rolled":
         hidden = []
-    return Arrangement(view, hidden, note or describe_folds(hidden))
+    return Arrangement(view, hidden, note or describe_folds(hidden), options.room if view == "strip" else inf)
+
+
+def with_folds_opened(
+    chains: Sequence[CellGraph], how: Arrangement, options: Options, drawn: Callable[[Arrangement], Picture]
+) -> Picture:
+    """What ``drawn`` makes of an arrangement; its folds can be opened, which draws it again."""
+    if not how.hidden:
+        return drawn(how)
+    view: View = "cell" if how.view == "auto" else how.view
+    steps = steps_when_opened(chains[-1].last, how.hidden, len(chains))
+    return replace(drawn(how), opened=lambda: drawn(arrange(chains, replace(options, view=view, fold=steps))))
 
 
 def state_norms(gradients: Sequence[ChainGradient]) -> list[dict[int, float]]:
@@ -69,6 +82,6 @@ def picture(
 ) -> Picture:  # fmt: skip
     """The picture of a selection: its rows, the header above them, and the same in words."""
     scene = Scene(theme, title)
-    rows = draw_layers(scene, layers_of(selection, encodings), how.hidden)
+    rows = draw_layers(scene, layers_of(selection, encodings), how.hidden, room=how.room)
     add_header_of_rows(scene, title, rows, [guide, how.note])
     return Picture(scene, title, " ".join(filter(None, [words, how.note])))

@@ -13,7 +13,7 @@ from tinygrad_lstm.torch_modules import also_of_torch, trajectory_alone
 from viz.diagram.cellgraph import NoCellViewError, NothingRecordedError
 from viz.diagram.folding import Fold
 from viz.encode.values import ValueEncoding
-from viz.figures.composition import arrange, picture
+from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
 from viz.figures.operations import picture_of_operations
 from viz.figures.options import ENGINE, HEADER, VIEW, Engine, Options, View, as_asked, options_of
 from viz.figures.selection import TAKES, select, tensors_in, without_cell_view
@@ -50,12 +50,12 @@ def draw(
 
     ``op`` draws every vertex and edge of ``tg.graph_of``, scopes deeper than ``depth`` and modules named in
     ``collapse`` as one box each; ``cell`` draws a trajectory's layers (or the one ``chain``) by their cells' templates;
-    ``strip`` only the states of every step; ``rolled`` one step that stands for all. ``auto`` is the cell view where
-    there is one, the strip where more than 12 steps would be side by side, else the op view. ``fold`` folds steps that
-    compute the same: "auto" all but the first and last two of more than 12, None none, a list all but those named and
-    the ends. ``engine="dot"`` lets Graphviz find the places of the op view. Several tensors may come in lists, tuples
-    and dicts. For a slide ``header=False`` leaves out title and legend, and ``width`` says how many pixels wide the SVG
-    is shown; a warning says where it is too narrow to be read.
+    ``strip`` only the states of every step, in rows as wide as a slide, or as ``width``; ``rolled`` one step that
+    stands for all. ``auto`` is the cell view where there is one, the strip where more than 12 steps would be side by
+    side, else the op view. ``fold`` folds steps that compute the same: "auto" all but the first and last two of more
+    than 12, None none, a list all but those named and the ends. ``engine="dot"`` lets Graphviz find the places of the
+    op view. Several tensors may come in lists, tuples and dicts. For a slide ``header=False`` leaves out title and
+    legend, and ``width`` says how many pixels wide the SVG is shown; a warning says where it is too narrow to be read.
 
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> print(draw((x * x).sum()))
@@ -85,10 +85,13 @@ def _draw_trajectory(trajectory: nn.Trajectory, options: Options) -> Picture:
                 raise
             note = without_cell_view(reason)
         else:
-            how = arrange(chosen.chains, options)
-            encodings = [ValueEncoding(how.project(each), options.theme) for each in chosen.chains]
             title, words = chosen.title, describe_values(chosen.chains, chosen.captions)
-            return picture(chosen, encodings, how, options.theme, title[0].upper() + title[1:], words)
+
+            def drawn(how: Arrangement) -> Picture:
+                encodings = [ValueEncoding(how.project(each), options.theme) for each in chosen.chains]
+                return picture(chosen, encodings, how, options.theme, title[0].upper() + title[1:], words)
+
+            return with_folds_opened(chosen.chains, arrange(chosen.chains, options), options, drawn)
     graph = tg.graph_of(list(tensors_in(trajectory)))
     if not graph.edges:
         if not len(trajectory):

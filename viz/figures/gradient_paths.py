@@ -13,7 +13,7 @@ from viz.diagram.cellgraph import NoCellViewError
 from viz.diagram.folding import Fold
 from viz.diagram.names import Names
 from viz.encode.gradients import GradientEncoding, Strongest, scale_of
-from viz.figures.composition import arrange, picture, state_norms
+from viz.figures.composition import Arrangement, arrange, picture, state_norms, with_folds_opened
 from viz.figures.operations import picture_of_operations
 from viz.figures.options import ENGINE, HEADER, VIEW, Engine, View, as_asked, options_of
 from viz.figures.selection import select, tensors_in, without_cell_view
@@ -71,14 +71,17 @@ def gradient_paths(
         else:
             delivered = watch_backward(loss, chosen.graph)
             found = measure_chains(chosen.chains, delivered)
-            how = arrange(chosen.chains, options, state_norms(found))
-            drawn = [ChainGradient(how.project(each), delivered) for each in chosen.chains]
-            scale = scale_of(drawn)
             path = _strongest(loss, strongest, chosen.graph)
-            encodings = [GradientEncoding(each, options.theme, scale, path) for each in drawn]
             title, words = f"Where the gradient of L flows: {chosen.title}", describe_gradients(found, chosen.captions)
-            whole = picture(chosen, encodings, how, options.theme, title, words)
-            return as_asked(_point_out(whole, path), options)
+
+            def drawn(how: Arrangement) -> Picture:
+                measured = [ChainGradient(how.project(each), delivered) for each in chosen.chains]
+                scale = scale_of(measured)
+                encodings = [GradientEncoding(each, options.theme, scale, path) for each in measured]
+                return _point_out(picture(chosen, encodings, how, options.theme, title, words), path)
+
+            how = arrange(chosen.chains, options, state_norms(found))
+            return as_asked(with_folds_opened(chosen.chains, how, options, drawn), options)
     graph = tg.graph_of([loss, *tensors_in(trajectory)])
     path = _strongest(loss, strongest, graph)
     delivered = watch_backward(loss, graph, crossed=False)

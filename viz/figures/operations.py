@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 import tinygrad_lstm as tg
 from viz.diagram.collapse import Quotient, close_runs, closed_scopes, quotient_of
+from viz.diagram.folding import steps_when_opened
 from viz.encode.gradients import Strongest
 from viz.encode.operations import OperationEncoding
 from viz.figures.options import Options
@@ -32,6 +35,11 @@ def picture_of_operations(
     Raises NoGraphvizError where ``dot`` is to find the places and is not there.
     """
     boxes, hidden = close_runs(graph, closed_scopes(graph, options.depth, options.collapse), options.fold)
+    opened = None
+    if hidden:
+        steps = steps_when_opened(max(vertex.step or 0 for vertex in graph.vertices), hidden)
+        as_opened = replace(options, fold=steps)
+        opened = partial(picture_of_operations, graph, as_opened, delivered, strongest, note, encode)
     note = " ".join(filter(None, [note, describe_folds(hidden)]))
     encoding = encode(quotient_of(graph, boxes), options.theme, delivered, strongest)
     scene = Scene(options.theme)
@@ -42,7 +50,7 @@ def picture_of_operations(
     chips = CHIPS if any(name.startswith("chip_") for name in scene.nodes) else ""
     add_header(scene, title, " ".join(filter(None, [encoding.guide, chips, note])), encoding.key, scale)
     said = describe_delivered(graph, delivered) if delivered else ""
-    return Picture(scene, title, " ".join(filter(None, [describe_graph(graph), said, note])))
+    return Picture(scene, title, " ".join(filter(None, [describe_graph(graph), said, note])), opened)
 
 
 def _place_by_dot(quotient: Quotient, looks: Mapping[str, Node], widths: Mapping[str, float]) -> Drawing:

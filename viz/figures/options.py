@@ -19,6 +19,7 @@ Engine: TypeAlias = Literal["viz", "dot"]
 VIEW = one_of("auto", "op", "cell", "strip", "rolled")
 ENGINE = one_of("viz", "dot")
 HEADER = instance("True or False", bool)
+SLIDE, POINTS = 1280, 1310 / 1280  # pixels; points of a picture that are shown in one of them
 SMALLEST, LEGIBLE = 11, 8  # points: the smallest text of a cell view; pixels: the smallest that can be read
 
 
@@ -35,6 +36,11 @@ class Options:
     engine: Engine = "viz"
     header: bool = True
     width: float | None = None
+
+    @property
+    def room(self) -> float:
+        """How wide a strip may be, in points, before it begins another row: what a slide, or the width asked, shows."""
+        return (self.width or SLIDE) * POINTS
 
     @property
     def of_operations(self) -> bool:
@@ -64,7 +70,10 @@ def as_asked(picture: Picture, options: Options) -> Picture:
 
     Called by the function that the user called, whose caller the warning is for.
     """
-    scene = picture.scene if options.header else picture.scene.without_header()
+    scene, opened = picture.scene if options.header else picture.scene.without_header(), picture.opened
+    if opened is not None:
+        as_wide_as_it_is = replace(options, width=None)
+        picture = replace(picture, opened=lambda: as_asked(opened(), as_wide_as_it_is))
     if options.width is None:
         return replace(picture, scene=scene)
     wide, _ = size_of(scene)

@@ -72,8 +72,11 @@ def select(trajectory: nn.Trajectory, chain: int | None = None, *also: tg.Tensor
     graph = tg.graph_of([*also, *named, *(p for one in chains for p in one.cell.parameters())])
     layers = layer_numbers(trajectory)
     number = {id(one): layers[k] for k, one in enumerate(trajectory.chains)}
+    several = len({number[id(one)] for one in chains}) > 1
+    beside = max(layers.count(k) for k in layers) if several else 0
     found = [
-        match_chain(graph, one, [other for other in chains if number[id(other)] > number[id(one)]]) for one in chains
+        match_chain(graph, one, [other for other in chains if number[id(other)] > number[id(one)]], beside)
+        for one in chains
     ]
     return Selection(trajectory, chain, found)
 

@@ -23,13 +23,17 @@ End: TypeAlias = int | Side  # the number of a box, or where the line crosses th
 
 
 class Part(NamedTuple):
-    """A line as one block sees it; ``row`` is where it crosses the border on the left or on the right."""
+    """A line as one block sees it; ``row`` is where it crosses the border on the left or on the right.
+
+    ``room`` is the height that is kept free there, for what the line comes from.
+    """
 
     source: End
     target: End
     width: float
     pull: float
     row: float = 0
+    room: float = 0
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,10 @@ def block(given: tuple[Box, ...], parts: tuple[Part, ...], spacing: Spacing) -> 
         for end in (parts[k].source, parts[k].target):
             if isinstance(end, str):
                 stubs[name := f"{k} {end}"] = end
-                boxes[name] = (0.0, 0.0)
+                boxes[name] = (0.0, parts[k].room)
                 rows[name] = {"above": inf, "below": -inf}.get(end, parts[k].row)
                 if (end, rows[name]) in levels or _in_group(parts[k], given):
+                    boxes[name] = (0.0, 0.0)
                     rows[name] = _inwards(rows[name])  # a row has room for one; the others are between it and the next
                 levels.add((end, parts[k].row))
     for k, part in enumerate(parts):

@@ -127,7 +127,7 @@ class ChainGradient:
         """How the gradient of each state of the belt comes, where there are steps for it to come through."""
         cells, name = self.cells, self.cells.template.belt_state
         found: dict[int, Share] = {}
-        for t in cells.order[:-1] if cells.template.belt else []:
+        for t in cells.order[:-1] if cells.template.belts else []:
             value = cells.output(name, t)
             if self.delivered.norm_of(value):
                 part = self.uncrossed.values.get(value)
@@ -153,7 +153,6 @@ class ChainGradient:
 
     def _route(self, link: Link, leads: set[NodeKey]) -> Route:
         template = self.cells.template
-        belt = {*template.belt, f"fold_{template.belt_state}"} if template.belt else set()
         if link not in self.norms:
             return "forward"
         if link.source[0] == PARAMETERS:
@@ -162,9 +161,9 @@ class ChainGradient:
             return "depth"
         if link.only_carries:
             return "carry"
-        if not belt or link.crosses or link.source not in leads:
+        if not template.belts or link.crosses or link.source not in leads:
             return "crossing"
-        if {link.source[0], link.reader[0]} <= belt:
+        if template.is_belt(link.source[0], link.reader[0]):
             return "carry"
         total, part = self._along(link, self.whole), self._along(link, self.uncrossed)
         parts = [share(part[value], total[value]) for value in total if value in part]
@@ -200,7 +199,7 @@ def _leading_to_belt(cells: CellGraph) -> set[NodeKey]:
     for link in cells.links:
         if not link.crosses:
             readers.setdefault(link.source, []).append(link.reader)
-    waiting = [part for part in cells.states() if part[0] == cells.template.belt_state]
+    waiting = [part for part in cells.states() if part[0] in cells.template.belts]
     leading: set[NodeKey] = set()
     while waiting:
         part = waiting.pop()

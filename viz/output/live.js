@@ -1,5 +1,5 @@
 // Gives each picture of the page that has none a bar of controls: it is zoomed, scrolled, searched, and its frames are
-// closed and opened. It reads what the picture shows, and writes text alone, so no name in a picture can run.
+// closed and opened; where steps are folded it has the drawing with the folds opened as well. It reads what the picture shows, and writes text alone, so no name in a picture can run.
 "use strict";
 (() => {
   const STYLE = `
@@ -28,7 +28,9 @@
     return text.normalize("NFKD").replace(/[_\s]/g, "").toLowerCase();
   }
 
-  function wire(picture) {
+  const nameOf = (mark) => ["tspan", "text", "title"].map((tag) => mark.querySelector(tag)?.textContent.trim()).find(Boolean) ?? "part";
+
+  function wire(picture, opening) {
     const frame = picture.querySelector("div"), svg = frame?.querySelector("svg");
     if (!svg || !svg.viewBox.baseVal.width) return;
     const { width: wide, height: high } = svg.viewBox.baseVal;
@@ -70,7 +72,7 @@
     const frames = [...svg.querySelectorAll(".frame")].map((group) => ({ group, rect: group.querySelector("rect") })).filter(({ rect }) => rect);
     for (const each of frames) {
       const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(each.rect.getAttribute(name)));
-      each.name = (each.group.querySelector("tspan") ?? each.group.querySelector("text") ?? each.group.querySelector("title"))?.textContent.trim() || "part";
+      each.name = nameOf(each.group);
       each.box = { x, y, width, height };
       each.check = make("input", { type: "checkbox", checked: true, onchange: () => turn([each], each.check.checked) });
       each.group.style.cursor = "pointer";
@@ -106,10 +108,36 @@
       return box;
     }
     for (const each of frames) each.group.addEventListener("click", () => {
-      if (moved) return;
+      if (moved || (other && !isOpen() && each.group.matches(folds))) return;
       turn([each], false);
-      if (/-fold_\d+_\d+$/.test(each.group.id)) found.textContent = "fold=None draws each of these steps";
     });
+
+    // Folded steps: a second drawing has them opened, and takes the place of the first
+
+    const other = picture.querySelector(":scope > template"), folds = "[id*=fold_].frame, .node[data-fold]";
+    const isOpen = () => picture.dataset.folds === "open";
+    function exchange(place) {
+      turn(frames, true);
+      search("");
+      const fresh = make("div"), step = place?.id.replace(/^viz-[0-9a-f]+-/, "").replace(/fold_(\d+)_\d+$/, "step_$1");
+      fresh.style.overflowX = "auto";
+      fresh.append(other.content.querySelector("svg"));
+      other.content.append(svg);
+      picture.dataset.folds = isOpen() ? "" : "open";
+      host.remove();
+      frame.replaceWith(fresh);
+      wire(picture, { step, byHand: Boolean(place) });
+    }
+    if (other && !isOpen()) for (const fold of svg.querySelectorAll(folds)) {
+      fold.style.cursor = "pointer";
+      fold.addEventListener("click", () => moved || exchange(fold));
+    }
+    function arrive({ step, byHand }) { // at what was a fold, with the words that say how far it is open
+      const left = [...svg.querySelectorAll(folds)].map(nameOf), place = svg.querySelector(`[id$="-${step}"]`);
+      found.textContent = !isOpen() ? "folded" : left.length ? `opened but for ${left.join(", ")}: fold=None draws each of these` : "every step is drawn";
+      if (place) frame.scrollBy({ left: place.getBoundingClientRect().left - frame.getBoundingClientRect().left - 40, behavior: "instant" });
+      (byHand ? frame : toggle).focus({ preventScroll: true });
+    }
 
     // Search
 
@@ -155,9 +183,10 @@
       parts.open = false;
       parts.firstChild.focus();
     });
+    const toggle = button(isOpen() ? "Fold again" : "Open the folds", isOpen() ? "Fold the steps again" : "Open the folded steps", () => exchange());
     const bar = make("div", { className: "bar", role: "group", ariaLabel: `Controls of the picture: ${title}` },
       button("−", "Zoom out", () => zoom(1 / CLOSER)), button("+", "Zoom in", () => zoom(CLOSER)), button("Fit", "Fit to the width", fit),
-      ...(frames.length ? [parts] : []), make("label", { className: "find" }, "Find", input), found);
+      ...(other ? [toggle] : []), ...(frames.length ? [parts] : []), make("label", { className: "find" }, "Find", input), found);
     const host = make("div");
     host.attachShadow({ mode: "open" }).append(make("style", {}, STYLE), bar);
     picture.prepend(host);
@@ -206,6 +235,7 @@
     new ResizeObserver(start).observe(frame);
     frame.style.overflow = "auto";
     start();
+    if (opening) arrive(opening);
   }
 
   for (const picture of document.querySelectorAll(".viz-picture:not([data-live])")) {

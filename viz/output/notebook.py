@@ -31,22 +31,28 @@ def bundle(
     return {kind: content for kind, content in made.items() if content is not None}
 
 
-def beside_others(svg: str) -> str:
+def beside_others(svg: str, opened: str = "") -> str:
     """An SVG as an element of a page that has more of them: every id begins with a word that no other picture has.
 
     The word is made of the SVG itself, so it is the same in any process, and only equal pictures share it. Where the
     picture is wider than its place, it scrolls. A script, the same for every picture, adds pan, zoom, search, and the
-    closing of frames; where no script runs, all of the picture is there, still.
+    closing of frames, and takes ``opened`` in its place, the same with folds opened; where no script runs, all of the
+    picture is there, still.
 
     >>> html = beside_others('<svg><g class="node" id="h_2"></g></svg>')
     >>> html.partition("<script>")[0]
     '<div class="viz-picture"><div style="overflow-x:auto"><svg><g class="node" id="viz-839cfde1-h_2"></g></svg></div>'
     """
+    still = f'<div style="overflow-x:auto">{_with_own_ids(svg)}</div>'
+    other = f"<template>{_with_own_ids(opened)}</template>" if opened else ""
+    return f'<div class="viz-picture">{still}{other}<script>{script()}</script></div>'
+
+
+def _with_own_ids(svg: str) -> str:
     from hashlib import blake2b
 
     own_id = f'id="viz-{blake2b(svg.encode(), digest_size=4).hexdigest()}-'
-    still = f'<div style="overflow-x:auto">{ID.sub(own_id, svg)}</div>'
-    return f'<div class="viz-picture">{still}<script>{script()}</script></div>'
+    return ID.sub(own_id, svg)
 
 
 @cache

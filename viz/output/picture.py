@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,11 +24,15 @@ SUFFIXES = (".svg", ".png", ".pdf", ".gv", ".dot")
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing: ``description`` says it in words, ``source`` is its DOT text, ``svg`` needs no other program."""
+    """A drawing: ``description`` says it in words, ``source`` is its DOT text, ``svg`` needs no other program.
+
+    Where steps are folded, ``opened`` draws it with the folds opened, once ``html`` shows it.
+    """
 
     scene: Scene = field(repr=False)
     title: str
     description: str
+    opened: Callable[[], Picture] | None = field(default=None, repr=False, compare=False)
 
     @property
     def nodes(self) -> int:
@@ -81,6 +85,11 @@ class Picture:
             warnings.warn(f"{missing}; saved the DOT text as {path}", stacklevel=2)
             return write_file(path, self.source.encode())
 
+    @cached_property
+    def _svg_opened(self) -> str:
+        """The drawing with its folds opened, if it has any."""
+        return self.opened().svg if self.opened else ""
+
     @property
     def _described(self) -> Scene:
         return replace(self.scene, title=self.title, description=self.description)
@@ -93,10 +102,11 @@ class Picture:
         """The drawing as an element of an HTML page, where it changes nothing of the pictures beside it.
 
         Its ids are those of ``svg`` behind a word that is the picture's own. It is zoomed by buttons, by + and -, by
-        Ctrl and the wheel, and by two fingers; a click on a step's or a module's caption closes it; and a search finds
-        what bears a name. Where no script may run it is the still picture, which scrolls where the page is narrow.
+        Ctrl and the wheel, and by two fingers; a click on a step's or a module's caption closes it, a click on folded
+        steps opens them, as far as a page can carry; and a search finds what bears a name. Where no script may run it
+        is the still picture, which scrolls where the page is narrow.
         """
-        return beside_others(self.svg)
+        return beside_others(self.svg, self._svg_opened)
 
     def _repr_svg_(self) -> str:
         return self.svg

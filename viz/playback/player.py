@@ -125,7 +125,7 @@ def _cell_figure(loss: tg.Tensor, chosen: Selection) -> Figure:
     tensors += [parameter for one in chosen.chains for parameter in one.chain.cell.parameters()]
     return Figure(
         drawn, graph, _with_losses(nodes, edges, chosen, drawn), edges, what=chosen.title,
-        routes=(("C", "h") if template.is_lstm else ("carry", "crossing")) if template.belt else (),
+        routes=(("C", "h") if template.is_lstm else ("carry", "crossing")) if template.belts else (),
         known={vertex: t.data for t in tensors if len(graph.vertices[vertex := graph.id_of(t)].shapes) == 1},
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from viz.style.text import number, percent
 from viz.style.theme import Colour
 from viz.views.folds import draw_fold
 from viz.views.links import draw_links, draw_loops, draw_scissors, draw_weights
-from viz.views.rows import BAR_HEIGHT, BAR_Y, TEXT, Row, TimeAxis
+from viz.views.rows import BAR_HEIGHT, BAR_Y, TEXT, Row, TimeAxis, cut_into_rows
 from viz.views.tooltips import describe_node
 
 BETWEEN = 44  # points between two rows
@@ -41,28 +42,36 @@ class Layer:
 
 
 def draw_layers(
-    scene: Scene, layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0, prefix: str = ""
-) -> list[Row]:
-    """Draw chains from the lowest layer up, the first of them at this height; a prefix keeps two runs' ids apart."""
-    rows = place_rows(layers, hidden, base, prefix)
+    scene: Scene, layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0, prefix: str = "",
+    room: float = inf,
+) -> list[Row]:  # fmt: skip
+    """Draw chains from the lowest layer up, the first of them at this height; a prefix keeps two runs' ids apart.
+
+    Steps that would be wider than the room are in several rows, of which each begins with the states of the one above.
+    """
+    rows = place_rows(layers, hidden, base, prefix, room)
     for row in rows:
         draw_row(scene, row)
     draw_links(scene, rows)
     return rows
 
 
-def place_rows(layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0, prefix: str = "") -> list[Row]:
+def place_rows(
+    layers: Sequence[Layer], hidden: Sequence[Run], base: float = 0.0, prefix: str = "", room: float = inf
+) -> list[Row]:
     """The rows of these chains, one above the other, on one axis of time; the last has ids without a number."""
     last = layers[-1].encoding.cells
     steps = [1] if last.rolled else range(1, last.last + 1)
-    axis = TimeAxis(steps, hidden, max(layer.encoding.cells.template.pitch for layer in layers))
+    pitch = max(layer.encoding.cells.template.pitch for layer in layers)
     rows: list[Row] = []
-    for k, layer in enumerate(layers):
-        name = prefix if k == len(layers) - 1 else f"{prefix}chain{k}_"
-        passed = k > 0 and layers[0].number < layers[-1].number
-        rows.append(Row(layer.encoding, axis, base, name, layer.number, layer.caption, passed))
-        base = rows[-1].top + BETWEEN - rows[-1].template.bottom - BAR_Y + BAR_HEIGHT / 2
-    return rows
+    for place, part in [*enumerate(cut_into_rows(steps, hidden, pitch, room))][::-1]:
+        axis = TimeAxis(part, hidden, pitch)
+        for k, layer in enumerate(layers):
+            name = prefix if k == len(layers) - 1 else f"{prefix}chain{k}_"
+            passed = k > 0 and layers[0].number < layers[-1].number
+            rows.append(Row(layer.encoding, axis, base, name, layer.number, layer.caption, passed, place))
+            base = rows[-1].top + BETWEEN - rows[-1].template.bottom - BAR_Y + BAR_HEIGHT / 2
+    return sorted(rows, key=lambda row: row.number)  # drawn in the order in which they are read
 
 
 def draw_row(scene: Scene, row: Row) -> None:
@@ -72,7 +81,7 @@ def draw_row(scene: Scene, row: Row) -> None:
     for t in row.axis.shown:
         _panel(scene, row, t)
     for name in template.made_in:
-        _pill(scene, row, name, cells.start if not cells.rolled else 0)
+        _pill(scene, row, name, row.before)
     for t in row.axis.shown:
         for role, box in template.boxes.items():
             if role in always or (role, t) in cells.parts or cells.rolled:
@@ -91,7 +100,11 @@ def draw_row(scene: Scene, row: Row) -> None:
         words = Span(row.caption, 13, row.theme.quiet, bold=True)
         x = row.across(-62) if not row.mirrored else row.axis.right + 46
         y = row.top + (34 if cells.rolled else -16)  # of a rolled cell the states come back below it
-        scene.add(Node(f"{row.prefix}layer", (x, y), (120, 18), ((words,),), shape="text"))
+        scene.add(Node(f"{row.prefix}layer{row.suffix}", (x, y), (120, 18), ((words,),), shape="text"))
+    if (row.axis.first, row.axis.last) != (1, cells.last) and not cells.rolled and not row.prefix:
+        words = Span(at_step(row.axis.first, row.axis.last), 13, row.theme.quiet, bold=True)
+        x, y = -62.0, row.top + (2 if row.caption else -16)
+        scene.add(Node(f"steps_{row.axis.first}", (x, y), (words.width, 18), ((words,),), shape="text"))
 
 
 # Parts of a step
@@ -136,7 +149,8 @@ def _draw(
 def _pill(scene: Scene, row: Row, name: str, t: int) -> None:
     """A state, with what the encoding notes of it."""
     theme, note = row.theme, row.encoding.note(name, t)
-    hue = theme.carry if name == row.template.belt_state == "c" else theme.crossing
+    memory = name in row.template.belts and name != row.cells.chain.cell.states[0]
+    hue = theme.carry if memory else theme.crossing
     words = ((Span(row.cells.sign(name, t), 15, bold=True),), (Span(note, TEXT, theme.quiet),))
     _draw(scene, row, (name, t), words, hue, theme.fill_of(hue), 2.2, row.encoding.data(name, t))
 
@@ -148,7 +162,7 @@ def _box(scene: Scene, row: Row, role: str, box: Box, t: int) -> None:
     if box.look == "state":
         _pill(scene, row, role, t)
     elif box.look == "op":
-        hue = theme.carry if role in template.belt or role == f"hold_{template.belt_state}" else theme.ink
+        hue = theme.carry if role in template.on_belts else theme.ink
         size = 15.0 if len(text) == 1 else TEXT
         _draw(scene, row, (role, t), ((Span(text, size),),), hue, theme.paper, 1.8)
     elif box.look in ("product", "cell"):
@@ -203,7 +217,7 @@ def _share(scene: Scene, row: Row, t: int) -> None:
     theme, first = row.theme, t == row.cells.order[0]
     keys = row.cells.vertices((found.state, t))
     x, y = row.place(found.state, t)
-    wide, high = 64.0, y + 28
+    wide, high = 64.0, y + row.template.boxes[found.state].size[1] / 2 + 7
     if found.finite:
         left = x - wide / 2
         for name, hue, part in (("carry", theme.carry, found.carry), ("crossing", theme.crossing, found.crossing)):

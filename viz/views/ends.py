@@ -12,11 +12,13 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from viz.layout import ports
-from viz.layout.geometry import Place
+from viz.layout.bends import LEVEL
+from viz.layout.geometry import Place, Point, Rect, on_disc
 from viz.scene.marks import Node
 
 Side: TypeAlias = Literal["left", "right", "top", "bottom"]
 NEAR = 12.0  # points: of lines that would be nearer to each other the way that they turn decides
+NEARLY = 1e-6  # points: what is nearer to a border is on it
 CORNER = 4.0  # points of a side, at each of its ends, where no line ends
 
 
@@ -28,7 +30,16 @@ class Wire:
     stop: Node
     bends: tuple[Place, ...]
     width: float
+    source: str = ""  # the id of what it begins at, if that is drawn in another row as well
     points: tuple[Place, ...] = field(default=(), init=False)
+
+    @property
+    def straight(self) -> bool:
+        """Whether it is level all along, with no bend but at its ports."""
+        levels = [y for _, y in self.bends]
+        ends = [node.box for node in (self.start, self.stop)]
+        low, high = max(box[1] for box in ends), min(box[3] for box in ends)
+        return not levels or low <= min(levels) <= max(levels) <= min(high, min(levels) + LEVEL)
 
     @property
     def ends(self) -> tuple[tuple[Node, Place], tuple[Node, Place]]:
@@ -69,7 +80,7 @@ def settle_ends(wires: Sequence[Wire]) -> None:
         for which, (node, towards) in enumerate(wire.ends):
             if node.shape in ("box", "round"):
                 boxes[node.id] = node
-                side, end = _facing(node, towards, k, which, straight=not wire.bends)
+                side, end = _facing(node, towards, k, which, wire.straight)
                 sides.setdefault((node.id, side), []).append(end)
     found: dict[tuple[int, int], tuple[Side, float]] = {}
     for (name, side), ends in sides.items():
@@ -84,9 +95,12 @@ def settle_ends(wires: Sequence[Wire]) -> None:
 
 
 def _facing(node: Node, towards: Place, wire: int, which: int, straight: bool) -> tuple[Side, _End]:
-    """The side of a box at which a line from this place ends: straight, or, if that misses the box, at its middle."""
+    """The side of a box at which a line from this place ends: straight, or, if that misses the box, at its middle.
+
+    A place on the box's left or right border is a port: the line ends there.
+    """
     (x, y), (u, v), (left, bottom, right, top) = node.middle, towards, node.box
-    if bottom <= v <= top and not left <= u <= right:
+    if bottom <= v <= top and not left + NEARLY < u < right - NEARLY:
         return ("right" if u > x else "left"), _End(wire, which, v, v, straight)
     if left <= u <= right:
         return ("top" if v > y else "bottom"), _End(wire, which, u, u, straight)
@@ -169,4 +183,7 @@ def _aimed(node: Node, other: Place, planned: Place) -> Place:
     if node.shape == "text":
         (x, y), (u, v) = node.middle, other
         return (u, y) if planned[0] == x else (x, v) if planned[1] == y else (x, y)
+    left, bottom, right, top = node.box
+    if bottom <= other[1] <= top and min(abs(other[0] - left), abs(other[0] - right)) < NEARLY:  # a port
+        return on_disc(Point(*other), Rect(*node.box))
     return node.towards(other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from viz.diagram.folding import Run
 from viz.layout.geometry import Box, Place
@@ -15,6 +16,7 @@ from viz.style.text import number
 from viz.views.rows import TEXT, Row
 
 MOST = 120  # pieces of a belt; of a longer run each piece stands for several steps
+ROOM = 120  # points between two belts that are enough for two plots
 PLOT = 74  # points that a small plot is high
 
 
@@ -30,17 +32,25 @@ def draw_fold(scene: Scene, row: Row, run: Run) -> None:
         Cluster(f"{row.prefix}fold_{first}_{last}", box, theme.panel, theme.frame, tuple(caption), tooltip, "", masked)
     )
     names = row.template.states
-    room = PLOT + 14.0  # of each plot, between the two belts
-    if len(names) > 1:
-        room = min(room, (row.height(names[0]) - row.height(names[1]) - 60) / 2)
+    tops, room = _plots(row, box)
     for k, name in enumerate(names):
         series = {t: size for t, size in sorted(row.encoding.series(name).items()) if first <= t <= last}
         _belt(scene, row, name, series, box)
-        middle = row.height(name)
-        top = middle - 30 if k == 0 else middle + 30 + room
-        if series and k < 2:
-            _plot(scene, row, name, series, (box[0] + 16, max(top - room, box[1] + 6), box[2] - 16, top))
+        if series and k < len(tops):
+            _plot(scene, row, name, series, (box[0] + 16, max(tops[k] - room, box[1] + 6), box[2] - 16, tops[k]))
     _product(scene, row, run, box)
+
+
+def _plots(row: Row, box: Box) -> tuple[list[float], float]:
+    """The tops of the plots of the first two states, and their height: between the two, or where most room is."""
+    first, *others = (row.height(name) for name in row.template.states)
+    if not others:
+        return [first - 30], PLOT + 14.0
+    borders = sorted([box[1] - 24, first, *others, box[3] - 20], reverse=True)
+    bands = [(first, others[0]), *sorted(pairwise(borders), key=lambda band: band[1] - band[0])]
+    high, low = next((band for band in bands[:2] if band[0] - band[1] > ROOM), bands[0])
+    room = min(PLOT + 14.0, (high - low - 60) / 2)
+    return ([high - 30, low + 30 + room] if room > 0 else []), room
 
 
 def _belt(scene: Scene, row: Row, name: str, series: Mapping[int, float], box: Box) -> None:

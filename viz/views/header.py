@@ -77,5 +77,5 @@ def _mirrored(rows: Sequence[Row]) -> str:
 
 def _list_undrawn(rows: Sequence[Row]) -> str:
     """What is read from outside and has no line, in a sentence."""
-    parts = [row.cells.sign(*part) for row in rows for part in row.cells.elsewhere]
+    parts = list(dict.fromkeys([row.cells.sign(*part) for row in rows for part in row.cells.elsewhere]))
     return f"Read from outside as well, which is not drawn: {', '.join(parts)}." if parts else ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tinygrad_lstm.escaping import element_id
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.names import brief
-from viz.layout.geometry import triangle
+from viz.layout.geometry import Place, triangle
 from viz.scene.marks import Edge, Key, Node, Path, Scene, Span, width_of
 from viz.scene.marks import Row as Words
 from viz.style.stroke import Stroke
@@ -16,6 +16,7 @@ from viz.views.ends import Wire, settle_ends
 from viz.views.rows import ASIDE, BAR_HEIGHT, BAR_Y, TEXT, Row
 from viz.views.tooltips import describe_link
 
+LOOP = 12  # points between two lines around a rolled cell
 GAP = "\u00a0\u00a0\u00a0"  # between a name and what is said of it
 
 
@@ -24,6 +25,7 @@ def draw_weights(scene: Scene, row: Row) -> None:
     theme, cells = row.theme, row.cells
     named = ", ".join(brief(name) for name in cells.parameters.values())
     said = ["one set of weights" + (", used at every step" if cells.last > 1 else ""), *row.encoding.weights_notes()]
+    said = said if not row.number else ["the same weights"]
     tooltip, y = (named, "; ".join(said)), row.bottom + BAR_Y
     for k, (left, right) in enumerate(row.bars):
         words: Words = ()
@@ -34,8 +36,9 @@ def draw_weights(scene: Scene, row: Row) -> None:
             words, said = _fitting((), said, right - left, theme.quiet)
         if k:
             scene.add(Path(((row.bars[k - 1][1], y), (left, y)), Stroke(theme.weight, 1.3)))
+        name = f"{row.prefix}weights{row.suffix}{f'_{k + 1}' if k else ''}"
         bar = Node(
-            f"{row.prefix}weights{f'_{k + 1}' if k else ''}", ((left + right) / 2, y), (right - left, BAR_HEIGHT),
+            name, ((left + right) / 2, y), (right - left, BAR_HEIGHT),
             (words,) if words else (), "round", theme.weight, theme.fill_of(theme.weight), left=right - left > 2000,
             tooltip=tooltip, keys=cells.vertices((PARAMETERS, 0)),
         )  # fmt: skip
@@ -68,12 +71,22 @@ def draw_scissors(scene: Scene, row: Row, role: str, t: int) -> None:
 
 def draw_loops(scene: Scene, row: Row) -> None:
     """What makes a rolled cell roll: its states are those of the step before the next."""
+    names = sorted(row.template.made_in, key=row.height)  # the outer ones directly, the others around all
+    beside = {name: LOOP * k for k, name in enumerate(names[1:-1], start=1)}
     for name in row.template.made_in:
         (x, y), (u, v) = row.place(name, 1), row.place(name, 0)
-        above = name == row.template.belt_state
-        lane = row.top + 18 if above else row.bottom - 14
-        edge = 21 if above else -21
-        loop = ((x, y + edge), (x, lane), (u, lane), (u, v + edge))
+        above = name == row.template.belt_state or name in beside
+        lane = (row.top + 18 if above else row.bottom - 14) + beside.get(name, 0)
+        half = row.template.boxes[name].size[1] / 2
+        edge = half if above else -half
+        loop: tuple[Place, ...] = ((x, y + edge), (x, lane), (u, lane), (u, v + edge))
+        if name in beside:
+            right, left, half = (
+                row.axis.right + beside[name] / 2,
+                u - 34 - beside[name],
+                row.template.boxes[name].size[0] / 2,
+            )
+            loop = ((x + half, y), (right, y), (right, lane), (left, lane), (left, v), (u - half, v))
         on_belt = row.encoding.is_on_belt(name)
         stroke = Stroke(row.theme.carry if on_belt else row.theme.crossing, 1.6, "loop", dashed=not on_belt)
         scene.add(Path(loop, stroke, tooltip=("the next step begins with it",)))
@@ -84,12 +97,13 @@ def draw_links(scene: Scene, rows: Sequence[Row]) -> None:
     """Every line of these rows, those to the layer above among them."""
     drawn: list[tuple[Row, Link, Wire]] = []
     for row in rows:
-        drawn += [(row, link, wire) for link in row.cells.links if (wire := row.wire(link)) is not None]
+        drawn += [(row, link, wire) for link in row.links if (wire := row.wire(link)) is not None]
     for row in rows:
-        following = min((other.layer for other in rows if other.layer > row.layer), default=None)
-        above = [other for other in rows if other.layer == following]
+        beside = [other for other in rows if other.axis is row.axis and other.layer > row.layer]
+        following = min((other.layer for other in beside), default=None)
+        above = [other for other in beside if other.layer == following]
         for end, other in enumerate(above):  # of two directions both read what this layer puts out
-            up = [link for link in row.cells.links if link.reader[0] == NEXT_LAYER]
+            up = [link for link in row.links if link.reader[0] == NEXT_LAYER]
             drawn += [(row, link, row.wire_up(link, other, end, both=len(above) > 1)) for link in up]
     settle_ends([wire for _, _, wire in drawn])
     for row, link, wire in drawn:
@@ -101,6 +115,7 @@ def draw_links(scene: Scene, rows: Sequence[Row]) -> None:
 def draw_link(scene: Scene, row: Row, link: Link, wire: Wire) -> None:
     """One line, as its encoding has it; scissors where what is delivered is not let through."""
     stroke, start, stop = row.encoding.stroke(link), wire.start, wire.stop
+    source = wire.source or start.id
     for end in (start, stop):
         if end.id not in scene.nodes:
             scene.add(end)
@@ -111,9 +126,9 @@ def draw_link(scene: Scene, row: Row, link: Link, wire: Wire) -> None:
     data = {"class": " ".join(link.classes)} if link.classes else {}
     keys: tuple[Key, ...] = link.keys or row.cells.vertices(link.reader)
     scene.add(
-        Edge(f"{start.id}-{stop.id}", start.id, stop.id, wire.points, stroke,
+        Edge(f"{source}-{stop.id}", start.id, stop.id, wire.points, stroke,
              tooltip=describe_link(row.encoding.cells_of(link), link, row.encoding.amount(link)),
-             data={**data, "source": element_id(start.id), "reader": element_id(stop.id)}, keys=keys)
+             data={**data, "source": element_id(source), "reader": element_id(stop.id)}, keys=keys)
     )  # fmt: skip
 
 

@@ -97,6 +97,7 @@ def _look(node: Operation, names: Names, theme: Theme) -> Node:
     return Node(
         node.id, (0.0, 0.0), size, face.rows, face.shape, face.line, face.fill, face.width, face.dashed,
         tooltip=tooltip, keys=tuple(vertex.id for vertex in node.vertices),
+        data={"fold": "steps"} if node.is_fold else {},
     )  # fmt: skip
 
 

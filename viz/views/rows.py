@@ -6,7 +6,8 @@ a line begins, and the points of every line are computed here before anything is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import ceil, inf
 
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.folding import Run
@@ -16,11 +17,15 @@ from viz.scene.marks import Node, Shape
 from viz.style import fonts
 from viz.views.ends import Wire
 
+BORDER = -12  # points: what is further from a panel, on its left, is behind the border of a fold there
 START = 46  # points before the first panel is the middle of the first state
+AROUND = 240.0  # points beside the steps of a row: the first states, the loss, the margins
+AGAIN = 14  # points more, where a row begins with the states of the one above: lines go to them
 FOLD = 250  # points that a run of folded steps is wide
 BAR_Y, BAR_HEIGHT = -47, 30  # of the weights, below a template's bottom
 ASIDE, END = (26.0, 20.0), (62.0, 36.0)  # sizes of the pills of a loss
 LOSS_X = 49  # the middle of the loss, from the panel's edge
+LANES = 9  # points between two lines into the input of a layer above
 APART, LANE = 7, 7  # points between two lines in a gap, and between two lanes below a row
 TEXT = 11  # the size of all that is no name
 OP = 24.0  # points: a longer name than that is no disc
@@ -30,7 +35,8 @@ class TimeAxis:
     """Where each step, or run of folded steps, begins; the same for all rows."""
 
     def __init__(self, steps: Sequence[int], hidden: Sequence[Run], pitch: float) -> None:
-        self.hidden, self.lefts = list(hidden), dict[int, float]()
+        self.first, self.last = min(steps), max(steps)
+        self.hidden, self.lefts = [run for run in hidden if run[0] in steps], dict[int, float]()
         inside = {t for first, last in hidden for t in range(first, last + 1)}
         self.shown = [t for t in steps if t not in inside]
         starts, x = {first for first, _ in hidden}, 0.0
@@ -41,21 +47,65 @@ class TimeAxis:
         self.right = x
 
 
+def cut_into_rows(steps: Sequence[int], hidden: Sequence[Run], pitch: float, room: float) -> list[Sequence[int]]:
+    """The steps of each row, where no row may be wider than the room: as few rows as that takes, about as long.
+
+    >>> [len(row) for row in cut_into_rows(range(1, 51), [], 122, room=1310)]
+    [8, 8, 8, 8, 8, 8, 2]
+    >>> [len(row) for row in cut_into_rows(range(1, 13), [], 122, room=1310)]
+    [6, 6]
+    """
+    runs = dict(hidden)
+    starts = [t for t in steps if t in runs or not any(first < t <= last for first, last in hidden)]
+    widths = {t: FOLD if t in runs else pitch for t in starts}
+    whole = sum(widths.values())
+    least = max(room - AROUND, max(widths.values()))
+    count = max(ceil(whole / least), 1)
+    limit = min(whole / count, least)
+    while len(cuts := _cuts(widths, limit)) > count and limit < least:
+        limit = min(limit + pitch / 2, least)
+    ends = [*cuts[1:], steps[-1] + 1]
+    return [range(start, end) for start, end in zip(cuts, ends, strict=True)]
+
+
+def _cuts(widths: Mapping[int, float], limit: float) -> list[int]:
+    """The first step of each row, if each is as full as the limit lets it be."""
+    found, x = list[int](), inf
+    for t, width in widths.items():
+        if x + width > limit + 0.5:
+            found.append(t)
+            x = 0.0
+        x += width
+    return found
+
+
 class Row:
-    """One chain's places in the picture."""
+    """One chain's places in the picture, at all steps, or those that are in one row of several."""
 
     def __init__(
         self, encoding: Encoding, axis: TimeAxis, base: float, prefix: str = "", layer: int = 0, caption: str = "",
-        passed: bool = False,
+        passed: bool = False, number: int = 0,
     ) -> None:  # fmt: skip
         self.encoding, self.axis, self.base, self.prefix = encoding, axis, base, prefix
         self.cells, self.theme = encoding.cells, encoding.theme
         self.template = self.cells.template
         self.mirrored = self.cells.chain.reverse and not self.cells.rolled
         self.layer, self.caption = layer, caption
+        self.number = number  # of several rows of the same chain
+        self.suffix = f"_row{number + 1}" if number else ""  # of the ids of what every row has
+        reverse, rolled = self.cells.chain.reverse, self.cells.rolled
+        self.before = 0 if rolled else axis.last + 1 if reverse else axis.first - 1  # the step that it starts after
+        self.continues = not rolled and self.before != self.cells.start
         self.passed = passed  # by lines between the layers, for which the bar of weights has gaps
         self.top, self.bottom = base + self.template.top, base + self.template.bottom
         self.runs = {t: run for run in axis.hidden for t in range(run[0], run[1] + 1)}
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """The lines that end in this row."""
+        if self.axis.last - self.axis.first + 1 == self.cells.last or self.cells.rolled:
+            return self.cells.links
+        return [link for t in self.axis.lefts for link in self.cells.links_to.get(t, ())]
 
     # Places of the template
 
@@ -90,8 +140,8 @@ class Row:
     def place(self, role: str, t: int) -> Place:
         """The middle of a box; that of a state before the first step is at the row's beginning."""
         box = self.template.boxes[role]
-        if t == (0 if self.cells.rolled else self.cells.start):
-            return self.across(-START), self.base + box.y
+        if t == self.before:
+            return self.across(-START - (AGAIN if self.continues else 0)), self.base + box.y
         return self.at((box.x, box.y), t)
 
     def height(self, role: str) -> float:
@@ -100,10 +150,11 @@ class Row:
 
     def shape(self, role: str, t: int) -> Shape:
         """The shape of a box."""
-        look = self.template.boxes[role].look
-        if look == "op":
-            return "disc" if fonts.width(self.cells.words(role, t), TEXT) <= OP else "round"
-        return "box" if look in ("gate", "candidate") else "round"
+        box = self.template.boxes[role]
+        if box.look == "op":
+            wide, high = fonts.width(self.cells.words(role, t), TEXT), box.size[1]
+            return "disc" if wide <= OP and high <= box.size[0] else "round"
+        return "box" if box.look in ("gate", "candidate") else "round"
 
     def ends(self, name: str, t: int) -> bool:
         """Whether a state is the last that the cell puts out."""
@@ -117,7 +168,8 @@ class Row:
         shape, (wide, high) = self.shape(role, t), self.template.boxes[role].size
         if self.template.boxes[role].look == "op" and shape == "round":
             wide = max(wide, fonts.width(self.cells.words(role, t), TEXT) + 10)
-        return Node(f"{self.prefix}{role}_{t}", self.place(role, t), (wide, high), shape=shape)
+        again = "again_" if self.continues and t == self.before else ""  # for it is in the row above as well
+        return Node(f"{self.prefix}{again}{role}_{t}", self.place(role, t), (wide, high), shape=shape)
 
     def point(self, name: str, place: Place) -> Node:
         """A place where a line begins, which is not seen."""
@@ -176,7 +228,8 @@ class Row:
             start = self.end(source, t)
             if bends and t in self.runs:  # on the fold's border level with its first bend, apart from the belt
                 start, bends = self._leaving(start, bends)
-        return Wire(start, stop, bends, self.encoding.stroke(link).width)
+        return Wire(start, stop, bends, self.encoding.stroke(link).width, start.id.replace("again_", "", 1)
+                    if self.continues and t == self.before else start.id)  # fmt: skip
 
     def _leaving(self, start: Node, bends: tuple[Place, ...]) -> tuple[Node, tuple[Place, ...]]:
         """The place on a fold's border where a line with these bends comes out, and the bends that are left."""
@@ -189,14 +242,17 @@ class Row:
         (source, t), (reader, u) = link.source, link.reader
         if reader == LOSS or reader.startswith("fold"):
             return ()
-        routed = self.template.routing.get((source if t == u else f"{source}-", reader), ())
-        places = [self.at(place, u) for place in routed]
+        key = source if t == u else f"{source}-", reader
+        routed = self.template.routing.get(key, ())
+        first = t != u and t == self.before
+        if first and key in self.template.starts:
+            return tuple(self.at(place, u) for place in self.template.starts[key])
         if t != u and t in self.runs:  # it comes out of a fold, not from the middle of it
-            left = self.axis.lefts[u]
-            places = [
-                (max(x, left - 4) if not self.mirrored else min(x, left + self.template.pitch), y) for x, y in places
-            ]
-        if t != u and t == self.cells.start:  # nearer to the panel than the state of a step is
+            inside = [place for place in routed if place[0] <= BORDER]
+            routed = (*inside[-1:], *routed[len(inside) :])
+            routed = tuple((max(x, -4), y) for x, y in routed)
+        places = [self.at(place, u) for place in routed]
+        if first:  # nearer to the panel than the state of a step is
             places = self._beside(self.node(source, t), places)
         return tuple(places)
 
@@ -226,11 +282,17 @@ class Row:
             )
             return Wire(start, stop, ((into, ceiling), (gap, ceiling), (gap, floor), (into, floor)), width)
         start, y = self.node(name, t), self.height(name) + (14 if not end else -14)
+        leaving = [self.at(place, t) for place in self.template.routing.get((name, f"above {end}"), ())]
+        y = leaving[-1][1] if leaving else y
         aside = -APART * (end + 0.5) if both else 0.0  # from the middle of the gap
         aside = -aside if back and not self.mirrored else aside  # of a rolled cell
         gap, _ = self.at((self.template.pitch - 4 + aside, 0), t)  # mirrored, on the panel's other side
         if "x" not in above.template.boxes:  # of a strip
             gap, stop = gap + (6 if not self.mirrored else -6), above.node("cell", step)
             return Wire(start, stop, ((gap, y), (gap, stop.middle[1])), width)
-        stop = above.node("x", step)
-        return Wire(start, stop, ((gap, y), (gap, floor), (stop.middle[0], floor)), width)
+        stop, lanes = above.node("x", step), above.template.routing.get(("below", "x"))
+        lane, ending = stop.middle[0], []
+        if lanes:  # at the left of all that the step's own lines need
+            lane = above.at(lanes[0], step)[0] + (LANES * (back - 0.5) if both else 0)
+            ending = [(lane, stop.middle[1])]
+        return Wire(start, stop, (*leaving, (gap, y), (gap, floor), (lane, floor), *ending), width)
