@@ -53,7 +53,7 @@ def draw(
     compute the same: "auto" all but the first and last two of more than 12, None none, a list all but those named and
     the ends. ``engine="dot"`` lets Graphviz find the places of the op view. Several tensors may come in lists, tuples
     and dicts. For a slide ``header=False`` leaves out title and legend, and ``width`` says how many pixels wide the SVG
-    is shown; a warning says where it is too narrow to be read.
+    is shown, and a file that is saved of it; a warning says where it is too narrow to be read.
 
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> print(draw((x * x).sum()))

@@ -11,7 +11,7 @@ from tinygrad_lstm.arguments import instance, one_of
 from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.folding import Fold
 from viz.output.picture import Picture
-from viz.output.svg import size_of
+from viz.output.sizes import describe_unreadable
 from viz.style.theme import Theme, ThemeName, theme_of
 
 View: TypeAlias = Literal["auto", "op", "cell", "strip", "rolled"]
@@ -19,7 +19,6 @@ Engine: TypeAlias = Literal["viz", "dot"]
 VIEW = one_of("auto", "op", "cell", "strip", "rolled")
 ENGINE = one_of("viz", "dot")
 HEADER = instance("True or False", bool)
-SMALLEST, LEGIBLE = 11, 8  # points: the smallest text of a cell view; pixels: the smallest that can be read
 
 
 @dataclass(frozen=True)
@@ -60,19 +59,11 @@ def options_of(
 
 
 def as_asked(picture: Picture, options: Options) -> Picture:
-    """The picture with or without its header, as wide as it was asked; a warning where that is too narrow to read it.
+    """The picture with or without its header, as wide as was asked for; a warning where that is too narrow to read it.
 
     Called by the function that the user called, whose caller the warning is for.
     """
     scene = picture.scene if options.header else picture.scene.without_header()
-    if options.width is None:
-        return replace(picture, scene=scene)
-    wide, _ = size_of(scene)
-    if (pixels := SMALLEST * options.width / wide) < LEGIBLE:
-        warnings.warn(
-            f"at a width of {options.width:g} pixels the smallest text of this picture is {pixels:.1f} pixels high; "
-            f"it can be read from {LEGIBLE * wide / SMALLEST:.0f} pixels on, or with less in it: fold=, collapse= "
-            'and view="rolled" draw fewer parts',
-            stacklevel=4,
-        )
-    return replace(picture, scene=replace(scene, width=options.width))
+    if options.width is not None and (words := describe_unreadable(scene, options.width)):
+        warnings.warn(words, stacklevel=4)
+    return replace(picture, scene=scene, width=options.width)

@@ -29,6 +29,7 @@ class Picture:
     scene: Scene = field(repr=False)
     title: str
     description: str
+    width: float | None = None  # that was asked for; else it is as wide as its page, or in a file as by itself
 
     @property
     def nodes(self) -> int:
@@ -46,7 +47,7 @@ class Picture:
 
         It is a document by itself, and its ids are the plain names of what it shows; a page of several takes ``html``.
         """
-        return svg_of(self._described)
+        return svg_of(self._described, self.width)
 
     def save(
         self, path: str | os.PathLike[str], *, width: float | None = None, scale: float | None = None,
@@ -54,9 +55,9 @@ class Picture:
     ) -> Path:  # fmt: skip
         """Write the picture in the format of the suffix, whole or not at all; returns the path that was written.
 
-        It is ``width`` pixels of a PNG, or points of an SVG or PDF, wide, or ``scale`` times as large as by itself; an
-        SVG of which nothing is said is as wide as its page. A size at which its words cannot be read, or that the
-        format does not have, is warned of. Graphviz draws PNG and PDF, and has ``timeout`` seconds for it. Where no
+        It is ``width`` pixels wide, points of a PDF, or ``scale`` times as large as by itself. Where neither is given,
+        it has the ``width`` that it was drawn with, and an SVG without one is as wide as its page. A size at which its
+        words cannot be read, or that the format does not have, is warned of. Graphviz draws PNG and PDF, and has ``timeout`` seconds for it. Where no
         Graphviz is found the DOT text is saved beside it as ``.gv``, under another name if another program's file is
         there, with a warning that names it and says what to install.
 
@@ -70,10 +71,13 @@ class Picture:
             if not width == scale is None:
                 raise ArgumentError(f"a .{format} is text, of no size; width= and scale= are for .svg, .png and .pdf")
             return write_file(path, self.source.encode())
+        if width == scale is None:
+            if format == "svg":
+                return write_file(path, self.svg.encode())
+            width = self.width
         size = size_in_file(self.scene, format, width, scale)
         if format == "svg":
-            drawn = self.svg if width == scale is None else svg_of(self._described, size.scale)
-            return write_file(path, drawn.encode())
+            return write_file(path, svg_of(self._described, size.wide).encode())
         try:
             return write_file(path, render(self.source, format, timeout, **size.attributes))
         except NoGraphvizError as missing:

@@ -21,8 +21,8 @@ MARGIN = 20  # points around everything
 LEAST = 0.4  # of its natural size; a page that is narrower than that scrolls
 
 
-def svg_of(scene: Scene, scale: float | None = None) -> str:
-    """The scene as an SVG document that is as wide as the page lets it be, or of a fixed size: so many times its own.
+def svg_of(scene: Scene, width: float | None = None) -> str:
+    """The scene as an SVG document that is as wide as the page lets it be, or so many pixels.
 
     >>> from viz.style.theme import THEMES
     >>> scene = Scene(THEMES["light"], title="one <box>")
@@ -32,7 +32,7 @@ def svg_of(scene: Scene, scale: float | None = None) -> str:
     """
     paper = _paper(scene)
     draw = _Writer(scene, -paper.left, paper.top)
-    size = f'viewBox="0 0 {_n(paper.width)} {_n(paper.height)}" {_shown(paper, scene.width, scale)}'
+    size = f'viewBox="0 0 {_n(paper.width)} {_n(paper.height)}" {_shown(paper, width)}'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
@@ -51,12 +51,10 @@ def svg_of(scene: Scene, scale: float | None = None) -> str:
     )
 
 
-def _shown(paper: Rect, width: float | None, scale: float | None) -> str:
-    """The attributes that say how large the document is shown: as wide as the page lets it be, or as it was asked."""
-    if scale is not None:
-        return f'width="{_n(scale * paper.width)}pt" height="{_n(scale * paper.height)}pt"'
+def _shown(paper: Rect, width: float | None) -> str:
+    """The attributes that say how large the document is shown; in a narrower page it keeps its proportions."""
     if width is not None:
-        return f'width="{_n(width)}" style="height:auto"'
+        return f'width="{_n(width)}" style="height:auto" height="{_n(width * paper.height / paper.width)}"'
     return f'width="100%" style="max-width:{_n(paper.width)}pt;min-width:{_n(LEAST * paper.width)}pt;height:auto"'
 
 

@@ -166,7 +166,6 @@ class Scene:
     clusters: list[Cluster] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     header: tuple[frozenset[str], tuple[Path, ...]] = (frozenset(), ())  # the nodes and lines of title and legend
-    width: float | None = None  # of the document, in pixels; as wide as the page if there is none
 
     def without_header(self) -> Scene:
         """The same picture without its title and legend, as a slide has them."""
