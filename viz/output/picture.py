@@ -57,9 +57,9 @@ class Picture:
 
         It is ``width`` pixels wide, points of a PDF, or ``scale`` times as large as by itself. Where neither is given,
         it has the ``width`` that it was drawn with, and an SVG without one is as wide as its page. A size at which its
-        words cannot be read, or that the format does not have, is warned of. Graphviz draws PNG and PDF, and has ``timeout`` seconds for it. Where no
-        Graphviz is found the DOT text is saved beside it as ``.gv``, under another name if another program's file is
-        there, with a warning that names it and says what to install.
+        words cannot be read, or that the format does not have, is warned of. Graphviz draws PNG and PDF, and has
+        ``timeout`` seconds for it. Where no Graphviz is found the DOT text is saved beside it as ``.gv``, under another
+        name if another program's file is there, with a warning that names it and says what to install.
 
         Raises ValueError for another suffix, FileNotFoundError for a folder that is not there, IsADirectoryError for
         one that is, DtypeError or ArgumentError for what is no path or no size, another OSError where the system
