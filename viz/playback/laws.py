@@ -8,6 +8,7 @@ the gradient of C₆.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TypeGuard
 
 from tinygrad_lstm.graph import GraphEdge
@@ -133,11 +134,13 @@ def _outside(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)  # a name is a factor of many equations
 def _factor(text: str) -> str:
     """A text as a factor, in brackets where it is a sum or a product."""
     return f"({text})" if " " in _outside(text) else text
 
 
+@lru_cache(maxsize=4096)
 def _term(text: str) -> str:
     """A text as a factor of a product that may go on, in brackets where it is a sum."""
     return f"({text})" if re.search("[+−] ", _outside(text)) else text
