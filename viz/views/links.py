@@ -82,25 +82,30 @@ def draw_loops(scene: Scene, row: Row) -> None:
 
 def draw_links(scene: Scene, rows: Sequence[Row]) -> None:
     """Every line of these rows, those to the layer above among them."""
-    drawn: list[tuple[Row, Link, Wire]] = []
+    drawn: list[tuple[Row, Link, Stroke, Wire]] = []
+    strokes = {id(link): row.encoding.stroke(link) for row in rows for link in row.cells.links}
     for row in rows:
-        drawn += [(row, link, wire) for link in row.cells.links if (wire := row.wire(link)) is not None]
+        for link in row.cells.links:
+            stroke = strokes[id(link)]
+            if (wire := row.wire(link, stroke.width)) is not None:
+                drawn.append((row, link, stroke, wire))
     for row in rows:
         following = min((other.layer for other in rows if other.layer > row.layer), default=None)
         above = [other for other in rows if other.layer == following]
         for end, other in enumerate(above):  # of two directions both read what this layer puts out
-            up = [link for link in row.cells.links if link.reader[0] == NEXT_LAYER]
-            drawn += [(row, link, row.wire_up(link, other, end, both=len(above) > 1)) for link in up]
-    settle_ends([wire for _, _, wire in drawn])
-    for row, link, wire in drawn:
+            for link in [one for one in row.cells.links if one.reader[0] == NEXT_LAYER]:
+                stroke = strokes[id(link)]
+                drawn.append((row, link, stroke, row.wire_up(link, stroke.width, other, end, both=len(above) > 1)))
+    settle_ends([wire for _, _, _, wire in drawn])
+    for row, link, stroke, wire in drawn:
         if link.reader[0] == LOSS:
             _draw_loss(scene, row, wire.stop, tuple(edge.reader for edge in link.edges))
-        draw_link(scene, row, link, wire)
+        draw_link(scene, row, link, stroke, wire)
 
 
-def draw_link(scene: Scene, row: Row, link: Link, wire: Wire) -> None:
+def draw_link(scene: Scene, row: Row, link: Link, stroke: Stroke, wire: Wire) -> None:
     """One line, as its encoding has it; scissors where what is delivered is not let through."""
-    stroke, start, stop = row.encoding.stroke(link), wire.start, wire.stop
+    start, stop = wire.start, wire.stop
     for end in (start, stop):
         if end.id not in scene.nodes:
             scene.add(end)
