@@ -14,7 +14,7 @@ from typing import TypeGuard
 from tinygrad_lstm.graph import GraphEdge
 from viz.playback.tape import BackwardStep, Contribution, Tape
 
-LETTERS = re.compile(r"[A-Za-z_]+")
+LETTERS = re.compile(r"([A-Za-z_]+)")
 SQUARE = re.compile(r"\b(\w+)·\1\b")
 PRODUCT = re.compile(r"(?<=\b[a-z]) \(")  # a letter before brackets
 BRACKETS = re.compile(r"\([^()]*\)")
@@ -80,17 +80,17 @@ class Laws:
         values["y"] = self.name(turn.vertex)
         if matrix:
             values = {name.upper(): value for name, value in values.items()}
-        text = SQUARE.sub(r"\1²", part.derivative.text).replace("·", " ⊙ ").replace("-", "−")
+        text = part.derivative.text
         literals = {name: x for name, x in self._graph.vertices[turn.vertex].params.items() if _is_number(x)}
         exponent = literals.pop("b", None) if text == "b aᵇ⁻¹" else None
         if exponent is not None:
-            text = "2 a" if exponent == 2 else f"{exponent:g} a^{exponent - 1:g}".replace("-", "−")
-        if not matrix:
-            text = PRODUCT.sub(" ⊙ (", text)
-        named = LETTERS.sub(lambda found: _factor(values[found[0]]) if found[0] in values else found[0], text)
+            text = "2 a" if exponent == 2 else f"{exponent:g} a^{exponent - 1:g}"
+        words = list(_words(text, matrix))
+        letters = words[1::2]
+        words[1::2] = [_factor(values[word]) if word in values else word for word in letters]
+        named = "".join(words)
         named = named.replace("G", came, 1) if matrix else named
-        letters = set(LETTERS.findall(text)) - set(values)
-        given = [f"{name} = {value:.4g}" for name, value in literals.items() if name in letters]
+        given = [f"{name} = {value:.4g}" for name, value in literals.items() if name in letters and name not in values]
         return ", ".join([named, *given]).replace("-", "−")
 
     def _origin(self, vertex: int) -> int:
@@ -125,6 +125,13 @@ class Laws:
     def _is_unnamed(self, vertex: int) -> bool:
         found = self._graph.vertices[vertex]
         return not found.label and len(found.shapes) == 1
+
+
+@lru_cache(maxsize=1024)
+def _words(text: str, matrix: bool) -> tuple[str, ...]:
+    """The formula of an op in signs of mathematics: every second word is a name, the others stand between names."""
+    text = SQUARE.sub(r"\1²", text).replace("·", " ⊙ ").replace("-", "−")
+    return tuple(LETTERS.split(text if matrix else PRODUCT.sub(" ⊙ (", text)))
 
 
 def _outside(text: str) -> str:
