@@ -194,6 +194,5 @@ def _amount(array: Array) -> Amount:
         values = [number for part in array for number in part.ravel().tolist()] if few else None
         return Amount((len(parts), *parts[0].shape), math.hypot(*[part.norm for part in parts]), values)
     array = np.asarray(array[0] if isinstance(array, list) else array)
-    few = array.size <= FEW and array.dtype.kind != "c"
-    values = array.ravel().tolist() if few else None
-    return Amount(array.shape, norm(array), values if array.shape or not few else values[0])
+    values = array.ravel().tolist() if array.size <= FEW and array.dtype.kind != "c" else None
+    return Amount(array.shape, norm(array), values if array.shape or values is None else values[0])
