@@ -255,6 +255,16 @@
   };
   dark.onchange = () => paint(dark.matches ? "dark" : "light");
   $("theme").onclick = () => paint($("theme").textContent === "Dark theme" ? "dark" : "light");
+
+  // A page around this one may ask for the height at which nothing scrolls and nothing is blank, and is told of each change
+
+  window.addEventListener("message", ({ data, source }) => {
+    if (data !== "player-height" || source !== parent) return;
+    const tell = () => source.postMessage({ playerHeight: Math.ceil(document.body.getBoundingClientRect().height) }, "*");
+    if (document.body.classList.contains("framed")) return tell();
+    document.body.classList.add("framed");
+    new ResizeObserver(tell).observe(document.body);
+  });
   window.addEventListener("hashchange", () => recall(location.hash));
   new ResizeObserver(hint).observe($("figure"));
   $("figure").addEventListener("scroll", hint);
