@@ -78,7 +78,7 @@ def test_the_players_frame_is_as_high_as_what_is_in_it(visit: Callable[[int], An
         body = inside.locator("body")
         body.evaluate(
             """async body => {
-                const high = () => document.documentElement.scrollHeight, fits = () => Math.abs(innerHeight - high()) <= 1;
+                const fits = () => Math.abs(innerHeight - document.documentElement.scrollHeight) <= 1;
                 for (let turn = 0; turn < 100 && !fits(); turn++) await new Promise(requestAnimationFrame);
             }"""
         )
