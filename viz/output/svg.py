@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from tinygrad_lstm.escaping import element_id, markup
-from viz.layout.geometry import Place, Rect, arrowhead, hatching, head_size, shortened, tip_of
+from viz.layout.arrowheads import arrowhead, head_size, shortened
+from viz.layout.geometry import Place, Rect, hatching, tip_of
 from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene, Span
 from viz.style.stroke import Stroke
 from viz.style.text import FONT

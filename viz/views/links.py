@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tinygrad_lstm.escaping import element_id
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.names import brief
-from viz.layout.geometry import triangle
+from viz.layout.arrowheads import triangle
 from viz.scene.marks import Edge, Key, Node, Path, Scene, Span, width_of
 from viz.scene.marks import Row as Words
 from viz.style.stroke import Stroke
