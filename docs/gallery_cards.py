@@ -17,7 +17,7 @@ import viz
 from tinygrad_lstm.errors import MissingExtraError
 from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
-from viz.output.graphviz import NoGraphvizError
+from viz.output.png_by_graphviz import NoGraphvizError
 
 Section: TypeAlias = tuple[str, str, Iterator["Card"]]  # heading, a sentence below it, cards
 

@@ -75,13 +75,13 @@ CHAPTERS = {
     ],
     "Graph drawing": [
         "viz/style/fonts.py",
-        "viz/layout/{geometry,ports,ranks,ordering,heights,bends,layered}.py",
+        "viz/layout/{geometry,arrowheads,ports,ranks,ordering,heights,bends,layered}.py",
         "viz/layout/{panels,blocks,lanes,rows,timeline}.py",
     ],
     "Pictures: marks in their places, and the files they are written to": [
-        "viz/style/{text,theme,stroke,scales}.py",
+        "viz/style/{text,theme,stroke,width_scales}.py",
         "viz/scene/{marks,legend}.py",
-        "viz/output/{svg,dot,sizes,graphviz,dot_layout,files,notebook,picture}.py",
+        "viz/output/{svg,dot,sizes,png_by_graphviz,dot_layout,files,notebook,picture}.py",
     ],
     "Pictures: what there is to draw, and what is known of it": [
         "viz/diagram/{names,templates,template_variants,derived,cellgraph,surroundings,matching,folding,projection}.py",

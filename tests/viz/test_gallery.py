@@ -13,7 +13,7 @@ import pytest
 import viz
 from tests.support.players import unrolled
 from tinygrad_lstm.errors import MissingExtraError
-from viz.output.graphviz import NoGraphvizError
+from viz.output.png_by_graphviz import NoGraphvizError
 
 DOCS = Path(__file__).parents[2] / "docs"
 CARDS = runpy.run_path(str(DOCS / "gallery_cards.py"))

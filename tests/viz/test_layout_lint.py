@@ -16,7 +16,7 @@ from tests.support.drawing import Boxes, boxes_in, path_points, read
 from tests.support.layout_lint import KINDS, counts, lint
 from tests.support.pictures import drawn
 from viz.layout.geometry import Point, Rect
-from viz.output.graphviz import NoGraphvizError
+from viz.output.png_by_graphviz import NoGraphvizError
 from viz.style.fonts import width
 
 DOCS = Path(__file__).parents[2] / "docs"

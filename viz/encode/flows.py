@@ -10,10 +10,10 @@ from functools import cached_property
 from viz.diagram.cellgraph import CellGraph, Link
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
 from viz.measure.flow import ChainFlow, Cut
-from viz.style.scales import LinearWidth
 from viz.style.stroke import Stroke
 from viz.style.text import number
 from viz.style.theme import Theme
+from viz.style.width_scales import LinearWidth
 
 
 class FlowEncoding(Encoding):

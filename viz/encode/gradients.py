@@ -10,10 +10,10 @@ from functools import cached_property
 from viz.diagram.cellgraph import PARAMETERS, CellGraph, EdgeKey, Link
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
 from viz.measure.gradient import ChainGradient, Share
-from viz.style.scales import LogWidth
 from viz.style.stroke import Stroke
 from viz.style.text import number
 from viz.style.theme import Theme
+from viz.style.width_scales import LogWidth
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from viz.diagram.collapse import Quotient
 from viz.encode.encoding import KeyOfLines
 from viz.encode.gradients import LookOfRoutes, Strongest
 from viz.measure.backward import Delivered
-from viz.style.scales import LogWidth
 from viz.style.stroke import Stroke
 from viz.style.text import number
 from viz.style.theme import Theme
+from viz.style.width_scales import LogWidth
 
 BELT = "belt, where a state is only scaled from step to step"
 WORDS = {

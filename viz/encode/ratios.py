@@ -10,10 +10,10 @@ from functools import cached_property
 from viz.diagram.cellgraph import CellGraph, Link, NodeKey
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
 from viz.measure.gradient import ChainGradient
-from viz.style.scales import RatioWidth
 from viz.style.stroke import Stroke
 from viz.style.text import number
 from viz.style.theme import Theme
+from viz.style.width_scales import RatioWidth
 
 SAME, MUCH = 1.1, 3.0  # up to this ratio about as much as before; from this one on the full hue
 Pair = tuple[float | None, float | None]

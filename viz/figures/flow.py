@@ -19,8 +19,8 @@ from viz.figures.options import HEADER, View, as_asked, options_of
 from viz.figures.selection import select
 from viz.measure.flow import measure_flow
 from viz.output.picture import Picture
-from viz.style.scales import LinearWidth
 from viz.style.theme import THEME, ThemeName
+from viz.style.width_scales import LinearWidth
 from viz.views.words import describe_balance, describe_flow
 
 

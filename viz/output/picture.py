@@ -13,8 +13,8 @@ from typing import Any
 from tinygrad_lstm.errors import ArgumentError
 from viz.output.dot import dot_of
 from viz.output.files import free_path, place_for, write_file
-from viz.output.graphviz import TIMEOUT, NoGraphvizError, render
 from viz.output.notebook import beside_others, bundle
+from viz.output.png_by_graphviz import TIMEOUT, NoGraphvizError, render
 from viz.output.sizes import size_in_file
 from viz.output.svg import svg_of
 from viz.scene.marks import Scene
