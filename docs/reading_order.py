@@ -86,7 +86,7 @@ CHAPTERS = {
     "Pictures: what there is to draw, and what is known of it": [
         "viz/diagram/{names,templates,template_variants,derived,cellgraph,surroundings,matching,folding,projection}.py",
         "viz/measure/{backward,gradient,flow}.py",
-        "viz/encode/{encoding,values,gradients,ratios,flows}.py",
+        "viz/encode/{encoding,legend_words,values,gradients,ratios,flows}.py",
     ],
     "Pictures: the cell view and the op view": [
         "viz/views/{tooltips,ends,rows,folds,links,cells,header,words}.py",

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from viz.diagram.cellgraph import PARAMETERS, CellGraph, EdgeKey, Link
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
+from viz.encode.legend_words import OFF_THE_ROUTES, ROUTES_OF_ANY_CELL, less_than, routes_of
 from viz.measure.gradient import ChainGradient, Share
 from viz.style.stroke import Stroke
 from viz.style.text import number
@@ -71,24 +72,22 @@ class LookOfRoutes:
             kind: (said, replace(line, colour=self.hues.get(kind, theme.carry), kind=kind, dashed=kind == "crossing"))
             for kind, said in words.items()
         }
-        least = self.scale.label(10.0**self.scale.low).removeprefix("‖∇‖ ")
+        below = Stroke(theme.ink, 0.8, "below", dotted=True, backward=True, opacity=0.55)
+        others = {
+            "not finite": Stroke(theme.ink, 6.5, "not finite", dotted=True, backward=True),
+            "zero": self.stroke("read", 0.0), "none": self.stroke("forward", None), "cut": self.stroke("cut", None),
+        }  # fmt: skip
         return {
             **routes,
-            "below": (f"less than {least}", Stroke(theme.ink, 0.8, "below", dotted=True, backward=True, opacity=0.55)),
-            "not finite": ("not finite", Stroke(theme.ink, 6.5, "not finite", dotted=True, backward=True)),
-            "zero": ("a gradient of exactly 0", self.stroke("read", 0.0)),
-            "none": ("no gradient comes here", self.stroke("forward", None)),
-            "cut": ("cut: not let through", self.stroke("cut", None)),
+            "below": (less_than(self.scale.label(10.0**self.scale.low)), below),
+            **{kind: (OFF_THE_ROUTES[kind], stroke) for kind, stroke in others.items()},
         }
 
 
 class GradientEncoding(Encoding):
     """The gradient in one chain."""
 
-    general: Mapping[str, str] = {
-        "carry": "belt, the path along C (of a GRU along h): never through a gate, only × its gate",
-        "crossing": "crossing, through h into a gate: × σ′, tanh′, Uᵀ",
-    }
+    general = ROUTES_OF_ANY_CELL
 
     def __init__(
         self, gradient: ChainGradient, theme: Theme, scale: LogWidth, strongest: Strongest | None = None
@@ -134,20 +133,10 @@ class GradientEncoding(Encoding):
     @cached_property
     def key(self) -> KeyOfLines:
         """The routes that a gradient takes, and what is on no route."""
-        cells, template = self.cells, self.cells.template
-        factors = f": {cells.crossing_factors()}" if template.crossing else ""
-        joining = template.joining.replace("{op}", cells.operation("squash", cells.order[0]))
-        words = {
-            "carry": f"belt, {template.belt_path}: never through a gate, {template.carry}{joining}",
-            "other": "carry of another state: only scaled",
-            "crossing": f"crossing, {template.crossing_path}{factors}",
-            "weight": "into the shared weights",
-            "depth": "to the layer below",
-        }
         bright = {}
         if self.strongest is not None:
             bright = {"strongest": (self.strongest.words, Stroke(self.theme.bright, 6, "strongest", backward=True))}
-        return bright | dict(self.looks.key(words))
+        return bright | dict(self.looks.key(routes_of(self.cells)))
 
     def note(self, name: str, t: int) -> str:
         """The norm of the state's gradient."""
