@@ -7,30 +7,21 @@ from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import NAMES, NUMBER, integer, takes
+from tinygrad_lstm.arguments import takes
 from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.cellgraph import NoCellViewError, NothingRecordedError
 from viz.diagram.folding import Fold
 from viz.encode.values import ValueEncoding
 from viz.figures.composition import arrange, picture
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import ENGINE, HEADER, VIEW, Engine, Options, View, as_asked, options_of
-from viz.figures.selection import TAKES, select, tensors_in, without_cell_view
+from viz.figures.options import OF_A_CELL, OF_OPERATIONS, Engine, Options, View, as_asked, options_of
+from viz.figures.selection import TAKES, select_for, tensors_in
 from viz.output.picture import Picture
-from viz.style.theme import THEME, ThemeName
+from viz.style.theme import ThemeName
 from viz.views.words import describe_values
 
 
-@takes(
-    view=VIEW,
-    depth=integer(0).or_none(),
-    collapse=NAMES,
-    chain=integer(None).or_none(),
-    theme=THEME,
-    engine=ENGINE,
-    header=HEADER,
-    width=NUMBER.or_none(),
-)
+@takes(**OF_A_CELL, **OF_OPERATIONS)
 def draw(
     what: tg.Tensor | nn.Trajectory | Iterable[Any],
     *,
@@ -74,19 +65,13 @@ def draw(
 
 def _draw_trajectory(trajectory: nn.Trajectory, options: Options) -> Picture:
     """The chains of a trajectory, or, where there is no cell view, its graph."""
-    note = ""
-    if not options.of_operations:
-        try:
-            chosen = select(trajectory, options.chain)
-        except (NoCellViewError, NothingRecordedError) as reason:  # of a part of the steps only, perhaps
-            if options.view != "auto":
-                raise
-            note = without_cell_view(reason)
-        else:
-            how = arrange(chosen.chains, options)
-            encodings = [ValueEncoding(how.project(each), options.theme) for each in chosen.chains]
-            title, words = chosen.title, describe_values(chosen.chains, chosen.captions)
-            return picture(chosen, encodings, how, options.theme, title[0].upper() + title[1:], words)
+    part = NoCellViewError, NothingRecordedError  # of a part of the steps nothing may be recorded
+    chosen, note = select_for(trajectory, options, without=part)
+    if chosen is not None:
+        how = arrange(chosen.chains, options)
+        encodings = [ValueEncoding(how.project(each), options.theme) for each in chosen.chains]
+        title, words = chosen.title, describe_values(chosen.chains, chosen.captions)
+        return picture(chosen, encodings, how, options.theme, title[0].upper() + title[1:], words)
     graph = tg.graph_of(list(tensors_in(trajectory)))
     if not graph.edges:
         if not len(trajectory):

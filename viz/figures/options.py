@@ -7,18 +7,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from tinygrad_lstm.arguments import instance, one_of
+from tinygrad_lstm.arguments import NAMES, NUMBER, instance, integer, one_of
 from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.folding import Fold
 from viz.output.picture import Picture
 from viz.output.sizes import describe_unreadable
-from viz.style.theme import Theme, ThemeName, theme_of
+from viz.style.theme import THEME, Theme, ThemeName, theme_of
 
 View: TypeAlias = Literal["auto", "op", "cell", "strip", "rolled"]
 Engine: TypeAlias = Literal["viz", "dot"]
-VIEW = one_of("auto", "op", "cell", "strip", "rolled")
-ENGINE = one_of("viz", "dot")
-HEADER = instance("True or False", bool)
+# What the calls take besides a run, by the names of their arguments
+OF_EVERY_FIGURE = {"theme": THEME, "header": instance("True or False", bool), "width": NUMBER.or_none()}
+OF_A_CELL = {
+    **OF_EVERY_FIGURE,
+    "view": one_of("auto", "op", "cell", "strip", "rolled"),
+    "chain": integer(None).or_none(),
+}
+OF_OPERATIONS = {"depth": integer(0).or_none(), "collapse": NAMES, "engine": one_of("viz", "dot")}
+OF_SEVERAL_RUNS = {**OF_EVERY_FIGURE, "view": one_of("auto", "cell", "strip", "rolled")}  # the op view is of one run
 
 
 @dataclass(frozen=True)
