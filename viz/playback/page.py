@@ -25,7 +25,7 @@ from viz.playback.sentences import names_of, one_line, sentences
 from viz.playback.tape import FEW, BackwardStep, Contribution, Tape
 from viz.scene.marks import Scene
 from viz.style.text import number_of_points
-from viz.style.theme import THEMES, shades
+from viz.style.theme import THEMES, colour_rules, shades
 
 MANY = 1000  # vertices; of more of them the page has only the norms of arrays, so that it stays small
 
@@ -89,13 +89,7 @@ def colours() -> str:
     """
     light, dark = shades(THEMES["light"]), shades(THEMES["dark"])
     pairs = {name: f"light-dark({colour}, {dark[name]})" for name, colour in light.items()}
-    first = {colour: name for name, colour in reversed(light.items())}
-    rules = [
-        f'.drawn [{kind}="{colour}" i] {{ {kind}: var(--{name}) }}'
-        for colour, name in first.items()
-        for kind in ("fill", "stroke")
-    ]
-    return "\n".join([f":root {{ {'; '.join(f'--{name}: {pair}' for name, pair in pairs.items())} }}", *rules, ""])
+    return f":root {{ {'; '.join(f'--{name}: {pair}' for name, pair in pairs.items())} }}\n{colour_rules('.drawn')}\n"
 
 
 def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
