@@ -47,7 +47,7 @@ class Picture:
 
         It is a document by itself, and its ids are the plain names of what it shows; a page of several takes ``html``.
         """
-        return svg_of(self._described, self.width)
+        return svg_of(self.scene, self.title, self.description, self.width)
 
     def save(
         self, path: str | os.PathLike[str], *, width: float | None = None, scale: float | None = None,
@@ -77,17 +77,13 @@ class Picture:
             width = self.width
         size = size_in_file(self.scene, format, width, scale)
         if format == "svg":
-            return write_file(path, svg_of(self._described, size.wide).encode())
+            return write_file(path, replace(self, width=size.wide).svg.encode())
         try:
             return write_file(path, render(self.source, format, timeout, **size.attributes))
         except NoGraphvizError as missing:
             path = free_path(path.with_suffix(".gv"))
             warnings.warn(f"{missing}; saved the DOT text as {path}", stacklevel=2)
             return write_file(path, self.source.encode())
-
-    @property
-    def _described(self) -> Scene:
-        return replace(self.scene, title=self.title, description=self.description)
 
     def __str__(self) -> str:
         return self.description

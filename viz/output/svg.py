@@ -22,13 +22,13 @@ MARGIN = 20  # points around everything
 LEAST = 0.4  # of its natural size; a page that is narrower than that scrolls
 
 
-def svg_of(scene: Scene, width: float | None = None) -> str:
+def svg_of(scene: Scene, title: str, description: str, width: float | None = None) -> str:
     """The scene as an SVG document that is as wide as the page lets it be, or so many pixels.
 
     >>> from viz.style.theme import THEMES
-    >>> scene = Scene(THEMES["light"], title="one <box>")
+    >>> scene = Scene(THEMES["light"])
     >>> scene.add(Node("a", (0.0, 0.0), (40, 20)))
-    >>> print(svg_of(scene)[:62])
+    >>> print(svg_of(scene, "one <box>", "A box.")[:62])
     <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 60" wi
     """
     paper = _paper(scene)
@@ -38,8 +38,8 @@ def svg_of(scene: Scene, width: float | None = None) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
             f'{looks_of(scene.theme)} font-family="{FONT}" font-size="12">',
-            f"<title>{markup(scene.title)}</title>",
-            f"<desc>{markup(scene.description)}</desc>",
+            f"<title>{markup(title)}</title>",
+            f"<desc>{markup(description)}</desc>",
             *([f"<style>{stylesheet()}</style>"] if scene.theme.adapts else []),
             *draw.ground(paper.width, paper.height),
             *(line for cluster in scene.clusters for line in draw.cluster(cluster)),

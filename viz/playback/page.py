@@ -19,7 +19,7 @@ from tinygrad_lstm.explain.trace import Amount
 from viz.diagram.cellgraph import EdgeKey
 from viz.diagram.names import INFIX
 from viz.output.picture import Picture
-from viz.output.svg import size_of, svg_of
+from viz.output.svg import size_of
 from viz.playback.laws import Laws
 from viz.playback.sentences import names_of, one_line, sentences
 from viz.playback.tape import FEW, BackwardStep, Contribution, Tape
@@ -52,26 +52,24 @@ def page(figure: Figure, tape: Tape) -> str:
     names = names_of(tape.graph)
     forward, backward = sentences(tape, names)
     source, legend = files("viz.playback"), _legend_of(figure.picture.scene)
-    scene = replace(
-        figure.picture.scene.without_header(), title=figure.picture.title, description=figure.picture.description
-    )
-    wide, high = map(number_of_points, size_of(scene))
+    bare = replace(figure.picture, scene=figure.picture.scene.without_header())
+    wide, high = map(number_of_points, size_of(bare.scene))
     return Template(source.joinpath("page.html").read_text("utf-8")).substitute(
         wide=wide, high=high, title=markup(one_line(figure.picture.title)),
         title_forward=markup(one_line(f"How the values are made: {figure.what}")),
         style=colours() + source.joinpath("player.css").read_text("utf-8"),
         script=source.joinpath("player.js").read_text("utf-8"),
-        svg=svg_of(scene), legend=svg_of(legend) if legend.nodes else "", tape=encode(figure, tape, names),
+        svg=bare.svg, legend=legend.svg if legend.scene.nodes else "", tape=encode(figure, tape, names),
         forward=_list(forward, "&amp;pass=forward"), backward=_list(backward),
         forward_steps=len(forward), backward_steps=len(backward),
     )  # fmt: skip
 
 
-def _legend_of(scene: Scene) -> Scene:
-    """The legend of a scene as a scene of its own: the page has it elsewhere."""
+def _legend_of(scene: Scene) -> Picture:
+    """The legend of a scene as a picture of its own: the page has it elsewhere."""
     names, lines = scene.header
     nodes = {name: node for name, node in scene.nodes.items() if name in names and name.startswith("legend_")}
-    return Scene(scene.theme, "Legend", "What the lines are", nodes, paths=[*lines])
+    return Picture(Scene(scene.theme, nodes, paths=[*lines]), "Legend", "What the lines are")
 
 
 def _list(sentences: Iterable[str], state: str = "") -> str:

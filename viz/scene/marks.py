@@ -159,8 +159,6 @@ class Scene:
     """A whole picture; what is added later is drawn on top, but for clusters below and nodes above edges."""
 
     theme: Theme
-    title: str = ""
-    description: str = ""
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
     clusters: list[Cluster] = field(default_factory=list)
