@@ -96,8 +96,8 @@ CHAPTERS = {
         "viz/figures/{options,selection,composition,operations,draw,gradient_paths}.py",
     ],
     "Pictures of several runs, and of other numbers": [
-        "viz/views/{norms,run_words}.py",
-        "viz/figures/{runs,compare,difference,flow}.py",
+        "viz/views/norms.py",
+        "viz/figures/{runs,run_words,compare,difference,flow}.py",
     ],
     "The page that steps through backpropagation": ["viz/playback/{tape,sentences,laws,page,player}.py"],
     "Plots": ["viz/plots/{display,canvas,steps,gate_values,lags,bars,memory,training}.py"],

@@ -16,6 +16,7 @@ from viz.diagram.projection import stretch
 from viz.encode.gradients import GradientEncoding, scale_of
 from viz.figures.composition import Arrangement, layers_of
 from viz.figures.options import OF_SEVERAL_RUNS, View, as_asked, options_of
+from viz.figures.run_words import compare_in_words, describe_left_over, left_over, list_names
 from viz.figures.runs import Run, arrange_runs, runs_of
 from viz.measure.gradient import ChainGradient
 from viz.output.picture import Picture
@@ -25,7 +26,6 @@ from viz.views.cells import draw_layers
 from viz.views.header import add_header_of_rows
 from viz.views.norms import Series, draw_caption, plot_norms
 from viz.views.rows import BAR_HEIGHT, BAR_Y, Row
-from viz.views.run_words import compare_in_words, describe_left_over, left_over, list_names
 
 APART = 34  # points from one run to the next
 
