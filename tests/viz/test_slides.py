@@ -150,3 +150,11 @@ def test_lines_and_frames_stand_out_from_their_ground(name: str) -> None:
     assert contrast(theme.frame, theme.paper) >= 3
     for hue in ("indigo", "wine", "olive"):
         assert contrast(theme.text_of(getattr(theme, hue)), theme.panel) >= 4.5, hue
+
+
+def test_the_bar_names_all_weights_that_it_has_room_for() -> None:
+    """As their letters are wide, not so many points for each."""
+    tg.manual_seed(0)
+    trajectory = nn.LSTM(3, 4, cell=nn.LayerNormLSTMCell).unroll(tg.randn(4, 2, 3))
+    bar = svg.read(viz.draw(trajectory, view="rolled").svg)["weights"].text
+    assert bar.replace("\u00a0", " ") == "W, U, b, norm_x.w, norm_h.w, norm_c.w, norm_c.b"

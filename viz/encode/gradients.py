@@ -64,8 +64,8 @@ class LookOfRoutes:
         """A line for a number on the scale."""
         return Stroke(self.theme.ink, self.scale.width(size), backward=True, opacity=self.scale.opacity(size))
 
-    def key(self, words: Mapping[str, str]) -> KeyOfLines:
-        """What the legend says of each kind of line: the routes in these words, and what is on no route."""
+    def key(self, words: Mapping[str, str], strongest: Strongest | None) -> KeyOfLines:
+        """What the legend says of each kind of line: the strongest path, the routes, and what is on no route."""
         theme = self.theme
         line = Stroke(theme.ink, 3, backward=True)
         routes = {
@@ -77,7 +77,9 @@ class LookOfRoutes:
             "not finite": Stroke(theme.ink, 6.5, "not finite", dotted=True, backward=True),
             "zero": self.stroke("read", 0.0), "none": self.stroke("forward", None), "cut": self.stroke("cut", None),
         }  # fmt: skip
+        bright = Stroke(theme.bright, 6, "strongest", backward=True)
         return {
+            **({"strongest": (strongest.words, bright)} if strongest else {}),
             **routes,
             "below": (less_than(self.scale.label(10.0**self.scale.low)), below),
             **{kind: (OFF_THE_ROUTES[kind], stroke) for kind, stroke in others.items()},
@@ -133,10 +135,7 @@ class GradientEncoding(Encoding):
     @cached_property
     def key(self) -> KeyOfLines:
         """The routes that a gradient takes, and what is on no route."""
-        bright = {}
-        if self.strongest is not None:
-            bright = {"strongest": (self.strongest.words, Stroke(self.theme.bright, 6, "strongest", backward=True))}
-        return bright | dict(self.looks.key(routes_of(self.cells)))
+        return self.looks.key(routes_of(self.cells), self.strongest)
 
     def note(self, name: str, t: int) -> str:
         """The norm of the state's gradient."""

@@ -50,9 +50,7 @@ class OperationEncoding:
     def key(self) -> KeyOfLines:
         """The kinds of lines."""
         if self.delivered is not None:
-            bright = Stroke(self.theme.bright, 6, "strongest", backward=True)
-            pointed_out = {"strongest": (self.strongest.words, bright)} if self.strongest else {}
-            return pointed_out | dict(self.looks.key(ROUTES_OF_OPERATIONS))
+            return self.looks.key(ROUTES_OF_OPERATIONS, self.strongest)
         return {
             "belt": (BELT, Stroke(self.theme.carry, 2.4, "belt", open=True)),
             "constant": (VALUES["constant"], Stroke(self.theme.forward, 1.1, "constant", dashed=True, open=True)),

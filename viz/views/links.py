@@ -28,7 +28,8 @@ def draw_weights(scene: Scene, row: Row) -> None:
     for k, (left, right) in enumerate(row.bars):
         words: Words = ()
         if k == 0:
-            names = Span(brief(named, max(int((right - left) / 8), 9)), 12, bold=True)
+            whole = Span(named, 12, bold=True).width
+            names = Span(brief(named, max(int(len(named) * (right - left - 16) / whole), 9)), 12, bold=True)
             words, said = _fitting((names, Span(GAP, 12)), said, right - left, theme.quiet)
         elif said:
             words, said = _fitting((), said, right - left, theme.quiet)
