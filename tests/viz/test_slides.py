@@ -158,3 +158,26 @@ def test_the_bar_names_all_weights_that_it_has_room_for() -> None:
     trajectory = nn.LSTM(3, 4, cell=nn.LayerNormLSTMCell).unroll(tg.randn(4, 2, 3))
     bar = svg.read(viz.draw(trajectory, view="rolled").svg)["weights"].text
     assert bar.replace("\u00a0", " ") == "W, U, b, norm_x.w, norm_h.w, norm_c.w, norm_c.b"
+
+
+class Leak(nn.Cell):
+    """h' = 0.9 h + tanh x: a cell without weights."""
+
+    carried = ("h",)
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
+        super().__init__(input_size, hidden_size)
+
+    def forward(self, x: tg.Tensor, h: tg.Tensor) -> tg.Tensor:
+        h = tg.tag(h, "carry") * 0.9 + tg.tanh(x)
+        tg.label(h=h)
+        return h
+
+
+@pytest.mark.parametrize("view", ["cell", "strip", "rolled"])
+def test_a_cell_without_weights_has_no_bar_of_them(view: Any) -> None:
+    trajectory = nn.RNN(3, 3, cell=Leak).unroll(tg.randn(3, 2, 3, requires_grad=True))
+    loss = trajectory.steps[-1].h.sum()
+    for picture in (viz.draw(trajectory, view=view), viz.gradient_paths(loss, trajectory, view=view)):
+        assert "weights" not in svg.read(picture.svg).nodes
+        assert "set of weights" not in picture.svg

@@ -22,6 +22,8 @@ GAP = "\u00a0\u00a0\u00a0"  # between a name and what is said of it
 def draw_weights(scene: Scene, row: Row) -> None:
     """One bar for the weights that all steps share, with as many words as it has room for; or a chain of pieces."""
     theme, cells = row.theme, row.cells
+    if not cells.parameters:
+        return
     named = ", ".join(brief(name) for name in cells.parameters.values())
     said = ["one set of weights" + (", used at every step" if cells.last > 1 else ""), *row.encoding.weights_notes()]
     tooltip, y = (named, "; ".join(said)), row.bottom + BAR_Y
