@@ -31,6 +31,13 @@ def test_a_line_alone_ends_where_it_comes_from() -> None:
     assert points == ((10, 20), (10, 100), (160, 100))
 
 
+def test_a_bend_on_a_side_is_where_the_line_ends() -> None:
+    """It is no point of its own: the last piece, which the arrowhead is on, has a length and comes from outside."""
+    bends = ((40, 0), (100, 0), (160, 30))  # on z's right side, between, on f's left side
+    (points,) = settled(Wire(box("z", 0, 0, wide=80), box("f", 200, 30), bends, 3))
+    assert points == ((40, 0), (100, 0), (160, 30))
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(0.8, 4.0), min_size=2, max_size=4), st.data())
 def test_lines_that_share_a_side_are_apart_by_their_widths(widths: list[float], data: st.DataObject) -> None:

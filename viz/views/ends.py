@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import dist
 from typing import Literal, TypeAlias
 
 from viz.layout import ports
@@ -17,6 +18,7 @@ from viz.scene.marks import Node
 
 Side: TypeAlias = Literal["left", "right", "top", "bottom"]
 NEAR = 12.0  # points: of lines that would be nearer to each other the way that they turn decides
+ON_IT = 0.1  # points: a bend so near to a side is where the line ends
 CORNER = 4.0  # points of a side, at each of its ends, where no line ends
 
 
@@ -86,7 +88,7 @@ def settle_ends(wires: Sequence[Wire]) -> None:
 def _facing(node: Node, towards: Place, wire: int, which: int, straight: bool) -> tuple[Side, _End]:
     """The side of a box at which a line from this place ends: straight, or, if that misses the box, at its middle."""
     (x, y), (u, v), (left, bottom, right, top) = node.middle, towards, node.box
-    if bottom <= v <= top and not left <= u <= right:
+    if bottom <= v <= top and not left + ON_IT < u < right - ON_IT:
         return ("right" if u > x else "left"), _End(wire, which, v, v, straight)
     if left <= u <= right:
         return ("top" if v > y else "bottom"), _End(wire, which, u, u, straight)
@@ -148,7 +150,7 @@ def _through(wire: Wire, begin: tuple[Side, float] | None, end: tuple[Side, floa
     (_, after), (_, before) = wire.ends
     first = start or _aimed(wire.start, bends[0] if bends else stop or wire.stop.middle, after)
     last = stop or _aimed(wire.stop, bends[-1] if bends else start or wire.start.middle, before)
-    return (first, *bends, last)
+    return (first, *[bend for bend in bends if min(dist(bend, first), dist(bend, last)) > ON_IT], last)
 
 
 def _shifted(bend: Place, side: Side, place: float, box: tuple[float, float, float, float]) -> Place:
