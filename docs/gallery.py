@@ -1,13 +1,14 @@
-"""Draw every view for every cell into one folder with an index page: python docs/gallery.py [folder]
+"""Draw every view for every cell into one folder with an index page: python docs/gallery.py [folder] [--beside OTHER]
 
-Random weights, seed 0; a loss on the last h, unless a picture says otherwise. ``make gallery`` runs it. How a card is
+Random weights, seed 0; a loss on the last h, unless a picture says otherwise. ``make gallery`` runs it. OTHER is the
+folder of a gallery that was drawn before a change: its pictures are shown at the left of the new ones. How a card is
 drawn, and the page, are in gallery_cards.py.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -218,4 +219,12 @@ def sections() -> Iterator[Section]:
 
 
 if __name__ == "__main__":
-    show(sections(), Path(sys.argv[1] if sys.argv[1:] else "gallery"))
+    parser = argparse.ArgumentParser(description="Draw every view for every cell into one folder.")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("gallery"))
+    parser.add_argument("--beside", type=Path, metavar="OTHER", help="a gallery to compare with, picture by picture")
+    arguments = parser.parse_args()
+    if arguments.beside and not (arguments.beside / "index.html").is_file():
+        parser.error(f"there is no gallery in {arguments.beside}")
+    if arguments.beside and arguments.beside.resolve() == arguments.folder.resolve():
+        parser.error(f"{arguments.beside} would be drawn anew: give the new gallery another folder")
+    show(sections(), arguments.folder, arguments.beside)

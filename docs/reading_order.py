@@ -80,18 +80,18 @@ CHAPTERS = {
     ],
     "Graph drawing": [
         "viz/style/fonts.py",
-        "viz/layout/{geometry,ports,ranks,ordering,heights,bends,layered}.py",
+        "viz/layout/{geometry,arrowheads,ports,ranks,ordering,heights,bends,layered}.py",
         "viz/layout/{panels,blocks,lanes,rows,timeline}.py",
     ],
     "Pictures: marks in their places, and the files they are written to": [
-        "viz/style/{text,steps,theme,stroke,scales}.py",
+        "viz/style/{text,steps,theme,stroke,width_scales}.py",
         "viz/scene/{marks,legend}.py",
-        "viz/output/{svg,dot,sizes,graphviz,dot_layout,files,notebook,picture}.py",
+        "viz/output/{svg,dot,sizes,png_by_graphviz,dot_layout,files,notebook,picture}.py",
     ],
     "Pictures: what there is to draw, and what is known of it": [
         "viz/diagram/{names,templates,template_variants,derived,cellgraph,surroundings,matching,folding,projection}.py",
         "viz/measure/{backward,gradient,flow}.py",
-        "viz/encode/{encoding,values,gradients,ratios,flows}.py",
+        "viz/encode/{encoding,legend_words,values,gradients,ratios,flows}.py",
     ],
     "Pictures: the cell view and the op view": [
         "viz/views/{tooltips,ends,rows,folds,links,cells,header,words}.py",
@@ -101,8 +101,8 @@ CHAPTERS = {
         "viz/figures/{options,selection,composition,operations,draw,gradient_paths}.py",
     ],
     "Pictures of several runs, and of other numbers": [
-        "viz/views/{norms,run_words}.py",
-        "viz/figures/{runs,compare,difference,flow}.py",
+        "viz/views/norms.py",
+        "viz/figures/{runs,run_words,compare,difference,flow}.py",
     ],
     "The page that steps through backpropagation": ["viz/playback/{tape,sentences,laws,page,player}.py"],
     "Plots": ["viz/plots/{display,canvas,steps,gate_values,lags,bars,memory,attention,training}.py"],

@@ -26,15 +26,15 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time each is loaded a
     from viz.figures.draw import draw
     from viz.figures.flow import flow
     from viz.figures.gradient_paths import describe, gradient_paths
-    from viz.output.graphviz import RenderError
     from viz.output.picture import Picture
+    from viz.output.png_by_graphviz import RenderError
     from viz.playback.player import player
 
 __all__ = [
     "Picture", "RenderError", "compare", "describe", "difference", "draw", "flow", "gradient_paths", "player", "plots",
 ]  # fmt: skip
 _HOMES = {
-    "Picture": "output.picture", "RenderError": "output.graphviz", "compare": "figures.compare",
+    "Picture": "output.picture", "RenderError": "output.png_by_graphviz", "compare": "figures.compare",
     "describe": "figures.gradient_paths", "difference": "figures.difference", "draw": "figures.draw",
     "flow": "figures.flow", "gradient_paths": "figures.gradient_paths", "player": "playback.player",
 }  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from viz.layout.geometry import Path, Point, Rect, arrowhead, head_size, shortened
+from viz.layout.arrowheads import arrowhead, head_size, shortened
+from viz.layout.geometry import Path, Point, Rect
 from viz.layout.layered import Line
 
 

@@ -239,7 +239,7 @@ def test_a_real_interrupt_of_the_process(tmp_path: Path, short_text: Path) -> No
 def test_without_graphviz_there_is_svg_all_the_same_and_the_source_for_a_png(
     tmp_path: Path, short_text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("viz.output.graphviz.commands", lambda *_: iter(()))
+    monkeypatch.setattr("viz.output.png_by_graphviz.commands", lambda *_: iter(()))
     out = tmp_path / "out"
     assert run(short_text, out, True, 0) == 0
     assert (out / "gradient_paths.gv").exists()

@@ -60,11 +60,36 @@ def test_the_player_comes_first_and_plays(visit: Callable[[int], Any], width: in
     player = page.locator("iframe")
     box = player.bounding_box()
     assert box["width"] > 0.85 * width
-    assert box["height"] > 900
+    assert box["height"] > 400
     assert all(box["y"] < picture.bounding_box()["y"] for picture in page.locator("img, table, pre").all())
     inside = page.frame_locator("iframe")
     inside.locator("#play-next").click()
     assert inside.locator("#play-status").text_content().startswith("Step 1 of ")
+
+
+@pytest.mark.parametrize("width", [PHONE, 735, 1280, LAPTOP])
+def test_the_players_frame_is_as_high_as_what_is_in_it(visit: Callable[[int], Any], width: int) -> None:
+    """Nothing scrolls in it, and nothing is blank below: at the start, at a step, and when every step is listed."""
+    page = visit(width)
+    inside = page.frame_locator("iframe")
+    heights = set()
+    for act in (lambda: None, inside.locator("#play-next").click, inside.locator("summary").click):
+        act()
+        body = inside.locator("body")
+        body.evaluate(
+            """async body => {
+                const fits = () => Math.abs(innerHeight - document.documentElement.scrollHeight) <= 1;
+                for (let turn = 0; turn < 100 && !fits(); turn++) await new Promise(requestAnimationFrame);
+            }"""
+        )
+        shown, needed, below = body.evaluate(
+            """body => [innerHeight, document.documentElement.scrollHeight,
+                       innerHeight - document.querySelector("main").getBoundingClientRect().bottom]"""
+        )
+        assert abs(shown - needed) <= 1
+        assert 0 <= below < 30
+        heights.add(shown)
+    assert len(heights) == 3
 
 
 @pytest.mark.parametrize("width", [PHONE, 700, 1000, LAPTOP])

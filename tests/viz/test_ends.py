@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import dist
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tinygrad_lstm as tg
+import viz
+from tinygrad_lstm import nn
 from viz.layout.ports import room
 from viz.scene.marks import Node
 from viz.views.ends import Wire, settle_ends
@@ -29,6 +34,13 @@ def settled(*wires: Wire) -> list[tuple[tuple[float, float], ...]]:
 def test_a_line_alone_ends_where_it_comes_from() -> None:
     (points,) = settled(Wire(box("z", 0, 0), box("f", 200, 100), ((10, 100),), 2))
     assert points == ((10, 20), (10, 100), (160, 100))
+
+
+def test_a_bend_on_a_side_is_where_the_line_ends() -> None:
+    """It is no point of its own: the last piece, which the arrowhead is on, has a length and comes from outside."""
+    bends = ((40, 0), (100, 0), (160, 30))  # on z's right side, between, on f's left side
+    (points,) = settled(Wire(box("z", 0, 0, wide=80), box("f", 200, 30), bends, 3))
+    assert points == ((40, 0), (100, 0), (160, 30))
 
 
 @settings(deadline=None)
@@ -90,3 +102,15 @@ def test_a_place_that_is_not_seen_moves_with_the_line() -> None:
     up, other = settled(*wires)
     assert up[0][0] == up[1][0] == up[2][0]
     assert other[0][0] == other[1][0]
+
+
+@pytest.mark.parametrize("view", ["cell", "strip"])
+@pytest.mark.parametrize("cell", [nn.MGUCell, nn.GRUCell, nn.LayerNormGRUCell])
+def test_every_arrowhead_has_room_on_its_line(cell: Any, view: Any) -> None:
+    """Also where a template is derived from what a step computes: no last piece is too short for a head to be seen."""
+    tg.manual_seed(0)
+    trajectory = nn.GRU(3, 4, cell=cell).unroll(tg.randn(3, 2, 3))
+    picture = viz.gradient_paths((trajectory.steps[-1].h ** 2).sum(), trajectory, view=view)
+    for edge in picture.scene.edges:
+        tip, before = edge.points[:2] if edge.stroke.backward else edge.points[:-3:-1]
+        assert dist(tip, before) >= 4, edge.id

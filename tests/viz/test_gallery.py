@@ -13,7 +13,7 @@ import pytest
 import viz
 from tests.support.players import unrolled
 from tinygrad_lstm.errors import MissingExtraError
-from viz.output.graphviz import NoGraphvizError
+from viz.output.png_by_graphviz import NoGraphvizError
 
 DOCS = Path(__file__).parents[2] / "docs"
 CARDS = runpy.run_path(str(DOCS / "gallery_cards.py"))
@@ -55,6 +55,31 @@ def test_the_page_leads_to_every_file_and_says_what_is_missing(
     assert said[:2] == ["One & two: 2", "Nothing: 0"]
     assert said[2:] == ["3 not drawn: pip install something", str(folder / "index.html")]  # a line for each reason
     assert "3 not drawn: pip install something" in page
+
+
+def test_a_gallery_is_shown_beside_another(tmp_path: Path) -> None:
+    """Old at the left, new at the right; what only one has is said, and a stale file of the folder is not new."""
+    run = unrolled()
+
+    def of(*captions: str) -> Any:
+        return [("One", "", iter([CARDS["picture"](caption, viz.draw, run[1]) for caption in captions]))]
+
+    old, new = tmp_path / "an old one", tmp_path / "new"
+    CARDS["show"](of("both", "gone"), old)
+    CARDS["show"](of("gone"), new)
+    CARDS["show"](of("both", "come"), new, old)
+    page = (new / "index.html").read_text("utf-8")
+    cards = {
+        caption: re.findall(r'src="([^"]+)"|(not in this gallery)', inside)
+        for inside, caption in re.findall(r"<figure>(.*?)<figcaption>(.*?)</figcaption>", page)
+    }
+    assert cards == {
+        "both": [("../an%20old%20one/one-both.svg", ""), ("one-both.svg", "")],
+        "come": [("", "not in this gallery"), ("one-come.svg", "")],
+        "one gone": [("../an%20old%20one/one-gone.svg", ""), ("", "not in this gallery")],
+    }
+    assert (new / "../an old one/one-both.svg").is_file()
+    assert 'class="paired"' in page
 
 
 def test_a_plot_is_drawn_for_both_themes(tmp_path: Path) -> None:

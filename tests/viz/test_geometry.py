@@ -9,23 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.imports import every_import, within
+from viz.layout.arrowheads import WIDE, arrowhead, head_size, shortened
 from viz.layout.geometry import (
-    WIDE,
     Path,
     Point,
     Rect,
-    arrowhead,
     bounds,
     crossing,
     distance,
-    head_size,
     inside,
     length,
     meets,
     moved,
     on_disc,
     path_bounds,
-    shortened,
     simplified,
 )
 

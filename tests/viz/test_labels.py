@@ -16,7 +16,7 @@ import viz
 from tests.support import svg
 from tests.support.hostile import NAMES, any_text, each_name
 from tests.support.markup import tags
-from viz.output.graphviz import commands
+from viz.output.png_by_graphviz import commands
 
 SHOWN = 20  # letters of a long name that are sure to be seen
 

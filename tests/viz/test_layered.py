@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.support.long_chains import run_with_a_shallow_stack
 from tinygrad_lstm.errors import ArgumentError
 from viz.layout import bends, ordering, ports
-from viz.layout.geometry import Path, Point, Rect, arrowhead, crossing, meets, path_bounds
+from viz.layout.arrowheads import arrowhead
+from viz.layout.geometry import Path, Point, Rect, crossing, meets, path_bounds
 from viz.layout.layered import Line, Placement, Spacing, layered
 from viz.layout.ranks import cut
 

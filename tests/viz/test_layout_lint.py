@@ -20,7 +20,7 @@ from tests.support.own_cells import CELLS as OWN
 from tests.support.own_cells import unrolled
 from tests.support.pictures import drawn
 from viz.layout.geometry import Point, Rect
-from viz.output.graphviz import NoGraphvizError
+from viz.output.png_by_graphviz import NoGraphvizError
 from viz.style.fonts import width
 
 DOCS = Path(__file__).parents[2] / "docs"

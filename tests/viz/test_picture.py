@@ -17,13 +17,13 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
-import viz.output.graphviz
+import viz.output.png_by_graphviz
 from tests.support import svg
 from tests.support.runs import Run, run
 from tests.support.scales import printed_width
 from tinygrad_lstm.errors import ArgumentError, DtypeError
 from viz import plots
-from viz.output.graphviz import NoGraphvizError, render
+from viz.output.png_by_graphviz import NoGraphvizError, render
 from viz.style import theme as style
 
 

@@ -16,9 +16,9 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
-import viz.output.graphviz
+import viz.output.png_by_graphviz
 from tinygrad_lstm.errors import ArgumentError
-from viz.output.graphviz import NoGraphvizError, RenderError, is_whole, render
+from viz.output.png_by_graphviz import NoGraphvizError, RenderError, is_whole, render
 
 SOURCE = "digraph { a -> b }"
 FORMATS = ["svg", "png", "pdf", "json0"]
@@ -267,7 +267,7 @@ def test_what_is_no_svg(drawn: bytes) -> None:
 
 def test_a_crash_in_the_c_library_is_an_error_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    monkeypatch.setattr(viz.output.graphviz, "_CHILD", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setattr(viz.output.png_by_graphviz, "_CHILD", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(RenderError, match="could not draw the svg: its process died of signal 11"):
         render("digraph {}", "svg")
 
@@ -276,4 +276,4 @@ def test_the_last_word_of_a_renderer_is_passed_on_without_fontconfigs(monkeypatc
     with pytest.raises(RenderError, match="could not draw the svg"):
         render("digraph { a -> ", "svg")
     done = subprocess.CompletedProcess([], 1, b"", b"it is so\nFontconfig warning: no reset-dirs\n")
-    assert viz.output.graphviz._complaint(done) == "it is so"
+    assert viz.output.png_by_graphviz._complaint(done) == "it is so"

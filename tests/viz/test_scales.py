@@ -15,7 +15,7 @@ from tests.support import svg
 from tests.support.comparisons import triptych
 from tests.support.runs import Run, of_every, of_last, run
 from tests.support.scales import printed_width
-from viz.style.scales import FINEST, THICKEST, LogWidth
+from viz.style.width_scales import FINEST, THICKEST, LogWidth
 
 
 def steep(T: int, factor: float) -> Run:

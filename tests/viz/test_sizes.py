@@ -53,13 +53,24 @@ def test_a_pdf_and_an_svg_are_as_wide_as_asked(picture: viz.Picture, tmp_path: P
     (box,) = set(re.findall(rb"/MediaBox ?\[ ?0 0 ([\d.]+)", pdf))
     assert float(box) == pytest.approx(600, rel=0.02)
     assert '<svg xmlns="http://www.w3.org/2000/svg"' in svg
-    assert re.search(r'width="600pt" height="[\d.]+pt"', svg)
+    assert re.search(r'width="600" style="height:auto" height="[\d.]+"', svg)
     assert "max-width" not in svg
     assert picture.save(tmp_path / "b.svg").read_text("utf-8") == picture.svg
 
 
+def test_a_picture_that_was_drawn_so_wide_is_saved_so_wide(tmp_path: Path) -> None:
+    """The width that a figure was asked for and that of save are one: save's own goes first."""
+    drawn = viz.draw(run()[0], width=1280)
+    assert size_of_png(drawn.save(tmp_path / "a.png").read_bytes())[0] == pytest.approx(1280, abs=2)
+    assert size_of_png(drawn.save(tmp_path / "b.png", width=2000).read_bytes())[0] == pytest.approx(2000, abs=2)
+    assert drawn.save(tmp_path / "a.svg").read_text("utf-8") == drawn.svg
+    assert viz.draw(run()[0]).save(tmp_path / "b.svg", width=1280).read_text("utf-8") == drawn.svg
+    assert 'width="1600" style' in drawn.save(tmp_path / "c.svg", width=1600).read_text("utf-8")
+    assert drawn.save(tmp_path / "a.gv").exists()
+
+
 def test_words_too_small_to_read_are_warned_of_in_pixels(picture: viz.Picture, tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"saved 300 pixels wide, its smallest letters are [\d.]+ pixels") as said:
+    with pytest.warns(UserWarning, match=r"300 pixels wide, the smallest letters .* are [\d.]+ pixels") as said:
         picture.save(tmp_path / "a.png", width=300)
     assert said[0].filename == __file__
     found = re.search(r"cannot be read: ([\d,]+) wide they can", str(said[0].message))

@@ -115,7 +115,7 @@ def test_a_width_is_in_pixels_and_too_small_a_one_is_said() -> None:
             assert re.search(r'viewBox="[^"]*" width="1280" style="height:auto"', picture.svg)
     long = steps(nn.LSTM, 16)
     with pytest.warns(
-        UserWarning, match=r"smallest text of this picture is 2\.\d pixels high.*from \d+ pixels"
+        UserWarning, match=r"1,280 pixels wide, the smallest letters .* are 6\.\d pixels .*: [\d,]+ wide"
     ) as found:
         viz.gradient_paths(*long, view="cell", fold=None, width=1280)
     assert found[0].filename == __file__
@@ -188,3 +188,34 @@ def test_lines_and_frames_stand_out_from_their_ground(name: str) -> None:
     assert contrast(theme.frame, theme.paper) >= 3
     for hue in ("indigo", "wine", "olive"):
         assert contrast(theme.text_of(getattr(theme, hue)), theme.panel) >= 4.5, hue
+
+
+def test_the_bar_names_all_weights_that_it_has_room_for() -> None:
+    """As their letters are wide, not so many points for each."""
+    tg.manual_seed(0)
+    trajectory = nn.LSTM(3, 4, cell=nn.LayerNormLSTMCell).unroll(tg.randn(4, 2, 3))
+    bar = svg.read(viz.draw(trajectory, view="rolled").svg)["weights"].text
+    assert bar.replace("\u00a0", " ") == "W, U, b, norm_x.w, norm_h.w, norm_c.w, norm_c.b"
+
+
+class Leak(nn.Cell):
+    """h' = 0.9 h + tanh x: a cell without weights."""
+
+    carried = ("h",)
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
+        super().__init__(input_size, hidden_size)
+
+    def forward(self, x: tg.Tensor, h: tg.Tensor) -> tg.Tensor:
+        h = tg.tag(h, "carry") * 0.9 + tg.tanh(x)
+        tg.label(h=h)
+        return h
+
+
+@pytest.mark.parametrize("view", ["cell", "strip", "rolled"])
+def test_a_cell_without_weights_has_no_bar_of_them(view: Any) -> None:
+    trajectory = nn.RNN(3, 3, cell=Leak).unroll(tg.randn(3, 2, 3, requires_grad=True))
+    loss = trajectory.steps[-1].h.sum()
+    for picture in (viz.draw(trajectory, view=view), viz.gradient_paths(loss, trajectory, view=view)):
+        assert "weights" not in svg.read(picture.svg).nodes
+        assert "set of weights" not in picture.svg

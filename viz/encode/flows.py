@@ -9,11 +9,12 @@ from functools import cached_property
 
 from viz.diagram.cellgraph import CellGraph, Link
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
+from viz.encode.legend_words import FLOWS
 from viz.measure.flow import ChainFlow, Cut
-from viz.style.scales import LinearWidth
 from viz.style.stroke import Stroke
 from viz.style.text import number
 from viz.style.theme import Theme
+from viz.style.width_scales import LinearWidth
 
 
 class FlowEncoding(Encoding):
@@ -60,13 +61,12 @@ class FlowEncoding(Encoding):
     def key(self) -> KeyOfLines:
         """The two signs, and what has none."""
         theme = self.theme
-        return {
-            "raises": ("raises L, as the source moves", Stroke(theme.carry, 6, "raises")),
-            "lowers": ("lowers it", Stroke(theme.crossing, 6, "lowers", dashed=True)),
-            "zero": ("a flow of exactly 0", Stroke(theme.weight, 0.8, "zero", dotted=True)),
-            "not finite": ("not finite", Stroke(theme.candidate, 3, "not finite")),
-            "none": ("no flow comes here", Stroke(theme.forward, 1.1, "none", open=True)),
-        }
+        strokes = [
+            Stroke(theme.carry, 6, "raises"), Stroke(theme.crossing, 6, "lowers", dashed=True),
+            Stroke(theme.weight, 0.8, "zero", dotted=True), Stroke(theme.candidate, 3, "not finite"),
+            Stroke(theme.forward, 1.1, "none", open=True),
+        ]  # fmt: skip
+        return {stroke.kind: (FLOWS[stroke.kind], stroke) for stroke in strokes}
 
     def note(self, name: str, t: int) -> str:
         """What flows through the state."""

@@ -9,11 +9,12 @@ from functools import cached_property
 
 from viz.diagram.cellgraph import PARAMETERS, CellGraph, EdgeKey, Link
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
+from viz.encode.legend_words import OFF_THE_ROUTES, ROUTES_OF_ANY_CELL, less_than, routes_of
 from viz.measure.gradient import ChainGradient, Share
-from viz.style.scales import LogWidth
 from viz.style.stroke import Stroke
 from viz.style.text import number
 from viz.style.theme import Theme
+from viz.style.width_scales import LogWidth
 
 
 @dataclass(frozen=True)
@@ -63,32 +64,32 @@ class LookOfRoutes:
         """A line for a number on the scale."""
         return Stroke(self.theme.ink, self.scale.width(size), backward=True, opacity=self.scale.opacity(size))
 
-    def key(self, words: Mapping[str, str]) -> KeyOfLines:
-        """What the legend says of each kind of line: the routes in these words, and what is on no route."""
+    def key(self, words: Mapping[str, str], strongest: Strongest | None) -> KeyOfLines:
+        """What the legend says of each kind of line: the strongest path, the routes, and what is on no route."""
         theme = self.theme
         line = Stroke(theme.ink, 3, backward=True)
         routes = {
             kind: (said, replace(line, colour=self.hues.get(kind, theme.carry), kind=kind, dashed=kind == "crossing"))
             for kind, said in words.items()
         }
-        least = self.scale.label(10.0**self.scale.low).removeprefix("‖∇‖ ")
+        below = Stroke(theme.ink, 0.8, "below", dotted=True, backward=True, opacity=0.55)
+        others = {
+            "not finite": Stroke(theme.ink, 6.5, "not finite", dotted=True, backward=True),
+            "zero": self.stroke("read", 0.0), "none": self.stroke("forward", None), "cut": self.stroke("cut", None),
+        }  # fmt: skip
+        bright = Stroke(theme.bright, 6, "strongest", backward=True)
         return {
+            **({"strongest": (strongest.words, bright)} if strongest else {}),
             **routes,
-            "below": (f"less than {least}", Stroke(theme.ink, 0.8, "below", dotted=True, backward=True, opacity=0.55)),
-            "not finite": ("not finite", Stroke(theme.ink, 6.5, "not finite", dotted=True, backward=True)),
-            "zero": ("a gradient of exactly 0", self.stroke("read", 0.0)),
-            "none": ("no gradient comes here", self.stroke("forward", None)),
-            "cut": ("cut: not let through", self.stroke("cut", None)),
+            "below": (less_than(self.scale.label(10.0**self.scale.low)), below),
+            **{kind: (OFF_THE_ROUTES[kind], stroke) for kind, stroke in others.items()},
         }
 
 
 class GradientEncoding(Encoding):
     """The gradient in one chain."""
 
-    general: Mapping[str, str] = {
-        "carry": "belt, the path along C (of a GRU along h): never through a gate, only × its gate",
-        "crossing": "crossing, through h into a gate: × σ′, tanh′, Uᵀ",
-    }
+    general = ROUTES_OF_ANY_CELL
 
     def __init__(
         self, gradient: ChainGradient, theme: Theme, scale: LogWidth, strongest: Strongest | None = None
@@ -134,20 +135,7 @@ class GradientEncoding(Encoding):
     @cached_property
     def key(self) -> KeyOfLines:
         """The routes that a gradient takes, and what is on no route."""
-        cells, template = self.cells, self.cells.template
-        factors = f": {cells.crossing_factors()}" if template.crossing else ""
-        joining = template.joining.replace("{op}", cells.operation("squash", cells.order[0]))
-        words = {
-            "carry": f"belt, {template.belt_path}: never through a gate, {template.carry}{joining}",
-            "other": "carry of another state: only scaled",
-            "crossing": f"crossing, {template.crossing_path}{factors}",
-            "weight": "into the shared weights",
-            "depth": "to the layer below",
-        }
-        bright = {}
-        if self.strongest is not None:
-            bright = {"strongest": (self.strongest.words, Stroke(self.theme.bright, 6, "strongest", backward=True))}
-        return bright | dict(self.looks.key(words))
+        return self.looks.key(routes_of(self.cells), self.strongest)
 
     def note(self, name: str, t: int) -> str:
         """The norm of the state's gradient."""

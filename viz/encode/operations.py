@@ -11,19 +11,12 @@ from tinygrad_lstm.graph import GraphEdge
 from viz.diagram.collapse import Quotient
 from viz.encode.encoding import KeyOfLines
 from viz.encode.gradients import LookOfRoutes, Strongest
+from viz.encode.legend_words import BELT, ROUTES_OF_OPERATIONS, VALUES
 from viz.measure.backward import Delivered
-from viz.style.scales import LogWidth
 from viz.style.stroke import Stroke
 from viz.style.text import number
 from viz.style.theme import Theme
-
-BELT = "belt, where a state is only scaled from step to step"
-WORDS = {
-    "carry": f"{BELT}: never through a gate",
-    "crossing": "crossing, through h into a gate of the next step",
-    "read": "read within a step",
-    "weight": "into the weights",
-}
+from viz.style.width_scales import LogWidth
 
 
 class OperationEncoding:
@@ -57,12 +50,10 @@ class OperationEncoding:
     def key(self) -> KeyOfLines:
         """The kinds of lines."""
         if self.delivered is not None:
-            bright = Stroke(self.theme.bright, 6, "strongest", backward=True)
-            pointed_out = {"strongest": (self.strongest.words, bright)} if self.strongest else {}
-            return pointed_out | dict(self.looks.key(WORDS))
+            return self.looks.key(ROUTES_OF_OPERATIONS, self.strongest)
         return {
             "belt": (BELT, Stroke(self.theme.carry, 2.4, "belt", open=True)),
-            "constant": ("needs no gradient", Stroke(self.theme.forward, 1.1, "constant", dashed=True, open=True)),
+            "constant": (VALUES["constant"], Stroke(self.theme.forward, 1.1, "constant", dashed=True, open=True)),
         }
 
     def stroke(self, name: str, edges: Sequence[GraphEdge]) -> Stroke:

@@ -9,11 +9,12 @@ from functools import cached_property
 
 from viz.diagram.cellgraph import CellGraph, Link, NodeKey
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
+from viz.encode.legend_words import of_two_runs
 from viz.measure.gradient import ChainGradient
-from viz.style.scales import RatioWidth
 from viz.style.stroke import Stroke
 from viz.style.text import number
 from viz.style.theme import Theme
+from viz.style.width_scales import RatioWidth
 
 SAME, MUCH = 1.1, 3.0  # up to this ratio about as much as before; from this one on the full hue
 Pair = tuple[float | None, float | None]
@@ -84,13 +85,10 @@ class RatioEncoding(Encoding):
     @cached_property
     def key(self) -> KeyOfLines:
         """What is not on the scale."""
-        before, after = self.names
-        only = Stroke(self.theme.candidate, 3, "after", backward=True)
-        return {
-            "before": (f"only “{before}” has a gradient", replace(only, kind="before", dashed=True)),
-            "after": (f"only “{after}”, or not finite", only),
-            "none": ("no gradient comes here", Stroke(self.theme.forward, 1.1, "none", open=True)),
-        }
+        words, only = of_two_runs(*self.names), Stroke(self.theme.candidate, 3, "after", backward=True)
+        none = Stroke(self.theme.forward, 1.1, "none", open=True)
+        strokes = [replace(only, kind="before", dashed=True), only, none]
+        return {stroke.kind: (words[stroke.kind], stroke) for stroke in strokes}
 
     def write(self, one: float | None, other: float | None) -> str:
         """Two norms; "none" is no gradient."""

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from viz.diagram.cellgraph import NEXT_LAYER, Link
 from viz.encode.encoding import Encoding, KeyOfLines
+from viz.encode.legend_words import VALUES, belt_of
 from viz.style.stroke import Stroke
 
 
@@ -35,9 +36,9 @@ class ValueEncoding(Encoding):
         """The belt and the hidden state."""
         belt = Stroke(self.theme.carry, 2.6, "belt", open=True)
         return {
-            "belt": (f"belt, {self.cells.template.belt_path}", belt),
-            "other": ("carry of another state", replace(belt, kind="other")),
-            "hidden": ("the hidden state", Stroke(self.theme.crossing, 2.0, "hidden", dashed=True, open=True)),
+            "belt": (belt_of(self.cells), belt),
+            "other": (VALUES["other"], replace(belt, kind="other")),
+            "hidden": (VALUES["hidden"], Stroke(self.theme.crossing, 2.0, "hidden", dashed=True, open=True)),
         }
 
     def note(self, name: str, t: int) -> str:

@@ -10,28 +10,27 @@ from collections.abc import Mapping, Sequence
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import NUMBER, RUNS, one_of, takes
+from tinygrad_lstm.arguments import RUNS, takes
 from viz.diagram.folding import Fold
 from viz.diagram.projection import stretch
 from viz.encode.gradients import GradientEncoding, scale_of
 from viz.figures.composition import Arrangement, layers_of
-from viz.figures.options import HEADER, View, as_asked, options_of
+from viz.figures.options import OF_SEVERAL_RUNS, View, as_asked, options_of
+from viz.figures.run_words import compare_in_words, describe_left_over, left_over, list_names
 from viz.figures.runs import Run, arrange_runs, runs_of
 from viz.measure.gradient import ChainGradient
 from viz.output.picture import Picture
 from viz.scene.marks import Scene
-from viz.style.theme import THEME, ThemeName
+from viz.style.theme import ThemeName
 from viz.views.cells import draw_layers
 from viz.views.header import add_header_of_rows
 from viz.views.norms import Series, draw_caption, plot_norms
 from viz.views.rows import BAR_HEIGHT, BAR_Y, Row
-from viz.views.run_words import compare_in_words, describe_left_over, left_over, list_names
 
-VIEW = one_of("auto", "cell", "strip", "rolled")  # gradient_paths draws one run's operations
 APART = 34  # points from one run to the next
 
 
-@takes(runs=RUNS, view=VIEW, theme=THEME, header=HEADER, width=NUMBER.or_none())
+@takes(runs=RUNS, **OF_SEVERAL_RUNS)
 def compare(
     runs: Mapping[str, tuple[tg.Tensor, nn.Trajectory]],
     *,

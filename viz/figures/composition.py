@@ -81,7 +81,7 @@ def picture(
     guide: str = "",
 ) -> Picture:  # fmt: skip
     """The picture of a selection: its rows, the header above them, and the same in words."""
-    scene = Scene(theme, title)
+    scene = Scene(theme)
     rows = draw_layers(scene, layers_of(selection, encodings), how.hidden, room=how.room)
     add_header_of_rows(scene, title, rows, [guide, how.note])
     return Picture(scene, title, " ".join(filter(None, [words, how.note])))

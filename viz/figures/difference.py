@@ -9,24 +9,23 @@ from collections.abc import Sequence
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import NAMES, NUMBER, RUN, takes
+from tinygrad_lstm.arguments import NAMES, RUN, takes
 from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.cellgraph import PARAMETERS, CellGraph
 from viz.diagram.folding import Fold
 from viz.diagram.names import brief
 from viz.diagram.projection import make_room
 from viz.encode.ratios import RatioEncoding
-from viz.figures.compare import VIEW
 from viz.figures.composition import arrange, picture
-from viz.figures.options import HEADER, View, as_asked, options_of
+from viz.figures.options import OF_SEVERAL_RUNS, View, as_asked, options_of
 from viz.figures.runs import Run, runs_of
 from viz.measure.gradient import ChainGradient
 from viz.output.picture import Picture
-from viz.style.theme import THEME, ThemeName
+from viz.style.theme import ThemeName
 from viz.views.words import describe_ratios
 
 
-@takes(one=RUN, other=RUN, names=NAMES, view=VIEW, theme=THEME, header=HEADER, width=NUMBER.or_none())
+@takes(one=RUN, other=RUN, names=NAMES, **OF_SEVERAL_RUNS)
 def difference(
     one: tuple[tg.Tensor, nn.Trajectory],
     other: tuple[tg.Tensor, nn.Trajectory],

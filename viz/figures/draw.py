@@ -7,7 +7,7 @@ from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import NAMES, NUMBER, integer, takes
+from tinygrad_lstm.arguments import takes
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.torch_modules import also_of_torch, trajectory_alone
 from viz.diagram.cellgraph import NoCellViewError, NothingRecordedError
@@ -15,24 +15,15 @@ from viz.diagram.folding import Fold
 from viz.encode.values import ValueEncoding
 from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import ENGINE, HEADER, VIEW, Engine, Options, View, as_asked, options_of
-from viz.figures.selection import TAKES, select, tensors_in, without_cell_view
+from viz.figures.options import OF_A_CELL, OF_OPERATIONS, Engine, Options, View, as_asked, options_of
+from viz.figures.selection import TAKES, select_for, tensors_in
 from viz.output.picture import Picture
-from viz.style.theme import THEME, ThemeName
+from viz.style.theme import ThemeName
 from viz.views.words import describe_values
 
 
 @also_of_torch(trajectory_alone)
-@takes(
-    view=VIEW,
-    depth=integer(0).or_none(),
-    collapse=NAMES,
-    chain=integer(None).or_none(),
-    theme=THEME,
-    engine=ENGINE,
-    header=HEADER,
-    width=NUMBER.or_none(),
-)
+@takes(**OF_A_CELL, **OF_OPERATIONS)
 def draw(
     what: tg.Tensor | nn.Trajectory | Iterable[Any],
     *,
@@ -55,7 +46,8 @@ def draw(
     side, else the op view. ``fold`` folds steps that compute the same: "auto" all but the first and last two of more
     than 12, None none, a list all but those named and the ends. ``engine="dot"`` lets Graphviz find the places of the
     op view. Several tensors may come in lists, tuples and dicts. For a slide ``header=False`` leaves out title and
-    legend, and ``width`` says how many pixels wide the SVG is shown; a warning says where it is too narrow to be read.
+    legend, and ``width`` says how many pixels wide the SVG is shown, and a file that is saved of it; a warning says
+    where it is too narrow to be read.
 
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> print(draw((x * x).sum()))
@@ -76,22 +68,16 @@ def draw(
 
 def _draw_trajectory(trajectory: nn.Trajectory, options: Options) -> Picture:
     """The chains of a trajectory, or, where there is no cell view, its graph."""
-    note = ""
-    if not options.of_operations:
-        try:
-            chosen = select(trajectory, options.chain)
-        except (NoCellViewError, NothingRecordedError) as reason:  # of a part of the steps only, perhaps
-            if options.view != "auto":
-                raise
-            note = without_cell_view(reason)
-        else:
-            title, words = chosen.title, describe_values(chosen.chains, chosen.captions)
+    part = NoCellViewError, NothingRecordedError  # of a part of the steps nothing may be recorded
+    chosen, note = select_for(trajectory, options, without=part)
+    if chosen is not None:
+        chains, title, words = chosen.chains, chosen.title, describe_values(chosen.chains, chosen.captions)
 
-            def drawn(how: Arrangement) -> Picture:
-                encodings = [ValueEncoding(how.project(each), options.theme) for each in chosen.chains]
-                return picture(chosen, encodings, how, options.theme, title[0].upper() + title[1:], words)
+        def drawn(how: Arrangement) -> Picture:
+            encodings = [ValueEncoding(how.project(each), options.theme) for each in chains]
+            return picture(chosen, encodings, how, options.theme, title[0].upper() + title[1:], words)
 
-            return with_folds_opened(chosen.chains, arrange(chosen.chains, options), options, drawn)
+        return with_folds_opened(chains, arrange(chains, options), options, drawn)
     graph = tg.graph_of(list(tensors_in(trajectory)))
     if not graph.edges:
         if not len(trajectory):

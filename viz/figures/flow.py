@@ -10,25 +10,25 @@ from numpy.typing import ArrayLike
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import ARRAY, LOSS, NUMBER, TENSOR, TRAJECTORY, one_of, takes
+from tinygrad_lstm.arguments import ARRAY, LOSS, TENSOR, TRAJECTORY, one_of, takes
 from tinygrad_lstm.torch_modules import also_of_torch, loss_and_trajectory
 from viz.diagram.cellgraph import CellGraph
 from viz.diagram.folding import Fold
 from viz.encode.flows import FlowEncoding
 from viz.figures.composition import arrange, picture
-from viz.figures.options import HEADER, View, as_asked, options_of
+from viz.figures.options import OF_EVERY_FIGURE, View, as_asked, options_of
 from viz.figures.selection import select
 from viz.measure.flow import measure_flow
 from viz.output.picture import Picture
-from viz.style.scales import LinearWidth
-from viz.style.theme import THEME, ThemeName
+from viz.style.theme import ThemeName
+from viz.style.width_scales import LinearWidth
 from viz.views.words import describe_balance, describe_flow
 
 
 @also_of_torch(loss_and_trajectory)
 @takes(
     loss=LOSS, trajectory=TRAJECTORY, source=TENSOR.or_none(), direction=ARRAY.or_none(),
-    view=one_of("auto", "cell", "strip"), theme=THEME, header=HEADER, width=NUMBER.or_none(),
+    view=one_of("auto", "cell", "strip"), **OF_EVERY_FIGURE,
 )  # fmt: skip
 def flow(
     loss: tg.Tensor,

@@ -7,30 +7,25 @@ from dataclasses import replace
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.arguments import LOSS, NAMES, NUMBER, TENSOR, TRAJECTORY, integer, takes
+from tinygrad_lstm.arguments import LOSS, TENSOR, TRAJECTORY, integer, takes
 from tinygrad_lstm.torch_modules import also_of_torch, loss_and_trajectory
-from viz.diagram.cellgraph import NoCellViewError
 from viz.diagram.folding import Fold
 from viz.diagram.names import Names
 from viz.encode.gradients import GradientEncoding, Strongest, scale_of
 from viz.figures.composition import Arrangement, arrange, picture, state_norms, with_folds_opened
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import ENGINE, HEADER, VIEW, Engine, View, as_asked, options_of
-from viz.figures.selection import select, tensors_in, without_cell_view
+from viz.figures.options import OF_A_CELL, OF_OPERATIONS, Engine, View, as_asked, options_of
+from viz.figures.selection import select, select_for, tensors_in
 from viz.measure.backward import strongest_path, watch_backward
 from viz.measure.gradient import ChainGradient, measure_chains
 from viz.output.picture import Picture
 from viz.style.text import number
-from viz.style.theme import THEME, ThemeName
+from viz.style.theme import ThemeName
 from viz.views.words import describe_gradients
 
 
 @also_of_torch(loss_and_trajectory)
-@takes(
-    loss=LOSS, trajectory=TRAJECTORY, view=VIEW, depth=integer(0).or_none(), collapse=NAMES,
-    chain=integer(None).or_none(), strongest=TENSOR.or_none(), theme=THEME, engine=ENGINE, header=HEADER,
-    width=NUMBER.or_none(),
-)  # fmt: skip
+@takes(loss=LOSS, trajectory=TRAJECTORY, strongest=TENSOR.or_none(), **OF_A_CELL, **OF_OPERATIONS)
 def gradient_paths(
     loss: tg.Tensor,
     trajectory: nn.Trajectory,
@@ -60,33 +55,25 @@ def gradient_paths(
     >>> picture.title
     'Where the gradient of L flows: one LSTM, two time steps'
     """
-    options, note = options_of(theme, view, fold, depth, collapse, chain, engine, header, width), ""
-    if not options.of_operations:
-        try:
-            chosen = select(trajectory, chain, loss)
-        except NoCellViewError as reason:
-            if view != "auto":
-                raise
-            note = without_cell_view(reason)
-        else:
-            delivered = watch_backward(loss, chosen.graph)
-            found = measure_chains(chosen.chains, delivered)
-            path = _strongest(loss, strongest, chosen.graph)
-            title, words = f"Where the gradient of L flows: {chosen.title}", describe_gradients(found, chosen.captions)
-
-            def drawn(how: Arrangement) -> Picture:
-                measured = [ChainGradient(how.project(each), delivered) for each in chosen.chains]
-                scale = scale_of(measured)
-                encodings = [GradientEncoding(each, options.theme, scale, path) for each in measured]
-                return _point_out(picture(chosen, encodings, how, options.theme, title, words), path)
-
-            how = arrange(chosen.chains, options, state_norms(found))
-            return as_asked(with_folds_opened(chosen.chains, how, options, drawn), options)
-    graph = tg.graph_of([loss, *tensors_in(trajectory)])
+    options = options_of(theme, view, fold, depth, collapse, chain, engine, header, width)
+    chosen, note = select_for(trajectory, options, loss)
+    graph = chosen.graph if chosen is not None else tg.graph_of([loss, *tensors_in(trajectory)])
+    delivered = watch_backward(loss, graph, crossed=chosen is not None)
     path = _strongest(loss, strongest, graph)
-    delivered = watch_backward(loss, graph, crossed=False)
-    whole = picture_of_operations(graph, options, delivered, path, note)
-    return as_asked(_point_out(whole, path), options)
+    if chosen is None:
+        whole = picture_of_operations(graph, options, delivered, path, note)
+        return as_asked(_point_out(whole, path), options)
+    found = measure_chains(chosen.chains, delivered)
+    title, words = f"Where the gradient of L flows: {chosen.title}", describe_gradients(found, chosen.captions)
+
+    def drawn(how: Arrangement) -> Picture:
+        measured = [ChainGradient(how.project(each), delivered) for each in chosen.chains]
+        scale = scale_of(measured)
+        encodings = [GradientEncoding(each, options.theme, scale, path) for each in measured]
+        return _point_out(picture(chosen, encodings, how, options.theme, title, words), path)
+
+    how = arrange(chosen.chains, options, state_norms(found))
+    return as_asked(with_folds_opened(chosen.chains, how, options, drawn), options)
 
 
 @also_of_torch(loss_and_trajectory)

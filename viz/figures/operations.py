@@ -50,7 +50,7 @@ def picture_of_operations(
     chips = CHIPS if any(name.startswith("chip_") for name in scene.nodes) else ""
     add_header(scene, title, " ".join(filter(None, [encoding.guide, chips, note])), encoding.key, scale)
     said = describe_delivered(graph, delivered) if delivered else ""
-    return Picture(scene, title, " ".join(filter(None, [describe_graph(graph), said, note])), opened)
+    return Picture(scene, title, " ".join(filter(None, [describe_graph(graph), said, note])), opened=opened)
 
 
 def _place_by_dot(quotient: Quotient, looks: Mapping[str, Node], widths: Mapping[str, float]) -> Drawing:

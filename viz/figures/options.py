@@ -7,20 +7,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from tinygrad_lstm.arguments import instance, one_of
+from tinygrad_lstm.arguments import NAMES, NUMBER, instance, integer, one_of
 from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.folding import Fold
 from viz.output.picture import Picture
-from viz.output.svg import size_of
-from viz.style.theme import Theme, ThemeName, theme_of
+from viz.output.sizes import describe_unreadable
+from viz.style.theme import THEME, Theme, ThemeName, theme_of
 
 View: TypeAlias = Literal["auto", "op", "cell", "strip", "rolled"]
 Engine: TypeAlias = Literal["viz", "dot"]
-VIEW = one_of("auto", "op", "cell", "strip", "rolled")
-ENGINE = one_of("viz", "dot")
-HEADER = instance("True or False", bool)
 SLIDE, POINTS = 1280, 1310 / 1280  # pixels; points of a picture that are shown in one of them
-SMALLEST, LEGIBLE = 11, 8  # points: the smallest text of a cell view; pixels: the smallest that can be read
+
+# What the calls take besides a run, by the names of their arguments
+OF_EVERY_FIGURE = {"theme": THEME, "header": instance("True or False", bool), "width": NUMBER.or_none()}
+OF_A_CELL = {
+    **OF_EVERY_FIGURE,
+    "view": one_of("auto", "op", "cell", "strip", "rolled"),
+    "chain": integer(None).or_none(),
+}
+OF_OPERATIONS = {"depth": integer(0).or_none(), "collapse": NAMES, "engine": one_of("viz", "dot")}
+OF_SEVERAL_RUNS = {**OF_EVERY_FIGURE, "view": one_of("auto", "cell", "strip", "rolled")}  # the op view is of one run
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def options_of(
 
 
 def as_asked(picture: Picture, options: Options) -> Picture:
-    """The picture with or without its header, as wide as it was asked; a warning where that is too narrow to read it.
+    """The picture with or without its header, as wide as was asked for; a warning where that is too narrow to read it.
 
     Called by the function that the user called, whose caller the warning is for.
     """
@@ -74,14 +80,6 @@ def as_asked(picture: Picture, options: Options) -> Picture:
     if opened is not None:
         as_wide_as_it_is = replace(options, width=None)
         picture = replace(picture, opened=lambda: as_asked(opened(), as_wide_as_it_is))
-    if options.width is None:
-        return replace(picture, scene=scene)
-    wide, _ = size_of(scene)
-    if (pixels := SMALLEST * options.width / wide) < LEGIBLE:
-        warnings.warn(
-            f"at a width of {options.width:g} pixels the smallest text of this picture is {pixels:.1f} pixels high; "
-            f"it can be read from {LEGIBLE * wide / SMALLEST:.0f} pixels on, or with less in it: fold=, collapse= "
-            'and view="rolled" draw fewer parts',
-            stacklevel=4,
-        )
-    return replace(picture, scene=replace(scene, width=options.width))
+    if options.width is not None and (words := describe_unreadable(scene, options.width)):
+        warnings.warn(words, stacklevel=4)
+    return replace(picture, scene=scene, width=options.width)

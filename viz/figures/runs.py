@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
@@ -105,4 +105,4 @@ def arrange_runs(runs: Sequence[Run], options: Options) -> dict[str, Arrangement
 
     found = decide(options)
     strip = any(how.view == "strip" for how in found.values())
-    return decide(Options(options.theme, "strip", options.fold)) if strip else found
+    return decide(replace(options, view="strip")) if strip else found

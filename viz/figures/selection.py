@@ -15,6 +15,7 @@ from tinygrad_lstm.errors import ArgumentError, DtypeError
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, CellGraph, NoCellViewError
 from viz.diagram.matching import match_chain
 from viz.diagram.surroundings import layer_numbers
+from viz.figures.options import Options
 from viz.views.words import captions_of, title_of
 
 TAKES = "tensors and trajectories, or lists, tuples and dicts of them"
@@ -81,9 +82,22 @@ def select(trajectory: nn.Trajectory, chain: int | None = None, *also: tg.Tensor
     return Selection(trajectory, chain, found)
 
 
-def without_cell_view(reason: Exception) -> str:
-    """Why every operation is drawn, in a sentence."""
-    return f"Every operation is drawn, since there is no cell view: {reason}."
+def select_for(
+    trajectory: nn.Trajectory, options: Options, *also: tg.Tensor,
+    without: tuple[type[Exception], ...] = (NoCellViewError,),
+) -> tuple[Selection | None, str]:  # fmt: skip
+    """The chains of a cell view; None where every operation is drawn, and in a sentence why, unless that was asked for.
+
+    ``without`` are the errors for which "auto" is the op view; they are raised where another view was asked for.
+    """
+    if options.of_operations:
+        return None, ""
+    try:
+        return select(trajectory, options.chain, *also), ""
+    except without as reason:
+        if options.view != "auto":
+            raise
+        return None, f"Every operation is drawn, since there is no cell view: {reason}."
 
 
 def tensors_in(what: Any) -> Iterator[tg.Tensor]:

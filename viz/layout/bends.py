@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from viz.layout.geometry import head_size
+from viz.layout.arrowheads import head_size
 
 LEVEL = 0.5  # points: a piece that rises less is straight
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
-WIDE = 6.5  # points: a line wider than that has hardly a larger arrowhead
-
-
 Place: TypeAlias = tuple[float, float]  # a point, or a plain pair
 Box: TypeAlias = tuple[float, float, float, float]  # a rectangle's left, bottom, right, top
 
@@ -189,13 +186,6 @@ def on_tip(end: Point, box: Rect, tip: float) -> Point:
     return Point(end.x - math.copysign(tip * abs(end.y - y) / (box.height / 2), end.x - x), end.y)
 
 
-def shortened(path: Sequence[Place], by: float) -> Path:
-    """A path that ends so much earlier, though not before its last bend."""
-    *_, (x, y), (u, v) = path
-    part = max(1 - by / (math.hypot(u - x, v - y) or 1.0), 0.05)
-    return (*(Point(*point) for point in path[:-1]), Point(x + part * (u - x), y + part * (v - y)))
-
-
 def simplified(path: Sequence[Point], tolerance: float = 1e-6) -> Path:
     """A path without the points at which it does not bend.
 
@@ -207,31 +197,6 @@ def simplified(path: Sequence[Point], tolerance: float = 1e-6) -> Path:
         if math.dist(point, kept[-1]) > tolerance and distance(point, kept[-1], after) > tolerance:
             kept.append(point)
     return (*kept, path[-1])
-
-
-def head_size(width: float) -> tuple[float, float]:
-    """Length and half the height of the arrowhead of a line: it grows with the line, of a very wide one little.
-
-    >>> head_size(1.0)[0]
-    6.7
-    """
-    usual = min(width, WIDE)
-    return 5 + 1.7 * usual, max(2.4 + 0.95 * usual, width / 2 + 2)
-
-
-def arrowhead(path: Sequence[Place], width: float) -> tuple[Point, Point, Point]:
-    """The corners of the arrowhead at the end of a path, its tip in the middle."""
-    return triangle(path, *head_size(width))
-
-
-def triangle(path: Sequence[Place], long: float, half: float) -> tuple[Point, Point, Point]:
-    """The corners of a triangle of this length, and half that height, at the end of a path."""
-    *_, (x, y), (u, v) = path
-    whole = math.hypot(u - x, v - y) or 1.0
-    dx, dy = (u - x) / whole, (v - y) / whole
-    long = min(long, 0.95 * whole)
-    back = Point(u - long * dx, v - long * dy)
-    return Point(back.x - half * dy, back.y + half * dx), Point(u, v), Point(back.x + half * dy, back.y - half * dx)
 
 
 def hatching(x: float, y: float, width: float, height: float, gap: float = 14) -> Iterator[tuple[Place, Place]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 
-from viz.layout.geometry import head_size
+from viz.layout.arrowheads import head_size
 
 CLEAR = 2.0  # points between two arrowheads
 

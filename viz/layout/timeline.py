@@ -14,8 +14,9 @@ from math import inf
 
 from tinygrad_lstm.errors import ArgumentError
 from viz.layout import bends
+from viz.layout.arrowheads import head_size
 from viz.layout.blocks import Block, Box, Part, Side, block
-from viz.layout.geometry import Path, Point, Rect, bounds, head_size, moved, path_bounds, simplified
+from viz.layout.geometry import Path, Point, Rect, bounds, moved, path_bounds, simplified
 from viz.layout.lanes import Bank, Run, shared_boxes, tracks
 from viz.layout.layered import Line, Spacing
 from viz.layout.panels import PADDING, Panels

@@ -13,7 +13,8 @@ from itertools import pairwise
 import graphviz
 
 from tinygrad_lstm.escaping import element_id, markup, printable
-from viz.layout.geometry import WIDE, Place, hatching, shortened
+from viz.layout.arrowheads import WIDE, shortened
+from viz.layout.geometry import Place, hatching
 from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene, width_of
 from viz.style.stroke import Stroke
 from viz.style.text import FONT, number_of_points

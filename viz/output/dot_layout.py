@@ -10,7 +10,7 @@ from math import dist
 import graphviz
 
 from viz.layout.geometry import Drawing, Point, Rect
-from viz.output.graphviz import TIMEOUT, render
+from viz.output.png_by_graphviz import TIMEOUT, render
 
 PIECES = 6  # straight ones for each Bézier curve of a line
 HEAD = 17  # points, of the longest arrowhead

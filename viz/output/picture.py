@@ -13,8 +13,8 @@ from typing import Any
 from tinygrad_lstm.errors import ArgumentError
 from viz.output.dot import dot_of
 from viz.output.files import free_path, place_for, write_file
-from viz.output.graphviz import TIMEOUT, NoGraphvizError, render
 from viz.output.notebook import beside_others, bundle
+from viz.output.png_by_graphviz import TIMEOUT, NoGraphvizError, render
 from viz.output.sizes import size_in_file
 from viz.output.svg import svg_of
 from viz.scene.marks import Scene
@@ -32,6 +32,7 @@ class Picture:
     scene: Scene = field(repr=False)
     title: str
     description: str
+    width: float | None = None  # that was asked for; else it is as wide as its page, or in a file as by itself
     opened: Callable[[], Picture] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -50,7 +51,7 @@ class Picture:
 
         It is a document by itself, and its ids are the plain names of what it shows; a page of several takes ``html``.
         """
-        return svg_of(self._described)
+        return svg_of(self.scene, self.title, self.description, self.width)
 
     def save(
         self, path: str | os.PathLike[str], *, width: float | None = None, scale: float | None = None,
@@ -58,11 +59,11 @@ class Picture:
     ) -> Path:  # fmt: skip
         """Write the picture in the format of the suffix, whole or not at all; returns the path that was written.
 
-        It is ``width`` pixels of a PNG, or points of an SVG or PDF, wide, or ``scale`` times as large as by itself; an
-        SVG of which nothing is said is as wide as its page. A size at which its words cannot be read, or that the
-        format does not have, is warned of. Graphviz draws PNG and PDF, and has ``timeout`` seconds for it. Where no
-        Graphviz is found the DOT text is saved beside it as ``.gv``, under another name if another program's file is
-        there, with a warning that names it and says what to install.
+        It is ``width`` pixels wide, points of a PDF, or ``scale`` times as large as by itself. Where neither is given,
+        it has the ``width`` that it was drawn with, and an SVG without one is as wide as its page. A size at which its
+        words cannot be read, or that the format does not have, is warned of. Graphviz draws PNG and PDF, and has
+        ``timeout`` seconds for it. Where no Graphviz is found the DOT text is saved beside it as ``.gv``, under another
+        name if another program's file is there, with a warning that names it and says what to install.
 
         Raises ValueError for another suffix, FileNotFoundError for a folder that is not there, IsADirectoryError for
         one that is, DtypeError or ArgumentError for what is no path or no size, another OSError where the system
@@ -74,10 +75,13 @@ class Picture:
             if not width == scale is None:
                 raise ArgumentError(f"a .{format} is text, of no size; width= and scale= are for .svg, .png and .pdf")
             return write_file(path, self.source.encode())
+        if width == scale is None:
+            if format == "svg":
+                return write_file(path, self.svg.encode())
+            width = self.width
         size = size_in_file(self.scene, format, width, scale)
         if format == "svg":
-            drawn = self.svg if width == scale is None else svg_of(self._described, size.scale)
-            return write_file(path, drawn.encode())
+            return write_file(path, replace(self, width=size.wide).svg.encode())
         try:
             return write_file(path, render(self.source, format, timeout, **size.attributes))
         except NoGraphvizError as missing:
@@ -89,10 +93,6 @@ class Picture:
     def _svg_opened(self) -> str:
         """The drawing with its folds opened, if it has any."""
         return self.opened().svg if self.opened else ""
-
-    @property
-    def _described(self) -> Scene:
-        return replace(self.scene, title=self.title, description=self.description)
 
     def __str__(self) -> str:
         return self.description

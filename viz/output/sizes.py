@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -9,14 +10,15 @@ from tinygrad_lstm.errors import ArgumentError
 from viz.output.svg import size_of
 from viz.scene.marks import Scene
 
-PNG_DPI = 144
+UNITS = {"png": 2.0, "svg": 4 / 3, "pdf": 1.0}  # in a point of the scene, at its natural size
+NAMES = {"png": "pixels", "svg": "pixels", "pdf": "points"}  # of the units
 LARGEST = {"png": 32_700, "pdf": 14_400}  # a side, in units: what cairo takes, less a margin; what PDF allows a page
-READABLE = 6  # pixels that a letter is high at least
+READABLE = 8  # pixels that letters are high at least
 
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a picture in a file of one format: in units, which are pixels of a PNG and points of all others."""
+    """The size of a picture in a file of one format, in the units of ``width=``: pixels, or points of a PDF."""
 
     format: str
     wide: float
@@ -27,7 +29,7 @@ class Size:
     def attributes(self) -> dict[str, str]:
         """The attributes of the graph by which Graphviz's drawing has this size."""
         if self.format == "png":
-            return {"dpi": f"{PNG_DPI * self.scale:.6g}"}
+            return {"dpi": f"{72 * UNITS['png'] * self.scale:.6g}"}
         size = {"size": f"{self.wide / 72:.6g},{self.high / 72:.6g}!"} if self.scale != 1 else {}
         return {"margin": "0", **size}  # by itself a page of a PDF has half an inch around the drawing
 
@@ -38,29 +40,33 @@ def size_in_file(scene: Scene, format: str, width: float | None = None, scale: f
     Warns where the format has no room for that, and takes the largest size that it has; and where the smallest words
     would be too small to read at the size that was asked for. Raises ArgumentError for sizes that are none.
     """
-    points = size_of(scene)
-    by_itself = PNG_DPI / 72 if format == "png" else 1.0  # units in a point
-    asked = _asked(points[0] * by_itself, width, scale)
-    most = LARGEST.get(format, float("inf")) / (max(points) * by_itself)
-    factor = min(asked, most)
-    wide, high = (side * by_itself * factor for side in points)
+    natural = [side * UNITS[format] for side in size_of(scene)]
+    asked = _asked(natural[0], width, scale)
+    factor = min(asked, LARGEST.get(format, float("inf")) / max(natural))
+    wide, high = (side * factor for side in natural)
     if factor < asked:
-        units, allowed = ("pixels", "32,767") if format == "png" else ("points", "14,400")
-        full = " × ".join(f"{side * by_itself * asked:,.0f}" for side in points)
+        units, allowed = NAMES[format], "32,767" if format == "png" else "14,400"
+        full = " × ".join(f"{side * asked:,.0f}" for side in natural)
         _warn(
             f"this picture is {full} {units} large, and a {format.upper()} has at most {allowed} a side: it is saved "
             f"{wide:,.0f} × {high:,.0f} {units} large. An .svg has no such limit; fold= and depth= leave less to draw"
         )
-    smallest = smallest_text(scene)
-    pixels = smallest * factor * (by_itself if format == "png" else 4 / 3)
-    if pixels < READABLE and (factor < asked or not width == scale is None):
-        least = wide * READABLE / pixels
-        _warn(
-            f"saved {wide:,.0f} {'pixels' if format == 'png' else 'points'} wide, its smallest letters are "
-            f"{pixels:.1f} pixels high and cannot be read: {least:,.0f} wide they can, or draw less of it, by fold=, "
-            'depth= or view="strip"'
-        )
+    chosen = factor < asked or not width == scale is None
+    if chosen and (words := describe_unreadable(scene, wide, format)):
+        _warn(words)
     return Size(format, wide, high, factor)
+
+
+def describe_unreadable(scene: Scene, width: float, format: str = "svg") -> str:
+    """What is said of a picture whose smallest letters are too small to read at this width; '' where they are not."""
+    pixels = smallest_text(scene) * width / size_of(scene)[0] * (4 / 3 if format == "pdf" else 1)
+    if pixels >= READABLE:
+        return ""
+    return (
+        f"{width:,.0f} {NAMES[format]} wide, the smallest letters of this picture are {pixels:.1f} pixels high and "
+        f"cannot be read: {math.ceil(width * READABLE / pixels):,} wide they can, or with less to draw, by fold=, "
+        'collapse=, depth=, view="strip" or "rolled"'
+    )
 
 
 def smallest_text(scene: Scene) -> float:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from tinygrad_lstm.escaping import element_id, markup
-from viz.layout.geometry import Place, Rect, arrowhead, hatching, head_size, shortened, tip_of
+from viz.layout.arrowheads import arrowhead, head_size, shortened
+from viz.layout.geometry import Place, Rect, hatching, tip_of
 from viz.scene.marks import Cluster, Edge, Node, Path, Row, Scene, Span
 from viz.style.stroke import Stroke
 from viz.style.text import FONT
@@ -21,24 +22,24 @@ MARGIN = 20  # points around everything
 LEAST = 0.4  # of its natural size; a page that is narrower than that scrolls
 
 
-def svg_of(scene: Scene, scale: float | None = None) -> str:
-    """The scene as an SVG document that is as wide as the page lets it be, or of a fixed size: so many times its own.
+def svg_of(scene: Scene, title: str, description: str, width: float | None = None) -> str:
+    """The scene as an SVG document that is as wide as the page lets it be, or so many pixels.
 
     >>> from viz.style.theme import THEMES
-    >>> scene = Scene(THEMES["light"], title="one <box>")
+    >>> scene = Scene(THEMES["light"])
     >>> scene.add(Node("a", (0.0, 0.0), (40, 20)))
-    >>> print(svg_of(scene)[:62])
+    >>> print(svg_of(scene, "one <box>", "A box.")[:62])
     <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 60" wi
     """
     paper = _paper(scene)
     draw = _Writer(scene, -paper.left, paper.top)
-    size = f'viewBox="0 0 {_n(paper.width)} {_n(paper.height)}" {_shown(paper, scene.width, scale)}'
+    size = f'viewBox="0 0 {_n(paper.width)} {_n(paper.height)}" {_shown(paper, width)}'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
             f'{looks_of(scene.theme)} font-family="{FONT}" font-size="12">',
-            f"<title>{markup(scene.title)}</title>",
-            f"<desc>{markup(scene.description)}</desc>",
+            f"<title>{markup(title)}</title>",
+            f"<desc>{markup(description)}</desc>",
             *([f"<style>{stylesheet()}</style>"] if scene.theme.adapts else []),
             *draw.ground(paper.width, paper.height),
             *(line for cluster in scene.clusters for line in draw.cluster(cluster)),
@@ -51,12 +52,10 @@ def svg_of(scene: Scene, scale: float | None = None) -> str:
     )
 
 
-def _shown(paper: Rect, width: float | None, scale: float | None) -> str:
-    """The attributes that say how large the document is shown: as wide as the page lets it be, or as it was asked."""
-    if scale is not None:
-        return f'width="{_n(scale * paper.width)}pt" height="{_n(scale * paper.height)}pt"'
+def _shown(paper: Rect, width: float | None) -> str:
+    """The attributes that say how large the document is shown; in a narrower page it keeps its proportions."""
     if width is not None:
-        return f'width="{_n(width)}" style="height:auto"'
+        return f'width="{_n(width)}" style="height:auto" height="{_n(width * paper.height / paper.width)}"'
     return f'width="100%" style="max-width:{_n(paper.width)}pt;min-width:{_n(LEAST * paper.width)}pt;height:auto"'
 
 

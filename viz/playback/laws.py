@@ -8,12 +8,13 @@ the gradient of C₆.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TypeGuard
 
 from tinygrad_lstm.graph import GraphEdge
 from viz.playback.tape import BackwardStep, Contribution, Tape
 
-LETTERS = re.compile(r"[A-Za-z_]+")
+LETTERS = re.compile(r"([A-Za-z_]+)")
 SQUARE = re.compile(r"\b(\w+)·\1\b")
 PRODUCT = re.compile(r"(?<=\b[a-z]) \(")  # a letter before brackets
 BRACKETS = re.compile(r"\([^()]*\)")
@@ -79,17 +80,17 @@ class Laws:
         values["y"] = self.name(turn.vertex)
         if matrix:
             values = {name.upper(): value for name, value in values.items()}
-        text = SQUARE.sub(r"\1²", part.derivative.text).replace("·", " ⊙ ").replace("-", "−")
+        text = part.derivative.text
         literals = {name: x for name, x in self._graph.vertices[turn.vertex].params.items() if _is_number(x)}
         exponent = literals.pop("b", None) if text == "b aᵇ⁻¹" else None
         if exponent is not None:
-            text = "2 a" if exponent == 2 else f"{exponent:g} a^{exponent - 1:g}".replace("-", "−")
-        if not matrix:
-            text = PRODUCT.sub(" ⊙ (", text)
-        named = LETTERS.sub(lambda found: _factor(values[found[0]]) if found[0] in values else found[0], text)
+            text = "2 a" if exponent == 2 else f"{exponent:g} a^{exponent - 1:g}"
+        words = list(_words(text, matrix))
+        letters = words[1::2]
+        words[1::2] = [_factor(values[word]) if word in values else word for word in letters]
+        named = "".join(words)
         named = named.replace("G", came, 1) if matrix else named
-        letters = set(LETTERS.findall(text)) - set(values)
-        given = [f"{name} = {value:.4g}" for name, value in literals.items() if name in letters]
+        given = [f"{name} = {value:.4g}" for name, value in literals.items() if name in letters and name not in values]
         return ", ".join([named, *given]).replace("-", "−")
 
     def _origin(self, vertex: int) -> int:
@@ -126,6 +127,13 @@ class Laws:
         return not found.label and len(found.shapes) == 1
 
 
+@lru_cache(maxsize=1024)
+def _words(text: str, matrix: bool) -> tuple[str, ...]:
+    """The formula of an op in signs of mathematics: every second word is a name, the others stand between names."""
+    text = SQUARE.sub(r"\1²", text).replace("·", " ⊙ ").replace("-", "−")
+    return tuple(LETTERS.split(text if matrix else PRODUCT.sub(" ⊙ (", text)))
+
+
 def _outside(text: str) -> str:
     """What of a text is in no brackets."""
     while (rest := BRACKETS.sub("", text)) != text:
@@ -133,11 +141,13 @@ def _outside(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)  # a name is a factor of many equations
 def _factor(text: str) -> str:
     """A text as a factor, in brackets where it is a sum or a product."""
     return f"({text})" if " " in _outside(text) else text
 
 
+@lru_cache(maxsize=4096)
 def _term(text: str) -> str:
     """A text as a factor of a product that may go on, in brackets where it is a sum."""
     return f"({text})" if re.search("[+−] ", _outside(text)) else text

@@ -109,8 +109,7 @@
     $("figure").dataset.pass = state.pass;
     $("title").textContent = $("title").dataset[state.pass];
     $("legend").hidden = state.pass === "forward"; // no gradient is known yet
-    $("step").max = steps.length;
-    $("step").value = state.k;
+    Object.assign($("step"), { max: steps.length, value: state.k });
     $("count").textContent = `${state.k} of ${steps.length}`;
     $("back").setAttribute("aria-disabled", state.k === 0); // (a disabled button would lose the keyboard's focus)
     $("next").setAttribute("aria-disabled", state.k === steps.length);
@@ -255,6 +254,12 @@
   };
   dark.onchange = () => paint(dark.matches ? "dark" : "light");
   $("theme").onclick = () => paint($("theme").textContent === "Dark theme" ? "dark" : "light");
+  window.addEventListener("message", ({ data, source }) => { // a page around this one asks how high it is, and is told at every change
+    if (data !== "player-height" || source !== parent) return;
+    document.body.classList.add("framed");
+    const tell = () => source.postMessage({ playerHeight: Math.ceil(document.body.getBoundingClientRect().height) }, "*");
+    new ResizeObserver(tell).observe(document.body);
+  });
   window.addEventListener("hashchange", () => recall(location.hash));
   new ResizeObserver(hint).observe($("figure"));
   $("figure").addEventListener("scroll", hint);

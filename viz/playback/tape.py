@@ -146,19 +146,23 @@ def _turns(events: list[Any], graph: tg.Graph) -> tuple[BackwardStep, ...]:
     come: Counter[Any] = Counter()
     sums: dict[tuple[Any, int], Array] = {}
     amounts: dict[tuple[Any, int], Amount] = {}  # of the sums
+    formulas: dict[tuple[int, int], Derivative] = {}  # of the inputs of each plan, by its identity
     turns = []
     for event in events:
         handed = []
         for part in event.contributions:
-            come[part.source] += 1
-            place, array, given = (part.source, part.edge.index), part.array, _amount(part.array)
-            found, before = derivative(event.node, part.edge.position), amounts.get(place)
+            source, array, position = part.source, part.array, part.edge.position
+            come[source] += 1
+            place, given, rule = (source, part.edge.index), _amount(array), (id(event.node.plan), position)
+            if rule not in formulas:
+                formulas[rule] = derivative(event.node, position)
+            found, before = formulas[rule], amounts.get(place)
             sums[place] = array if before is None else sums[place] + array
             amounts[place] = given if before is None else _amount(sums[place])
             handed.append(
                 Contribution(
-                    part.name, part.edge.position, graph.id_of(part.source), part.edge.index, found,
-                    _slope(event, part, found), given, before, amounts[place], come[part.source], readers[part.source],
+                    part.name, position, graph.id_of(source), part.edge.index, found, _slope(event, part, found), given,
+                    before, amounts[place], come[source], readers[source],
                 )
             )  # fmt: skip
         turns.append(BackwardStep(graph.id_of(event.node), _amount(event.cotangent), tuple(handed)))
@@ -184,8 +188,11 @@ def _slope(event: Any, part: Any, found: Derivative) -> Amount | None:
 
 def _amount(array: Array) -> Amount:
     """An array, or the arrays of a vertex with several outputs, in a few words."""
-    parts = [np.asarray(part) for part in (array if isinstance(array, list) else [array])]
-    shape = parts[0].shape if len(parts) == 1 else (len(parts), *parts[0].shape)
-    few = sum(part.size for part in parts) <= FEW and parts[0].dtype.kind != "c"
-    values = [number for part in parts for number in part.ravel().tolist()] if few else None
-    return Amount(shape, math.hypot(*map(norm, parts)), values if shape or not few else values[0])  # type: ignore[index]  # few
+    if isinstance(array, list) and len(array) > 1:
+        parts = [_amount(part) for part in array]
+        few = sum(part.size for part in array) <= FEW and array[0].dtype.kind != "c"
+        values = [number for part in array for number in part.ravel().tolist()] if few else None
+        return Amount((len(parts), *parts[0].shape), math.hypot(*[part.norm for part in parts]), values)
+    array = np.asarray(array[0] if isinstance(array, list) else array)
+    values = array.ravel().tolist() if array.size <= FEW and array.dtype.kind != "c" else None
+    return Amount(array.shape, norm(array), values if array.shape or values is None else values[0])

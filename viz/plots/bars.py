@@ -17,7 +17,7 @@ from tinygrad_lstm.paths import Ledger, Routes
 from viz.measure.backward import norm
 from viz.plots.canvas import AXES, HATCHES, NOTHING, Array, Look, add_legend, axes_on, looks, tick_whole_numbers, write
 from viz.style.steps import TIME, at_steps
-from viz.style.text import letter, number
+from viz.style.text import letter, number, percent
 from viz.style.theme import THEME, ThemeName, mix, theme_of
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def stack(ax: Axes, t: Iterable[int], parts: Mapping[str, Array], looks: Iterabl
         )  # fmt: skip
         up, down = up + np.maximum(heights, 0), down + np.minimum(heights, 0)
     ax.axhline(0, color=of.quiet, linewidth=0.8)
-    ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}".replace("-", "−"))
+    ax.yaxis.set_major_formatter(lambda part, _: percent(part))
     ax.set_xlim(places.min() - 0.7, places.max() + 0.7)
     tick_whole_numbers(ax.xaxis)
 

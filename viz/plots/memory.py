@@ -14,7 +14,7 @@ from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.paths import Horizon
 from viz.measure.backward import rows_of_gates
 from viz.plots.canvas import AXES, Array, add_legend, array_of, axes_on, looks, write
-from viz.style.text import letter, number, quantity
+from viz.style.text import letter, number, percent, quantity
 from viz.style.theme import THEME, ThemeName, theme_of
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def half_lives(runs: Mapping[str, Horizon | Any], *, ax: Axes | None = None, the
     ax.set_xlabel("half-life in steps")
     ax.set_ylabel("units with at least that half-life")
     ax.set_ylim(0, 1.05)
-    ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    ax.yaxis.set_major_formatter(lambda part, _: percent(part))
     add_legend(ax, theme, loc="best")
     return ax
 

@@ -9,6 +9,7 @@ from tinygrad_lstm.arguments import NUMBER, instance, named, several, takes
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.training import BeltShare, Update
 from viz.plots.canvas import AXES, add_legend, axes_on, looks
+from viz.style.text import percent
 from viz.style.theme import THEME, ThemeName, theme_of
 
 if TYPE_CHECKING:
@@ -81,5 +82,5 @@ def belt_shares(runs: Mapping[str, Sequence[BeltShare]], *, ax: Axes | None = No
     ax.set_xlim(right=max(shares[-1].lag for shares in runs.values()))  # the names stand beside it
     every = [share.share for shares in runs.values() for share in shares]
     ax.set_ylim(min(0, *every) - 0.05, max(1, *every) + 0.05)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.yaxis.set_major_formatter(lambda part, _: percent(part))
     return ax

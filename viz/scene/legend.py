@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from viz.layout.geometry import arrowhead, head_size
+from viz.layout.arrowheads import arrowhead, head_size
 from viz.scene.marks import Node, Path, Scene, Span, text_from
 from viz.style import fonts
 from viz.style.stroke import Stroke

@@ -159,14 +159,11 @@ class Scene:
     """A whole picture; what is added later is drawn on top, but for clusters below and nodes above edges."""
 
     theme: Theme
-    title: str = ""
-    description: str = ""
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
     clusters: list[Cluster] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     header: tuple[frozenset[str], tuple[Path, ...]] = (frozenset(), ())  # the nodes and lines of title and legend
-    width: float | None = None  # of the document, in pixels; as wide as the page if there is none
 
     def without_header(self) -> Scene:
         """The same picture without its title and legend, as a slide has them."""

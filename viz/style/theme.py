@@ -107,17 +107,26 @@ def stylesheet() -> str:
     They reach pictures that adapt and nothing else of the page. The colours become variables, which a page may set as
     it likes: ``--viz-ink`` and so on, with a ``-fill`` and a ``-text`` beside each hue.
     """
-    light, dark = (shades(THEMES[name]) for name in ("light", "dark"))
-    first: dict[Colour, str] = {}  # roles that share a colour share a rule
-    for name, colour in light.items():
-        first.setdefault(colour, name)
-    rules = [
-        f'.viz-auto.viz [{attribute}="{colour}" i]{{{attribute}:var(--viz-{name},{colour})}}'
-        for colour, name in first.items()
+    dark = shades(THEMES["dark"])
+    dark_ones = ";".join(f"--viz-{name}:{dark[name]}" for name in _names_of_colours().values())
+    return f"@media (prefers-color-scheme:dark){{.viz-auto.viz{{{dark_ones}}}}}{colour_rules('.viz-auto.viz', 'viz-')}"
+
+
+def colour_rules(selector: str, prefix: str = "") -> str:
+    """Rules by which each colour of the light theme becomes the variable of its name, with this prefix."""
+    return "".join(
+        f'{selector} [{attribute}="{colour}" i]{{{attribute}:var(--{prefix}{name},{colour})}}'
+        for colour, name in _names_of_colours().items()
         for attribute in ("fill", "stroke")
-    ]
-    dark_ones = ";".join(f"--viz-{name}:{dark[name]}" for name in first.values())
-    return f"@media (prefers-color-scheme:dark){{.viz-auto.viz{{{dark_ones}}}}}" + "".join(rules)
+    )
+
+
+def _names_of_colours() -> dict[Colour, str]:
+    """The colours of the light theme, each with one name: roles that share a colour share a rule."""
+    first: dict[Colour, str] = {}
+    for name, colour in shades(THEMES["light"]).items():
+        first.setdefault(colour, name)
+    return first
 
 
 HUES = "carry", "crossing", "weight", "gate", "candidate", "indigo", "wine", "olive"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import dist
 from typing import Literal, TypeAlias
 
 from viz.layout import ports
@@ -18,7 +19,7 @@ from viz.scene.marks import Node
 
 Side: TypeAlias = Literal["left", "right", "top", "bottom"]
 NEAR = 12.0  # points: of lines that would be nearer to each other the way that they turn decides
-NEARLY = 1e-6  # points: what is nearer to a border is on it
+ON_IT = 0.1  # points: a bend so near to a side is where the line ends
 CORNER = 4.0  # points of a side, at each of its ends, where no line ends
 
 
@@ -100,7 +101,7 @@ def _facing(node: Node, towards: Place, wire: int, which: int, straight: bool) -
     A place on the box's left or right border is a port: the line ends there.
     """
     (x, y), (u, v), (left, bottom, right, top) = node.middle, towards, node.box
-    if bottom <= v <= top and not left + NEARLY < u < right - NEARLY:
+    if bottom <= v <= top and not left + ON_IT < u < right - ON_IT:
         return ("right" if u > x else "left"), _End(wire, which, v, v, straight)
     if left <= u <= right:
         return ("top" if v > y else "bottom"), _End(wire, which, u, u, straight)
@@ -162,7 +163,7 @@ def _through(wire: Wire, begin: tuple[Side, float] | None, end: tuple[Side, floa
     (_, after), (_, before) = wire.ends
     first = start or _aimed(wire.start, bends[0] if bends else stop or wire.stop.middle, after)
     last = stop or _aimed(wire.stop, bends[-1] if bends else start or wire.start.middle, before)
-    return (first, *bends, last)
+    return (first, *[bend for bend in bends if min(dist(bend, first), dist(bend, last)) > ON_IT], last)
 
 
 def _shifted(bend: Place, side: Side, place: float, box: tuple[float, float, float, float]) -> Place:
@@ -184,6 +185,6 @@ def _aimed(node: Node, other: Place, planned: Place) -> Place:
         (x, y), (u, v) = node.middle, other
         return (u, y) if planned[0] == x else (x, v) if planned[1] == y else (x, y)
     left, bottom, right, top = node.box
-    if bottom <= other[1] <= top and min(abs(other[0] - left), abs(other[0] - right)) < NEARLY:  # a port
+    if bottom <= other[1] <= top and min(abs(other[0] - left), abs(other[0] - right)) < ON_IT:  # a port
         return on_disc(Point(*other), Rect(*node.box))
     return node.towards(other)

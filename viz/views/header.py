@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from viz.encode.encoding import Encoding, KeyOfLines, Scale
+from viz.encode.legend_words import SHARES
 from viz.scene.legend import LegendItem, draw_header
 from viz.scene.marks import Scene
 from viz.style.stroke import Stroke
 from viz.views.rows import TEXT, Row
 
 SLIDE, SMALL = 1280, 6.5  # pixels: a slide's width, and a size of text that is hardly read on it
-SHARES = "how a state's gradient came, the whole way from L"
 
 
 def add_header(

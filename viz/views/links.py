@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tinygrad_lstm.escaping import element_id
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
 from viz.diagram.names import brief
-from viz.layout.geometry import Place, triangle
+from viz.layout.arrowheads import triangle
+from viz.layout.geometry import Place
 from viz.scene.marks import Edge, Key, Node, Path, Scene, Span, width_of
 from viz.scene.marks import Row as Words
 from viz.style.stroke import Stroke
@@ -23,6 +24,8 @@ GAP = "\u00a0\u00a0\u00a0"  # between a name and what is said of it
 def draw_weights(scene: Scene, row: Row) -> None:
     """One bar for the weights that all steps share, with as many words as it has room for; or a chain of pieces."""
     theme, cells = row.theme, row.cells
+    if not cells.parameters:
+        return
     named = ", ".join(brief(name) for name in cells.parameters.values())
     said = ["one set of weights" + (", used at every step" if cells.last > 1 else ""), *row.encoding.weights_notes()]
     said = said if not row.number else ["the same weights"]
@@ -30,7 +33,8 @@ def draw_weights(scene: Scene, row: Row) -> None:
     for k, (left, right) in enumerate(row.bars):
         words: Words = ()
         if k == 0:
-            names = Span(brief(named, max(int((right - left) / 8), 9)), 12, bold=True)
+            whole = Span(named, 12, bold=True).width
+            names = Span(brief(named, max(int(len(named) * (right - left - 16) / whole), 9)), 12, bold=True)
             words, said = _fitting((names, Span(GAP, 12)), said, right - left, theme.quiet)
         elif said:
             words, said = _fitting((), said, right - left, theme.quiet)
@@ -95,26 +99,31 @@ def draw_loops(scene: Scene, row: Row) -> None:
 
 def draw_links(scene: Scene, rows: Sequence[Row]) -> None:
     """Every line of these rows, those to the layer above among them."""
-    drawn: list[tuple[Row, Link, Wire]] = []
+    drawn: list[tuple[Row, Link, Stroke, Wire]] = []
+    strokes = {id(link): row.encoding.stroke(link) for row in rows for link in row.links}
     for row in rows:
-        drawn += [(row, link, wire) for link in row.links if (wire := row.wire(link)) is not None]
+        for link in row.links:
+            stroke = strokes[id(link)]
+            if (wire := row.wire(link, stroke.width)) is not None:
+                drawn.append((row, link, stroke, wire))
     for row in rows:
         beside = [other for other in rows if other.axis is row.axis and other.layer > row.layer]
         following = min((other.layer for other in beside), default=None)
         above = [other for other in beside if other.layer == following]
         for end, other in enumerate(above):  # of two directions both read what this layer puts out
-            up = [link for link in row.links if link.reader[0] == NEXT_LAYER]
-            drawn += [(row, link, row.wire_up(link, other, end, both=len(above) > 1)) for link in up]
-    settle_ends([wire for _, _, wire in drawn])
-    for row, link, wire in drawn:
+            for link in [one for one in row.links if one.reader[0] == NEXT_LAYER]:
+                stroke = strokes[id(link)]
+                drawn.append((row, link, stroke, row.wire_up(link, stroke.width, other, end, both=len(above) > 1)))
+    settle_ends([wire for _, _, _, wire in drawn])
+    for row, link, stroke, wire in drawn:
         if link.reader[0] == LOSS:
             _draw_loss(scene, row, wire.stop, tuple(edge.reader for edge in link.edges))
-        draw_link(scene, row, link, wire)
+        draw_link(scene, row, link, stroke, wire)
 
 
-def draw_link(scene: Scene, row: Row, link: Link, wire: Wire) -> None:
+def draw_link(scene: Scene, row: Row, link: Link, stroke: Stroke, wire: Wire) -> None:
     """One line, as its encoding has it; scissors where what is delivered is not let through."""
-    stroke, start, stop = row.encoding.stroke(link), wire.start, wire.stop
+    start, stop = wire.start, wire.stop
     source = wire.source or start.id
     for end in (start, stop):
         if end.id not in scene.nodes:

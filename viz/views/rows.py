@@ -212,7 +212,7 @@ class Row:
 
     # Lines
 
-    def wire(self, link: Link) -> Wire | None:
+    def wire(self, link: Link, width: float) -> Wire | None:
         """A line with its ends and bends; None for one that is not drawn in this row."""
         (source, t), (reader, u) = link.source, link.reader
         if reader == NEXT_LAYER:
@@ -228,8 +228,8 @@ class Row:
             start = self.end(source, t)
             if bends and t in self.runs:  # on the fold's border level with its first bend, apart from the belt
                 start, bends = self._leaving(start, bends)
-        return Wire(start, stop, bends, self.encoding.stroke(link).width, start.id.replace("again_", "", 1)
-                    if self.continues and t == self.before else start.id)  # fmt: skip
+        again = self.continues and t == self.before
+        return Wire(start, stop, bends, width, start.id.replace("again_", "", 1) if again else start.id)
 
     def _leaving(self, start: Node, bends: tuple[Place, ...]) -> tuple[Node, tuple[Place, ...]]:
         """The place on a fold's border where a line with these bends comes out, and the bends that are left."""
@@ -264,12 +264,12 @@ class Row:
         moved = [(nearest(a, side), b) if abs(b - y) <= high / 2 else (a, b) for a, b in places]
         return list(dict.fromkeys(moved))
 
-    def wire_up(self, link: Link, above: Row, end: int = 0, both: bool = False) -> Wire:
+    def wire_up(self, link: Link, width: float, above: Row, end: int = 0, both: bool = False) -> Wire:
         """A line from a state into the layer above: up between the panels, and from below to that step's input.
 
         Where both directions read the state, the line has two ends, 0 and 1, each with a lane of its own.
         """
-        (name, t), step, width = link.source, link.reader[1], self.encoding.stroke(link).width
+        (name, t), step = link.source, link.reader[1]
         back = self.cells.chain.reverse
         aside, floor = float(APART * end), above.bottom - LANE * (1 + end + 2 * back)
         if name == "fold_out":

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from viz.diagram.collapse import Quotient
-from viz.layout.geometry import Drawing, Path, Rect, head_size, meets
+from viz.layout.arrowheads import head_size
+from viz.layout.geometry import Drawing, Path, Rect, meets
 from viz.scene.marks import Edge, Node, Span
 from viz.style.theme import Colour
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import linecache
+import os
 from collections.abc import Iterable
-from os.path import basename
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def describe_node(cells: CellGraph, role: str, t: int) -> tuple[str, ...]:
     for vertex in cells.parts.get((cells.template.made_in.get(role, role), t), ()):
         place = cells.graph.vertices[vertex].place
         code = linecache.getline(place.file, place.line).split("#")[0].strip()
-        source[f"{basename(place.file)}:{place.line}"] = code
+        source[f"{os.path.basename(place.file)}:{place.line}"] = code
     lines += [f"{where}  {code}" for where, code in source.items()]
     return tuple(lines or [cells.sign(role, t)])
 
@@ -56,7 +56,7 @@ def describe_vertex(names: Names, vertex: Vertex) -> tuple[str, ...]:
         f"{vertex.op}({params})" if params else vertex.op,
         f"{shapes} {vertex.dtype}",
         *(["/".join(vertex.scope)] if vertex.scope else []),
-        f"{basename(place.file)}:{place.line}  {code}".rstrip(),
+        f"{os.path.basename(place.file)}:{place.line}  {code}".rstrip(),
     )
 
 

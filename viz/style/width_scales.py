@@ -1,4 +1,4 @@
-"""Scales: the width of a line for a number, the samples of a legend, and the formula that is printed beside them."""
+"""Scales of widths: the width of a line for a number, a legend's samples, and the formula printed beside them."""
 
 from __future__ import annotations
 

@@ -4,37 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
-from viz.measure.gradient import ChainGradient
+from viz.figures.runs import Run
 from viz.style.steps import at_step, subscript
 from viz.style.text import in_words, number, percent
-
-
-class Run(Protocol):
-    """What these words need of a run."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def top(self) -> ChainGradient:
-        """The gradient in its top layer."""
-
-    @property
-    def where(self) -> str:
-        """Which of several chains that is."""
-
-    @property
-    def states(self) -> list[str]:
-        """The states of that chain, that of the belt first."""
-
-    def norms(self, name: str) -> Mapping[int, float]:
-        """‖∂L/∂state‖ at each step."""
-
-    def describe(self) -> str:
-        """The run in words."""
 
 
 def list_names(names: Sequence[str]) -> str:

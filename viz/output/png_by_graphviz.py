@@ -1,4 +1,4 @@
-"""From DOT text to bytes: by ``dot`` on the PATH, or by pygraphviz in a process of its own.
+"""PNG and PDF by Graphviz, from DOT text to bytes: by ``dot`` on the PATH, or by pygraphviz in a process of its own.
 
 pygraphviz brings Graphviz inside a wheel, so pip alone is enough to draw. It is C code: in a child process a crash
 there is an error here, and never the end of a training run. A child that takes too long is killed with all that it
