@@ -115,7 +115,7 @@ def test_a_width_is_in_pixels_and_too_small_a_one_is_said() -> None:
             assert re.search(r'viewBox="[^"]*" width="1280" style="height:auto"', picture.svg)
     long = steps(nn.LSTM, 16)
     with pytest.warns(
-        UserWarning, match=r"1,280 pixels wide, the smallest letters .* are 6\.\d pixels .*: [\d,]+ wide"
+        UserWarning, match=r"1,280 pixels wide, the smallest letters .* are 2\.\d pixels .*: [\d,]+ wide"
     ) as found:
         viz.gradient_paths(*long, view="cell", fold=None, width=1280)
     assert found[0].filename == __file__

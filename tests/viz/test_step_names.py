@@ -104,7 +104,7 @@ def steps_called(monkeypatch: pytest.MonkeyPatch) -> Callable[[Name], None]:
     """Makes layers call their time steps differently."""
 
     def call(name: Name) -> None:
-        module = import_module("tinygrad_lstm.nn.unroll")  # the package has a function of the same name
+        module = import_module("tinygrad_lstm.nn.steps")
         monkeypatch.setattr(module, "scope", lambda _, step: tg.scope(name(step), step))
 
     return call

@@ -19,7 +19,7 @@ from viz.scene.marks import Node
 
 Side: TypeAlias = Literal["left", "right", "top", "bottom"]
 NEAR = 12.0  # points: of lines that would be nearer to each other the way that they turn decides
-ON_IT = 0.1  # points: a bend so near to a side is where the line ends
+ON_IT = 1e-6  # points: a bend so near to a side is where the line ends
 CORNER = 4.0  # points of a side, at each of its ends, where no line ends
 
 
