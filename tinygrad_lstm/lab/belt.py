@@ -19,7 +19,7 @@ section = Section("belt", "The conveyor belt")
     correction="The notes bound the gates, the candidate and h, and say nothing about C: it has no bounds. That is why "
     "an LSTM can count, and a GRU or a coupled LSTM cannot.",
 )  # fmt: skip
-def C_can_count(run: Run) -> None:
+def the_cell_state_can_count(run: Run) -> None:
     """f, i and the candidate held at 1: after t steps C is t, exactly, and h stays below 1."""
     cell = held_cell(f=1, i=1, half=run.is_broken("gates off"))
     hold(cell, "g", 1)

@@ -32,7 +32,7 @@ from tinygrad_lstm.lab.result import Check, Drawing, Result
 Kind: TypeAlias = Literal["identity", "count", "experiment"]
 T = TypeVar("T")
 SHARED = 8  # experiments that are kept for the claims that ask for the same one
-_shared: dict[tuple[object, ...], Any] = {}
+shared: dict[tuple[object, ...], Any] = {}  # by experiment, seed and variant
 
 
 class Run:
@@ -64,13 +64,13 @@ class Run:
     def share(self, experiment: Callable[[Run], T]) -> T:
         """What an experiment finds with this seed and variant; claims that ask for the same one share it."""
         key = experiment, self.seed, self.broken
-        if key not in _shared:
+        if key not in shared:
             with _from_seed(self.seed):
                 found = experiment(Run(self.seed, self.broken))
-            _shared[key] = found
-            while len(_shared) > SHARED:
-                del _shared[next(iter(_shared))]
-        return _shared[key]  # type: ignore[no-any-return]  # of what this experiment gives
+            shared[key] = found
+            while len(shared) > SHARED:
+                del shared[next(iter(shared))]
+        return shared[key]  # type: ignore[no-any-return]  # of what this experiment gives
 
 
 @dataclass(frozen=True)

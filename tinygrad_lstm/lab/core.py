@@ -15,7 +15,8 @@ section = Section("core", "Core idea")
 
 @section.identity(
     "L1", "LSTM is a special type of RNN architecture.", broken=["gates off"],
-    correction="It is the other way round as well: an LSTM with f held at 0, i and o at 1 is an RNN, with tanh taken twice.",
+    correction="It is the other way round as well: an LSTM with f held at 0, i and o at 1 is an RNN, "
+    "with tanh taken twice.",
 )  # fmt: skip
 def an_rnn_is_an_lstm_with_held_gates(run: Run) -> None:
     """f held at 0, i and o at 1: h' = tanh(tanh(W x + U h + b)), step after step."""

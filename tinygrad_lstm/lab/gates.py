@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 import tinygrad_lstm as tg
@@ -71,7 +73,7 @@ def the_update_term(run: Run) -> None:
     """At every step, C less f times the C before it is i times the candidate."""
     steps = nn.LSTM(3, 6).unroll(run.rng.standard_normal((20, 4, 3))).steps
     worst = 0.0
-    for before, now in zip(steps, steps[1:], strict=False):
+    for before, now in pairwise(steps):
         written = now.g.data if run.is_broken("no input gate") else now.i.data * now.g.data
         worst = max(worst, difference(now.c.data - now.f.data * before.c.data, written))
     run.expect("largest difference at any step", worst, below(1e-12))

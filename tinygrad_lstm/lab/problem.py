@@ -103,7 +103,7 @@ def the_past_teaches_nothing(run: Run) -> None:
     correction="A vanilla RNN does not vanish by nature: with an orthogonal U and small inputs a tenth of the gradient "
     "is left after 99 steps. With U uniform in ±1/√H, as frameworks draw it, nothing is.",
 )  # fmt: skip
-def it_depends_on_U(run: Run) -> None:
+def how_fast_depends_on_the_weights(run: Run) -> None:
     """Small inputs, 99 steps back, two ways to draw U: uniform in ±1/√H, and a rotation."""
     runs = {}
     for init in ("uniform", "orthogonal"):
@@ -127,8 +127,8 @@ def gradients_grow(run: Run) -> None:
     run.draw(lambda theme: viz.plots.gradient_by_lag({"U × 1.5": unrolled, "U × 1": steady}, theme=theme))
 
 
-# The cliff (Pascanu 2013, figure 6): one unit, h' = tanh(u h + b), 50 steps from h = -1/2. For a small b it falls to -0.9,
-# for a larger one it climbs to 0.96, and between the two the loss (h - 1/2)² is a wall.
+# The cliff (Pascanu 2013, figure 6): one unit, h' = tanh(u h + b), 50 steps from h = -1/2. For a small b it falls to
+# -0.9, for a larger one it climbs to 0.96, and between the two the loss (h - 1/2)² is a wall.
 
 
 def height(u: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@
     ledger, shares             which step added how much to dL/dU; by which routes dL/dC came
     eigenvalues, half_lives    how long it can remember
     training_curve, belt_shares
-    surface                    a loss over two weights, and descents on it
+    scores, surface            a score over a number; a loss over two weights, and descents on it
 
 Without ``ax=`` the Axes display their figure in a notebook; ``ax.get_figure().savefig("plot.svg")`` writes it. ``ax=``
 puts several into a figure of yours, which is then yours to show.
@@ -17,10 +17,11 @@ from viz.plots.canvas import axes
 from viz.plots.gate_values import gates
 from viz.plots.lags import gradient_by_lag, lag_matrix
 from viz.plots.memory import eigenvalues, half_lives
+from viz.plots.scores import scores
 from viz.plots.surface import surface
 from viz.plots.training import belt_shares, training_curve
 
 __all__ = [
-    "axes", "belt_shares", "eigenvalues", "gates", "gradient_by_lag", "half_lives", "lag_matrix", "ledger", "shares", "surface",
-    "training_curve",
+    "axes", "belt_shares", "eigenvalues", "gates", "gradient_by_lag", "half_lives", "lag_matrix", "ledger", "scores",
+    "shares", "surface", "training_curve",
 ]  # fmt: skip

@@ -40,7 +40,8 @@ def surface(
 ) -> Axes:
     """The loss ``height(x, y)`` over two weights as shades, high is dark, and each descent as points that are joined.
 
-    ``names`` are those of the weights. A descent that leaves the picture ends at its edge, and its name says how far it went.
+    ``names`` are those of the weights. A descent that leaves the picture ends at its edge, and its name says how far it
+    went.
 
     >>> ax = surface(lambda x, y: x**2 + y**2, (-1, 1), (-1, 1), {"far": [(0, 0.5), (0, 30)], "near": [(0, 0.5)]})
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
