@@ -55,6 +55,8 @@ class Claims(Mapping[str, Claim]):
         >>> [claim.id for claim in lab.claims.about("exploding")]
         ['P6']
         """
+        if word in self:
+            return [self[word]]
         word = word.strip().lower()
         found = [claim for claim in self.values() if word in (claim.id.lower(), claim.section.name, claim.topic)]
         if not found:

@@ -27,17 +27,17 @@ def below(bound: float) -> Condition:
     >>> below(0.1).holds([0.05, 0.2]), str(below(1e-12))
     (False, 'below 1e-12')
     """
-    return Condition(f"below {bound:g}", lambda value: bool((np.asarray(value) < bound).all()))
+    return Condition(f"below {bound:.3g}", lambda value: bool((np.asarray(value) < bound).all()))
 
 
 def above(bound: float) -> Condition:
     """More than the bound."""
-    return Condition(f"above {bound:g}", lambda value: bool((np.asarray(value) > bound).all()))
+    return Condition(f"above {bound:.3g}", lambda value: bool((np.asarray(value) > bound).all()))
 
 
 def between(low: float, high: float) -> Condition:
     """Within the two bounds."""
-    words = f"between {low:g} and {high:g}"
+    words = f"between {low:.3g} and {high:.3g}"
     return Condition(words, lambda value: bool(((np.asarray(value) > low) & (np.asarray(value) < high)).all()))
 
 
