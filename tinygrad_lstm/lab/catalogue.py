@@ -12,8 +12,8 @@ from tinygrad_lstm.lab.claim import Claim, Section
 from tinygrad_lstm.lab.result import Result
 
 SUBJECTS = (
-    "problem", "core", "equations", "gates", "belt", "why", "variants", "tips", "summary", "training", "gradients",
-    "tricks", "drawbacks_a", "drawbacks_b", "drawbacks_c",
+    "problem", "dependencies", "core", "equations", "gates", "belt", "why", "variants", "tips", "better", "summary",
+    "training", "gradients", "tricks", "drawbacks_a", "drawbacks_b", "drawbacks_c",
 )  # fmt: skip
 
 

@@ -9,12 +9,14 @@ import numpy as np
 
 import tinygrad_lstm as tg
 import viz
-from tinygrad_lstm import nn, paths
-from tinygrad_lstm.lab.attention import Attention
+from tinygrad_lstm import losses, nn, paths
+from tinygrad_lstm.lab import tasks
+from tinygrad_lstm.lab.attention import Attention, AttentionReader
 from tinygrad_lstm.lab.cells import sigmoid
 from tinygrad_lstm.lab.claim import Run, Section
-from tinygrad_lstm.lab.conditions import below, between, exactly, near
+from tinygrad_lstm.lab.conditions import above, below, between, exactly, falling, near
 from tinygrad_lstm.lab.graphs import depth
+from tinygrad_lstm.lab.learning import Reader, accuracy, france_right, learn, learn_france, lstm, word_reader
 
 section = Section("drawbacks-a", "Drawbacks A: architectural limitations")
 D = 8
@@ -107,6 +109,71 @@ def the_bias_that_is_needed(run: Run) -> None:
         needed = 1.0 if run.is_broken("b_f = 1") else float(-np.log(2 ** (1 / T) - 1))
         run.expect(f"b_f for {T:,} steps", needed, near(bias, within=0.02))
         run.expect(f"kept over {T:,} steps", float(sigmoid(needed) ** T), near(0.5, within=1e-9))
+
+
+@section.experiment("D2c", "They still struggle with dependencies spanning hundreds of steps.", broken=["easy"])
+def one_long_distance_is_not_learned(run: Run) -> None:
+    """France, trained at one distance only, 300 updates, b_f = 3: the share of right languages; chance is 0.125."""
+    for distance, condition in ((5, above(0.9)), (100, below(0.4)), (200, below(0.4))):
+        now, model = 0 if run.is_broken("easy") else distance, word_reader(lstm(16, 32))
+        learn(model, lambda now=now: tasks.france(run.rng, now), losses.cross_entropy, 300,
+              until=lambda now=now, model=model: france_right(run, model, now, 2) > 0.99)  # fmt: skip
+        run.expect(f"{distance} words between", france_right(run, model, now, 8), condition)
+
+
+@section.experiment(
+    "D2d", "Connecting a noun introduced 100 sentences earlier is often beyond an LSTM's capacity.", broken=["f=-5"],
+    correction="Beyond its training, not its memory: trained on at most 40 words between, it still knows the country "
+    "after 2,000 words in most sentences.",
+)  # fmt: skip
+def it_remembers_a_hundred_sentences(run: Run) -> None:
+    """Trained on 0 to 40 words, asked after 40, 200 and 2,000."""
+    model = word_reader(lstm(16, 32, -5.0 if run.is_broken("f=-5") else 3.0))
+    learn_france(run, model, 40, 600)
+    found = {distance: france_right(run, model, distance, 2) for distance in (40, 80, 200, 500, 1000, 2000)}
+    for distance, bound in ((40, 0.9), (200, 0.6), (2000, 0.35)):
+        run.expect(f"{distance:,} words between", found[distance], above(bound))
+    shown, chance = {"LSTM, trained on 0 to 40": found}, {"chance": 1 / 8}
+    run.draw(
+        lambda theme: viz.plots.scores(
+            shown, x="words between", y="right languages", log="x", lines=chance, theme=theme
+        )
+    )
+
+
+def recalls(run: Run) -> dict[str, dict[int, float]]:
+    """K symbols, then the place of one of them: the share that is right, by K, after 500 updates each."""
+    found: dict[str, dict[int, float]] = {"LSTM": {}, "attention": {}}
+    for K in (2, 4, 8, 16):
+        reader = Reader(lstm(16, 128 if run.is_broken("H grows") else 8), 8, words=8 + K)
+        for name, model, lr in (("LSTM", reader, 1e-2), ("attention", AttentionReader(8 + K, K + 1, 24, 8), 5e-3)):
+            learn(model, lambda K=K: tasks.recall(run.rng, K), losses.cross_entropy, 500, lr=lr)
+            found[name][K] = accuracy(model, lambda K=K: tasks.recall(run.rng, K), 8)
+    return found
+
+
+@section.experiment(
+    "D3", "Fixed-length bottleneck: information loss for long texts.", broken=["H grows"], topic="bottleneck"
+)
+def the_state_overflows(run: Run) -> None:
+    """Eight units, 2, 4, 8 and 16 symbols, one of them asked for: the share that is right; chance is 0.125."""
+    found, chance = run.share(recalls), {"chance": 1 / 8}
+    right = list(found["LSTM"].values())
+    run.expect("2 symbols", right[0], above(0.9))
+    run.expect("2, 4, 8 symbols", right[:3], falling())
+    run.expect("16 symbols", right[3], below(0.5))
+    run.draw(
+        lambda theme: viz.plots.scores(
+            found, x="symbols to keep", y="right answers", log="x", lines=chance, theme=theme
+        )
+    )
+
+
+@section.experiment("D3b", "Attention has no such bottleneck.", broken=["H grows"])
+def attention_keeps_all(run: Run) -> None:
+    """16 symbols: the right answers of attention, less those of the LSTM with eight units."""
+    found = run.share(recalls)
+    run.expect("more right answers", found["attention"][16] - found["LSTM"][16], above(0.2))
 
 
 @section.count("D3c", "All information must be compressed into a fixed-size, limited memory.", broken=["attention"])

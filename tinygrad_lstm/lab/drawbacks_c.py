@@ -8,11 +8,13 @@ import numpy as np
 
 import tinygrad_lstm as tg
 import viz
-from tinygrad_lstm import nn
-from tinygrad_lstm.lab.attention import Attention, Block
+from tinygrad_lstm import losses, nn
+from tinygrad_lstm.lab import tasks
+from tinygrad_lstm.lab.attention import Attention, AttentionReader, Block
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, below, between, exactly, falling
 from tinygrad_lstm.lab.graphs import distance
+from tinygrad_lstm.lab.learning import Reader, accuracy, learn, lstm, masked_cross_entropy, same
 
 section = Section("drawbacks-c", "Drawbacks C: practical limitations")
 H = 16
@@ -129,3 +131,83 @@ def far_words_have_no_influence(run: Run) -> None:
     run.expect("LSTM", influence(nn.LSTM(8, 8)), below(1e-5))
     far = influence(nn.LSTM(8, 8) if run.is_broken("attention one by one") else Attention(8))
     run.expect("attention", far, above(1e-3))
+
+
+class Deep(nn.Module):
+    """Layers of LSTMs on eight symbols, with or without residual connections."""
+
+    def __init__(self, count: int, residual: bool) -> None:
+        self.embedding, self.head = nn.Embedding(8, H), nn.Linear(H, 8)
+        layers = [nn.LSTM(H, H, fused=True) for _ in range(count)]
+        self.layers = nn.ModuleList([nn.Residual(layer) for layer in layers] if residual else layers)
+
+    def forward(self, x: np.ndarray) -> tg.Tensor:
+        """The scores after the last step."""
+        y = self.embedding(x)
+        for layer in self.layers:
+            y, _ = layer(y)
+        scores: tg.Tensor = self.head(y[-1])
+        return scores
+
+
+@section.experiment("D6c", "Many layers: unstable training.", broken=["no residual"])
+def many_layers_do_not_learn(run: Run) -> None:
+    """To say the fourth of five symbols, at most 400 updates: the share that is right; chance is 0.125."""
+
+    def batch() -> tuple[np.ndarray, np.ndarray]:
+        x = run.rng.integers(0, 8, (5, 32))
+        return x, x[-2]
+
+    residual = not run.is_broken("no residual")
+    for name, count, with_residual, condition in (
+        ("1 layer", 1, False, above(0.9)), ("16 layers", 16, False, below(0.5)),
+        ("16 layers, residual", 16, residual, above(0.95)),
+    ):  # fmt: skip
+        model = Deep(count, with_residual)
+        learn(model, batch, losses.cross_entropy, 400, lr=5e-3, until=lambda model=model: accuracy(model, batch) > 0.99)
+        run.expect(name, accuracy(model, batch, 8), condition)
+
+
+@section.experiment(
+    "D8", "Internal gating dynamics are hard to interpret or visualize.", broken=["untrained", "coupled"],
+    topic="counting",
+    correction="Not always: of a network that has learned aⁿ bⁿ one unit of C is the counter, up with every a and down "
+    "with every b.",
+)  # fmt: skip
+def a_unit_counts(run: Run) -> None:
+    """aⁿ bⁿ, n up to 12: the strings that are right, and the unit of C that follows the number of open a's best."""
+    cell = nn.CoupledLSTMCell if run.is_broken("coupled") else nn.LSTMCell
+    model = Reader(lstm(8, 6, 3.0, cell, cell is nn.LSTMCell), 4, words=4, every=True)
+
+    def batch() -> tuple[Any, Any]:
+        x, _, on = tasks.counting(run.rng.integers(1, 13, 32))
+        return x[:-1], (x[1:], on)
+
+    def right() -> float:
+        x, _, on = tasks.counting(np.arange(1, 13))
+        with tg.no_grad():
+            return float(((model(x[:-1]).data.argmax(axis=-1) == x[1:]) | ~on).all(axis=0).mean())
+
+    updates = 0 if run.is_broken("untrained") else 1500
+    learn(model, batch, masked_cross_entropy, updates, until=lambda: right() == 1, every=100)
+    x, count, _ = tasks.counting(np.arange(3, 13))
+    exact = same(model, lstm(8, 6, 3.0, cell, False))
+    trajectory = exact.layer.unroll(exact.read(x))
+    c = trajectory["c"].data
+    follows = [min(abs(np.corrcoef(c[x == word, u], count[x == word])[0, 1]) for word in (1, 2)) for u in range(6)]
+    run.expect("strings that are right", right(), above(0.89))
+    run.expect("|r| of the counting unit", float(max(follows)), above(0.9))
+    text = ["SabE"[word] for word in x[:, -1]]
+    run.draw(lambda theme: viz.plots.gates(trajectory, ("f", "i", "c"), text=text, row=-1, theme=theme))
+
+
+@section.experiment("D8c", "Attention maps show what the model is focusing on.", broken=["untrained"])
+def an_attention_map(run: Run) -> None:
+    """Eight symbols, one of them asked for: the weight that the last place gives the right one; 1/9 knows nothing."""
+    model = AttentionReader(16, 9, 24, 8)
+    updates = 0 if run.is_broken("untrained") else 400
+    learn(model, lambda: tasks.recall(run.rng, 8), losses.cross_entropy, updates, lr=5e-3)
+    x, _ = tasks.recall(run.rng, 8, 256)
+    weights, asked = model.map(x), x[-1] - 8
+    run.expect("weight on the right one", float(weights[np.arange(256), asked].mean()), above(0.7))
+    run.expect("largest there", float((weights.argmax(axis=-1) == asked).mean()), above(0.95))

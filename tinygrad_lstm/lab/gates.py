@@ -12,6 +12,7 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.lab.cells import held_cell, hold
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, below, between, difference, exactly
+from tinygrad_lstm.lab.trained import Adding, RunningSum
 
 section = Section("gates", "Gates, candidate and hidden state")
 
@@ -94,3 +95,26 @@ def h_goes_up(run: Run) -> None:
     below_it, above_it = nn.LSTM(3, 6, 2).unroll(run.rng.standard_normal((9, 4, 3))).chains
     read = [step.x.data for step in above_it.steps]
     run.compare("x of layer 2", read, [step.h.data for step in below_it.steps], within=0)
+
+
+@section.experiment("G5", "Selective forgetting: the network learns when not to keep old info.", broken=["untrained"])
+def it_learns_when_to_forget(run: Run) -> None:
+    """Trained to say the sum since the last reset: the squared error, of the variance."""
+    found = run.share(RunningSum)
+    run.expect("error", found.error(), below(0.05))
+    read = found.x[:, 0]
+    run.draw(lambda theme: viz.plots.gates(found.trajectory, ("f", "c"), signal=read, sort="f", theme=theme))
+
+
+@section.experiment(
+    "G8", "The input gate decides how much of the candidate to write.", broken=["untrained"], topic="input gate"
+)
+def it_writes_where_it_should(run: Run) -> None:
+    """Trained to add two marked numbers: the derivative of the sum by each number that was read, marked or not."""
+    found = run.share(Adding)
+    x = tg.tensor(found.x, requires_grad=True)
+    (by_x,) = tg.grad(found.exact(x).sum(), x)
+    size, marked = np.abs(by_x.data[..., 0]), found.x[..., 1] == 1
+    run.expect("by the two marked numbers", float(size[marked].mean()), between(0.7, 1.3))
+    run.expect("by the others", float(size[~marked].mean()), below(0.1))
+    run.draw(lambda theme: viz.plots.gates(found.trajectory, ("i", "c"), signal=found.x[:, 0], sort="i", theme=theme))

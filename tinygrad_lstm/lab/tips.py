@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lstm as tg
+import viz
 from tinygrad_lstm import losses, nn, paths
 from tinygrad_lstm.lab.cells import sigmoid
 from tinygrad_lstm.lab.claim import Run, Section
-from tinygrad_lstm.lab.conditions import above, exactly, near
+from tinygrad_lstm.lab.conditions import above, below, exactly, near
 from tinygrad_lstm.lab.equations import ops_of_a_step
+from tinygrad_lstm.lab.learning import learn_france, lstm, word_reader
 
 section = Section("tips", "Implementation and performance tips")
 LENGTHS = np.array([9, 4, 1, 6])
@@ -101,6 +103,19 @@ def padded_rows(run: Run, Layer: Any) -> None:
         sums = [total + part.data for total, part in zip(sums, tg.grad((alone**2).sum(), parameters), strict=True)]
     run.compare("outputs and final states", np.concatenate(found, axis=None), np.concatenate(wanted, axis=None))
     run.compare("gradients", np.concatenate(gradients, axis=None), np.concatenate(sums, axis=None))
+
+
+@section.experiment("I2b", "It encourages remembering at the start of training.", broken=["f=-5"])
+def forget_bias_and_learning(run: Run) -> None:
+    """France over 40 words, sentences of 0 to 40: the updates until it is learned, at most 600, by b_f."""
+    took = {}
+    for bias in (-2.0, 0.0, 1.0, 3.0):
+        model = word_reader(lstm(16, 32, -5.0 if run.is_broken("f=-5") else bias))
+        took[bias] = learn_france(run, model, 40, 600)
+    run.expect("b_f = 3", took[3.0], below(301))
+    run.expect("b_f = -2, over that", took[-2.0] / took[3.0], above(1.99))
+    shown = {"France over 40 words": took}
+    run.draw(lambda theme: viz.plots.scores(shown, x="b_f", y="updates until learned", theme=theme))
 
 
 @section.identity("I4L", "Handle variable lengths with masks: an LSTM.", broken=["no mask"], topic="masks")

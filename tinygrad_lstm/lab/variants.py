@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn, paths
-from tinygrad_lstm.lab.cells import sigmoid
+from tinygrad_lstm.lab.cells import NoBelt, sigmoid
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, below, between, difference, exactly
+from tinygrad_lstm.lab.learning import france_right, learn_france, lstm, word_reader
 
 section = Section("variants", "Variants and extensions")
 D, H, B, T = 3, 6, 2, 12
@@ -213,3 +216,30 @@ def layer_normalization(run: Run) -> None:
     seen = z.data if run.is_broken("not normalized") else cell.norm_h(z).data
     run.expect("largest |mean|", float(np.abs(seen.mean(axis=-1)).max()), below(1e-12))
     run.expect("largest |variance - 1|", float(np.abs(seen.var(axis=-1) - 1).max()), below(1e-6))
+
+
+def gated_layers() -> dict[str, Any]:
+    """Every variant, with open forget gates."""
+    scanned = nn.MinLSTM(16, 32)
+    scanned.layers[0].b.data[:32] = 4.0
+    cells = {
+        "peephole": nn.PeepholeLSTMCell, "coupled": nn.CoupledLSTMCell, "layer norm": nn.LayerNormLSTMCell,
+        "candidate dropout": partial(nn.CandidateDropoutLSTMCell, p=0.25),
+        "zoneout": lambda *sizes, **bias: nn.Zoneout(nn.LSTMCell(*sizes, **bias), c=0.1),
+    }  # fmt: skip
+    made = {name: nn.LSTM(16, 32, cell=partial(cell, forget_bias=3.0)) for name, cell in cells.items()}
+    return made | {
+        "GRU": nn.GRU(16, 32, fused=True), "GRU, reset before": nn.GRU(16, 32, cell=nn.ResetBeforeGRUCell),
+        "two layers": nn.LSTM(16, 32, 2, cell=partial(nn.LSTMCell, forget_bias=3.0), fused=True), "minLSTM": scanned,
+    }  # fmt: skip
+
+
+@section.experiment("X12", "All variants learn long-term dependencies.", broken=["no belt"])
+def every_variant_learns(run: Run) -> None:
+    """France over 30 words, at most 500 updates each: the share of right languages."""
+    layers = {"LSTM": lstm(16, 32, 3.0, NoBelt, False)} if run.is_broken("no belt") else gated_layers()
+    for name, layer in layers.items():
+        model = word_reader(layer)
+        learn_france(run, model, 30, 500)
+        model.eval()
+        run.expect(name, france_right(run, model, 30, 8), above(0.9))
