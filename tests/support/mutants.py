@@ -27,8 +27,8 @@ steep_tanh.defvjp(x=lambda g, x, y: g * (1 - y))
 
 def mutate(patch: pytest.MonkeyPatch, name: str) -> None:
     """Give LSTMCell, RNNCell and GRUCell the mistake of this name; ``patch`` takes it back."""
-    tanh = steep_tanh if name == "tanh slope" else tg.tanh
-    sigmoid = (lambda z: tg.clip(z * 0.25 + 0.5, 0.0, 1.0)) if name == "hard sigmoid" else tg.sigmoid
+    tanh: Any = steep_tanh if name == "tanh slope" else tg.tanh
+    sigmoid: Any = (lambda z: tg.clip(z * 0.25 + 0.5, 0.0, 1.0)) if name == "hard sigmoid" else tg.sigmoid
 
     def read(h: Any) -> Any:
         return h.detach() if name == "h detached" else h

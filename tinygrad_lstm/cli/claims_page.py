@@ -43,8 +43,8 @@ def save_picture(result: Result, out: Path) -> str:
         width = float(box[1]) if box else 0.0
         with whole_file(out / file_name(result.claim.id, theme)) as file:
             file.write(svg.encode())
-    files = [file_name(result.claim.id, theme) for theme in THEMES]
-    image = picture(*files, f"{result.claim.sentence} {result.claim.expected}")
+    light, dark = (file_name(result.claim.id, theme) for theme in THEMES)
+    image = picture(light, dark, f"{result.claim.sentence} {result.claim.expected}")
     return wide_figure(image, result.claim.sentence) if width > WIDE else f"<figure>{image}</figure>"
 
 

@@ -64,7 +64,7 @@ def first_and_last(run: Run, kind: str) -> list[float]:
 
     learn(
         model, lambda: tasks.first_and_last(run.rng, int(run.rng.integers(0, 41))), losses.mse_loss, 1000,
-        lr=rate_of(kind, run), until=lambda: bool(missed(2).max() < 0.02),
+        lr=rate_of(kind, run), until=lambda model: bool(missed(2).max() < 0.02),
     )  # fmt: skip
     return [float(part) for part in missed()]
 
@@ -122,5 +122,5 @@ def symbols_over_silence(run: Run) -> None:
 
         updates = 1500 if kind == "LSTM" else 600
         learn(model, lambda: tasks.copy_memory(run.rng), losses.cross_entropy, updates, lr=rate_of(kind, run),
-              until=lambda: right() > 0.99, every=100)  # fmt: skip
+              until=lambda model: right(model) > 0.99, every=100)  # fmt: skip
         run.expect(kind, right(), condition)

@@ -63,8 +63,8 @@ def attention_is_quadratic(run: Run) -> None:
     run.expect("50 and 100 words", [work(50), work(100)], exactly([2 * 50 * 50 * D, 2 * 100 * 100 * D]))
     lengths = (10, 20, 50, 100, 200)
     x = {T: tg.tensor(run.rng.standard_normal((T, 1, D))) for T in lengths}
-    layers = {"attention": lambda x: Attention(D)(x), "LSTM": lambda x: nn.LSTM(D, D)(x)[0]}
-    done = {name: {T: products(layer(x[T])) for T in lengths} for name, layer in layers.items()}
+    done = {"attention": {T: products(Attention(D)(x[T])) for T in lengths},
+            "LSTM": {T: products(nn.LSTM(D, D)(x[T])[0]) for T in lengths}}  # fmt: skip
     run.draw(lambda theme: viz.plots.scores(done, x="words", y="multiplications", log="xy", theme=theme))
 
 

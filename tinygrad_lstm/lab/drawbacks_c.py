@@ -164,7 +164,7 @@ def many_layers_do_not_learn(run: Run) -> None:
         ("16 layers, residual", 16, residual, above(0.95)),
     ):  # fmt: skip
         model = Deep(count, with_residual)
-        learn(model, batch, losses.cross_entropy, 400, lr=5e-3, until=lambda model=model: accuracy(model, batch) > 0.99)
+        learn(model, batch, losses.cross_entropy, 400, lr=5e-3, until=lambda model: accuracy(model, batch) > 0.99)
         run.expect(name, accuracy(model, batch, 8), condition)
 
 
@@ -189,7 +189,7 @@ def a_unit_counts(run: Run) -> None:
             return float(((model(x[:-1]).data.argmax(axis=-1) == x[1:]) | ~on).all(axis=0).mean())
 
     updates = 0 if run.is_broken("untrained") else 1500
-    learn(model, batch, masked_cross_entropy, updates, until=lambda: right() == 1, every=100)
+    learn(model, batch, masked_cross_entropy, updates, until=lambda model: right() == 1, every=100)
     x, count, _ = tasks.counting(np.arange(3, 13))
     exact = same(model, lstm(8, 6, 3.0, cell, False))
     trajectory = exact.layer.unroll(exact.read(x))

@@ -91,9 +91,9 @@ def shapes_are_as_written(run: Run) -> None:
     cell = nn.SeparateLSTMCell(D, H)
     combined = cell.combined()
     assert combined.b is not None
-    shapes = [
-        part.shape for part in (*(cell.state_dict()[f"{k}_f"] for k in "WUb"), combined.W, combined.U, combined.b)
-    ]
+    separate = cell.state_dict()
+    shapes = [separate[name].shape for name in ("W_f", "U_f", "b_f")]
+    shapes += [combined.W.shape, combined.U.shape, combined.b.shape]
     run.expect("W_f, U_f, b_f, W, U, b", shapes, exactly([(H, D), (H, H), (H,), (4 * H, D), (4 * H, H), (4 * H,)]))
     run.expect("h and C", [part.shape for part in cell(np.zeros((B, D)))], exactly([(B, H), (B, H)]))
 
@@ -156,6 +156,6 @@ def the_pseudocode_is_the_layer(run: Run) -> None:
 def the_order_is_a_convention(run: Run) -> None:
     """The same weights, read as f, i, o, g and as i, f, g, o: the last h differs."""
     x = run.rng.standard_normal((T, B, D))
-    weights = [run.rng.standard_normal(shape) for shape in ((4 * H, D), (4 * H, H), (4 * H,))]
-    apart = np.abs(pseudocode(*weights, x) - pseudocode(*map(reordered, weights), x)).max()
+    W, U, b = (run.rng.standard_normal(shape) for shape in ((4 * H, D), (4 * H, H), (4 * H,)))
+    apart = np.abs(pseudocode(W, U, b, x) - pseudocode(reordered(W), reordered(U), reordered(b), x)).max()
     run.expect("largest difference in h", float(apart), above(0.1))

@@ -25,11 +25,11 @@ class Reader(nn.Module):
         self.layer, self.head, self.every = layer, nn.Linear(layer.hidden_size, out), every
         self.words, self.out = words, out
 
-    def read(self, x: Array) -> Any:
+    def read(self, x: Any) -> Any:
         """What the layer reads."""
         return self.embedding(x) if self.embedding else x
 
-    def forward(self, x: Array) -> tg.Tensor:
+    def forward(self, x: Any) -> tg.Tensor:
         """The answer: (B, out), or (T, B, out)."""
         output, _ = self.layer(self.read(x))
         y: tg.Tensor = self.head(output if self.every else output[-1])
@@ -55,7 +55,7 @@ def same(made: Reader, layer: nn.Recurrent[Any]) -> Reader:
 
 def learn(
     model: nn.Module, batch: Callable[[], Any], loss: Loss, updates: int, *, lr: float = 1e-2,
-    until: Callable[[], bool] = lambda: False, every: int = 50,
+    until: Callable[[Any], bool] = lambda model: False, every: int = 50,
 ) -> int:  # fmt: skip
     """Train by Adam on fresh batches, the gradient's norm held to 1, until it can; returns how many updates it took."""
     adam = optim.Adam(model.parameters(), lr=lr)
@@ -65,7 +65,7 @@ def learn(
         loss(model(x), y).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         adam.step()
-        if update % every == 0 and until():
+        if update % every == 0 and until(model):
             return update
     return updates
 
@@ -81,7 +81,7 @@ def learn_france(run: Run, model: Reader, distance: int, updates: int, *, lr: fl
     """Train on "I grew up in France ... I speak fluent" with 0 to so many words between; returns the updates."""
     return learn(
         model, lambda: tasks.france(run.rng, int(run.rng.integers(0, distance + 1))), losses.cross_entropy, updates,
-        lr=lr, until=lambda: france_right(run, model, distance) > 0.99,
+        lr=lr, until=lambda model: france_right(run, model, distance) > 0.99,
     )  # fmt: skip
 
 

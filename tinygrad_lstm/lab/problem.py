@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import tinygrad_lstm as tg
@@ -131,7 +133,7 @@ def gradients_grow(run: Run) -> None:
 # -0.9, for a larger one it climbs to 0.96, and between the two the loss (h - 1/2)² is a wall.
 
 
-def height(u: np.ndarray, b: np.ndarray) -> np.ndarray:
+def height(u: Any, b: Any) -> np.ndarray:
     """The loss over the plane of u and b."""
     h = np.full(np.broadcast(u, b).shape, -0.5)
     for _ in range(50):
@@ -158,7 +160,7 @@ class Descent:
             self.norms.append(float(nn.utils.clip_grad_norm_([cell.U, cell.b], clip)))
             sgd.step()
             self.points.append((cell.U.data.item(), cell.b.data.item()))
-        self.jump = float(np.linalg.norm(np.subtract(*self.points[1::-1])))
+        self.jump = float(np.linalg.norm(np.subtract(self.points[1], self.points[0])))
         self.loss = float(height(*self.points[-1]))
 
 

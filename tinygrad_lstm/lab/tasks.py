@@ -99,13 +99,13 @@ LETTERS = "BTPSXVE"
 
 def embedded_reber(rng: Generator, least: int = 0, B: int = 32) -> tuple[Array, Array]:
     """Words of the grammar, at least so long inside, E behind their ends (T, B), and their lengths (B,)."""
-    words = []
+    words: list[str] = []
     while len(words) < B:
         inside, node = "B", 0
         while node != 6:
             edges = REBER[node].split()
-            letter, follows = edges[rng.integers(len(edges))]
-            inside, node = inside + letter, int(follows)
+            edge = edges[rng.integers(len(edges))]
+            inside, node = inside + edge[0], int(edge[1])
         if len(inside) >= least:
             outer = "TP"[rng.integers(2)]
             words.append("B" + outer + inside + outer + "E")

@@ -86,6 +86,11 @@ def half_life_of_the_bias(run: Run) -> None:
     run.expect("half-life at that bias", float(paths.half_life(sigmoid(needed))), near(40, within=1e-9))
 
 
+def h_of(state: Any) -> Any:
+    """The hidden state of an LSTM, or of another layer."""
+    return (state[0] if isinstance(state, tuple) else state).data
+
+
 def padded_rows(run: Run, Layer: Any) -> None:
     """Two layers, both directions, four rows of different lengths, NaN in the padding: each row is as by itself."""
     layer, x = Layer(3, 6, 2, bidirectional=True), run.rng.standard_normal((9, 4, 3))
@@ -93,13 +98,13 @@ def padded_rows(run: Run, Layer: Any) -> None:
         x[length:, row] = np.nan
     ignored = run.is_broken("no mask")
     output, state = layer(np.nan_to_num(x)) if ignored else layer(x, lengths=LENGTHS)
-    parameters, last = list(layer.parameters()), (lambda state: state[0] if isinstance(state, tuple) else state)
+    parameters = list(layer.parameters())
     gradients = [part.data for part in tg.grad((output**2).sum(), parameters)]
     found, wanted, sums = [], [], [np.zeros(part.shape) for part in parameters]
     for row, length in enumerate(LENGTHS):
         alone, end = layer(x[:length, row : row + 1])
-        found += [output.data[:length, row], last(state).data[:, row]]
-        wanted += [alone.data[:, 0], last(end).data[:, 0]]
+        found += [output.data[:length, row], h_of(state)[:, row]]
+        wanted += [alone.data[:, 0], h_of(end)[:, 0]]
         sums = [total + part.data for total, part in zip(sums, tg.grad((alone**2).sum(), parameters), strict=True)]
     run.compare("outputs and final states", np.concatenate(found, axis=None), np.concatenate(wanted, axis=None))
     run.compare("gradients", np.concatenate(gradients, axis=None), np.concatenate(sums, axis=None))

@@ -75,7 +75,7 @@ class Adding:
         self.x, self.y = tasks.adding(run.rng, B=128)
         self.before, self.f_before = belt_shares(self.model, self.x[:, :16].astype(float), LAGS)
         updates = 0 if run.is_broken("untrained") else 1500
-        learn(self.model, lambda: tasks.adding(run.rng), self.loss, updates, until=lambda: self.error() < 0.004)
+        learn(self.model, lambda: tasks.adding(run.rng), self.loss, updates, until=lambda model: self.error() < 0.004)
         self.after, self.f_after = belt_shares(self.model, self.x[:, :16].astype(float), LAGS)
         self.exact = self.with_held({})
         self.trajectory = self.exact.lstm.unroll(self.x)

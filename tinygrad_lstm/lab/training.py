@@ -19,6 +19,7 @@ def the_output_layer(run: Run) -> None:
     """A linear layer on h, at every step."""
     trajectory, head = nn.LSTM(D, H).unroll(run.rng.standard_normal((T, B, D))), nn.Linear(H, 2)
     read = trajectory["c"].data if run.is_broken("C read") else trajectory["h"].data
+    assert head.b is not None
     run.compare("y at every step", head(trajectory.output), read @ head.W.data.T + head.b.data)
 
 
@@ -61,11 +62,10 @@ def shared_weights(run: Run) -> None:
         state = copy(x_t, state)
         total = total + (state[0] ** 2).sum()
     total.backward()
-    summed = copies[:-1] if run.is_broken("last copy left out") else copies
+    gradients = [copy.U.grad.data for copy in copies if copy.U.grad is not None]
     run.compare("loss", total.data, shared.data)
-    run.compare(
-        "dL/dU", np.sum([copy.U.grad.data for copy in summed], axis=0), tg.grad(shared, cell.U, retain_graph=True)[0]
-    )
+    summed = np.sum(gradients[:-1] if run.is_broken("last copy left out") else gradients, axis=0)
+    run.compare("dL/dU", summed, tg.grad(shared, cell.U, retain_graph=True)[0])
     run.draw(lambda theme: viz.draw(shared, view="op", depth=1, theme=theme))
 
 

@@ -222,7 +222,7 @@ def gated_layers() -> dict[str, Any]:
     """Every variant, with open forget gates."""
     scanned = nn.MinLSTM(16, 32)
     scanned.layers[0].b.data[:32] = 4.0
-    cells = {
+    cells: dict[str, Any] = {
         "peephole": nn.PeepholeLSTMCell, "coupled": nn.CoupledLSTMCell, "layer norm": nn.LayerNormLSTMCell,
         "candidate dropout": partial(nn.CandidateDropoutLSTMCell, p=0.25),
         "zoneout": lambda *sizes, **bias: nn.Zoneout(nn.LSTMCell(*sizes, **bias), c=0.1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinygrad_lstm.arguments import NUMBER, TEXT, Kind, named, takes
 from tinygrad_lstm.escaping import printable
@@ -19,7 +19,7 @@ LINES = Kind("lines by name, {name: y}", lambda value: value if not value else n
 
 @takes(runs=SCORES, x=TEXT, y=TEXT, lines=LINES, log=TEXT, ax=AXES, theme=THEME)
 def scores(
-    runs: Mapping[str, Mapping[float, float]],
+    runs: Mapping[str, Mapping[Any, float]],
     *,
     x: str = "",
     y: str = "",

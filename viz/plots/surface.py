@@ -55,7 +55,7 @@ def surface(
     bar = ax.get_figure(root=True).colorbar(image, ax=ax, fraction=0.04, pad=0.02)  # type: ignore[union-attr]  # it is on one
     bar.set_label("loss", color=theme_of(theme).ink)
     bar.ax.tick_params(colors=theme_of(theme).quiet, length=0)
-    bar.outline.set_visible(False)  # type: ignore[operator]  # one of matplotlib's artists
+    bar.outline.set_visible(False)
     for (name, points), look in zip(descents.items(), looks(theme), strict=False):
         path = np.asarray(points, float)
         inside = (path >= [x[0], y[0]]).all() and (path <= [x[1], y[1]]).all()
