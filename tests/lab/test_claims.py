@@ -8,8 +8,18 @@ from tests.support.mutants import MUTANTS, mutate
 from tinygrad_lstm.lab import claims
 from tinygrad_lstm.lab.claim import shared
 
-QUICK = [id for id, claim in claims.items() if claim.kind != "experiment"]
-BROKEN = [(id, variant) for id in QUICK for variant in claims[id].broken]
+TIMED = ("I1b", "I1c")  # they take processor time, which a test must not depend on
+SLOW = ("P1", "D1", "D1d", "D3c", "D5'", "S2", "S3", "S4", "S5", "T66a", "T66b")  # a second of CPU, on a busy machine
+
+
+def case(id: str, *more: object, slow: bool = False) -> object:
+    """A claim as a parameter; those that train are slow."""
+    marks = [pytest.mark.slow] if slow or id in SLOW or claims[id].kind == "experiment" else []
+    return pytest.param(id, *more, marks=marks)
+
+
+TESTED = [id for id in claims if id not in TIMED]
+BROKEN = [case(id, variant) for id in TESTED for variant in claims[id].broken]
 
 # The claims that notice each mistake, as they have been measured
 NOTICED = {
@@ -23,12 +33,11 @@ NOTICED = {
     "belt cut": "C1 C2 A1 E1 E2 G2 G4 B1 B3 V1 V1' V2 V3 X2' S2 S3 S4 S5 T62' T62'' T64f T64' D4c D7",
     "wrong reduction": "I4l T56",
 }
-MISTAKES = [(mutant, id) for mutant, ids in NOTICED.items() for id in ids.split()]
+MISTAKES = [case(id, mutant, slow=True) for mutant, ids in NOTICED.items() for id in ids.split()]
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("seed", [0, 11])
-@pytest.mark.parametrize("id", QUICK)
+@pytest.mark.parametrize(("id", "seed"), [case(id, seed, slow=seed > 0) for id in TESTED for seed in (0, 11)])
 def test_a_claim_holds(id: str, seed: int) -> None:
     result = claims[id].run(seed)
     assert result.passed, result
@@ -42,8 +51,8 @@ def test_a_broken_claim_fails(id: str, variant: str) -> None:
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize(("mutant", "id"), MISTAKES)
-def test_a_mistake_in_a_cell_is_noticed(mutant: str, id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("id", "mutant"), MISTAKES)
+def test_a_mistake_in_a_cell_is_noticed(id: str, mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mutate(monkeypatch, mutant)
     shared.clear()
     try:

@@ -107,9 +107,25 @@ class Claim:
             there = f"there are {', '.join(map(repr, self.broken))}" if self.broken else "it has none"
             raise ArgumentError(f"claim {self.id} has no broken variant {broken!r}: {there}")
         started, run = time.perf_counter(), Run(seed, broken)
-        with _dtype(self.dtype), _from_seed(seed):
+        with self._surroundings(seed):
             self.measure(run)
-        return Result(self, seed, broken, tuple(run.checks), time.perf_counter() - started, run.picture)
+        seconds = time.perf_counter() - started
+        return Result(self, seed, broken, tuple(run.checks), seconds, run.picture and self._later(run.picture, seed))
+
+    @contextmanager
+    def _surroundings(self, seed: int) -> Iterator[None]:
+        """Within the block numbers are of the claim's dtype, and random ones begin at the seed."""
+        with _dtype(self.dtype), _from_seed(seed):
+            yield
+
+    def _later(self, picture: Drawing, seed: int) -> Drawing:
+        """A picture that is drawn in the surroundings of the claim, whenever it is looked at."""
+
+        def draw(theme: Literal["light", "dark"]) -> Any:
+            with self._surroundings(seed):
+                return picture(theme)
+
+        return draw
 
 
 @dataclass(frozen=True)

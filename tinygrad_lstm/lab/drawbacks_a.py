@@ -44,6 +44,12 @@ def depths(run: Run, make: Callable[[int, int], Any], lengths: tuple[int, ...] =
     return [depth(output[0] if isinstance(output, tuple) else output) for output in outputs]
 
 
+def by_length(run: Run) -> dict[str, dict[int, int]]:
+    """The same for several layers, by the number of words."""
+    kinds: dict[str, Any] = {"RNN": nn.RNN, "LSTM": nn.LSTM, "minLSTM, scanned": nn.MinLSTM, "attention": attention}
+    return {name: dict(zip(LENGTHS, depths(run, make), strict=True)) for name, make in kinds.items()}
+
+
 @section.count(
     "D1", "LSTMs process sequences token by token: 200 words, one by one.", broken=["attention"], topic="sequential"
 )
@@ -53,17 +59,7 @@ def one_by_one(run: Run) -> None:
     per_word = [(after - before) / words for before, after, words in zip(found, found[1:], LENGTHS, strict=False)]
     run.expect("ops per word", per_word, exactly([8.0, 8.0, 8.0]))
     run.expect("ops that wait, 200 words", found[-1], exactly(1600))
-    kinds: dict[str, Any] = {
-        "RNN": nn.RNN,
-        "GRU": nn.GRU,
-        "LSTM": nn.LSTM,
-        "minLSTM, scanned": nn.MinLSTM,
-        "attention": attention,
-    }
-    by_length = {name: dict(zip(LENGTHS, depths(run, make), strict=True)) for name, make in kinds.items()}
-    run.draw(
-        lambda theme: viz.plots.scores(by_length, x="words", y="ops that wait for each other", log="xy", theme=theme)
-    )
+    run.draw(lambda theme: viz.plots.scores(by_length(run), x="words", y="ops that wait", log="xy", theme=theme))
 
 
 @section.count("D1b", "Transformers process all 200 words in parallel via self-attention.", broken=["an LSTM"])

@@ -12,6 +12,7 @@ from tinygrad_lstm.lab.conditions import below, near
 
 section = Section("summary", "Summary with intuition")
 WRITE, READS, ERASE, T = 10, [400, 999], 500, 1000
+LATER = (1, 3, 10, 30, 100, 300, 989)  # steps after a number was written
 
 
 def smudging(u: float, start: float, steps: int) -> nn.Trajectory:
@@ -40,6 +41,11 @@ class Notebook:
         self.note = np.tanh(self.x[WRITE, 0, 0])
 
 
+def what_is_left(book: Notebook) -> dict[int, float]:
+    """How much of the note is in C after some steps."""
+    return {t: float(book.c[WRITE + t] / book.note) for t in LATER}
+
+
 @section.experiment(
     "S1", "Vanilla RNN: paper with an eraser that smudges over time; the old info fades.", dtype=float, broken=["u = 2"]
 )
@@ -48,13 +54,10 @@ def the_old_info_fades(run: Run) -> None:
     steps = smudging(2.0 if run.is_broken("u = 2") else 1.0, 0.9, 1000)
     h = steps["h"].data[:, 0, 0]
     run.expect("h after 1,000 steps", float(h[-1]), near(np.sqrt(3 / 2000), within=0.01))
-    book = Notebook(run)
-    at = [1, 3, 10, 30, 100, 300, 989]
-    kept = {"RNN, h' = tanh(h)": {t: float(h[t - 1] / 0.9) for t in at},
-            "LSTM, the note in C": {t: float(book.c[WRITE + t] / book.note) for t in at}}  # fmt: skip
-    run.draw(
-        lambda theme: viz.plots.scores(kept, x="steps since it was written", y="what is left", log="x", theme=theme)
-    )
+    run.draw(lambda theme: viz.plots.scores(
+        {"RNN, h' = tanh(h)": {t: h[t - 1] / 0.9 for t in LATER}, "LSTM, the note in C": what_is_left(Notebook(run))},
+        x="steps since it was written", y="what is left", log="x", theme=theme,
+    ))  # fmt: skip
 
 
 @section.identity(
