@@ -81,7 +81,10 @@ def show(topic: str, seed: int = 0) -> Result:
 
     >>> from tinygrad_lstm import lab
     >>> print(lab.show("exploding"))
-    P6  Gradients grow exponentially ...
+    P6  Gradients grow exponentially: the exploding gradient.
+    U a rotation times 1.5, x = 0: over 99 steps the gradient grows by 1.5 to the 99th.
+    figure               expected           measured
+    growth over 99 steps 2.71e+17, to 1e-12 2.71e+17
     PASS (seed 0, ... s)
     """
     found = claims.about(topic)
