@@ -17,7 +17,7 @@ from viz.style.theme import ThemeName
 def test_scores_are_lines_with_levels_to_compare_with(theme: ThemeName) -> None:
     runs = {"a $x$": {1: 0.5, 10: 0.25}, "b": {1: 1.0, 10: 0.75}}
     ax = plots.scores(runs, x="words", y="right", lines={"chance": 0.125}, log="x", theme=theme)
-    assert [list(line.get_ydata()) for line in ax.get_lines()[:2]] == [[0.5, 0.25], [1.0, 0.75]]
+    assert [np.asarray(line.get_ydata()).tolist() for line in ax.get_lines()[:2]] == [[0.5, 0.25], [1.0, 0.75]]
     assert ax.get_xscale() == "log"
     assert ax.get_ylim()[0] == 0
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("words", "right")
@@ -40,7 +40,7 @@ def test_a_descent_that_leaves_the_picture_says_how_far_it_went() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["gone: 3e+08 away, outside the picture", "stays"]
     assert (*ax.get_xlim(), *ax.get_ylim()) == (-1, 1, 0, 2)
     (image,) = ax.get_images()
-    assert np.shape(image.get_array()) == (240, 240)
+    assert np.asarray(image.get_array()).shape == (240, 240)
 
 
 @pytest.mark.parametrize("x", [(1, 0), 3, (1, 2, 3), (2, 2)])
