@@ -131,15 +131,15 @@ def one_long_distance_is_not_learned(run: Run) -> None:
 
 @section.experiment(
     "D2d", "Connecting a noun introduced 100 sentences earlier is often beyond an LSTM's capacity.", broken=["f=-5"],
-    correction="Beyond its training, not its memory: trained on at most 40 words between, it still knows the country "
-    "after 2,000 words in most sentences.",
+    correction="Beyond its training, not its memory: trained on at most 40 words between, it knows the country after "
+    "200. After 2,000 words most networks still do, but some have lost it: nothing in training asked for so much.",
 )  # fmt: skip
 def it_remembers_a_hundred_sentences(run: Run) -> None:
-    """Trained on 0 to 40 words, asked after 40, 200 and 2,000."""
+    """Trained on 0 to 40 words, asked after 40 and after 200; the picture goes on to 2,000."""
     model = word_reader(lstm(16, 32, -5.0 if run.is_broken("f=-5") else 3.0))
     learn_france(run, model, 40, 600)
     found = {distance: france_right(run, model, distance, 2) for distance in (40, 80, 200, 500, 1000, 2000)}
-    for distance, bound in ((40, 0.9), (200, 0.6), (2000, 0.35)):
+    for distance, bound in ((40, 0.9), (200, 0.6)):
         run.expect(f"{distance:,} words between", found[distance], above(bound))
     shown, chance = {"LSTM, trained on 0 to 40": found}, {"chance": 1 / 8}
     run.draw(
