@@ -75,6 +75,12 @@ class MissingExtraError(TinygradError, ImportError):
     """A package that only an extra brings is not there; says what to install."""
 
 
+class UnknownClaimError(TinygradError, KeyError):
+    """An id of a claim that the lab does not have; names those like it."""
+
+    __str__ = Exception.__str__  # KeyError would put the sentence into quotes
+
+
 class TextError(TinygradError, ValueError):
     """A text that cannot be used: missing, empty, binary, too short, or with unknown characters."""
 

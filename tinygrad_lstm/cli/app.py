@@ -48,3 +48,26 @@ def demo(
     from tinygrad_lstm.cli.demo import run
 
     raise typer.Exit(run(text, out, quick, seed))
+
+
+@app.command(
+    epilog='Example: tinygrad-lstm claims exploding --out report  (quotes for an id with a prime: claims "V1\'")'
+)
+def claims(
+    which: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID | SECTION | TOPIC]...", help="Which claims; none: list them.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All claims, in a few minutes.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="The random numbers to start from.")] = 0,
+    broken: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Break them on purpose: then a claim has to fail.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=_path, metavar="DIR", help="A folder for a page with their pictures.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results for another program.")] = False,
+) -> None:
+    """Run the statements of the teaching notes and check their figures; exit code 1 if one does not hold."""
+    from tinygrad_lstm.cli.claims import run
+
+    raise typer.Exit(run(which or [], every, seed, broken, out, as_json))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from tinygrad_lstm import saving
 from tinygrad_lstm.cli import demo_page, demo_pictures
 from tinygrad_lstm.cli.demo_results import SLICES, Report, measure, rows, verdict
+from tinygrad_lstm.cli.messages import BROKE_OFF, DONE, INTERRUPTED, error_line, make_writable, say
 from tinygrad_lstm.cli.progress import progress_bar
 from tinygrad_lstm.data import Vocabulary, language_reference, read_text
 from tinygrad_lstm.engine.creation import manual_seed
@@ -41,7 +41,6 @@ class Size:
 
 FULL = Size(hidden=128, updates=800, batch=32, sample=400)
 QUICK = Size(hidden=32, updates=20, batch=16, sample=80)
-DONE, BROKE_OFF, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
 WEIGHTS, PAGE = "weights.npz", "index.html"
 
 
@@ -50,33 +49,13 @@ def run(text_file: Path | None, out: Path, quick: bool, seed: int) -> int:
     console, errors = Console(), Console(stderr=True)
     try:
         text = language_reference() if text_file is None else read_text(text_file)
-        _make_writable(out)
+        make_writable(out, [WEIGHTS, PAGE, *demo_pictures.FILES])
         return _learn_and_show(text, text_file, out, QUICK if quick else FULL, seed, console)
     except (TinygradError, OSError) as error:
-        _say(errors, f"error: {' '.join(str(error).split())}", style="red")
-        return WRONG_INPUT
+        return error_line(errors, error)
     except KeyboardInterrupt:
-        _say(errors, f"Stopped. What was finished is in {out}.")
+        say(errors, f"Stopped. What was finished is in {out}.")
         return INTERRUPTED
-
-
-class _TriedError(Exception):
-    """Ends the writing of a file before there is anything in it."""
-
-
-def _make_writable(out: Path) -> None:
-    """Make the folder, and find out now, not after training, if something cannot be written there."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
-        raise OSError(f"cannot write to the folder {out}: {reason}") from None
-    for name in (WEIGHTS, PAGE, *demo_pictures.FILES):
-        try:
-            with contextlib.suppress(_TriedError), whole_file(out / name):
-                raise _TriedError
-        except OSError as error:
-            raise OSError(f"cannot write to the folder {out}, to {name}: {error.strerror}") from None
 
 
 def _learn_and_show(text: str, text_file: Path | None, out: Path, size: Size, seed: int, console: Console) -> int:
@@ -86,7 +65,7 @@ def _learn_and_show(text: str, text_file: Path | None, out: Path, size: Size, se
     held = round(len(numbers) * SLICE)
     train, validation, test = numbers[: -2 * held], numbers[-2 * held : -held], numbers[-held:]
     name = "Python's language reference" if text_file is None else printable(text_file.name)
-    _say(console, f"{name}: {len(text):,} characters, {len(vocabulary)} different ones")
+    say(console, f"{name}: {len(text):,} characters, {len(vocabulary)} different ones")
 
     model = CharModel(len(vocabulary), size.hidden)
     fit = Fit(model, train, validation, size.updates, batch=min(size.batch, max(1, len(train) // 200)))
@@ -106,21 +85,16 @@ def _learn_and_show(text: str, text_file: Path | None, out: Path, size: Size, se
         demo_pictures.LAGS - 1,
     )  # fmt: skip
     _print(report, console)
-    _draw(report, model, fit, test, len(vocabulary), out, lambda text: _say(console, text))
+    _draw(report, model, fit, test, len(vocabulary), out, lambda text: say(console, text))
     with whole_file(out / PAGE) as file:
         file.write(demo_page.html(report).encode())
-    _say(console, f"\nWeights, pictures and the page that shows them are in {out}: open {out / PAGE}")
+    say(console, f"\nWeights, pictures and the page that shows them are in {out}: open {out / PAGE}")
     return code
 
 
 def drop_controls(text: str) -> str:
     """Text of several lines without control characters, which a terminal would obey."""
     return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
-
-
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    text = "\n".join(printable(line) for line in text.split("\n"))
-    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def _save(model: CharModel, vocabulary: Vocabulary, out: Path) -> None:
@@ -148,7 +122,7 @@ def _train(fit: Fit, console: Console, save: Callable[[], None]) -> int:
             why, code = f"Training broke off: {error}", BROKE_OFF
     best_so_far = f"the best so far, {best:.2f} bits on the validation text"
     kept = "those of this moment" if fit.best is None else best_so_far
-    _say(console, f"{why}. The weights kept are {kept}.")
+    say(console, f"{why}. The weights kept are {kept}.")
     return code
 
 
@@ -166,9 +140,9 @@ def _print(report: Report, console: Console) -> None:
     for row in rows(report.bits):
         table.add_row(*row, style="bold" if row[0] == "LSTM" else None)
     console.print(table)
-    _say(console, verdict(report.bits, report.updates))
-    _say(console, SLICES)
-    _say(console, f"\nThe model goes on from {report.prompt!r}:\n\n{report.spoken}")
+    say(console, verdict(report.bits, report.updates))
+    say(console, SLICES)
+    say(console, f"\nThe model goes on from {report.prompt!r}:\n\n{report.spoken}")
 
 
 def _draw(

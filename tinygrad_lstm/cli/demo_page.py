@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 from tinygrad_lstm.cli.demo_results import COUNTED, SLICES, Drawing, Report, describe_ratio, rows, verdict
+from tinygrad_lstm.cli.pages import filled, picture, wide_figure
 from tinygrad_lstm.escaping import markup, markup_lines
 
 TITLES = {
@@ -23,8 +22,8 @@ def html(report: Report) -> str:
     """The page as text; pictures are linked by file name, the dark twin where the reader's screen is dark."""
     bits, left = rows(report.bits), report.left
     networks = [(name, describe_ratio(part)) for name, part in left.items()]
-    page = Template(files("tinygrad_lstm.cli").joinpath("demo.html").read_text("utf-8"))
-    return page.substitute(
+    return filled(
+        "demo.html",
         name=markup(report.name), characters=f"{report.characters:,}", parameters=f"{report.parameters:,}",
         updates=report.updates, seconds=f"{report.seconds:.0f}", steps=report.steps, slices=SLICES,
         verdict=markup(verdict(report.bits, report.updates)),
@@ -56,23 +55,15 @@ def _figure(report: Report, kind: str, wide: bool = False) -> str:
         return f"<figure><p>Not drawn: Graphviz is missing.</p>{links}</figure>"
     if not wide:
         return f"<figure>{image}{links}</figure>"
-    label = markup(f"{TITLES[kind]}; it scrolls sideways")
-    return (
-        f'<figure class="wide"><p class="hint">Wider than this screen: scroll it sideways →</p>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">{image}</div>'
-        f"{links}</figure>"
-    )
+    return wide_figure(image, TITLES[kind], links)
 
 
 def _image(drawing: Drawing, kind: str) -> str:
     """The picture in the reader's own scheme; nothing where it has no SVG."""
-    drawn = {path.stem: markup(path.name) for path in drawing.files if path.suffix == ".svg"}
+    drawn = {path.stem: path.name for path in drawing.files if path.suffix == ".svg"}
     if kind not in drawn:
         return ""
-    dark = drawn.get(f"{kind}_dark")
-    source = f'<source srcset="{dark}" media="(prefers-color-scheme: dark)">' if dark else ""
-    words = markup(f"{TITLES[kind]}. {drawing.words}")
-    return f'<picture>{source}<img src="{drawn[kind]}" alt="{words}"></picture>'
+    return picture(drawn[kind], drawn.get(f"{kind}_dark"), f"{TITLES[kind]}. {drawing.words}")
 
 
 def _links(report: Report, *kinds: str) -> str:

@@ -7,6 +7,7 @@
     eigenvalues, half_lives    how long it can remember
     attention                  which word reads which, and what the loss would rather have
     training_curve, belt_shares
+    scores, surface            a score over a number; a loss over two weights, and descents on it
 
 Without ``ax=`` the Axes display their figure in a notebook; ``ax.get_figure().savefig("plot.svg")`` writes it. ``ax=``
 puts several into a figure of yours, which is then yours to show.
@@ -18,9 +19,11 @@ from viz.plots.canvas import axes
 from viz.plots.gate_values import gates
 from viz.plots.lags import gradient_by_lag, lag_matrix
 from viz.plots.memory import eigenvalues, half_lives
+from viz.plots.scores import scores
+from viz.plots.surface import surface
 from viz.plots.training import belt_shares, training_curve
 
 __all__ = [
     "attention", "axes", "belt_shares", "eigenvalues", "gates", "gradient_by_lag", "half_lives", "lag_matrix", "ledger",
-    "shares", "training_curve",
+    "scores", "shares", "surface", "training_curve",
 ]  # fmt: skip

@@ -1,0 +1,45 @@
+"""What commands share: exit codes, lines for a person, and a folder that can be written to."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+
+from tinygrad_lstm.escaping import printable
+from tinygrad_lstm.files import whole_file
+
+DONE, BROKE_OFF, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
+
+
+def say(console: Console, text: str, style: str | None = None) -> None:
+    """Print lines as they are, without markup, and without characters that a terminal would obey."""
+    text = "\n".join(printable(line) for line in text.split("\n"))
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def error_line(console: Console, error: Exception) -> int:
+    """Print an error in one line; returns the exit code of wrong input."""
+    say(console, f"error: {' '.join(str(error).split())}", style="red")
+    return WRONG_INPUT
+
+
+class _TriedError(Exception):
+    """Ends the writing of a file before there is anything in it."""
+
+
+def make_writable(out: Path, names: Iterable[str]) -> None:
+    """Make the folder, and find out now, not after training, if one of these files cannot be written there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise OSError(f"cannot write to the folder {out}: {reason}") from None
+    for name in names:
+        try:
+            with contextlib.suppress(_TriedError), whole_file(out / name):
+                raise _TriedError
+        except OSError as error:
+            raise OSError(f"cannot write to the folder {out}, to {name}: {error.strerror}") from None
