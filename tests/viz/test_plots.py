@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
+from tinygrad_lstm import nn
 from tinygrad_lstm.errors import ArgumentError, MissingExtraError
 from tinygrad_lstm.training import BeltShare, Update
 from viz import plots
@@ -69,6 +70,8 @@ def every_plot() -> dict[str, Callable[..., Any]]:
     matrix = tg.paths.lag_matrix([(h**2).sum() for h in trajectory.output], list(layer.parameters()))
     routes = tg.paths.routes(loss, [step.c for step in trajectory.steps])
     book = tg.paths.ledger(loss, layer.layers[0].U)
+    _, weights = nn.MultiheadAttention(4, 2)(np.ones((1, 3, 4)))
+    descents = {"$\\no math$": [(0.5, 0.5), (0.0, 0.0)]}
     return {
         "gates": lambda **options: plots.gates(trajectory, "f", text="letters", **options)[0],
         "gradient_by_lag": lambda **options: plots.gradient_by_lag({"$\\no math$": (loss, trajectory)}, **options),
@@ -77,6 +80,9 @@ def every_plot() -> dict[str, Callable[..., Any]]:
         "shares": lambda **options: plots.shares(routes, **options),
         "eigenvalues": lambda **options: plots.eigenvalues(layer.layers[0].U, "fiog", **options),
         "half_lives": lambda **options: plots.half_lives({"</text><script>": [1.0, 2.0]}, **options),
+        "attention": lambda **options: plots.attention(weights, queries=["<b>", "$x", "c"], **options)[0],
+        "scores": lambda **options: plots.scores({"</text><script>": {1: 0.5, 2: 1.0}}, x="$\\no math$", **options),
+        "surface": lambda **options: plots.surface(lambda x, y: x * y, (0, 1), (0, 1), descents, **options),
         "training_curve": lambda **options: plots.training_curve(UPDATES, {"unigram": 4.5}, **options),
         "belt_shares": lambda **options: plots.belt_shares({"$\\no math$": [BeltShare(0, 1.0, 1.0)]}, **options),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -74,12 +75,20 @@ def options_of(
 def as_asked(picture: Picture, options: Options) -> Picture:
     """The picture with or without its header, as wide as was asked for; a warning where that is too narrow to read it.
 
-    Called by the function that the user called, whose caller the warning is for.
+    The warning is for the line that called the package.
     """
     scene, opened = picture.scene if options.header else picture.scene.without_header(), picture.opened
     if opened is not None:
         as_wide_as_it_is = replace(options, width=None)
         picture = replace(picture, opened=lambda: as_asked(opened(), as_wide_as_it_is))
     if options.width is not None and (words := describe_unreadable(scene, options.width)):
-        warnings.warn(words, stacklevel=4)
+        warnings.warn(words, stacklevel=_frames_inside() + 1)
     return replace(picture, scene=scene, width=options.width)
+
+
+def _frames_inside() -> int:
+    """How many frames, from the caller of this function on, are of the package: decorators have theirs too."""
+    frame, count = sys._getframe(1), 0
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in ("viz", "tinygrad_lstm"):
+        frame, count = frame.f_back, count + 1  # type: ignore[assignment]  # None above the outermost
+    return count
