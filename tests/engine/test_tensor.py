@@ -221,7 +221,7 @@ def test_shape_errors_name_op_shapes_and_scope_and_leave_no_trace() -> None:
 
 
 def test_every_error_is_ours_and_also_a_builtin_one() -> None:
-    builtin: Any = (ValueError, TypeError, RuntimeError, AssertionError, ImportError, AttributeError)
+    builtin: Any = (ValueError, TypeError, RuntimeError, AssertionError, ImportError, LookupError, AttributeError)
     classes = [error for error in vars(tg.errors).values() if isinstance(error, type) and issubclass(error, Exception)]
     ours: list[Any] = [error for error in classes if issubclass(error, TinygradError) and error is not TinygradError]
     assert len(ours) > 10

@@ -32,7 +32,7 @@ WRONG: dict[str, list[Any]] = {
 }
 KINDS = {
     **dict.fromkeys(SIZES, "size"),
-    **dict.fromkeys(("bias", "batch_first", "reverse", "fused"), "flag"),
+    **dict.fromkeys(("bias", "batch_first", "reverse", "fused", "norm_first"), "flag"),
     **dict.fromkeys(("p", "dropout"), "probability"),
     "eps": "number",
 }
@@ -47,6 +47,8 @@ PARTICULAR: dict[str, list[Any]] = {
     "forget_bias": [NAN, INF, "1", True, [1.0], 1j, Thing()],
     "init": ["xavier", 3, True, ["uniform"], nn.init.chrono, nn.init.Scheme, NAN],
     "dtype": [int, "x", complex, object, 3, bool],
+    "checkpoint": [0, -1, 2.5, "yes", None, NAN, [3], np.array([3])],
+    "hidden": [-1, 0, 2.5, "3", True, NAN, [3]],
     "function": [None, 3, "tanh", nn.Tanh, nn.Tanh(), np.float32, nn.Linear(1, 1).forward, [tg.tanh]],
     "weight": ["a", ["a"], {}, Thing(), [[1.0], [1.0, 2.0]], 1j],
     "pos_weight": ["a", ["a"], {}, Thing(), [[1.0], [1.0, 2.0]], 1j],
@@ -66,7 +68,7 @@ PARTICULAR: dict[str, list[Any]] = {
 GOOD: dict[str, Any] = {
     "input_size": D, "hidden_size": H, "num_layers": 2, "in_features": D, "out_features": H, "num_embeddings": D,
     "embedding_dim": H, "features": D, "gates": 2, "clip": 1.0, "proj_size": 2, "layer": nn.LSTM(D, H), "modules": (),
-    "function": tg.tanh,
+    "function": tg.tanh, "embed_dim": D, "num_heads": 1,
 }  # fmt: skip
 CLASSES = [value for _, value in inspect.getmembers(nn, inspect.isclass) if issubclass(value, nn.Module)]
 

@@ -70,7 +70,7 @@ def every_plot() -> dict[str, Callable[..., Any]]:
     matrix = tg.paths.lag_matrix([(h**2).sum() for h in trajectory.output], list(layer.parameters()))
     routes = tg.paths.routes(loss, [step.c for step in trajectory.steps])
     book = tg.paths.ledger(loss, layer.layers[0].U)
-    _, weights = nn.MultiheadAttention(4, 2)(np.ones((1, 3, 4)))
+    _, weights = nn.MultiheadAttention(4, 2)(np.ones((3, 1, 4)))
     descents = {"$\\no math$": [(0.5, 0.5), (0.0, 0.0)]}
     return {
         "gates": lambda **options: plots.gates(trajectory, "f", text="letters", **options)[0],

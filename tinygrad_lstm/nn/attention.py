@@ -23,7 +23,7 @@ from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, ShapeError
 from tinygrad_lstm.nn.layers import Dropout, LayerNorm, Linear
 from tinygrad_lstm.nn.module import Module
-from tinygrad_lstm.nn.options import array_of, check_arguments
+from tinygrad_lstm.nn.options import DROPPED, array_of, check, check_arguments
 from tinygrad_lstm.nn.packing import lengths_to_mask
 
 
@@ -48,7 +48,8 @@ class MultiheadAttention(Module):
 
     @check_arguments
     def __init__(self, embed_dim: int, num_heads: int = 1, dropout: float = 0.0, bias: bool = True) -> None:
-        if num_heads < 1 or embed_dim % num_heads:
+        check("dropout", dropout, DROPPED)
+        if embed_dim % num_heads:
             raise ArgumentError(f"num_heads divides the width {embed_dim}, which {num_heads} does not")
         self.embed_dim, self.num_heads = embed_dim, num_heads
         self.q, self.k, self.v, self.out = (Linear(embed_dim, embed_dim, bias) for _ in range(4))

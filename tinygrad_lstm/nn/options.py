@@ -39,7 +39,7 @@ def _is_array_of_numbers(value: object) -> bool:
 
 SIZES = frozenset({
     "input_size", "hidden_size", "num_layers", "in_features", "out_features", "num_embeddings", "embedding_dim",
-    "features", "gates",
+    "features", "gates", "embed_dim", "num_heads",
 })  # fmt: skip
 FLAG: Domain = "is True or False", lambda x: isinstance(x, bool | np.bool_)
 DROPPED: Domain = "is the probability of dropping an element, 0 <= p < 1", lambda x: is_number(x) and 0 <= x < 1
@@ -55,12 +55,14 @@ DOMAINS: dict[str, Domain] = {
     "batch_first": FLAG,
     "reverse": FLAG,
     "fused": FLAG,
+    "norm_first": FLAG,
     "p": DROPPED,
     "eps": ("is a number from 0", lambda x: is_number(x) and 0 <= x < math.inf),
     "forget_bias": ("is a finite number, or None", lambda x: x is None or FINITE[1](x)),
     "clip": ("is a bound above 0", lambda x: is_number(x) and x > 0),
     "padding_idx": ("is the number of a row, a whole number, or None", lambda x: x is None or is_whole(x)),
     "proj_size": ("is a whole number", is_whole),
+    "hidden": ("is a width, at least 1, or None", lambda x: x is None or (is_whole(x) and x >= 1)),
     "axis": AXIS,
     "start_axis": AXIS,
     "end_axis": AXIS,

@@ -124,8 +124,7 @@ def _lines(
     out = [line._replace(kind="out") for line in found if line.kind == "into"]
     if output not in [line.source for line in out]:
         out.append(_Line(output, "", "out"))  # to the loss
-    if any(line.source == output for line in found if line.kind == "inside"):  # what reads it is on its way up
-        out += [_Line(output, f"{k}", "up") for k in range(above)]
+    out += [_Line(output, f"{k}", "up") for k in range(above)]
     return [*found, *(_Line("weights", role) for role in weighted), _Line("below", "x"), *out]
 
 

@@ -56,8 +56,5 @@ def _rows(x: Array) -> Array:
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
-linear.defvjp(
-    x=lambda g, W: _product(g, W),
-    W=lambda g, x: _product(_rows(g).T, _rows(x)),
-)
+linear.defvjp(x=lambda g, W: _product(g, W), W=lambda g, x: _product(_rows(g).T, _rows(x)))
 linear.defslope(x="G W", W="Gᵀ X")
