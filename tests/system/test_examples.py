@@ -19,6 +19,8 @@ SLOW = ["04_where_the_gradient_went", "05_three_cells_one_scale"]  # the first t
     [pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in SLOW else ()) for path in EXAMPLES],
 )
 def test_example(example: Path, tmp_path: Path) -> None:
+    if "torch" in example.stem:
+        pytest.importorskip("torch")
     out = tmp_path / "out"
     done = subprocess.run(
         [sys.executable, "-W", "error", str(example), "--quick", "--out", str(out)],
