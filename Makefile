@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all check gallery bench clean
+.PHONY: demo test test-all test-claims check gallery bench clean
 
 # One install for users and developers alike. pygraphviz (wheels that bundle Graphviz) may have none for this machine:
 # then PNG and PDF need dot on PATH, and everything else works.
@@ -22,7 +22,11 @@ test: $(VENV)/installed check
 
 # The slow tests too: long chains, training, subprocesses that render
 test-all: $(VENV)/installed check
-	$(BIN)/python -m pytest -n auto -m ""
+	$(BIN)/python -m pytest -n auto -m "not minutes"
+
+# Every claim of the lab once more: with another seed, and broken, which it must notice
+test-claims: $(VENV)/installed
+	$(BIN)/python -m pytest tests/lab -m ""
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

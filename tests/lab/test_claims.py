@@ -12,14 +12,14 @@ TIMED = ("I1b", "I1c")  # they take processor time, which a test must not depend
 SLOW = ("P1", "D1", "D1d", "D3c", "D5'", "S2", "S3", "S4", "S5", "T66a", "T66b")  # a second of CPU, on a busy machine
 
 
-def case(id: str, *more: object, slow: bool = False) -> object:
-    """A claim as a parameter; those that train are slow."""
-    marks = [pytest.mark.slow] if slow or id in SLOW or claims[id].kind == "experiment" else []
-    return pytest.param(id, *more, marks=marks)
+def case(id: str, *more: object, again: bool = False) -> object:
+    """A claim as a parameter: those that train are slow; to run slow ones ``again`` takes minutes in all."""
+    slow = claims[id].kind == "experiment" or id in SLOW
+    return pytest.param(id, *more, marks=[pytest.mark.minutes if again else pytest.mark.slow] if slow else [])
 
 
 TESTED = [id for id in claims if id not in TIMED]
-BROKEN = [case(id, variant) for id in TESTED for variant in claims[id].broken]
+BROKEN = [case(id, variant, again=True) for id in TESTED for variant in claims[id].broken]
 
 # The claims that notice each mistake, as they have been measured
 NOTICED = {
@@ -33,11 +33,11 @@ NOTICED = {
     "belt cut": "C1 C2 A1 E1 E2 G2 G4 B1 B3 V1 V1' V2 V3 X2' S2 S3 S4 S5 T62' T62'' T64f T64' D4c D7",
     "wrong reduction": "I4l T56",
 }
-MISTAKES = [case(id, mutant, slow=True) for mutant, ids in NOTICED.items() for id in ids.split()]
+MISTAKES = [case(id, mutant, again=True) for mutant, ids in NOTICED.items() for id in ids.split()]
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize(("id", "seed"), [case(id, seed, slow=seed > 0) for id in TESTED for seed in (0, 11)])
+@pytest.mark.parametrize(("id", "seed"), [case(id, seed, again=seed > 0) for id in TESTED for seed in (0, 11)])
 def test_a_claim_holds(id: str, seed: int) -> None:
     result = claims[id].run(seed)
     assert result.passed, result
