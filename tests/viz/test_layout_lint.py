@@ -246,6 +246,29 @@ def test_runs_of_every_kind_have_no_defect(name: str, view: str) -> None:
     assert [defect for defect in lint(drawn(name).picture(view).svg) if defect.kind != "crossing"] == []
 
 
+STACKED: dict[str, dict[str, Any]] = {
+    "two layers": {"num_layers": 2}, "three layers": {"num_layers": 3}, "both directions": {"bidirectional": True},
+    "two layers in both": {"num_layers": 2, "bidirectional": True},
+    "three layers in both": {"num_layers": 3, "bidirectional": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", ["cell", "strip"])
+@pytest.mark.parametrize("words", STACKED)
+@pytest.mark.parametrize("layer", [tg.nn.LSTM, tg.nn.GRU, tg.nn.RNN])
+def test_layers_and_directions_have_no_defect(layer: Any, words: str, view: Any) -> None:
+    """Whole and in rows, with a fold and without, and as values flow."""
+    for T, fold in ((3, None), (20, None), (20, "auto"), (50, "auto")):
+        if view == "strip" or T == 3:
+            tg.manual_seed(0)
+            trajectory = layer(3, 4, **STACKED[words]).unroll(tg.randn(T, 2, 3))
+            loss = (trajectory.output**2).sum()
+            figures = [viz.gradient_paths(loss, trajectory, view=view, fold=fold)]
+            figures += [viz.draw(trajectory, view=view, fold=fold)] if T != 50 else []
+            for picture in figures:
+                assert [defect for defect in lint(picture.svg) if defect.kind != "crossing"] == [], (T, fold)
+
+
 def pictures_of_own(name: str) -> Iterator[tuple[str, viz.Picture]]:
     """A cell of one's own in every view, stacked, in two directions, masked, exploding, and beside others."""
     layouts: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ from viz.style.steps import at_step
 from viz.style.stroke import Stroke
 from viz.style.text import number, power_of_ten
 from viz.style.theme import Colour, Theme
-from viz.views.rows import TimeAxis
+from viz.views.time_axis import TimeAxis
 
 APART, HEIGHT, ABOVE, BELOW = 30, 190, 46, 30  # points: to the runs above, the plot, room for its caption and the steps
 LABELS = 52  # points at the right of the plot, for the labels of its axis
