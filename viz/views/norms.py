@@ -89,9 +89,9 @@ class Axes:
 def plot_norms(scene: Scene, axis: TimeAxis, pitch: float, T: int, series: Sequence[Series]) -> None:
     """Put the plot below all that is in the scene."""
     theme, lowest = scene.theme, scene.extent()[1] - APART
-    panel = (8.0, lowest - ABOVE - HEIGHT - BELOW, axis.right - 16, lowest)
+    panel = (8.0, lowest - ABOVE - HEIGHT - BELOW, axis.right - axis.gaps.spare - 16, lowest)
     title, more = "‖∂L/∂state‖ at each step", ", one logarithmic axis for all runs"
-    title += more if fonts.width(title + more, 14, bold=True) < panel[2] - panel[0] else ""
+    title += more if fonts.width(title + more, 14, bold=True) < panel[2] - panel[0] - 28 else ""
     caption = (Span(title, 14, theme.quiet, bold=True),)
     scene.add(Cluster("norms", panel, theme.panel, theme.frame, caption))
     levels = [level for one in series for level in one.levels.values()]

@@ -238,7 +238,7 @@ class Row:
         back, lane = self.cells.chain.reverse, self.axis.gaps.lane(self.layer, end)
         floor = above.bottom - LANE * (1 + end + 2 * back)
         if name == "fold_out":
-            box, aside = self.fold_box(t), APART * end
+            box, aside = self.fold_box(t), float(APART * end)
             gap = box[2] + lane if not self.mirrored else box[0] - lane
             ceiling, into = self.top + 10 + aside, (box[0] + box[2]) / 2 + (-1 if back else 1) * (40 + 2 * aside)
             start, stop = (
@@ -246,11 +246,11 @@ class Row:
                 above.point(f"fold_in_{t}", (into, above.bottom)),
             )
             return Wire(start, stop, ((into, ceiling), (gap, ceiling), (gap, floor), (into, floor)), width)
-        start, y = self.node(name, t), self.height(name) + (14 if not end else -14)
+        start, y, aside = self.node(name, t), self.height(name) + (14 if not end else -14), 0.0
         leaving = [self.at(place, t) for place in self.template.routing.get((name, f"above {end}"), ())]
         y = leaving[-1][1] if leaving else y
         if self.cells.rolled:
-            aside = -APART * (end + 0.5) if both else 0.0  # from the middle of the gap
+            aside = -APART * (end + 0.5) if both else aside  # from the middle of the gap
             gap, _ = self.at((self.template.pitch - 4 + (-aside if back and not self.mirrored else aside), 0), t)
         else:
             gap, _ = self.at((self.template.pitch - 16 + lane, 0), t)  # mirrored, on the panel's other side
