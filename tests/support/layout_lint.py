@@ -165,8 +165,8 @@ def borders_on_borders(drawing: Drawing) -> Iterator[Defect]:
 
 
 def wide_texts(drawing: Drawing) -> Iterator[Defect]:
-    """A text that reaches over its node's border."""
-    for node in drawing.nodes:
+    """A text that reaches over the border of its node, or its panel."""
+    for node in (*drawing.nodes, *drawing.frames):
         for text in node.texts:
             if node.box and (text.box.left < node.box.left or text.box.right > node.box.right):
                 yield Defect("text wider than its box", f"{text.words!r} in {node.name}", text.box.middle)

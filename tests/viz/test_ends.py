@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn
+from viz.layout.arrowheads import head_size
 from viz.layout.ports import room
 from viz.scene.marks import Node
 from viz.views.ends import Wire, settle_ends
@@ -114,3 +115,24 @@ def test_every_arrowhead_has_room_on_its_line(cell: Any, view: Any) -> None:
     for edge in picture.scene.edges:
         tip, before = edge.points[:2] if edge.stroke.backward else edge.points[:-3:-1]
         assert dist(tip, before) >= 4, edge.id
+
+
+@pytest.mark.parametrize("view", ["cell", "strip"])
+@pytest.mark.parametrize("make", [nn.LSTM, nn.GRU, nn.RNN])
+def test_a_loss_is_far_enough_from_its_state_for_an_arrowhead(make: Any, view: Any) -> None:
+    tg.manual_seed(0)
+    trajectory = make(3, 4, bidirectional=True).unroll(tg.randn(3, 2, 3))
+    picture = viz.gradient_paths((trajectory.output**2).sum(), trajectory, view=view)
+    found = [edge for edge in picture.scene.edges if "loss_" in edge.reader]
+    assert len(found) == 6
+    for edge in found:
+        assert dist(*edge.points[:2]) >= head_size(edge.stroke.width)[0], edge.id
+
+
+@pytest.mark.parametrize("make", [nn.LSTM, nn.GRU, nn.RNN])
+def test_a_line_that_turns_beside_the_first_state_keeps_away_from_it(make: Any) -> None:
+    picture = viz.draw(make(3, 4).unroll(tg.randn(3, 2, 3)), view="strip")
+    (line,) = (edge for edge in picture.scene.edges if (edge.source, edge.reader) == ("h_0", "cell_1"))
+    _, bottom, right, top = picture.scene.nodes["h_0"].box
+    for x, y in line.points[1:]:
+        assert x >= right + 8 or y <= bottom - 8 or y >= top + 8, line.points

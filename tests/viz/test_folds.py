@@ -202,6 +202,25 @@ def test_what_is_folded_computes_the_same_by_the_graphs_own_record() -> None:
                 assert all(one == ops[0] for one in ops)
 
 
+@pytest.mark.parametrize("figure", ["gradient_paths", "flow", "difference", "compare", "compare of two lengths"])
+def test_every_figure_opens_its_folds(figure: str) -> None:
+    """With the same numbers of steps: up to 24 of a fold, of all chains together."""
+    one, other, short = (run(steps=T)[::-1] for T in (20, 20, 14))
+    picture: viz.Picture = {
+        "gradient_paths": lambda: viz.gradient_paths(*one), "flow": lambda: viz.flow(*one),
+        "difference": lambda: viz.difference(one, other), "compare": lambda: viz.compare({"a": one, "b": other}),
+        "compare of two lengths": lambda: viz.compare({"a": one, "b": short}),
+    }[figure]()  # fmt: skip
+    prefix = "a-" if "compare" in figure else ""
+    assert steps_in(svg.read(picture.svg), prefix) == [1, 2, 19, 20]
+    assert picture.opened is not None
+    drawn = svg.read(picture.opened().svg)
+    least = 16 if not prefix else 12
+    assert set(range(1, least // 2 + 1)) <= set(steps_in(drawn, prefix))
+    if figure == "compare of two lengths":
+        assert steps_in(drawn, "b-") == [*range(1, 15)]
+
+
 # Choosing
 
 

@@ -94,7 +94,7 @@ DEFECTS: dict[str, list[tuple[str, ...]]] = {
     "label struck by a line": [
         (edge("e", "M40,100L360,100", label=text(200, 103, "2×3")),),
         (f'<g class="node" id="t">{text(200, 103, "only text")}</g>', edge("e", "M200,20L200,180")),
-        (f'<g class="frame"><rect width="9" height="9"/>{text(200, 103, "t = 1")}</g>', edge("e", "M199,20V180")),
+        (f'<g class="frame"><rect width="250" height="9"/>{text(200, 103, "t = 1")}</g>', edge("e", "M199,20V180")),
     ],
     "text on text": [
         (f'<g class="node" id="s">{text(100, 100, "one")}</g>', f'<g class="node" id="t">{text(110, 103, "two")}</g>'),
@@ -104,7 +104,10 @@ DEFECTS: dict[str, list[tuple[str, ...]]] = {
         (frame("panel", 0, 0, 200, 100), node("c", 190, 50)),
         (frame("panel", 0, 0, 200, 100), node("c", 100, 90.5)),
     ],
-    "text wider than its box": [(node("c", 100, 100, "much too wide a text"),)],
+    "text wider than its box": [
+        (node("c", 100, 100, "much too wide a text"),),
+        (f'<g class="frame" id="p"><rect width="80" height="60"/>{text(60, 16, "much too wide")}</g>',),
+    ],
     "crossing": [
         (edge("e", "M40,0L360,200"), edge("f", "M40,200L360,0")),
         (edge("e", "M40,100L360,100"), edge("f", "M100,60C140,60 140,160 180,160")),
@@ -244,6 +247,31 @@ TEMPLATES = [
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_runs_of_every_kind_have_no_defect(name: str, view: str) -> None:
     assert [defect for defect in lint(drawn(name).picture(view).svg) if defect.kind != "crossing"] == []
+
+
+STACKED: dict[str, dict[str, Any]] = {
+    "two layers": {"num_layers": 2}, "three layers": {"num_layers": 3}, "both directions": {"bidirectional": True},
+    "two layers in both": {"num_layers": 2, "bidirectional": True},
+    "three layers in both": {"num_layers": 3, "bidirectional": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", ["cell", "strip"])
+@pytest.mark.parametrize("words", STACKED)
+@pytest.mark.parametrize("layer", [tg.nn.LSTM, tg.nn.GRU, tg.nn.RNN])
+def test_layers_and_directions_have_no_defect(layer: Any, words: str, view: Any) -> None:
+    """Whole and in rows, with a fold and without, and as values flow."""
+    for T, fold in ((3, None), (20, None), (50, "auto")):
+        if view == "strip" or T == 3:
+            tg.manual_seed(0)
+            trajectory = layer(3, 4, **STACKED[words]).unroll(tg.randn(T, 2, 3))
+            loss = (trajectory.output**2).sum()
+            figures = [viz.gradient_paths(loss, trajectory, view=view, fold=fold)]
+            figures += [viz.draw(trajectory, view=view, fold=fold)] if T != 20 else []
+            figures += [viz.compare({"a": (loss, trajectory)}, view=view, fold=fold)] if T == 3 else []
+            figures += [viz.flow(loss, trajectory, view=view, fold=fold)] if T == 3 else []
+            for picture in figures:
+                assert [defect for defect in lint(picture.svg) if defect.kind != "crossing"] == [], (T, fold)
 
 
 def pictures_of_own(name: str) -> Iterator[tuple[str, viz.Picture]]:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from viz.diagram.templates import SIZES, Box, Template
 from viz.layout.geometry import Place
 
+STRIP = 122.0  # points from step to step of a strip
+
 
 def with_masks(template: Template, states: tuple[str, ...], room: float = 66) -> Template:
     """The template with a box before each of these states where a mask chooses between the new value and the old.
@@ -56,10 +58,11 @@ def strip_template(template: Template) -> Template:
     """Of each step two pills, one above the other, and between them a box.
 
     A line from pill to pill runs beside the box. Those from the weights have the channel at the left; lines from the
-    step before come up, or down, between the panels and in above those from the weights, so none of them cross.
+    step before come up, or down, between the panels and in above those from the weights, so none of them cross. That of
+    a single state comes down beside the box, and straight across.
     """
     names = template.states
-    heights = {name: 250.0 if not k else 132.0 - 72 * k for k, name in enumerate(names)}
+    heights = {name: 250.0 if not k else 144.0 - 84 * k for k, name in enumerate(names)}
     gates = 155.0 if len(names) > 1 else 130.0
     boxes = {"cell": Box(52, gates, "cell", "gates" if template.belts else "U", wide=38)}
     boxes |= {name: Box(59, y, "state", wide=66) for name, y in heights.items()}
@@ -75,15 +78,17 @@ def strip_template(template: Template) -> Template:
         before = -10.0 + 8 * max(k - 1, 0)  # between the panels, where a line to the layer above has room as well
         routing[name, "cell"] = (64, y - 26 * side), (64, gates + 26 * side)
         routing[f"{name}-", "cell"] = (before, y - 10), (before, gates + (20, 6)[k > 0])
+        if len(names) == 1:  # from below the pill: beside it are the belt, and lines to the layers above
+            routing[f"{name}-", "cell"] = ((80.0 - STRIP, gates + 20),)
         if k > 1:  # on a lane of its own
             routing["cell", name] = (111, gates - 14), (111, y)
     routing |= {("weights", "cell"): ((19, gates - 12),), ("weights", names[0]): ((13, heights[names[0]] - 12),)}
     free = {name: 82 if y < gates and name == names[-1] else 34 for name, y in heights.items()}  # of lines below it
     return replace(
-        template, pitch=122 + 10 * (len(names) > 2), top=312,
-        bottom=4 - 72 * (len(names) - 2) if len(names) > 1 else 76, boxes=boxes,
+        template, pitch=STRIP + 10 * (len(names) > 2), top=312,
+        bottom=-8 - 84 * (len(names) - 2) if len(names) > 1 else 76, boxes=boxes,
         made_in={name: name for name in names}, belts={name: (name,) for name in template.belts}, derivative="",
-        routing=routing, starts={}, asides={name: (free[name], y - 38) for name, y in heights.items()},
+        routing=routing, starts={}, asides={name: (free[name], y - 48) for name, y in heights.items()},
     )  # fmt: skip
 
 

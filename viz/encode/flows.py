@@ -88,8 +88,10 @@ class FlowEncoding(Encoding):
         if not cut or len(self.flow.cuts) > 1:
             return ()
         parts = routes_in_words(self.flow, cut)
-        total = f"{self.flow.write(math.fsum(cut.values()))}: " if len(parts) > 1 else ""
-        return (f"passes on {total}{', '.join(parts)}",)
+        if len(parts) == 1:
+            return (f"passes on {parts[0]}",)
+        total, by_route = self.flow.write(math.fsum(cut.values())), ", ".join(parts)
+        return f"passes on {total}: {by_route}", by_route, f"passes on {total}"
 
     def series(self, name: str) -> Mapping[int, float]:
         """What flows through the state at each step."""

@@ -7,6 +7,7 @@ it; below them the norms themselves are plotted over time on one logarithmic axi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
@@ -15,9 +16,9 @@ from viz.diagram.folding import Fold
 from viz.diagram.projection import stretch
 from viz.encode.gradients import GradientEncoding, scale_of
 from viz.figures.composition import Arrangement, layers_of
-from viz.figures.options import OF_SEVERAL_RUNS, View, as_asked, options_of
+from viz.figures.options import OF_SEVERAL_RUNS, Options, View, as_asked, options_of
 from viz.figures.run_words import compare_in_words, describe_left_over, left_over, list_names
-from viz.figures.runs import Run, arrange_runs, runs_of
+from viz.figures.runs import Run, arrange_runs, open_runs, runs_of
 from viz.measure.gradient import ChainGradient
 from viz.output.picture import Picture
 from viz.scene.marks import Scene
@@ -59,23 +60,33 @@ def compare(
     """
     options, named = options_of(theme, view, fold, header=header, width=width), runs_of(runs.items())
     hows = arrange_runs(named, options)
+    whole = _draw(named, hows, options)
+    if any(how.hidden for how in hows.values()):
+        whole = replace(whole, opened=lambda: _draw(named, open_runs(named, hows, options), options))
+    return as_asked(whole, options)
+
+
+def _draw(named: Sequence[Run], hows: Mapping[str, Arrangement], options: Options) -> Picture:
+    """The runs as they are arranged, and their norms over time."""
     drawn, pitch = _project(named, hows)
     scale = scale_of([one for gradients in drawn.values() for one in gradients])
     scene, base, rows = Scene(options.theme), 0.0, dict[str, list[Row]]()
     for run in reversed(named):  # upwards, the first on top
-        encodings = [GradientEncoding(each, options.theme, scale) for each in drawn[run.id]]
+        encodings, how = [GradientEncoding(each, options.theme, scale) for each in drawn[run.id]], hows[run.id]
         base -= encodings[0].cells.template.bottom + BAR_Y - BAR_HEIGHT / 2
-        rows[run.id] = draw_layers(scene, layers_of(run.selection, encodings), hows[run.id].hidden, base, f"{run.id}-")
+        layers = layers_of(run.selection, encodings)
+        rows[run.id] = draw_layers(scene, layers, how.hidden, base, f"{run.id}-", how.room)
         base = draw_caption(scene, f"{run.id}-name", run.name, describe_left_over(run)) + APART
     longest = max(named, key=lambda run: run.last)
     series = [one for k, run in enumerate(named) for one in _series(run, k)]
-    plot_norms(scene, rows[longest.id][-1].axis, pitch, longest.last, series)
+    axis = max((row.axis for row in rows[longest.id]), key=lambda axis: axis.right)
+    plot_norms(scene, axis, pitch, longest.last, series)
     aligned = ", each step at the same place" if len({run.last for run in named}) == 1 else ""
     scaled = [f"One scale for all runs{aligned}."] if len(named) > 1 else []
     notes = list(dict.fromkeys(filter(None, (hows[run.id].note for run in named))))
     title = f"Where the gradient of L flows: {list_names([run.name for run in named])}"
     add_header_of_rows(scene, title, [row for each in rows.values() for row in each], [*scaled, *notes], least=640)
-    return as_asked(Picture(scene, title, " ".join([compare_in_words(named), *notes])), options)
+    return Picture(scene, title, " ".join([compare_in_words(named), *notes]))
 
 
 def _project(runs: Sequence[Run], hows: Mapping[str, Arrangement]) -> tuple[dict[str, list[ChainGradient]], float]:

@@ -54,15 +54,20 @@ def arrange(
     return Arrangement(view, hidden, note or describe_folds(hidden), options.room if view == "strip" else inf)
 
 
+def opened(chains: Sequence[CellGraph], how: Arrangement, options: Options, drawn: int = 0) -> Arrangement:
+    """The arrangement with its folds opened, as far as a page carries that for so many chains: these, or as said."""
+    view: View = "cell" if how.view == "auto" else how.view
+    steps = steps_when_opened(chains[-1].last, how.hidden, drawn or len(chains))
+    return arrange(chains, replace(options, view=view, fold=steps))
+
+
 def with_folds_opened(
     chains: Sequence[CellGraph], how: Arrangement, options: Options, drawn: Callable[[Arrangement], Picture]
 ) -> Picture:
     """What ``drawn`` makes of an arrangement; its folds can be opened, which draws it again."""
     if not how.hidden:
         return drawn(how)
-    view: View = "cell" if how.view == "auto" else how.view
-    steps = steps_when_opened(chains[-1].last, how.hidden, len(chains))
-    return replace(drawn(how), opened=lambda: drawn(arrange(chains, replace(options, view=view, fold=steps))))
+    return replace(drawn(how), opened=lambda: drawn(opened(chains, how, options)))
 
 
 def state_norms(gradients: Sequence[ChainGradient]) -> list[dict[int, float]]:

@@ -16,7 +16,7 @@ from viz.diagram.folding import Fold
 from viz.diagram.names import brief
 from viz.diagram.projection import make_room
 from viz.encode.ratios import RatioEncoding
-from viz.figures.composition import arrange, picture
+from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
 from viz.figures.options import OF_SEVERAL_RUNS, View, as_asked, options_of
 from viz.figures.runs import Run, runs_of
 from viz.measure.gradient import ChainGradient
@@ -61,12 +61,6 @@ def difference(
     runs = runs_of(zip(called, (one, other), strict=True))
     _check_same(*runs)
     norms = [run.norms(name) for run in runs for name in run.top.cells.template.made_in]
-    how = arrange([cells for pair in zip(*(run.selection.chains for run in runs), strict=True) for cells in pair],
-                  options, norms)  # fmt: skip
-    drawn = [
-        [ChainGradient(make_room(how.project(cells)), run.delivered) for cells in run.selection.chains] for run in runs
-    ]
-    encodings = [RatioEncoding(a, b, options.theme, called) for a, b in zip(*drawn, strict=True)]
     gradients = zip(runs[0].gradients, runs[1].gradients, strict=True)
     both = [RatioEncoding(a, b, options.theme, called) for a, b in gradients]
     chosen = runs[0].selection
@@ -75,8 +69,19 @@ def difference(
     losses = both[-1].loss().replace("L ", "L = ", 1)
     said = f"The gradient, “{called[0]}” and “{called[1]}”, in {chosen.title}: {losses}."
     title = f"Where the gradient changed, {called[0]} → {called[1]}: {chosen.title}"
-    whole = picture(chosen, encodings, how, options.theme, title, " ".join([said, *reversed(changes)]))
-    return as_asked(whole, options)
+    words = " ".join([said, *reversed(changes)])
+
+    def drawn(how: Arrangement) -> Picture:
+        one, other = (
+            [ChainGradient(make_room(how.project(cells)), run.delivered) for cells in run.selection.chains]
+            for run in runs
+        )
+        encodings = [RatioEncoding(a, b, options.theme, called) for a, b in zip(one, other, strict=True)]
+        return picture(chosen, encodings, how, options.theme, title, words)
+
+    chains = [cells for pair in zip(*(run.selection.chains for run in runs), strict=True) for cells in pair]
+    how = arrange(chains, options, norms)
+    return as_asked(with_folds_opened(chains, how, options, drawn), options)
 
 
 def _names(names: Sequence[str]) -> tuple[str, str]:

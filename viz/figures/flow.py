@@ -15,7 +15,7 @@ from tinygrad_lstm.torch_modules import also_of_torch, loss_and_trajectory
 from viz.diagram.cellgraph import CellGraph
 from viz.diagram.folding import Fold
 from viz.encode.flows import FlowEncoding
-from viz.figures.composition import arrange, picture
+from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
 from viz.figures.options import OF_EVERY_FIGURE, View, as_asked, options_of
 from viz.figures.selection import select
 from viz.measure.flow import measure_flow
@@ -59,17 +59,21 @@ def flow(
     options, chosen = options_of(theme, view, fold, header=header, width=width), select(trajectory, None, loss)
     start = _start(chosen.chains[0]) if source is None else source
     found = measure_flow(loss, chosen.chains, start, direction)
-    how = arrange(chosen.chains, options)
-    drawn = [how.project(cells) for cells in chosen.chains]
-    amounts = [amount for cells in drawn for link in cells.links if (amount := found.along(cells, link))]
-    scale = LinearWidth.of(amounts, found.total if found.relative else 1.0, found.write)
     for cells, caption in zip(chosen.chains, chosen.captions, strict=True):
         if caption and found.value in [cells.output(*state) for state in cells.states()]:
             found.where = f" ({caption})"
-    encodings = [FlowEncoding(cells, options.theme, found, scale) for cells in drawn]
     title = f"The flow from {found.source}{found.where} to L: {chosen.title}"
     words = describe_flow(found, chosen.chains, chosen.title)
-    return as_asked(picture(chosen, encodings, how, options.theme, title, words, describe_balance(found)), options)
+
+    def drawn(how: Arrangement) -> Picture:
+        projected = [how.project(cells) for cells in chosen.chains]
+        amounts = [amount for cells in projected for link in cells.links if (amount := found.along(cells, link))]
+        scale = LinearWidth.of(amounts, found.total if found.relative else 1.0, found.write)
+        encodings = [FlowEncoding(cells, options.theme, found, scale) for cells in projected]
+        return picture(chosen, encodings, how, options.theme, title, words, describe_balance(found))
+
+    how = arrange(chosen.chains, options)
+    return as_asked(with_folds_opened(chosen.chains, how, options, drawn), options)
 
 
 def _start(cells: CellGraph) -> tg.Tensor:

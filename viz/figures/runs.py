@@ -10,7 +10,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import TinygradError
 from viz.diagram.names import brief
-from viz.figures.composition import Arrangement, arrange
+from viz.figures.composition import Arrangement, arrange, opened
 from viz.figures.options import Options
 from viz.figures.selection import Selection, select
 from viz.measure.backward import Delivered, watch_backward
@@ -106,3 +106,16 @@ def arrange_runs(runs: Sequence[Run], options: Options) -> dict[str, Arrangement
     found = decide(options)
     strip = any(how.view == "strip" for how in found.values())
     return decide(replace(options, view="strip")) if strip else found
+
+
+def open_runs(runs: Sequence[Run], hows: Mapping[str, Arrangement], options: Options) -> dict[str, Arrangement]:
+    """The same runs with their folds opened, alike in those of as many steps."""
+    count = sum(len(run.selection.chains) for run in runs)
+    found: dict[str, Arrangement] = {}
+    for last in dict.fromkeys(run.last for run in runs):
+        alike = [run for run in runs if run.last == last]
+        how = hows[alike[0].id]
+        if how.hidden:
+            how = opened([one for run in alike for one in run.selection.chains], how, options, count)
+        found |= {run.id: how for run in alike}
+    return found

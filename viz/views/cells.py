@@ -23,7 +23,8 @@ from viz.style.text import number, percent
 from viz.style.theme import Colour
 from viz.views.folds import draw_fold
 from viz.views.links import draw_links, draw_loops, draw_scissors, draw_weights
-from viz.views.rows import BAR_HEIGHT, BAR_Y, TEXT, Row, TimeAxis, cut_into_rows
+from viz.views.rows import BAR_HEIGHT, BAR_Y, TEXT, Row
+from viz.views.time_axis import Gaps, TimeAxis, cut_into_rows
 from viz.views.tooltips import describe_node
 
 BETWEEN = 44  # points between two rows
@@ -64,14 +65,24 @@ def place_rows(
     steps = [1] if last.rolled else range(1, last.last + 1)
     pitch = max(layer.encoding.cells.template.pitch for layer in layers)
     rows: list[Row] = []
-    for place, part in [*enumerate(cut_into_rows(steps, hidden, pitch, room))][::-1]:
-        axis = TimeAxis(part, hidden, pitch)
+    gaps = _gaps(layers)
+    for place, part in [*enumerate(cut_into_rows(steps, hidden, pitch, room, gaps.spare))][::-1]:
+        axis = TimeAxis(part, hidden, pitch, gaps)
         for k, layer in enumerate(layers):
             name = prefix if k == len(layers) - 1 else f"{prefix}chain{k}_"
             passed = k > 0 and layers[0].number < layers[-1].number
             rows.append(Row(layer.encoding, axis, base, name, layer.number, layer.caption, passed, place))
             base = rows[-1].top + BETWEEN - rows[-1].template.bottom - BAR_Y + BAR_HEIGHT / 2
     return sorted(rows, key=lambda row: row.number)  # drawn in the order in which they are read
+
+
+def _gaps(layers: Sequence[Layer]) -> Gaps:
+    """The gaps that the lines between these chains need; a rolled cell has one step, and none."""
+    cells, numbers = layers[-1].encoding.cells, {layer.number for layer in layers}
+    if cells.rolled or len(numbers) == 1:
+        return Gaps()
+    reverse = {layer.encoding.cells.chain.reverse for layer in layers}
+    return Gaps(len(numbers), len(reverse), strip="x" not in cells.template.boxes)
 
 
 def draw_row(scene: Scene, row: Row) -> None:
@@ -120,8 +131,8 @@ def _panel(scene: Scene, row: Row, t: int) -> None:
         caption.append(Span(f"\u00a0\u00a0{words}", 12, theme.quiet, italic=True))
     room = box[2] - box[0] - 28 - width_of(caption)
     if notes and row.template.pitch > NARROW:
-        fitting = [note for note in notes if Span(note, 12).width + 20 < room] or notes[-1:]
-        caption.append(Span(f"\u00a0\u00a0\u00a0{fitting[0]}", 12, theme.quiet))
+        fitting = [span for note in notes if (span := Span(f"\u00a0\u00a0\u00a0{note}", 12, theme.quiet)).width < room]
+        caption += fitting[:1]
     tooltip = (
         at_step(t),
         *notes[:1],

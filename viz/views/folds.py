@@ -123,5 +123,6 @@ def _product(scene: Scene, row: Row, run: Run, box: Box) -> None:
         products.append(number(math.prod(one.mean_gate(t) for t in range(run[0], run[1] + 1))))
     text = f"product of mean {gate}: {' → '.join(products)}"
     colour = row.theme.text_of(row.theme.carry)
-    place = box[0] + 16, row.height(row.template.belt_state) + 20
+    left = box[0] + (16 if not row.mirrored else 40)  # there the line to a loss is at the left
+    place = left, row.height(row.template.belt_state) + 20
     scene.add(text_from(f"{row.prefix}product_{run[0]}", place, Span(text, 12, colour), high=14))

@@ -17,7 +17,7 @@ from viz.style.steps import at_step
 from viz.style.stroke import Stroke
 from viz.style.text import number, power_of_ten
 from viz.style.theme import Colour, Theme
-from viz.views.rows import TimeAxis
+from viz.views.time_axis import TimeAxis
 
 APART, HEIGHT, ABOVE, BELOW = 30, 190, 46, 30  # points: to the runs above, the plot, room for its caption and the steps
 LABELS = 52  # points at the right of the plot, for the labels of its axis
@@ -89,9 +89,9 @@ class Axes:
 def plot_norms(scene: Scene, axis: TimeAxis, pitch: float, T: int, series: Sequence[Series]) -> None:
     """Put the plot below all that is in the scene."""
     theme, lowest = scene.theme, scene.extent()[1] - APART
-    panel = (8.0, lowest - ABOVE - HEIGHT - BELOW, axis.right - 16, lowest)
+    panel = (8.0, lowest - ABOVE - HEIGHT - BELOW, axis.right - axis.gaps.spare - 16, lowest)
     title, more = "‖∂L/∂state‖ at each step", ", one logarithmic axis for all runs"
-    title += more if fonts.width(title + more, 14, bold=True) < panel[2] - panel[0] else ""
+    title += more if fonts.width(title + more, 14, bold=True) < panel[2] - panel[0] - 28 else ""
     caption = (Span(title, 14, theme.quiet, bold=True),)
     scene.add(Cluster("norms", panel, theme.panel, theme.frame, caption))
     levels = [level for one in series for level in one.levels.values()]

@@ -6,77 +6,25 @@ a line begins, and the points of every line are computed here before anything is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import ceil, inf
+from collections.abc import Sequence
 
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, Link
-from viz.diagram.folding import Run
 from viz.encode.encoding import Encoding
 from viz.layout.geometry import Box, Place
 from viz.scene.marks import Node, Shape
 from viz.style import fonts
 from viz.views.ends import Wire
+from viz.views.time_axis import FOLD, LANES, TimeAxis
 
 BORDER = -12  # points: what is further from a panel, on its left, is behind the border of a fold there
 START = 46  # points before the first panel is the middle of the first state
-AROUND = 240.0  # points beside the steps of a row: the first states, the loss, the margins
 AGAIN = 14  # points more, where a row begins with the states of the one above: lines go to them
-FOLD = 250  # points that a run of folded steps is wide
 BAR_Y, BAR_HEIGHT = -47, 30  # of the weights, below a template's bottom
 ASIDE, END = (26.0, 20.0), (62.0, 36.0)  # sizes of the pills of a loss
 LOSS_X = 49  # the middle of the loss, from the panel's edge
-LANES = 9  # points between two lines into the input of a layer above
-APART, LANE = 7, 7  # points between two lines in a gap, and between two lanes below a row
+APART, LANE = 7, 7  # points between two lines of a rolled cell, and between two lanes below a row
 TEXT = 11  # the size of all that is no name
 OP = 24.0  # points: a longer name than that is no disc
-
-
-class TimeAxis:
-    """Where each step, or run of folded steps, begins; the same for all rows."""
-
-    def __init__(self, steps: Sequence[int], hidden: Sequence[Run], pitch: float) -> None:
-        self.first, self.last = min(steps), max(steps)
-        self.hidden, self.lefts = [run for run in hidden if run[0] in steps], dict[int, float]()
-        inside = {t for first, last in hidden for t in range(first, last + 1)}
-        self.shown = [t for t in steps if t not in inside]
-        starts, x = {first for first, _ in hidden}, 0.0
-        for t in steps:
-            if t in starts or t not in inside:
-                self.lefts[t] = x
-                x += FOLD if t in starts else pitch
-        self.right = x
-
-
-def cut_into_rows(steps: Sequence[int], hidden: Sequence[Run], pitch: float, room: float) -> list[Sequence[int]]:
-    """The steps of each row, where no row may be wider than the room: as few rows as that takes, about as long.
-
-    >>> [len(row) for row in cut_into_rows(range(1, 51), [], 122, room=1310)]
-    [8, 8, 8, 8, 8, 8, 2]
-    >>> [len(row) for row in cut_into_rows(range(1, 13), [], 122, room=1310)]
-    [6, 6]
-    """
-    runs = dict(hidden)
-    starts = [t for t in steps if t in runs or not any(first < t <= last for first, last in hidden)]
-    widths = {t: FOLD if t in runs else pitch for t in starts}
-    whole = sum(widths.values())
-    least = max(room - AROUND, max(widths.values()))
-    count = max(ceil(whole / least), 1)
-    limit = min(whole / count, least)
-    while len(cuts := _cuts(widths, limit)) > count and limit < least:
-        limit = min(limit + pitch / 2, least)
-    ends = [*cuts[1:], steps[-1] + 1]
-    return [range(start, end) for start, end in zip(cuts, ends, strict=True)]
-
-
-def _cuts(widths: Mapping[int, float], limit: float) -> list[int]:
-    """The first step of each row, if each is as full as the limit lets it be."""
-    found, x = list[int](), inf
-    for t, width in widths.items():
-        if x + width > limit + 0.5:
-            found.append(t)
-            x = 0.0
-        x += width
-    return found
 
 
 class Row:
@@ -97,6 +45,13 @@ class Row:
         self.before = 0 if rolled else axis.last + 1 if reverse else axis.first - 1  # the step that it starts after
         self.continues = not rolled and self.before != self.cells.start
         self.passed = passed  # by lines between the layers, for which the bar of weights has gaps
+        self.number = number  # of several rows of the same chain
+        self.suffix = f"_row{number + 1}" if number else ""  # of the ids of what every row has
+        reverse, rolled = self.cells.chain.reverse, self.cells.rolled
+        self.before = 0 if rolled else axis.last + 1 if reverse else axis.first - 1  # the step that it starts after
+        self.continues = not rolled and self.before != self.cells.start
+        self.passed = passed  # by lines between the layers, for which the bar of weights has gaps
+        self.takes_turns = False
         self.top, self.bottom = base + self.template.top, base + self.template.bottom
         self.runs = {t: run for run in axis.hidden for t in range(run[0], run[1] + 1)}
 
@@ -111,7 +66,7 @@ class Row:
 
     def across(self, x: float) -> float:
         """A place before the first panel, or, mirrored, behind the last."""
-        return x if not self.mirrored else self.axis.right - 8 - x
+        return x - self.axis.gaps.spare if not self.mirrored else self.axis.right - 8 - x
 
     def at(self, place: Place, t: int) -> Place:
         """A place of the template's, in the panel of step t."""
@@ -133,7 +88,7 @@ class Row:
     def bars(self) -> list[tuple[float, float]]:
         """The left and the right ends of the bar of weights; of its pieces where lines between layers pass it."""
         if not self.passed:
-            return [(8.0, self.axis.right - 16)]
+            return [(8.0, self.axis.right - self.axis.gaps.spare - 16)]
         boxes = [self.fold_box(t) if t in self.runs else self.panel(t) for t in self.axis.lefts]
         return [(left, right) for left, _, right, _ in boxes]
 
@@ -141,7 +96,7 @@ class Row:
         """The middle of a box; that of a state before the first step is at the row's beginning."""
         box = self.template.boxes[role]
         if t == self.before:
-            return self.across(-START - (AGAIN if self.continues else 0)), self.base + box.y
+            return self.across(-START - (AGAIN if self.continues or self.is_strip else 0)), self.base + box.y
         return self.at((box.x, box.y), t)
 
     def height(self, role: str) -> float:
@@ -155,6 +110,11 @@ class Row:
             wide, high = fonts.width(self.cells.words(role, t), TEXT), box.size[1]
             return "disc" if wide <= OP and high <= box.size[0] else "round"
         return "box" if box.look in ("gate", "candidate") else "round"
+
+    @property
+    def is_strip(self) -> bool:
+        """Whether each step has its states, and one box for all that makes them."""
+        return "x" not in self.template.boxes
 
     def ends(self, name: str, t: int) -> bool:
         """Whether a state is the last that the cell puts out."""
@@ -203,7 +163,7 @@ class Row:
             return None
         wide = max(END[0], fonts.width(words, 12) + 14)
         far = LOSS_X + (wide - END[0]) / 2 + (2 * APART if self.cells.rolled and self.passed else 0)
-        x = self.axis.right - 16 + far if not self.mirrored else 8 - far
+        x = self.axis.right - 16 + far if not self.mirrored else 8 - self.axis.gaps.spare - far
         return Node(f"{self.prefix}loss_{t}", (x, self.height(name)), (wide, END[1]), shape="round")
 
     def end(self, role: str, t: int) -> Node:
@@ -251,6 +211,10 @@ class Row:
             inside = [place for place in routed if place[0] <= BORDER]
             routed = (*inside[-1:], *routed[len(inside) :])
             routed = tuple((max(x, -4), y) for x, y in routed)
+        if t != u and self.is_strip:
+            gaps = self.axis.gaps  # the lane is beyond the other direction's lines, the panel before beyond them all
+            moves = ((x, y, gaps.spare if x <= BORDER else gaps.taken if x < 0 else 0.0) for x, y in routed)
+            routed = tuple((x - by, y) for x, y, by in moves)
         places = [self.at(place, u) for place in routed]
         if first:  # nearer to the panel than the state of a step is
             places = self._beside(self.node(source, t), places)
@@ -267,32 +231,35 @@ class Row:
     def wire_up(self, link: Link, width: float, above: Row, end: int = 0, both: bool = False) -> Wire:
         """A line from a state into the layer above: up between the panels, and from below to that step's input.
 
-        Where both directions read the state, the line has two ends, 0 and 1, each with a lane of its own.
+        Where both directions read the state, the line has two ends, 0 and 1, each with a lane of its own. Layers take
+        turns with their lanes, for where one's lines end those of the next begin.
         """
         (name, t), step = link.source, link.reader[1]
-        back = self.cells.chain.reverse
-        aside, floor = float(APART * end), above.bottom - LANE * (1 + end + 2 * back)
+        back, lane = self.cells.chain.reverse, self.axis.gaps.lane(self.layer, end)
+        floor = above.bottom - LANE * (1 + end + 2 * back)
         if name == "fold_out":
-            box = self.fold_box(t)
-            gap = box[2] + 8 + aside if not self.mirrored else box[0] - 8 - aside
-            ceiling, into = self.top + 10 + aside, (box[0] + box[2]) / 2 + 40 + 2 * aside
+            box, aside = self.fold_box(t), float(APART * end)
+            gap = box[2] + lane if not self.mirrored else box[0] - lane
+            ceiling, into = self.top + 10 + aside, (box[0] + box[2]) / 2 + (-1 if back else 1) * (40 + 2 * aside)
             start, stop = (
                 self.point(f"fold_out_{t}", (into, self.top)),
                 above.point(f"fold_in_{t}", (into, above.bottom)),
             )
             return Wire(start, stop, ((into, ceiling), (gap, ceiling), (gap, floor), (into, floor)), width)
-        start, y = self.node(name, t), self.height(name) + (14 if not end else -14)
+        start, y, aside = self.node(name, t), self.height(name) + (14 if not end else -14), 0.0
         leaving = [self.at(place, t) for place in self.template.routing.get((name, f"above {end}"), ())]
         y = leaving[-1][1] if leaving else y
-        aside = -APART * (end + 0.5) if both else 0.0  # from the middle of the gap
-        aside = -aside if back and not self.mirrored else aside  # of a rolled cell
-        gap, _ = self.at((self.template.pitch - 4 + aside, 0), t)  # mirrored, on the panel's other side
-        if "x" not in above.template.boxes:  # of a strip
-            gap, stop = gap + (6 if not self.mirrored else -6), above.node("cell", step)
+        if self.cells.rolled:
+            aside = -APART * (end + 0.5) if both else aside  # from the middle of the gap
+            gap, _ = self.at((self.template.pitch - 4 + (-aside if back and not self.mirrored else aside), 0), t)
+        else:
+            gap, _ = self.at((self.template.pitch - 16 + lane, 0), t)  # mirrored, on the panel's other side
+        if self.is_strip:
+            stop = above.node("cell", step)
             return Wire(start, stop, ((gap, y), (gap, stop.middle[1])), width)
         stop, lanes = above.node("x", step), above.template.routing.get(("below", "x"))
-        lane, ending = stop.middle[0], []
+        x, ending = stop.middle[0], []
         if lanes:  # at the left of all that the step's own lines need
-            lane = above.at(lanes[0], step)[0] + (LANES * (back - 0.5) if both else 0)
-            ending = [(lane, stop.middle[1])]
-        return Wire(start, stop, (*leaving, (gap, y), (gap, floor), (lane, floor), *ending), width)
+            x = above.at(lanes[0], step)[0] + (LANES * (back - 0.5) if both else 0)
+            ending = [(x, stop.middle[1])]
+        return Wire(start, stop, (*leaving, (gap, y), (gap, floor), (x, floor), *ending), width)
