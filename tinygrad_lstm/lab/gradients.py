@@ -7,6 +7,7 @@ import numpy as np
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn, optim, paths
+from tinygrad_lstm.lab.cells import look_at_c
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import Condition, above, below, difference
 from tinygrad_lstm.lab.trained import Adding
@@ -27,9 +28,7 @@ class Backward:
         peephole = run.is_broken("peephole") and broken == "peephole"
         lstm = nn.LSTM(3, 6, cell=nn.PeepholeLSTMCell if peephole else nn.LSTMCell)
         self.cell = lstm.layers[0]
-        for name, weight in self.cell.named_parameters():
-            if name.startswith("p_"):
-                weight.data = run.rng.standard_normal(6)
+        look_at_c(run, self.cell)
         self.x = run.rng.standard_normal((15, 4, 3))
         self.trajectory = lstm.unroll(self.x)
         self.loss = (self.trajectory.output * run.rng.standard_normal((15, 4, 6))).sum()

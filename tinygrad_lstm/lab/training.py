@@ -36,13 +36,14 @@ def the_loss_is_a_sum(run: Run) -> None:
 
 
 @section.identity(
-    "T56'", "Swapping prediction and target is another loss.",
+    "T56'", "Swapping prediction and target is another loss.", broken=["the same"],
     correction="The notes write ŷ for the target; the usual sign for it is y, and ŷ is the prediction. A squared error "
     "does not notice the swap, a cross-entropy does.",
 )  # fmt: skip
 def prediction_and_target_differ(run: Run) -> None:
     """Two distributions over five words, either of them as the target: squared error, and cross-entropy."""
     p, q = (tg.softmax(tg.tensor(run.rng.standard_normal(5))).data for _ in range(2))
+    q = p if run.is_broken("the same") else q
     run.compare("squared error, swapped", ((p - q) ** 2).sum(), ((q - p) ** 2).sum(), within=0)
     swapped = abs(float((p * np.log(q)).sum() - (q * np.log(p)).sum()))
     run.expect("cross-entropy, swapped, differs by", swapped, above(1e-3))
