@@ -24,7 +24,7 @@ SETUP = r"""
 import warnings
 warnings.filterwarnings("error", module=r"(tinygrad_lstm|viz)\b")
 import matplotlib.pyplot as plt, numpy as np, tinygrad_lstm as tg, viz
-from tinygrad_lstm import nn, optim, paths
+from tinygrad_lstm import lab, nn, optim, paths
 from tinygrad_lstm.training import BeltShare, Update
 from viz import plots
 tg.manual_seed(0)
@@ -72,6 +72,9 @@ CELLS: dict[str, set[str]] = {
     "paths.flow(loss, steps[0].c)": TABLE,
     "paths.state_jacobian(steps[-1].c, steps[0].c)": TABLE,
     "paths.strongest_path(loss, steps[0].c)": TABLE,
+    "paths.depth(loss)": TABLE,
+    "tg.memory(loss)": TABLE,
+    "lab.claims['P6'].run()": TABLE,
     "tg.trace(y)": TABLE,
     "tg.explain_grad(loss, U)": WORDS,
     "tg.program(loss)": WORDS,
