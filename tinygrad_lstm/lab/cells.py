@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.lab.claim import Run
 from tinygrad_lstm.paths import pinned
@@ -21,6 +22,16 @@ def look_at_c(run: Run, cell: nn.Cell) -> None:
     for name, weight in cell.named_parameters():
         if name.startswith("p_"):
             weight.data = run.rng.standard_normal(weight.shape)
+
+
+def copies_over_time(cell: nn.LSTMCell, x: np.ndarray) -> tuple[tg.Tensor, np.ndarray]:
+    """A copy of a cell for every step, with weights of its own: the sum of h², and the gradient by each copy's U."""
+    state, total, copies = None, tg.tensor(0.0), [nn.LSTMCell(cell.input_size, cell.hidden_size) for _ in x]
+    for copy, x_t in zip(copies, x, strict=True):
+        copy.load_state_dict(cell.state_dict())
+        state = copy(x_t, state)
+        total = total + (state[0] ** 2).sum()
+    return total, np.array([part.data for part in tg.grad(total, [copy.U for copy in copies], retain_graph=True)])
 
 
 class NoBelt(nn.LSTMCell):

@@ -26,7 +26,7 @@ def thirty_steps(run: Run, broken: str = "") -> tuple[nn.LSTM, nn.Trajectory]:
 def on_the_belt(after: tg.Tensor, before: tg.Tensor) -> np.ndarray:
     """∂C/∂C before, with the hidden state held fixed."""
     with paths.cut("crossing"):
-        rows = [tg.grad(after, before, direction, retain_graph=True)[0].data for direction in np.eye(H)]
+        rows = [tg.grad(after, before, direction, retain_graph=True)[0].data for direction in np.eye(len(after.data))]
     return np.stack(rows)
 
 
