@@ -108,8 +108,8 @@ CHAPTERS = {
     "Plots": ["viz/plots/{display,canvas,steps,gate_values,lags,bars,memory,attention,training,scores,surface}.py"],
     "The teaching notes as claims": [
         "tinygrad_lstm/lab/{conditions,result,claim,catalogue,cells,problem,core,equations}.py",
-        "tinygrad_lstm/lab/{tasks,learning,trained,dependencies,gates,belt,why,variants,tips,better,summary}.py",
-        "tinygrad_lstm/lab/{training,gradients,tricks,attention,graphs,drawbacks_a,drawbacks_b,drawbacks_c}.py",
+        "tinygrad_lstm/lab/{learning,trained,dependencies,gates,belt,why,variants,tips,better,summary}.py",
+        "tinygrad_lstm/lab/{training,gradients,tricks,attention,drawbacks_a,drawbacks_b,drawbacks_c}.py",
     ],
     "The command line": [
         "tinygrad_lstm/cli/{output,progress,messages,pages,demo_results,demo_pictures,demo_page,demo}.py",

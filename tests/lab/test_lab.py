@@ -55,6 +55,7 @@ def test_a_claim_reads_as_its_sentence(id: str) -> None:
     assert claim.sentence.endswith(".")
     assert claim.expected.endswith(".")
     assert claim.correction == "" or claim.correction.endswith(".")
+    assert claim.broken, "a claim that nothing breaks shows nothing"
     assert ("'" not in id) or claim.correction, "a corrected form says where the notes are loose"
 
 
@@ -67,8 +68,9 @@ def test_what_is_not_there_is_an_error_that_names_what_is() -> None:
         lab.show("weather")
     with pytest.raises(ArgumentError, match="claim P2 has no broken variant 'x': there are \"no tanh'\""):
         lab.claims["P2"].run(broken="x")
-    with pytest.raises(ArgumentError, match="claim N1 has no broken variant 'x': it has none"):
-        lab.claims["N1"].run(broken="x")
+    holds_always = lab.Section("own", "A section of one's own").identity("Z1", "It holds.")(lambda run: None)
+    with pytest.raises(ArgumentError, match="claim Z1 has no broken variant 'x': it has none"):
+        holds_always.run(broken="x")
     with pytest.raises(ArgumentError, match="takes a whole number, at least 0, as seed"):
         lab.claims["P2"].run(seed=-1)
     with pytest.raises(DtypeError, match="takes a text as topic"):

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
-import os
 import pkgutil
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 import tinygrad_lstm
 import viz
+from tests.support.notebooks import Output, check_for_red_text, executed
 
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 pytest.importorskip("matplotlib.font_manager")  # it looks for fonts here, so that no kernel says that it does
 
-ROOT = Path(__file__).parents[2]
-Output: TypeAlias = dict[str, Any]
-
 SETUP = r"""
 import warnings
 warnings.filterwarnings("error", module=r"(tinygrad_lstm|viz)\b")
 import matplotlib.pyplot as plt, numpy as np, tinygrad_lstm as tg, viz
-from tinygrad_lstm import nn, optim, paths
+from tinygrad_lstm import lab, nn, optim, paths
 from tinygrad_lstm.training import BeltShare, Update
 from viz import plots
 tg.manual_seed(0)
@@ -69,6 +63,7 @@ CELLS: dict[str, set[str]] = {
     "plots.half_lives({'LSTM': paths.horizon(loss, trajectory)})": PLOT,
     "plots.training_curve([Update(1, 5.0, 1.0, 5.0), Update(2, 4.0, 1.0, 4.0)])": PLOT,
     "plots.belt_shares({'LSTM': [BeltShare(0, 1.0, 1.0), BeltShare(1, 0.5, 1.0)]})": PLOT,
+    "plots.attention(nn.MultiheadAttention(2)(tg.randn(3, 1, 2))[1])": PLOT,
     "plots.axes()": PLOT,
     "paths.routes(loss, steps[0].c)": TABLE,
     "paths.ledger(loss, U)": TABLE,
@@ -77,6 +72,9 @@ CELLS: dict[str, set[str]] = {
     "paths.flow(loss, steps[0].c)": TABLE,
     "paths.state_jacobian(steps[-1].c, steps[0].c)": TABLE,
     "paths.strongest_path(loss, steps[0].c)": TABLE,
+    "paths.depth(loss)": TABLE,
+    "tg.memory(loss)": TABLE,
+    "lab.claims['P6'].run()": TABLE,
     "tg.trace(y)": TABLE,
     "tg.explain_grad(loss, U)": WORDS,
     "tg.program(loss)": WORDS,
@@ -97,16 +95,6 @@ CELLS: dict[str, set[str]] = {
 OWN = "figure, mine = plt.subplots()\nplots.ledger(paths.ledger(loss, U), ax=mine)"
 LAST = "print(*sorted({one.__name__ for value in Out.values() for one in type(value).__mro__}))"
 
-RUN = """
-import sys, nbformat
-from nbclient import NotebookClient
-path, folder = sys.argv[1:]
-notebook = nbformat.read(path, 4)
-resources = {"metadata": {"path": folder}}
-NotebookClient(notebook, timeout=120, kernel_name="python3", allow_errors=True, resources=resources).execute()
-nbformat.write(notebook, path)
-"""
-
 
 def notebook() -> dict[str, Any]:
     """The notebook as its file has it, not yet run."""
@@ -118,7 +106,8 @@ def notebook() -> dict[str, Any]:
 @pytest.mark.slow
 def test_a_notebook_shows_every_kind_of_object(tmp_path: Path) -> None:
     """One test, so that one kernel is enough however many processes share the tests."""
-    outputs = executed(tmp_path)
+    outputs = executed(notebook(), tmp_path)
+    assert len(outputs) == len(CELLS) + 3
     check_for_red_text(outputs)
     for source in CELLS:
         check_kinds(source, outputs[source])
@@ -127,34 +116,11 @@ def test_a_notebook_shows_every_kind_of_object(tmp_path: Path) -> None:
     check_ids([content(outputs[source])["text/html"] for source in CELLS if CELLS[source] is PICTURE])
 
 
-def executed(folder: Path) -> dict[str, list[Output]]:
-    """The outputs of each cell, by its source. Jupyter runs in a process of its own, and so do its warnings."""
-    path = folder / "all.ipynb"
-    path.write_text(json.dumps(notebook()), encoding="utf-8")
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    own = {name: str(folder / name) for name in names}  # not the user's, who may have another kernel of that name
-    environment = {**os.environ, **own, "PYTHONPATH": str(ROOT)}
-    environment.pop("MPLBACKEND", None)  # that of a notebook is the kernel's own
-    command = [sys.executable, "-c", RUN, str(path), str(ROOT)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    cells = json.loads(path.read_text("utf-8"))["cells"]
-    return {"".join(cell["source"]): cell["outputs"] for cell in cells}
-
-
 def content(outputs: list[Output]) -> dict[str, str]:
     """What a cell's last line is shown as, by kind."""
     (output,) = outputs
     assert output["output_type"] == "execute_result"
     return {kind: "".join(value) for kind, value in output["data"].items()}
-
-
-def check_for_red_text(executed: dict[str, list[Output]]) -> None:
-    assert len(executed) == len(CELLS) + 3
-    for source, outputs in executed.items():
-        for output in outputs:
-            assert output["output_type"] != "error", f"{source}\n" + "\n".join(output["traceback"])
-            assert output.get("name") != "stderr", f"{source}\n{output.get('text')}"
 
 
 def check_kinds(source: str, outputs: list[Output]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn
-from tinygrad_lstm.lab.cells import held_cell, hold
+from tinygrad_lstm.lab.cells import held, look_at_c
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import below, exactly
 
@@ -21,13 +21,11 @@ section = Section("belt", "The conveyor belt")
 )  # fmt: skip
 def the_cell_state_can_count(run: Run) -> None:
     """f, i and the candidate held at 1: after t steps C is t, exactly, and h stays below 1."""
-    cell = held_cell(f=1, i=1, half=run.is_broken("gates off"))
-    hold(cell, "g", 1)
-    counting = nn.unroll(cell, np.zeros((50, 1, 3)))
+    with held(run, f=1, i=1, g=1):
+        counting = nn.LSTM(3, 6).unroll(np.zeros((50, 1, 3)))
     run.compare("C after 1 ... 50 steps", counting["c"].data[:, 0, 0], np.arange(1.0, 51.0), within=0)
     run.expect("largest h", float(counting["h"].data.max()), below(1))
-    whole = nn.Trajectory((counting,), counting.output, counting.state)
-    run.draw(lambda theme: viz.plots.gates(whole, ("c", "h"), theme=theme))
+    run.draw(lambda theme: viz.plots.gates(counting, ("c", "h"), theme=theme))
 
 
 @section.identity("B2", "A linear path with elementwise gating.", broken=["peephole", "U left in"])
@@ -36,9 +34,7 @@ def the_path_is_linear(run: Run) -> None:
     cell = (nn.PeepholeLSTMCell if run.is_broken("peephole") else nn.LSTMCell)(3, 8)
     if not run.is_broken("U left in"):
         cell.U.data = 0 * cell.U.data
-    for name, weight in cell.named_parameters():
-        if name.startswith("p_"):
-            weight.data = run.rng.standard_normal(8)
+    look_at_c(run, cell)
     x, (a, b) = run.rng.standard_normal((10, 3)), run.rng.standard_normal((2, 8))
 
     def after(start: np.ndarray) -> np.ndarray:

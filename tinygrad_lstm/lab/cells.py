@@ -1,4 +1,4 @@
-"""Cells that a claim needs and the library does not have: gates held by their biases, and cells without a part."""
+"""What several claims need beside the library: a cell without its belt, peepholes that look, and σ in NumPy."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ from typing import Any
 
 import numpy as np
 
+import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-
-FAR = 1e3  # a bias at which a sigmoid is exactly 0 or 1
-GATES = "fiog"  # the order of the blocks of W, U and b
-
-
-def hold(cell: nn.LSTMCell, gate: str, value: Any) -> None:
-    """Hold a gate, whatever is read: shut where ``value`` is 0, open where it is 1, half open where it is 0.5."""
-    H = cell.hidden_size
-    rows = slice(GATES.index(gate) * H, (GATES.index(gate) + 1) * H)
-    cell.W.data[rows] = 0
-    cell.U.data[rows] = 0
-    assert cell.b is not None
-    cell.b.data[rows] = FAR * (2 * np.asarray(value) - 1)
+from tinygrad_lstm.lab.claim import Run
+from tinygrad_lstm.paths import pinned
 
 
-def held_cell(*, half: bool = False, **gates: Any) -> nn.LSTMCell:
-    """An LSTMCell(3 -> 6) with gates held, ``held_cell(f=1, i=0)``; with ``half`` they stand half open instead."""
-    cell = nn.LSTMCell(3, 6)
-    for gate, value in gates.items():
-        hold(cell, gate, 0.5 if half else value)
-    return cell
+def held(run: Run, **gates: Any) -> pinned:
+    """Within the block gates are shut (0) or open (1); broken by "gates off", they stand half open instead."""
+    return pinned(**(dict.fromkeys(gates, 0.5) if run.is_broken("gates off") else gates))
+
+
+def look_at_c(run: Run, cell: nn.Cell) -> None:
+    """Give the peepholes of a cell, if it has some, weights that are not 0."""
+    for name, weight in cell.named_parameters():
+        if name.startswith("p_"):
+            weight.data = run.rng.standard_normal(weight.shape)
+
+
+def copies_over_time(cell: nn.LSTMCell, x: np.ndarray) -> tuple[tg.Tensor, np.ndarray]:
+    """A copy of a cell for every step, with weights of its own: the sum of h², and the gradient by each copy's U."""
+    state, total, copies = None, tg.tensor(0.0), [nn.LSTMCell(cell.input_size, cell.hidden_size) for _ in x]
+    for copy, x_t in zip(copies, x, strict=True):
+        copy.load_state_dict(cell.state_dict())
+        state = copy(x_t, state)
+        total = total + (state[0] ** 2).sum()
+    return total, np.array([part.data for part in tg.grad(total, [copy.U for copy in copies], retain_graph=True)])
 
 
 class NoBelt(nn.LSTMCell):

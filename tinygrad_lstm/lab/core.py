@@ -7,7 +7,7 @@ import numpy as np
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn
-from tinygrad_lstm.lab.cells import held_cell, sigmoid
+from tinygrad_lstm.lab.cells import held, sigmoid
 from tinygrad_lstm.lab.claim import Run, Section
 
 section = Section("core", "Core idea")
@@ -20,13 +20,14 @@ section = Section("core", "Core idea")
 )  # fmt: skip
 def an_rnn_is_an_lstm_with_held_gates(run: Run) -> None:
     """f held at 0, i and o at 1: h' = tanh(tanh(W x + U h + b)), step after step."""
-    cell, x = held_cell(f=0, i=1, o=1, half=run.is_broken("gates off")), run.rng.standard_normal((10, 4, 3))
+    cell, x = nn.LSTMCell(3, 6), run.rng.standard_normal((10, 4, 3))
     W, U, b = (np.split(weight.data, 4)[3] for weight in (cell.W, cell.U, cell.b) if weight is not None)
     h, wanted = np.zeros((4, 6)), []
     for now in x:
         h = np.tanh(np.tanh(now @ W.T + h @ U.T + b))
         wanted.append(h)
-    run.compare("h of ten steps", nn.unroll(cell, x).output, np.array(wanted))
+    with held(run, f=0, i=1, o=1):
+        run.compare("h of ten steps", nn.unroll(cell, x).output, np.array(wanted))
 
 
 @section.identity(
@@ -35,13 +36,12 @@ def an_rnn_is_an_lstm_with_held_gates(run: Run) -> None:
 )  # fmt: skip
 def the_belt_carries(run: Run) -> None:
     """f held at 1, i at 0: after 2,000 steps of noise C is what it was, bit for bit."""
-    cell, start = held_cell(f=1, i=0, half=run.is_broken("gates off")), run.rng.standard_normal((4, 6))
-    noise = run.rng.standard_normal((2000, 4, 3))
-    _, c = nn.unroll(cell, noise, (tg.zeros(4, 6), start), collect=False).state
-    run.compare("C after 2,000 steps", c, start, within=0)
-    seen = nn.unroll(cell, noise[:40], (tg.zeros(4, 6), start))
-    whole = nn.Trajectory((seen,), seen.output, seen.state)
-    run.draw(lambda theme: viz.plots.gates(whole, ("f", "i", "g", "c"), theme=theme))
+    lstm, start, noise = nn.LSTM(3, 6), run.rng.standard_normal((1, 4, 6)), run.rng.standard_normal((2000, 4, 3))
+    state = tg.zeros(1, 4, 6), start
+    with held(run, f=1, i=0):
+        run.compare("C after 2,000 steps", lstm(noise, state)[1][1], start, within=0)
+        seen = lstm.unroll(noise[:40], state)
+    run.draw(lambda theme: viz.plots.gates(seen, ("f", "i", "g", "c"), theme=theme))
 
 
 @section.identity(
@@ -49,11 +49,11 @@ def the_belt_carries(run: Run) -> None:
 )
 def gates_control(run: Run) -> None:
     """i held at 0: nothing is added. f at 0: nothing of the old C is left. o at 0: nothing is shown."""
-    half = run.is_broken("gates off")
-    x, (h, c) = run.rng.standard_normal((4, 3)), run.rng.standard_normal((2, 4, 6))
-    cell = held_cell(i=0, half=half)
+    cell, x, (h, c) = nn.LSTMCell(3, 6), run.rng.standard_normal((4, 3)), run.rng.standard_normal((2, 4, 6))
     W, U, b = (np.split(weight.data, 4)[0] for weight in (cell.W, cell.U, cell.b) if weight is not None)
-    run.compare("i = 0: C is f ⊙ C", cell(x, (h, c))[1], sigmoid(x @ W.T + h @ U.T + b) * c, within=1e-15)
-    cell = held_cell(f=0, half=half)
-    run.compare("f = 0: C, whatever it was", cell(x, (h, c))[1], cell(x, (h, 9 * c))[1], within=0)
-    run.compare("o = 0: h", held_cell(o=0, half=half)(x, (h, c))[0], np.zeros((4, 6)), within=0)
+    with held(run, i=0):
+        run.compare("i = 0: C is f ⊙ C", cell(x, (h, c))[1], sigmoid(x @ W.T + h @ U.T + b) * c, within=1e-15)
+    with held(run, f=0):
+        run.compare("f = 0: C, whatever it was", cell(x, (h, c))[1], cell(x, (h, 9 * c))[1], within=0)
+    with held(run, o=0):
+        run.compare("o = 0: h", cell(x, (h, c))[0], np.zeros((4, 6)), within=0)

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 import tinygrad_lstm as tg
 import viz
-from tinygrad_lstm import losses, nn, paths
-from tinygrad_lstm.lab import tasks
-from tinygrad_lstm.lab.attention import Attention, AttentionReader
+from tinygrad_lstm import nn, paths
+from tinygrad_lstm.data import france, recall
+from tinygrad_lstm.lab.attention import AttentionReader, attention
 from tinygrad_lstm.lab.cells import sigmoid
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, below, between, exactly, falling, near
-from tinygrad_lstm.lab.graphs import depth
-from tinygrad_lstm.lab.learning import Reader, accuracy, france_right, learn, learn_france, lstm, word_reader
+from tinygrad_lstm.lab.learning import france_up_to, learn, lstm, score, word_reader
+from tinygrad_lstm.training import SequenceModel
 
 section = Section("drawbacks-a", "Drawbacks A: architectural limitations")
 D = 8
 LENGTHS = (25, 50, 100, 200)
-
-
-def attention(D: int, H: int) -> Attention:
-    """One layer of attention, made like a recurrent layer."""
-    return Attention(D)
 
 
 class StepByStep(nn.MinLSTM):
@@ -41,7 +35,7 @@ class StepByStep(nn.MinLSTM):
 def depths(run: Run, make: Callable[[int, int], Any], lengths: tuple[int, ...] = LENGTHS, B: int = 1) -> list[int]:
     """How many ops of a layer wait for each other, for sequences of these lengths."""
     outputs = [make(D, D)(tg.tensor(run.rng.standard_normal((T, B, D)))) for T in lengths]
-    return [depth(output[0] if isinstance(output, tuple) else output) for output in outputs]
+    return [int(paths.depth(output)) for output, _ in outputs]
 
 
 def by_length(run: Run) -> dict[str, dict[int, int]]:
@@ -114,19 +108,13 @@ def the_bias_that_is_needed(run: Run) -> None:
         run.expect(f"kept over {T:,} steps", float(sigmoid(needed) ** T), near(0.5, within=1e-9))
 
 
-def right_at_one_distance(run: Run, distance: int) -> float:
-    """Trained on sentences of one distance only, 300 updates, b_f = 3: the share of right languages there."""
-    model, batch = word_reader(lstm(16, 32)), partial(tasks.france, run.rng, distance)
-    learn(model, batch, losses.cross_entropy, 300, until=lambda model: accuracy(model, batch, 2) > 0.99)
-    return accuracy(model, batch, 8)
-
-
 @section.experiment("D2c", "They still struggle with dependencies spanning hundreds of steps.", broken=["easy"])
 def one_long_distance_is_not_learned(run: Run) -> None:
-    """France, trained at one distance only, 300 updates: the share of right languages; chance is 0.125."""
+    """France, trained at one distance only, 300 updates, b_f = 3: the share of right languages; chance is 0.125."""
     for distance, condition in ((5, above(0.9)), (100, below(0.4)), (200, below(0.4))):
-        found = right_at_one_distance(run, 0 if run.is_broken("easy") else distance)
-        run.expect(f"{distance} words between", found, condition)
+        model, task = word_reader(lstm()), france(0 if run.is_broken("easy") else distance)
+        learn(model, task, 300, until=0.99)
+        run.expect(f"{distance} words between", score(model, task), condition)
 
 
 @section.experiment(
@@ -136,9 +124,9 @@ def one_long_distance_is_not_learned(run: Run) -> None:
 )  # fmt: skip
 def it_remembers_a_hundred_sentences(run: Run) -> None:
     """Trained on 0 to 40 words, asked after 40 and after 200; the picture goes on to 2,000."""
-    model = word_reader(lstm(16, 32, -5.0 if run.is_broken("f=-5") else 3.0))
-    learn_france(run, model, 40, 600)
-    found = {distance: france_right(run, model, distance, 2) for distance in (40, 80, 200, 500, 1000, 2000)}
+    model = word_reader(lstm(-5.0 if run.is_broken("f=-5") else 3.0))
+    learn(model, france_up_to(40), 600, until=0.99)
+    found = {distance: score(model, france(distance), 64) for distance in (40, 80, 200, 500, 1000, 2000)}
     for distance, bound in ((40, 0.9), (200, 0.6)):
         run.expect(f"{distance:,} words between", found[distance], above(bound))
     shown, chance = {"LSTM, trained on 0 to 40": found}, {"chance": 1 / 8}
@@ -153,12 +141,12 @@ def recalls(run: Run) -> dict[str, dict[int, float]]:
     """K symbols, then the place of one of them: the share that is right, by K, after 500 updates each."""
     found: dict[str, dict[int, float]] = {"LSTM": {}, "attention": {}}
     for K in (2, 4, 8, 16):
-        reader = Reader(lstm(16, 128 if run.is_broken("H grows") else 8), 8, words=8 + K)
-        models: dict[str, nn.Module] = {"LSTM": reader, "attention": AttentionReader(8 + K, K + 1, 24, 8)}
+        task = recall(K)
+        reader = SequenceModel(task, 128 if run.is_broken("H grows") else 8, lstm())
+        models: dict[str, nn.Module] = {"LSTM": reader, "attention": AttentionReader(task, K + 1)}
         for name, model in models.items():
-            lr = 1e-2 if name == "LSTM" else 5e-3
-            learn(model, partial(tasks.recall, run.rng, K), losses.cross_entropy, 500, lr=lr)
-            found[name][K] = accuracy(model, partial(tasks.recall, run.rng, K), 8)
+            learn(model, task, 500, lr=1e-2 if name == "LSTM" else 5e-3)
+            found[name][K] = score(model, task, 512)
     return found
 
 

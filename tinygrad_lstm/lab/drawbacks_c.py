@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import tinygrad_lstm as tg
 import viz
-from tinygrad_lstm import losses, nn
-from tinygrad_lstm.lab import tasks
-from tinygrad_lstm.lab.attention import Attention, AttentionReader, Block
+from tinygrad_lstm import nn, paths
+from tinygrad_lstm.data import ACCURACY, Batch, Task, counting, recall
+from tinygrad_lstm.lab.attention import AttentionReader, attention
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, below, between, exactly, falling
-from tinygrad_lstm.lab.graphs import distance
-from tinygrad_lstm.lab.learning import Reader, accuracy, learn, lstm, masked_cross_entropy, same
+from tinygrad_lstm.lab.learning import learn, lstm, score
+from tinygrad_lstm.training import SequenceModel
 
 section = Section("drawbacks-c", "Drawbacks C: practical limitations")
 H = 16
@@ -61,13 +62,17 @@ def residual_connections(run: Run) -> None:
     run.expect("what is left", through_layers(run, 16, not run.is_broken("no residual"))[0], between(0.3, 10))
 
 
-def tower(residual: bool, norm: bool) -> float:
+def bare(block: nn.TransformerBlock, x: tg.Tensor) -> tg.Tensor:
+    """What a block makes of x without its residual connections and norms."""
+    return block.transform(block.attend(x, None, causal=False))
+
+
+def tower(run_block: Callable[[nn.TransformerBlock, tg.Tensor], tg.Tensor]) -> float:
     """200 fresh blocks of a transformer: the gradient by what the first one gives over that by the last one's."""
     outputs = [tg.randn(6, 2, 8, requires_grad=True)]
     for _ in range(200):
-        outputs.append(Block(8, residual, norm)(outputs[-1]))
-    top = nn.LayerNorm(8)(outputs[-1]) if norm else outputs[-1]
-    first, last = tg.grad((top * tg.randn(6, 2, 8)).sum(), [outputs[1], outputs[-1]])
+        outputs.append(run_block(nn.TransformerBlock(8, hidden=16, norm_first=True), outputs[-1]))
+    first, last = tg.grad((nn.LayerNorm(8)(outputs[-1]) * tg.randn(6, 2, 8)).sum(), [outputs[1], outputs[-1]])
     return float(np.linalg.norm(first.data) / np.linalg.norm(last.data))
 
 
@@ -75,12 +80,13 @@ def tower(residual: bool, norm: bool) -> float:
     "D6d",
     "Transformers scale to hundreds of layers with residual connections and normalization.",
     dtype=float,
-    broken=["no residual"],
+    broken=["neither"],
 )
 def transformers_scale(run: Run) -> None:
     """200 blocks: the gradient in the first over that in the last, with both and with neither."""
-    run.expect("with both", tower(not run.is_broken("no residual"), True), between(0.01, 1e4))
-    run.expect("with neither", tower(False, False), below(1e-6))
+    with_both = bare if run.is_broken("neither") else nn.TransformerBlock.__call__
+    run.expect("with both", tower(with_both), between(0.01, 1e4))
+    run.expect("with neither", tower(bare), below(1e-6))
 
 
 def word_by_word(cell: nn.Cell, words: list[tg.Tensor]) -> tg.Tensor:
@@ -104,11 +110,11 @@ def no_direct_connection(run: Run) -> None:
     def far(kind: str, T: int) -> int:
         words = [tg.tensor(run.rng.standard_normal((1, 8)), requires_grad=True) for _ in range(T)]
         if kind == "attention" and not run.is_broken("attention one by one"):
-            return distance(Attention(8)(tg.stack(words)), words[0])
+            return int(paths.shortest(attention(8, 8)(tg.stack(words))[0], words[0]))
         forwards = word_by_word(nn.LSTMCell(8, 8), words)
         if kind == "both directions":  # the other one has only begun at the last word
-            return distance(tg.concatenate([forwards, nn.LSTMCell(8, 8)(words[-1])[0]], axis=-1), words[0])
-        return distance(forwards, words[0])
+            forwards = tg.concatenate([forwards, nn.LSTMCell(8, 8)(words[-1])[0]], axis=-1)
+        return int(paths.shortest(forwards, words[0]))
 
     found = {kind: {T: far(kind, T) for T in (10, 100)} for kind in ("LSTM", "both directions", "attention")}
     run.expect("more for 90 words more", [d[100] - d[10] for d in found.values()], exactly([180, 180, 0]))
@@ -123,13 +129,12 @@ def far_words_have_no_influence(run: Run) -> None:
 
     def influence(layer: Any) -> float:
         x = tg.tensor(run.rng.standard_normal((100, 1, 8)), requires_grad=True)
-        output = layer(x)
-        last = (output[0] if isinstance(output, tuple) else output)[-1]
+        last = layer(x)[0][-1]
         (g,) = tg.grad((last * run.rng.standard_normal(last.shape)).sum(), x)
         return float(np.linalg.norm(g.data[0]) / np.linalg.norm(g.data[-2]))
 
     run.expect("LSTM", influence(nn.LSTM(8, 8)), below(1e-5))
-    far = influence(nn.LSTM(8, 8) if run.is_broken("attention one by one") else Attention(8))
+    far = influence((nn.LSTM if run.is_broken("attention one by one") else attention)(8, 8))
     run.expect("attention", far, above(1e-3))
 
 
@@ -154,18 +159,19 @@ class Deep(nn.Module):
 def many_layers_do_not_learn(run: Run) -> None:
     """To say the fourth of five symbols, at most 400 updates: the share that is right; chance is 0.125."""
 
-    def batch() -> tuple[np.ndarray, np.ndarray]:
-        x = run.rng.integers(0, 8, (5, 32))
-        return x, x[-2]
+    def draw(rng: np.random.Generator, B: int) -> Batch:
+        x = rng.integers(0, 8, (5, B))
+        return Batch(x, x[-2])
 
+    task = Task("fourth of five", 8, 8, draw, ACCURACY, 1 / 8, 0.99, tuple("abcdefgh"))
     residual = not run.is_broken("no residual")
     for name, count, with_residual, condition in (
         ("1 layer", 1, False, above(0.9)), ("16 layers", 16, False, below(0.5)),
         ("16 layers, residual", 16, residual, above(0.95)),
     ):  # fmt: skip
         model = Deep(count, with_residual)
-        learn(model, batch, losses.cross_entropy, 400, lr=5e-3, until=lambda model: accuracy(model, batch) > 0.99)
-        run.expect(name, accuracy(model, batch, 8), condition)
+        learn(model, task, 400, lr=5e-3, until=0.99)
+        run.expect(name, score(model, task), condition)
 
 
 @section.experiment(
@@ -177,37 +183,26 @@ def many_layers_do_not_learn(run: Run) -> None:
 def a_unit_counts(run: Run) -> None:
     """aⁿ bⁿ, n up to 12: the strings that are right, and the unit of C that follows the number of open a's best."""
     cell = nn.CoupledLSTMCell if run.is_broken("coupled") else nn.LSTMCell
-    model = Reader(lstm(8, 6, 3.0, cell, cell is nn.LSTMCell), 4, words=4, every=True)
-
-    def batch() -> tuple[Any, Any]:
-        x, _, on = tasks.counting(run.rng.integers(1, 13, 32))
-        return x[:-1], (x[1:], on)
-
-    def right() -> float:
-        x, _, on = tasks.counting(np.arange(1, 13))
-        with tg.no_grad():
-            return float(((model(x[:-1]).data.argmax(axis=-1) == x[1:]) | ~on).all(axis=0).mean())
-
-    updates = 0 if run.is_broken("untrained") else 1500
-    learn(model, batch, masked_cross_entropy, updates, until=lambda model: right() == 1, every=100)
-    x, count, _ = tasks.counting(np.arange(3, 13))
-    exact = same(model, lstm(8, 6, 3.0, cell, False))
-    trajectory = exact.layer.unroll(exact.read(x))
-    c = trajectory["c"].data
-    follows = [min(abs(np.corrcoef(c[x == word, u], count[x == word])[0, 1]) for word in (1, 2)) for u in range(6)]
-    run.expect("strings that are right", right(), above(0.89))
+    task = counting(12)
+    model = SequenceModel(task, 6, lstm(3.0, cell, cell is nn.LSTMCell), embedding=8)
+    learn(model, task, 0 if run.is_broken("untrained") else 1500, until=1.0, every=100)
+    x, longest = (batch := task.batch(32)).inputs, int(batch.lengths.argmax())
+    _, trajectory = model.unroll(x)
+    a, b = x == 1, x == 2
+    c, count = trajectory["c"].data, np.cumsum(a, axis=0) - np.cumsum(b, axis=0)
+    follows = [min(abs(np.corrcoef(c[on, u], count[on])[0, 1]) for on in (a, b)) for u in range(6)]
+    run.expect("strings that are right", score(model, task), above(0.89))
     run.expect("|r| of the counting unit", float(max(follows)), above(0.9))
-    text = ["SabE"[word] for word in x[:, -1]]
-    run.draw(lambda theme: viz.plots.gates(trajectory, ("f", "i", "c"), text=text, row=-1, theme=theme))
+    text = task.words(x[:, longest])
+    run.draw(lambda theme: viz.plots.gates(trajectory, ("f", "i", "c"), text=text, row=longest, theme=theme))
 
 
 @section.experiment("D8c", "Attention maps show what the model is focusing on.", broken=["untrained"])
 def an_attention_map(run: Run) -> None:
     """Eight symbols, one of them asked for: the weight that the last place gives the right one; 1/9 knows nothing."""
-    model = AttentionReader(16, 9, 24, 8)
-    updates = 0 if run.is_broken("untrained") else 400
-    learn(model, lambda: tasks.recall(run.rng, 8), losses.cross_entropy, updates, lr=5e-3)
-    x, _ = tasks.recall(run.rng, 8, 256)
+    model = AttentionReader(recall(8), 9)
+    learn(model, recall(8), 0 if run.is_broken("untrained") else 400, lr=5e-3)
+    x = recall(8).batch(256).inputs
     weights, asked = model.map(x), x[-1] - 8
     run.expect("weight on the right one", float(weights[np.arange(256), asked].mean()), above(0.7))
     run.expect("largest there", float((weights.argmax(axis=-1) == asked).mean()), above(0.95))

@@ -7,6 +7,7 @@ import numpy as np
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn, optim, paths
+from tinygrad_lstm.lab.cells import copies_over_time, look_at_c
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import Condition, above, below, difference
 from tinygrad_lstm.lab.trained import Adding
@@ -27,9 +28,7 @@ class Backward:
         peephole = run.is_broken("peephole") and broken == "peephole"
         lstm = nn.LSTM(3, 6, cell=nn.PeepholeLSTMCell if peephole else nn.LSTMCell)
         self.cell = lstm.layers[0]
-        for name, weight in self.cell.named_parameters():
-            if name.startswith("p_"):
-                weight.data = run.rng.standard_normal(6)
+        look_at_c(run, self.cell)
         self.x = run.rng.standard_normal((15, 4, 3))
         self.trajectory = lstm.unroll(self.x)
         self.loss = (self.trajectory.output * run.rng.standard_normal((15, 4, 6))).sum()
@@ -200,16 +199,9 @@ def by_the_parameters(run: Run) -> None:
 @section.identity("T65b", "The gradient is the sum over t of each step's own part.", broken=["step 1 left out"])
 def a_sum_over_time(run: Run) -> None:
     """Each step's part of dL/dU from a copy of the cell with weights of its own; then their sum."""
-    cell, x, state, total = nn.LSTMCell(3, 5), run.rng.standard_normal((8, 2, 3)), None, tg.tensor(0.0)
+    cell, x = nn.LSTMCell(3, 5), run.rng.standard_normal((8, 2, 3))
     book = paths.ledger((nn.unroll(cell, x).output ** 2).sum(), cell.U)
-    copies = [nn.LSTMCell(3, 5) for _ in x]
-    for copy, x_t in zip(copies, x, strict=True):
-        copy.load_state_dict(cell.state_dict())
-        state = copy(x_t, state)
-        total = total + (state[0] ** 2).sum()
-    total.backward()
-    parts = np.array([copy.U.grad.data for copy in copies if copy.U.grad is not None])
-    run.compare("each step's part of dL/dU", book.by_step, parts)
+    run.compare("each step's part of dL/dU", book.by_step, copies_over_time(cell, x)[1])
     run.compare("their sum", book.by_step[2 if run.is_broken("step 1 left out") else 0 :].sum(axis=0), book.total)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import losses, nn
+from tinygrad_lstm.lab.cells import copies_over_time
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, exactly
 
@@ -36,13 +37,14 @@ def the_loss_is_a_sum(run: Run) -> None:
 
 
 @section.identity(
-    "T56'", "Swapping prediction and target is another loss.",
+    "T56'", "Swapping prediction and target is another loss.", broken=["the same"],
     correction="The notes write ŷ for the target; the usual sign for it is y, and ŷ is the prediction. A squared error "
     "does not notice the swap, a cross-entropy does.",
 )  # fmt: skip
 def prediction_and_target_differ(run: Run) -> None:
     """Two distributions over five words, either of them as the target: squared error, and cross-entropy."""
     p, q = (tg.softmax(tg.tensor(run.rng.standard_normal(5))).data for _ in range(2))
+    q = p if run.is_broken("the same") else q
     run.compare("squared error, swapped", ((p - q) ** 2).sum(), ((q - p) ** 2).sum(), within=0)
     swapped = abs(float((p * np.log(q)).sum() - (q * np.log(p)).sum()))
     run.expect("cross-entropy, swapped, differs by", swapped, above(1e-3))
@@ -54,17 +56,11 @@ def prediction_and_target_differ(run: Run) -> None:
 )  # fmt: skip
 def shared_weights(run: Run) -> None:
     """Eight copies of the cell with weights of their own: the same loss, and their gradients sum to the shared one."""
-    cell, x, state, total = nn.LSTMCell(D, H), run.rng.standard_normal((T, B, D)), None, tg.tensor(0.0)
+    cell, x = nn.LSTMCell(D, H), run.rng.standard_normal((T, B, D))
     shared = (nn.unroll(cell, x).output ** 2).sum()
-    copies = [nn.LSTMCell(D, H) for _ in range(T)]
-    for copy, x_t in zip(copies, x, strict=True):
-        copy.load_state_dict(cell.state_dict())
-        state = copy(x_t, state)
-        total = total + (state[0] ** 2).sum()
-    total.backward()
-    gradients = [copy.U.grad.data for copy in copies if copy.U.grad is not None]
+    total, parts = copies_over_time(cell, x)
     run.compare("loss", total.data, shared.data)
-    summed = np.sum(gradients[:-1] if run.is_broken("last copy left out") else gradients, axis=0)
+    summed = (parts[:-1] if run.is_broken("last copy left out") else parts).sum(axis=0)
     run.compare("dL/dU", summed, tg.grad(shared, cell.U, retain_graph=True)[0])
     run.draw(lambda theme: viz.draw(shared, view="op", depth=1, theme=theme))
 

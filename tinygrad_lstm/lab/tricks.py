@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 import tinygrad_lstm as tg
 import viz
-from tinygrad_lstm import losses, nn, paths
-from tinygrad_lstm.lab import tasks
+from tinygrad_lstm import nn, paths
+from tinygrad_lstm.data import ACCURACY, Batch, Task, cat
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, below, between, exactly, rising
 from tinygrad_lstm.lab.gradients import growth
-from tinygrad_lstm.lab.learning import accuracy, learn, word_reader
+from tinygrad_lstm.lab.learning import learn, score, word_reader
 
 section = Section("tricks", "Tricks used in practice")
 
@@ -153,11 +155,11 @@ def normalization_rescues_a_bad_start(run: Run) -> None:
     normal = nn.LSTMCell if run.is_broken("no norm") else nn.LayerNormLSTMCell
     starts = (("plain, as drawn", nn.LSTMCell, 1), ("plain, too large", nn.LSTMCell, 300), ("normalized", normal, 300))
     for (name, cell, scale), condition in zip(starts, (above(0.95), below(0.9), above(0.95)), strict=True):
-        model = word_reader(nn.LSTM(16, 32, cell=cell))
+        model = word_reader(partial(nn.LSTM, cell=cell))
         weights = model.layer.layers[0]
         weights.W.data, weights.U.data = scale * weights.W.data, scale * weights.U.data
-        learn(model, lambda: tasks.cat(run.rng, 3), losses.cross_entropy, 100)
-        run.expect(name, accuracy(model, lambda: tasks.cat(run.rng, 3), 8), condition)
+        learn(model, cat(3), 100)
+        run.expect(name, score(model, cat(3)), condition)
 
 
 class Dropping(nn.Module):
@@ -181,17 +183,18 @@ class Dropping(nn.Module):
 def dropout_regularizes(run: Run) -> None:
     """48 sequences, a fifth of the labels wrong, 150 updates: the loss there and on 2,000 others, p = 0 and 0.6."""
 
-    def data(n: int) -> tasks.Batch:
+    def data(n: int) -> Batch:
         x = run.rng.integers(0, 10, (12, n))
-        return x, np.where(run.rng.random(n) < 0.2, x[-1] < 5, x[-1] >= 5).astype(int)
+        return Batch(x, np.where(run.rng.random(n) < 0.2, x[-1] < 5, x[-1] >= 5).astype(int))
 
-    (x, y), (others, their_y), found = data(48), data(2000), []
+    few, others, found = data(48), data(2000), []
+    task = Task("noisy halves", 10, 2, lambda rng, B: few, ACCURACY, 0.5, 0.8, tuple("0123456789"))
     for p in (0.0, 0.0 if run.is_broken("no dropout") else 0.6):
         model = Dropping(p)
-        learn(model, lambda: (x, y), losses.cross_entropy, 150, lr=5e-3)
+        learn(model, task, 150, lr=5e-3)
         model.eval()
         with tg.no_grad():
-            found.append([losses.cross_entropy(model(a), b).item() for a, b in ((x, y), (others, their_y))])
+            found.append([task.loss(model(batch.inputs), batch).item() for batch in (few, others)])
     (training, held_out), (dropped_training, dropped_held_out) = found
     run.expect("held-out loss without, over with", held_out / dropped_held_out, above(1.3))
     run.expect("training loss without, over with", training / dropped_training, below(1))

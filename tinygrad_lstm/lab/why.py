@@ -7,6 +7,7 @@ import numpy as np
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn, paths
+from tinygrad_lstm.lab.cells import look_at_c
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, near
 
@@ -18,16 +19,14 @@ def thirty_steps(run: Run, broken: str = "") -> tuple[nn.LSTM, nn.Trajectory]:
     """An LSTM over 30 steps of one sequence; broken, with gates that look at C."""
     cell = nn.PeepholeLSTMCell if broken and run.is_broken(broken) else nn.LSTMCell
     lstm = nn.LSTM(3, H, cell=cell)
-    for name, weight in lstm.layers[0].named_parameters():
-        if name.startswith("p_"):
-            weight.data = run.rng.standard_normal(H)
+    look_at_c(run, lstm.layers[0])
     return lstm, lstm.unroll(run.rng.standard_normal((30, 3)))
 
 
 def on_the_belt(after: tg.Tensor, before: tg.Tensor) -> np.ndarray:
     """∂C/∂C before, with the hidden state held fixed."""
     with paths.cut("crossing"):
-        rows = [tg.grad(after, before, direction, retain_graph=True)[0].data for direction in np.eye(H)]
+        rows = [tg.grad(after, before, direction, retain_graph=True)[0].data for direction in np.eye(len(after.data))]
     return np.stack(rows)
 
 

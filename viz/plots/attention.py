@@ -69,11 +69,14 @@ def maps_for(ax: Axes | Sequence[Axes] | None, count: int, T: int, S: int, theme
     """The Axes that were given, if they are as many as are needed; else a column of new ones."""
     if ax is None:
         width, height = (min(max(2.6, 0.28 * size), 9.0) for size in (S, T))
-        return [dress(one, theme) for one in panels(figure(theme, width + 1.8, count * (height + 1.0)), count)]
-    given: list[Axes] = list(np.ravel(np.array(ax, dtype=object)))
+        given = panels(figure(theme, width + 1.8, count * (height + 1.0)), count)
+    else:
+        given = list(np.ravel(np.array(ax, dtype=object)))
     if len(given) != count:
         raise ArgumentError(f"{count} map{'s' if count > 1 else ''} on {len(given)} Axes: give as many, or none")
-    return [dress(one, theme) for one in given]
+    for one in given:
+        dress(one, theme)
+    return given
 
 
 def draw(ax: Axes, title: str, table: Array, theme: ThemeName) -> None:
