@@ -17,6 +17,7 @@ import unicodedata
 from typing import Any
 
 NO_WORD = re.compile(r"[^A-Za-z0-9_-]")
+SIGNS = re.compile(r"[&<>\"']")  # what markup escapes
 LONGEST = 60  # letters of a name in code
 
 
@@ -51,9 +52,12 @@ def markup(text: str) -> str:
     >>> markup('<b title="x">')
     '&lt;b title=&quot;x&quot;&gt;'
     """
+    text = printable(text)
+    if SIGNS.search(text) is None:  # most often
+        return text
     import html  # here, like json below: they are slow to import, and the engine needs neither
 
-    return html.escape(printable(text))
+    return html.escape(text)
 
 
 def markup_lines(text: str) -> str:
