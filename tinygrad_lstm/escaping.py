@@ -52,12 +52,9 @@ def markup(text: str) -> str:
     >>> markup('<b title="x">')
     '&lt;b title=&quot;x&quot;&gt;'
     """
-    text = printable(text)
-    if SIGNS.search(text) is None:  # most often
-        return text
     import html  # here, like json below: they are slow to import, and the engine needs neither
 
-    return html.escape(text)
+    return html.escape(printable(text)) if SIGNS.search(text) else printable(text)
 
 
 def markup_lines(text: str) -> str:
