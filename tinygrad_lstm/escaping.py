@@ -17,6 +17,7 @@ import unicodedata
 from typing import Any
 
 NO_WORD = re.compile(r"[^A-Za-z0-9_-]")
+SIGNS = re.compile(r"[&<>\"']")  # what markup escapes
 LONGEST = 60  # letters of a name in code
 
 
@@ -53,7 +54,7 @@ def markup(text: str) -> str:
     """
     import html  # here, like json below: they are slow to import, and the engine needs neither
 
-    return html.escape(printable(text))
+    return html.escape(printable(text)) if SIGNS.search(text) else printable(text)
 
 
 def markup_lines(text: str) -> str:

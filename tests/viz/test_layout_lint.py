@@ -261,7 +261,8 @@ STACKED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("layer", [tg.nn.LSTM, tg.nn.GRU, tg.nn.RNN])
 def test_layers_and_directions_have_no_defect(layer: Any, words: str, view: Any) -> None:
     """Whole and in rows, with a fold and without, and as values flow."""
-    for T, fold in ((3, None), (20, None), (50, "auto")):
+    runs: list[tuple[int, Any]] = [(3, None), (20, None), (50, "auto")]
+    for T, fold in runs:
         if view == "strip" or T == 3:
             tg.manual_seed(0)
             trajectory = layer(3, 4, **STACKED[words]).unroll(tg.randn(T, 2, 3))

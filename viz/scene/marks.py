@@ -204,7 +204,9 @@ class Scene:
     def extent(self) -> Rect:
         """The rectangle around everything."""
         lines: list[Edge | Path] = [*self.edges, *self.paths]
-        points = [path_bounds(line.points) for line in lines if line.points]
-        return bounds(
-            [*[node.box for node in self.nodes.values()], *[cluster.box for cluster in self.clusters], *points]
-        )
+        points = [point for line in lines for point in line.points]
+        boxes: list[Box] = [cluster.box for cluster in self.clusters]
+        for node in self.nodes.values():
+            (x, y), (wide, high) = node.middle, node.size
+            boxes.append((x - wide / 2, y - high / 2, x + wide / 2, y + high / 2))
+        return bounds([*boxes, path_bounds(points)] if points else boxes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from math import dist
 from typing import Literal, TypeAlias
@@ -34,15 +35,17 @@ class Wire:
     source: str = ""  # the id of what it begins at, if that is drawn in another row as well
     points: tuple[Place, ...] = field(default=(), init=False)
 
-    @property
+    @cached_property
     def straight(self) -> bool:
         """Whether it is level all along, with no bend but at its ports."""
+        if not self.bends:
+            return True
         levels = [y for _, y in self.bends]
         ends = [node.box for node in (self.start, self.stop)]
         low, high = max(box[1] for box in ends), min(box[3] for box in ends)
-        return not levels or low <= min(levels) <= max(levels) <= min(high, min(levels) + LEVEL)
+        return low <= min(levels) <= max(levels) <= min(high, min(levels) + LEVEL)
 
-    @property
+    @cached_property
     def ends(self) -> tuple[tuple[Node, Place], tuple[Node, Place]]:
         """Each end with the place that the line comes from there."""
         if self.bends:
@@ -179,8 +182,10 @@ def _shifted(bend: Place, side: Side, place: float, box: tuple[float, float, flo
 
 
 def _on(node: Node, side: Side, place: float) -> Place:
-    left, bottom, right, top = node.box
-    return {"left": (left, place), "right": (right, place), "bottom": (place, bottom), "top": (place, top)}[side]
+    (x, y), (wide, high) = node.middle, node.size
+    if side in ("left", "right"):
+        return x + (wide / 2 if side == "right" else -wide / 2), place
+    return place, y + (high / 2 if side == "top" else -high / 2)
 
 
 def _aimed(node: Node, other: Place, planned: Place) -> Place:

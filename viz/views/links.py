@@ -27,8 +27,10 @@ def draw_weights(scene: Scene, row: Row) -> None:
     if not cells.parameters:
         return
     named = ", ".join(brief(name) for name in cells.parameters.values())
-    said = ["one set of weights" + (", used at every step" if cells.last > 1 else ""), *row.encoding.weights_notes()]
-    said = said if not row.number else ["the same weights"]
+    said = ["the same weights"]
+    if not row.number:
+        used = ", used at every step" if cells.last > 1 else ""
+        said = [f"one set of weights{used}", *row.encoding.weights_notes()]
     tooltip, y = (named, "; ".join(said)), row.bottom + BAR_Y
     for k, (left, right) in enumerate(row.bars):
         words: Words = ()
