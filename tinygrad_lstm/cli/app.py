@@ -25,6 +25,18 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+Cell = Annotated[str, typer.Argument(metavar="CELL", help="LSTM, GRU, RNN, Peephole, ...; a wrong name lists all.")]
+Steps = Annotated[int, typer.Option(min=1, help="How many time steps.")]
+Hidden = Annotated[int, typer.Option(min=1, help="How many units.")]
+Seed = Annotated[int, typer.Option(min=0, help="The random numbers to start from.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the results for another program.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(parser=_path, metavar="FILE", help="Weights, .safetensors or .npz, of tg.save or a state_dict."),
+]
+Layer = Annotated[str | None, typer.Option(metavar="NAME", help="Which cell of the file; by default the first.")]
+
+
 @app.callback()
 def options(
     version: Annotated[
@@ -71,3 +83,36 @@ def claims(
     from tinygrad_lstm.cli.claims import run
 
     raise typer.Exit(run(which or [], every, seed, broken, out, as_json))
+
+
+@app.command(epilog="Example: tinygrad-lstm draw LSTM --steps 4 --out lstm.svg")
+def draw(
+    cell: Cell,
+    out: Annotated[Path, typer.Option(parser=_path, metavar="FILE", help="A .svg, .png, .pdf or .html file.")],
+    steps: Steps = 3,
+    hidden: Hidden = 4,
+    view: Annotated[str, typer.Option(help="auto, cell, op, strip or rolled.")] = "auto",
+    weights: Weights = None,
+    layer: Layer = None,
+    seed: Seed = 0,
+) -> None:
+    """Draw where the gradient of a cell goes: every line as wide as what was delivered along it."""
+    from tinygrad_lstm.cli.draw import draw
+
+    raise typer.Exit(draw(cell, steps, hidden, view, out, weights, layer, seed))
+
+
+@app.command(epilog="Example: tinygrad-lstm player GRU --steps 4 --out gru.html")
+def player(
+    cell: Cell,
+    out: Annotated[Path, typer.Option(parser=_path, metavar="FILE", help="A .html file.")],
+    steps: Steps = 3,
+    hidden: Hidden = 4,
+    weights: Weights = None,
+    layer: Layer = None,
+    seed: Seed = 0,
+) -> None:
+    """Write a page that steps through the forward pass and the backward pass of a cell, operation by operation."""
+    from tinygrad_lstm.cli.draw import player
+
+    raise typer.Exit(player(cell, steps, hidden, out, weights, layer, seed))

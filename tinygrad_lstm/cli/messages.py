@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
 
+from tinygrad_lstm.errors import TinygradError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.files import whole_file
 
@@ -24,6 +25,16 @@ def error_line(console: Console, error: Exception) -> int:
     """Print an error in one line; returns the exit code of wrong input."""
     say(console, f"error: {' '.join(str(error).split())}", style="red")
     return WRONG_INPUT
+
+
+def answer(command: Callable[[Console], int]) -> int:
+    """Run a command; returns its exit code: a wrong input is an error in one line, Ctrl-C ends it without a word."""
+    try:
+        return command(Console())
+    except (TinygradError, OSError) as error:
+        return error_line(Console(stderr=True), error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 class _TriedError(Exception):
