@@ -116,3 +116,32 @@ def player(
     from tinygrad_lstm.cli.draw import player
 
     raise typer.Exit(player(cell, steps, hidden, out, weights, layer, seed))
+
+
+@app.command(epilog="Example: tinygrad-lstm check sigmoid LSTM")
+def check(
+    which: Annotated[
+        list[str] | None, typer.Argument(metavar="[OPERATION | CELL]...", help="Which ones; none: all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the derivatives of operations and cells against finite differences; exit code 1 if one is wrong."""
+    from tinygrad_lstm.cli.check import run
+
+    raise typer.Exit(run(which or [], as_json))
+
+
+@app.command(epilog="Example: tinygrad-lstm trace LSTM --steps 2")
+def trace(
+    cell: Cell,
+    steps: Steps = 1,
+    hidden: Hidden = 1,
+    inputs: Annotated[int, typer.Option(min=1, help="How many numbers come in at a step.")] = 1,
+    every_row: Annotated[bool, typer.Option("--all", help="All rows of a long table.")] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Print the backward pass of a cell as a table: what came in, the local derivative, what is handed on."""
+    from tinygrad_lstm.cli.trace import run
+
+    raise typer.Exit(run(cell, steps, hidden, inputs, every_row, seed, as_json))

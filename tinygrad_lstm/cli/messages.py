@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from tinygrad_lstm.errors import TinygradError
@@ -54,3 +56,13 @@ def make_writable(out: Path, names: Iterable[str]) -> None:
                 raise _TriedError
         except OSError as error:
             raise OSError(f"cannot write to the folder {out}, to {name}: {error.strerror}") from None
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: numbers that it does not have, inf and NaN, become words."""
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(one) for one in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if not isinstance(value, float) or np.isfinite(value) else str(value)
