@@ -145,3 +145,16 @@ def trace(
     from tinygrad_lstm.cli.trace import run
 
     raise typer.Exit(run(cell, steps, hidden, inputs, every_row, seed, as_json))
+
+
+@app.command(epilog="Example: tinygrad-lstm inspect weights.safetensors")
+def inspect(
+    file: Annotated[
+        Path, typer.Argument(parser=_path, metavar="FILE", help="Weights, .npz, .safetensors, .keras or .h5.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """List the arrays of a file of weights, and say how long its recurrent cells remember."""
+    from tinygrad_lstm.cli.inspect import run
+
+    raise typer.Exit(run(file, as_json))
