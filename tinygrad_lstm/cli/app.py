@@ -158,3 +158,20 @@ def inspect(
     from tinygrad_lstm.cli.inspect import run
 
     raise typer.Exit(run(file, as_json))
+
+
+@app.command(epilog="Example: tinygrad-lstm train adding --cell GRU --updates 500 --out adding")
+def train(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="adding, recall, france, ...; a wrong name lists all.")],
+    out: Annotated[Path, typer.Option(parser=_path, metavar="DIR", help="The folder to write to.")],
+    cell: Annotated[str, typer.Option(metavar="CELL", help="LSTM, GRU, ...; a wrong name lists all.")] = "LSTM",
+    hidden: Hidden = 32,
+    updates: Annotated[int, typer.Option(min=1, help="How many updates of the weights.")] = 1000,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Let a cell learn a task. Ctrl-C writes a checkpoint to go on from, as a run to the end does."""
+    from tinygrad_lstm.cli.train import run
+
+    raise typer.Exit(run(task, cell, hidden, updates, out, resume, seed, as_json))
