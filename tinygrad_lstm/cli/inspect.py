@@ -38,8 +38,9 @@ def run(path: Path, as_json: bool) -> int:
         arrays = arrays_in(path)
         found = list(memories(arrays))
         if as_json:
-            print(json.dumps(plain({"arrays": [record(*item) for item in arrays.items()],
-                                    "cells": [cell._asdict() for cell in found]}), ensure_ascii=False, indent=1))  # fmt: skip
+            cells = [cell._asdict() for cell in found]
+            found_there = {"arrays": [record(*item) for item in arrays.items()], "cells": cells}
+            print(json.dumps(plain(found_there), ensure_ascii=False, indent=1))
             return DONE
         width = max(map(len, arrays), default=0)
         for name, array in arrays.items():
