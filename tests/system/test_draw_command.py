@@ -56,7 +56,7 @@ def test_the_suffix_says_what_is_drawn(tmp_path: Path) -> None:
 def test_a_view_and_a_seed_change_the_picture_and_the_same_ones_do_not(tmp_path: Path) -> None:
     pictures = []
     for k, (view, seed) in enumerate([("cell", 0), ("cell", 0), ("op", 0), ("cell", 1)]):
-        assert draw.draw("GRU", 2, 3, view, tmp_path / f"{k}.svg", None, None, seed) == 0  # type: ignore[arg-type]
+        assert draw.draw("GRU", 2, 3, view, tmp_path / f"{k}.svg", None, None, seed) == 0
         pictures.append((tmp_path / f"{k}.svg").read_bytes())
     assert pictures[0] == pictures[1]
     assert len(set(pictures)) == 3
