@@ -31,14 +31,14 @@ def draw(
     """Draw the gradient of a cell that ran for so many steps; returns the exit code."""
 
     def picture(loss: tg.Tensor, trajectory: nn.Trajectory) -> str:
-        drawn = viz.gradient_paths(loss, trajectory, view=view)  # type: ignore[arg-type]  # one of them
+        drawn = viz.gradient_paths(loss, trajectory, view=view)  # type: ignore[call-overload]  # one of them
         if out.suffix.lower() != ".html":
             drawn.save(out)
         else:
             page = filled("draw.html", title=markup(drawn.title), picture=drawn.html, words=markup(drawn.description))
             with whole_file(out) as file:
                 file.write(page.encode())
-        return drawn.description
+        return str(drawn)
 
     def run(console: Console) -> int:
         if view not in get_args(View):
