@@ -21,6 +21,7 @@ from rich.console import Console
 
 from tinygrad_lstm.cli import claims as command
 from tinygrad_lstm.cli.claims_page import file_name
+from tinygrad_lstm.cli.messages import plain
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.lab import claims
 
@@ -79,7 +80,7 @@ def test_json_is_for_another_program() -> None:
     assert done.returncode == 1
     assert (result["id"], result["passed"], result["broken"]) == ("P3", False, "U fixed")
     assert result["expected"]["rate per step, gain 0.5"] == "0.5, to 1e-12"
-    assert command.plain([float("nan"), (1, True)]) == ["nan", [1, True]]
+    assert plain([float("nan"), (1, True)]) == ["nan", [1, True]]
 
 
 def test_the_rows_of_a_terminal_are_a_table_with_the_claim_that_runs_below() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 import tinygrad_lstm as tg
 import viz
+from tests.support.commands import command
 from tests.support.writing import become_nobody, folder_for_all  # noqa: F401  # one is a fixture
 from tinygrad_lstm.training import CharModel, Fit, Update
 
@@ -27,14 +28,6 @@ from typer.main import get_command  # they need what was just asked for
 from tinygrad_lstm.cli import demo_pictures
 from tinygrad_lstm.cli.app import app
 from tinygrad_lstm.cli.demo import run
-
-
-def command(*arguments: str, folder: Path | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "OPENBLAS_NUM_THREADS": "1"} | changes
-    call = [sys.executable, "-m", "tinygrad_lstm", *arguments]
-    return subprocess.run(
-        call, capture_output=True, text=True, errors="replace", env=environment, cwd=folder, timeout=300
-    )
 
 
 def test_demo_writes_everything_it_promises(tmp_path: Path) -> None:

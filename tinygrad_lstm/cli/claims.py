@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 from tinygrad_lstm.cli import claims_page
-from tinygrad_lstm.cli.messages import DONE, INTERRUPTED, error_line, make_writable, say
+from tinygrad_lstm.cli.messages import DONE, INTERRUPTED, error_line, make_writable, plain, say
 from tinygrad_lstm.errors import ArgumentError, TinygradError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.files import whole_file
@@ -176,11 +175,3 @@ def record(result: Result) -> dict[str, Any]:
         "seconds": round(result.seconds, 3), "seed": result.seed, "broken": result.broken,
         "correction": claim.correction,
     }  # fmt: skip
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it: numbers that it does not have, inf and NaN, become words."""
-    if isinstance(value, list | tuple | np.ndarray):
-        return [plain(one) for one in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return value if not isinstance(value, float) or np.isfinite(value) else str(value)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from rich.console import Console
 
+from tinygrad_lstm.errors import TinygradError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.files import whole_file
 
@@ -24,6 +27,16 @@ def error_line(console: Console, error: Exception) -> int:
     """Print an error in one line; returns the exit code of wrong input."""
     say(console, f"error: {' '.join(str(error).split())}", style="red")
     return WRONG_INPUT
+
+
+def answer(command: Callable[[Console], int]) -> int:
+    """Run a command; returns its exit code: a wrong input is an error in one line, Ctrl-C ends it without a word."""
+    try:
+        return command(Console())
+    except (TinygradError, OSError) as error:
+        return error_line(Console(stderr=True), error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 class _TriedError(Exception):
@@ -43,3 +56,13 @@ def make_writable(out: Path, names: Iterable[str]) -> None:
                 raise _TriedError
         except OSError as error:
             raise OSError(f"cannot write to the folder {out}, to {name}: {error.strerror}") from None
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: numbers that it does not have, inf and NaN, become words."""
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(one) for one in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if not isinstance(value, float) or np.isfinite(value) else str(value)

@@ -1,0 +1,32 @@
+"""Commands run as a user runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def command(*arguments: str, folder: Path | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "OPENBLAS_NUM_THREADS": "1"} | changes
+    call = [sys.executable, "-m", "tinygrad_lstm", *arguments]
+    return subprocess.run(
+        call, capture_output=True, text=True, errors="replace", env=environment, cwd=folder, timeout=300
+    )
+
+
+def refused(said: str, *arguments: str, folder: Path | None = None) -> None:
+    """The command ends with exit code 2, and says so in one line."""
+    done = command(*arguments, folder=folder)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def piped(*arguments: str, reader: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command with its output in a pipe; its exit code is the command's own."""
+    shell = f'"$@" {reader}; exit "${{PIPESTATUS[0]}}"'
+    call = ["bash", "-c", shell, "bash", sys.executable, "-m", "tinygrad_lstm", *arguments]
+    return subprocess.run(call, capture_output=True, text=True, timeout=120, cwd=folder)
