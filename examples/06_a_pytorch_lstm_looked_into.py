@@ -1,6 +1,6 @@
 """A PyTorch LSTM, looked into: why does it not remember, and what changes when its forget gate starts open?
 
-A training loop in PyTorch, as many have one: a sequence of numbers, and at its end the first of them is asked. One model is as
+A training loop in PyTorch: a sequence of numbers, and at its end the first of them is asked for. One model is as
 PyTorch makes it, the other has 3 added to the biases of its forget gate. Two lines of this package look at a model as
 it is: it is mirrored, its outputs and gradients are compared with PyTorch's, and then the gradient is split and drawn.
 
