@@ -30,7 +30,7 @@ def error_line(console: Console, error: Exception) -> int:
 
 
 def answer(command: Callable[[Console], int]) -> int:
-    """Run a command; returns its exit code: a wrong input is an error in one line, Ctrl-C ends it without a word."""
+    """Run a command; returns its exit code: a wrong input is an error in one line, Ctrl-C ends it silently."""
     try:
         return command(Console())
     except (TinygradError, OSError) as error:

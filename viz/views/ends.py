@@ -158,13 +158,9 @@ def _spread(wishes: Sequence[float], rooms: Sequence[float], low: float, high: f
 def _through(wire: Wire, begin: tuple[Side, float] | None, end: tuple[Side, float] | None) -> tuple[Place, ...]:
     """The points of a line whose ends are on these sides; at a disc it aims at the middle."""
     bends = list(wire.bends)
-    for k, following, settled in ((0, 1, begin), (-1, -2, end)) if bends else ():
+    for k, settled in ((0, begin), (-1, end)) if bends else ():
         if settled is not None:
-            box, port = (wire.start, wire.stop)[k].box, bends[k]
-            bends[k] = _shifted(port, *settled, box)
-            at_border = min(abs(port[0] - box[0]), abs(port[0] - box[2])) < ON_IT
-            if at_border and len(bends) > 2 and abs(bends[following][1] - port[1]) < ON_IT:
-                bends[following] = bends[following][0], bends[k][1]  # the head is level, as it was at the port
+            bends[k] = _shifted(bends[k], *settled, (wire.start, wire.stop)[k].box)
     start = _on(wire.start, *begin) if begin else None
     stop = _on(wire.stop, *end) if end else None
     (_, after), (_, before) = wire.ends
