@@ -75,6 +75,13 @@ def test_one_input_with_options(f: Any, monkeypatch: pytest.MonkeyPatch) -> None
             assert outcome(f, x) == fast
 
 
+@pytest.fixture
+def not_overwritten(pytestconfig: pytest.Config) -> None:
+    if pytestconfig.getoption("--overwrite"):
+        pytest.skip("with --overwrite every op goes the long way")
+
+
+@pytest.mark.usefixtures("not_overwritten")
 def test_they_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines of a step that are no op of one or two Tensors do not go through the loop over inputs either."""
 
@@ -91,6 +98,7 @@ def test_they_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         x * [2.0]
 
 
+@pytest.mark.usefixtures("not_overwritten")
 def test_nodes_of_one_shape_share_the_tuples_that_say_so() -> None:
     x = leaf()
     first, second, wider = (y.source.node for y in (x * x, 1 - x, x.astype(float)))
