@@ -10,15 +10,14 @@ import os
 
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # read when NumPy is imported
 
-import gc
 import statistics
 import sys
 import time
-import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from pair import cpu, peak
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
@@ -27,17 +26,6 @@ CELLS = [nn.LSTMCell, nn.PeepholeLSTMCell, nn.CoupledLSTMCell, nn.LayerNormLSTMC
          nn.RNNCell]  # fmt: skip
 SIZES = [(50, 1, 16, 32), (50, 16, 32, 64)]
 SET_UP, KEPT = 0.3, 1.5  # goals
-IN_A_ROW = 5
-
-
-def cpu(step: Callable[[], object]) -> list[float]:
-    """Milliseconds of each of some steps in a row."""
-    times = []
-    for _ in range(IN_A_ROW):
-        start = time.process_time_ns()
-        step()
-        times.append((time.process_time_ns() - start) / 1e6)
-    return times
 
 
 def medians(rounds: int, *steps: Callable[[], object]) -> list[float]:
@@ -80,16 +68,6 @@ def compile_layer(layer: nn.Module, x: Any) -> tuple[Callable[[], None], Callabl
         step(x)
 
     return on_the_graph, compiled, set_up
-
-
-def peak(step: Callable[[], object]) -> int:
-    """The most bytes that a step allocates."""
-    gc.collect()
-    tracemalloc.start()
-    step()
-    found = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return found
 
 
 def kept(layer: nn.Module, x: Any) -> int:

@@ -296,7 +296,7 @@ def pictures_of_own(name: str) -> Iterator[tuple[str, viz.Picture]]:
 
 
 # What is left: two lines from one state, one of which is read in its own step, share a lane in both directions
-LEFT_OF_OWN = {("three states", "both directions"): 12}
+LEFT_OF_OWN = {("three states", "both directions"): 8}
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -16,6 +16,7 @@ from tinygrad_lstm.compiling.arguments import Arguments, find_view
 from tinygrad_lstm.compiling.watching import Draw, Watch, watching
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.current import current_hook
+from tinygrad_lstm.engine.kept import arrays_in
 from tinygrad_lstm.engine.modes import enable_grad
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.node import Node
@@ -71,7 +72,9 @@ class _Recorder(Writer):
         self.taken |= given.keys()
 
     def literal(self, node: Node, name: str, value: Any) -> str:
-        if isinstance(value, tuple | list | dict | slice) and (arrays := list(_arrays_in(value))):
+        if isinstance(value, tuple | list | dict | slice) and (
+            arrays := [one for one in arrays_in(value) if isinstance(one, np.ndarray)]
+        ):
             if isinstance(value, tuple) and all(isinstance(x, np.ndarray) or atom(x) is not None for x in value):
                 parts = [self.literal(node, name, part) for part in value]
                 return f"({', '.join(parts)},)"
@@ -100,16 +103,6 @@ class _Recorder(Writer):
         for base in [*self.arrays.values(), *[draw.array for draw in self.watch.draws]]:
             if np.shares_memory(array, base):
                 raise UnsupportedError("compile() cannot write an option that holds a part of an argument")
-
-
-def _arrays_in(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        yield value
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from _arrays_in(part)
-    elif isinstance(value, dict):
-        yield from _arrays_in(list(value.values()))
 
 
 def _index_text(key: tuple[Any, ...]) -> str:

@@ -73,9 +73,8 @@ class Recurrent(Module, Generic[S]):
     ``fused=True`` runs each cell over all steps as one op, with its derivatives written by hand: the same numbers,
     several times as fast, but no second derivatives, and no steps to look at: for these, ``unroll`` runs the cells.
 
-    ``checkpoint=True``, or the number of steps a chunk: the graph keeps a state every √T steps, and backward runs the
-    steps between them again, see ``nn.unroll``. The inner steps are not in such a graph; ``layer.unroll(x)`` runs
-    without checkpoints, so that all of them can be looked at, and gives the same numbers.
+    ``checkpoint=True``: the graph keeps a state every √T steps, and backward runs those between them again (see
+    ``nn.unroll``, also for other numbers). ``layer.unroll(x)`` runs without checkpoints, and gives the same numbers.
     """
 
     default_cell: ClassVar[Callable[..., Cell]]
@@ -199,10 +198,7 @@ class Recurrent(Module, Generic[S]):
         return Trajectory(tuple(chains), output, as_state(final))
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """How each cell runs along the time axis: as one op, or with checkpoints, unless the steps are collected.
-
-        Where gates are pinned, the steps of a fused layer run one by one.
-        """
+        """How each cell runs: as one op, or with checkpoints, unless steps are collected; one by one with pinned gates."""
         if self.fused and not collect and holding.get() is None:
             return unroll_fused
         return partial(unroll, collect=collect, checkpoint=not collect and self.checkpoint)

@@ -23,6 +23,7 @@ from tinygrad_lstm.interop.torch.weights import array_of
 from tinygrad_lstm.nn.module import Parameter
 from tinygrad_lstm.nn.packing import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from tinygrad_lstm.nn.recurrent import Recurrent
+from tinygrad_lstm.torch_modules import is_torch_module
 
 
 @dataclass(frozen=True)
@@ -136,20 +137,20 @@ def mirror(module: Any) -> nn.Module:
         net = torch.nn.Sequential(torch.nn.Embedding(50, 8), torch.nn.Linear(8, 3))
         ours = mirror(net)                    # ours([1, 2]) is net(torch.tensor([1, 2]))
     """
-    torch = sys.modules.get("torch")
-    if torch is None or not isinstance(module, torch.nn.Module):
+    if not is_torch_module(module):
         raise DtypeError(f"mirror takes a module of PyTorch, not {came(module)}")
     kind = type(module).__name__
     home = type(module).__module__
     if home.startswith("torch.nn.modules.") and home != "torch.nn.modules.container":
         return layer_of(module, "the module")
-    ours = _read(module, kind, torch)
+    ours = _read(module, kind)
     _share(ours, module)
     return ours
 
 
-def _read(module: Any, kind: str, torch: Any) -> Mirrored:
+def _read(module: Any, kind: str) -> Mirrored:
     """The module's forward, traced."""
+    torch = sys.modules["torch"]
     try:
         graph = torch.fx.Tracer(autowrap_modules=(math, torch.nn.utils.rnn)).trace(module)
     except Exception as error:  # whatever the module's own forward makes of placeholders

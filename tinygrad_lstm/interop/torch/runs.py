@@ -27,6 +27,7 @@ from tinygrad_lstm.interop.torch.layers import Pair, weights_of
 from tinygrad_lstm.interop.torch.mirror import Mirrored, mirror, named
 from tinygrad_lstm.interop.torch.weights import array_of
 from tinygrad_lstm.nn.recurrent import Recurrent
+from tinygrad_lstm.torch_modules import is_torch_module
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}  # of the largest element of an array
 ROUNDED = {"float64": 1e-4, "float32": 1e-1}  # a gradient so much smaller than the largest may be rounding alone
@@ -69,9 +70,9 @@ def run(module: Any, *inputs: Any, loss: Callable[[Any], Any] | None = None, lay
     Raises MirrorError where an output or a gradient differs by more than 1e-10 (float32: 1e-5) of its largest element,
     and UnsupportedError for what has no counterpart.
     """
-    torch = sys.modules.get("torch")
-    if torch is None or not isinstance(module, torch.nn.Module):
+    if not is_torch_module(module):
         raise DtypeError(f"run takes a module of PyTorch, not {came(module)}")
+    torch = sys.modules["torch"]
     _refuse_dropout(module, torch)
     ours = mirror(module)
     theirs_in = [_leaf(value, torch) for value in inputs]
