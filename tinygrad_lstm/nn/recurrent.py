@@ -198,7 +198,7 @@ class Recurrent(Module, Generic[S]):
         return Trajectory(tuple(chains), output, as_state(final))
 
     def _runner(self, collect: bool) -> Callable[..., Chain]:
-        """How each cell runs: as one op, or with checkpoints, unless steps are collected; one by one with pinned gates."""
+        """How each cell runs: as one op, or with checkpoints, unless steps are collected; step by step if pinned."""
         if self.fused and not collect and holding.get() is None:
             return unroll_fused
         return partial(unroll, collect=collect, checkpoint=not collect and self.checkpoint)
