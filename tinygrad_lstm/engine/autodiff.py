@@ -6,8 +6,8 @@ order: a node is always newer than what it reads, and its sources never change. 
 
     for node in reversed(order):
         g = pending.pop(node)  # dL/dy, complete: all readers of the node are newer, so they came before it
-        for position, c in call_rules(node, g, node.kept):  # a contribution to each source
-            pending[node.sources[position].node] += fit(c, node, position, g)  # in the shape and dtype of that source
+        for position, rule in node.plan.rules:  # a contribution to each source, in its shape and dtype
+            pending[node.sources[position].node] += fit(rule(g, node.kept), node, position, g)
         yield node, g
 
 Why the order matters: in z = h·h + h, where h = f(x), the node h must wait for all three parts. A walk that went on
@@ -59,18 +59,17 @@ def backpropagate(
     if (reason := unusable(order)) is not None:
         raise reason
     this_pass = BackwardPass()
-    visited = set(order)
-    pending: dict[Node, Any] = {}  # dL/dy so far, for the nodes whose turn is still to come
+    pending: dict[Node, Any] = dict.fromkeys(order)  # dL/dy so far (None: nothing), of the nodes still to come
     owned: set[Node] = set()  # those whose buffer was made here: nothing else holds it, so it may be added to in place
     recorded = lift is not None
     if hook is None:
         hook, indexed = current_hook.get(), True
     for root, seed in zip(roots, seeds, strict=True):
-        if root.node in visited:
+        if root.node in pending:
             hand_on(pending, owned, root.node, root.index, seed, recorded)
     try:
         for node in reversed(order):
-            g = pending.pop(node, None)
+            g = pending.pop(node)
             if g is None:  # nothing arrived: rules or hooks gave None on the way
                 continue
             if len(node.shapes) > 1:  # an output that no node reads gets 0
@@ -89,19 +88,16 @@ def backpropagate(
             given = [g] if plan.multi_output and len(node.shapes) == 1 else g  # its rules take a list, also of one
             if plan.joint is not None:
                 try:
-                    given = plan.joint(given, *kept)
+                    given = plan.joint(given, kept)
                 except FAILURES as error:
                     raise rule_failed(node, None, error) from error
-            for position, rule, needs in plan.calls:
+            for position, rule in plan.rules:
                 came_from: Source = node.sources[position]  # type: ignore[assignment]  # None only where no gradient is needed
                 source, index = came_from.node, came_from.index
-                if source not in visited:
+                if source not in pending:  # no path to a target
                     continue
                 try:
-                    if len(needs) == 1:  # nearly every rule: spelled out, since a call with * takes twice as long
-                        c = rule(given, kept[needs[0]])
-                    else:
-                        c = rule(given, *[kept[n] for n in needs]) if needs else rule(given)
+                    c = rule(given, kept)
                 except FAILURES as error:
                     raise rule_failed(node, position, error) from error
                 if c is None:
@@ -113,7 +109,7 @@ def backpropagate(
                     c = hook(Edge(node, position, source, index, came_from.tag, g), c)
                     if c is None:
                         continue
-                if source in pending or len(source.shapes) > 1 or type(c) is IndexedCotangent:
+                if pending[source] is not None or len(source.shapes) > 1 or type(c) is IndexedCotangent:
                     hand_on(pending, owned, source, index, c, recorded)
                 else:
                     pending[source] = c  # as it came, and never written to: another node may hold the same array
@@ -129,17 +125,17 @@ def backpropagate(
 def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, c: Any, recorded: bool) -> None:
     """pending[node] += c, in place where the buffer is ours."""
     if len(node.shapes) > 1:
-        outputs = pending.get(node) or pending.setdefault(node, [None] * len(node.shapes))
+        outputs = pending[node] = pending[node] or [None] * len(node.shapes)
         outputs[index] = c if outputs[index] is None else outputs[index] + c
     elif type(c) is IndexedCotangent:
-        buffer, dtype = pending.get(node), np.asarray(c.values).dtype
+        buffer, dtype = pending[node], np.asarray(c.values).dtype
         wider = dtype.kind == "c" and (buffer is None or buffer.dtype.kind != "c")
         if wider or node not in owned or not node.shapes[0]:  # shape (): a sum is a number, no array to write into
             dtype = dtype if wider else node.dtypes[0] if buffer is None else buffer.dtype
             pending[node] = np.zeros(node.shapes[0], dtype) if buffer is None else np.array(buffer, dtype)
             owned.add(node)
         add_at(pending[node], c.where, c.values)
-    elif node not in pending:
+    elif pending[node] is None:
         pending[node] = c
     elif node in owned:
         try:

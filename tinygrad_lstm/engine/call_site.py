@@ -41,9 +41,3 @@ def first_outside(frame: FrameType) -> FrameType:
     while in_engine[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
     return frame
-
-
-def call_site() -> CallSite:
-    """Where the engine was called from."""
-    frame = first_outside(_getframe(2))  # neither this function nor its caller is the user's
-    return frame.f_code, frame.f_lasti

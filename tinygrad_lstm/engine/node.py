@@ -175,10 +175,8 @@ def topological_order(roots: Sequence[Node], *, all_nodes: bool = False) -> list
 
 def depending_on(targets: set[Node], order: Sequence[Node]) -> list[Node]:
     """The nodes of an order (oldest first) that were computed from a target, and the targets themselves."""
-    needed = set(targets)
-    kept = []
+    found = set(targets)
     for node in order:
-        if node in needed or any(source is not None and source.node in needed for source in node.sources):
-            needed.add(node)
-            kept.append(node)
-    return kept
+        if any(source is not None and source.node in found for source in node.sources):
+            found.add(node)
+    return [node for node in order if node in found]

@@ -6,13 +6,14 @@ knows the path of names it was made under. Every thread has its own.
 
 from __future__ import annotations
 
+from sys import _getframe
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm.engine.blocks import Block
-from tinygrad_lstm.engine.call_site import CallSite
+from tinygrad_lstm.engine.call_site import CallSite, first_outside
 from tinygrad_lstm.engine.current import current_scope
 from tinygrad_lstm.errors import ArgumentError
 
@@ -107,6 +108,12 @@ class scope(Block):  # noqa: N801  # read as a statement: with scope("name"):
         for other in reversed(within):
             scope = Scope(other.name, scope, other.step if other.is_step else None, other.caller, other.block)
         current_scope.set(scope)
+
+
+def called_from() -> CallSite:
+    """The line that called the caller of this function: a module notes it on its scope."""
+    frame = first_outside(_getframe(2))
+    return frame.f_code, frame.f_lasti
 
 
 def _checked(name: Any, step: Any) -> tuple[str, int | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,15 +42,13 @@ def derivative(node: Node, position: int) -> Derivative:
     >>> [derivative(y.source.node, 0).by_element for y in (tg.tanh(x), x @ x, x.sum())]
     [True, False, False]
     """
-    op, plan = node.op, node.plan
+    op = node.op
     assert op is not None
-    assert plan is not None
     name = op.inputs[0] if op.sequence else op.inputs[position]
     if name in op.slopes:
         return Derivative(op.slopes[name], "y")
-    rule = plan.joint or next(rule for k, rule, _ in plan.calls if k == position)
-    bound = isinstance(rule, partial)
-    return _formula(rule.func if isinstance(rule, partial) else rule, int(bound), plan.multi_output)
+    rule, _ = op.rule_for(position)
+    return _formula(rule, int(op.sequence and op.joint is None), op.multi_output)
 
 
 def local_derivative(node: Node, position: int) -> str:

@@ -175,25 +175,23 @@ class Writer:
 
     def rules(self, node: Node, g: Any) -> None:
         """Write what a node hands on. Its rules are called once more, to see which shapes they give."""
-        plan, op = node.plan, node.op
-        assert plan is not None
+        op = node.op
         assert op is not None
         came = [
             mark(d) if (d := self.cotangent(node, k)) in self.summed else f"np.zeros({shape}, {str(dtype)!r})"
             for k, (shape, dtype) in enumerate(zip(node.shapes, node.dtypes, strict=True))
         ]
         known = partial(self.parameter, node)
-        cotangent = f"[{', '.join(came)}]" if plan.multi_output else came[0] + ".astype('float32')" * _is_wide(node)
-        if plan.joint is not None:
+        cotangent = f"[{', '.join(came)}]" if op.multi_output else came[0] + ".astype('float32')" * _is_wide(node)
+        if op.joint is not None:
             parts = f"d{self.names[node]}_parts"
-            self.write(node, (parts,), self.prelude.call(plan.joint, f"{op.name}_vjp", known, cotangent))
-        rules = {position: rule for position, rule, _ in plan.calls}
+            self.write(node, (parts,), self.prelude.call(op.joint[0], f"{op.name}_vjp", known, cotangent))
         for position, c in call_rules(node, g, node.kept):
-            rule = rules[position]
-            if plan.joint is not None:
+            rule, _ = op.rule_for(position)
+            if op.joint is not None:
                 text = f"{mark(parts)}[{position}]"
-            elif isinstance(rule, partial):  # of an op of many inputs: the rule for any of them, and which
-                text = self.prelude.call(rule.func, f"{op.name}_vjp", known, str(position), cotangent)
+            elif op.sequence:  # the rule for any of the inputs, and which
+                text = self.prelude.call(rule, f"{op.name}_vjp", known, str(position), cotangent)
             else:
                 text = self.prelude.call(rule, f"{op.name}_vjp_{op.inputs[position]}", known, cotangent)
             self.hand_on(node, position, text, c)

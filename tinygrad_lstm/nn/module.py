@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.arrays import get_default_dtype
-from tinygrad_lstm.engine.call_site import call_site
 from tinygrad_lstm.engine.current import current_scope
-from tinygrad_lstm.engine.scope import Scope, scope
+from tinygrad_lstm.engine.scope import Scope, called_from, scope
 from tinygrad_lstm.engine.tensor import Tensor, TensorLike
 from tinygrad_lstm.errors import ArgumentError, DtypeError, UnsupportedError, WeightsError, check_call
 from tinygrad_lstm.nn.calls import Called, P, R
@@ -80,14 +79,14 @@ class Module(Copied):
             self._name_parts(self._named_at_call)
         outer = current_scope.get()  # as ``with self.scope():``, in less time: a cell is called at every step
         try:  # before the scope is set, since Ctrl-C may come at any moment
-            current_scope.set(Scope(self._name or type(self).__name__.lower(), outer, None, call_site()))
+            current_scope.set(Scope(self._name or type(self).__name__.lower(), outer, None, called_from()))
             return self.forward(*args, **kwargs)
         finally:
             current_scope.set(outer)
 
     def scope(self) -> scope:
         """The scope that a call of this module opens: its name, and where it was called from."""
-        return scope(self._name or type(self).__name__.lower(), caller=call_site())
+        return scope(self._name or type(self).__name__.lower(), caller=called_from())
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute, and name the parts in the value, also those in a container, after it.

@@ -14,7 +14,7 @@ from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.engine.ops.rules import Rule
 from tinygrad_lstm.errors import GradError
 
-Call: TypeAlias = tuple[int, Rule, tuple[int, ...]]  # for input k: the rule, called rule(g, *[kept[n] for n in needs])
+KeptRule: TypeAlias = Callable[[Any, tuple[Any, ...]], Any]  # a rule as a function of g and all kept values
 Pick: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
 
@@ -22,14 +22,15 @@ Pick: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 class Plan:
     """What to keep, and which rules to call, when just these inputs need a gradient.
 
-    ``pick`` takes the kept values out of ``(*inputs, y)``; it is None when the rules ask for others too. A joint rule
-    is called first, ``joint(g, *kept)``; each call then only takes its part of what the joint rule gave.
+    ``pick`` takes the kept values out of ``(*inputs, y)``; it is None when the rules ask for others too. The
+    contribution to input k is ``rule(g, kept)`` for each ``(k, rule)`` of ``rules``. Where there is a joint rule, what
+    it gives takes the place of g, and the rules only take their parts of it.
     """
 
     keep: tuple[str, ...]
     pick: Pick | None
-    calls: tuple[Call, ...]
-    joint: Rule | None
+    rules: tuple[tuple[int, KeptRule], ...]
+    joint: KeptRule | None
     multi_output: bool  # the rules take a list of cotangents, one for each output
 
 
@@ -37,29 +38,36 @@ def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Pla
     """The plan of an op when these inputs need a gradient; GradError for an op that has no derivatives."""
     if not op.inputs:
         raise GradError(f"{op.name} has no derivative; give it one with {op.name}.defvjp(...)")
-    joint, joint_needs = op.joint or (None, ())
-    keep = {name: n for n, name in enumerate(joint_needs)}  # each name with its position among the kept values
-    calls: list[Call] = []
-    for k in [n for n, needed in enumerate(needs_input_grad) if needed]:
-        if joint is not None:
-            calls.append((k, itemgetter(k), ()))
-            continue
-        rule, names = op.rules[op.inputs[0 if op.sequence else k]]
-        rule = partial(rule, k) if op.sequence else rule
-        needs = tuple([keep.setdefault(name, len(keep)) for name in names])
-        calls.append((k, Primitive.rule_in_float32(rule) if op.wide else rule, needs))
+    keep: dict[str, int] = {}  # each name with its position among the kept values
+
+    def planned(rule: Rule, names: Sequence[str]) -> KeptRule:
+        needs = [keep.setdefault(name, len(keep)) for name in names]
+        return _of_kept(Primitive.rule_in_float32(rule) if op.wide else rule, needs)
+
+    wanted = [k for k, needed in enumerate(needs_input_grad) if needed]
+    if op.joint is not None:
+        joint, rules = planned(*op.joint), [(k, _of_kept(itemgetter(k), ())) for k in wanted]
+    else:
+        each = [(k, *op.rule_for(k)) for k in wanted]
+        joint, rules = None, [(k, planned(partial(rule, k) if op.sequence else rule, names)) for k, rule, names in each]
     positions = {name: k for k, name in enumerate(op.inputs)} | {op.words.y: len(op.inputs)}
     at_hand = not op.sequence and keep.keys() <= positions.keys()
-    plan = Plan(
-        tuple(keep),
-        _picker([positions[name] for name in keep]) if at_hand else None,
-        tuple(calls),
-        Primitive.rule_in_float32(joint) if joint is not None and op.wide else joint,
-        op.multi_output,
-    )
+    pick = _picker([positions[name] for name in keep]) if at_hand else None
+    plan = Plan(tuple(keep), pick, tuple(rules), joint, op.multi_output)
     if not op.sequence or len(needs_input_grad) < 5:  # with all lengths of sequences the cache would have no bound
         op.plans[needs_input_grad] = plan
     return plan
+
+
+def _of_kept(rule: Rule, needs: Sequence[int]) -> KeptRule:
+    """The rule as a function of g and all kept values, of which it needs these."""
+    if not needs:
+        return lambda g, kept: rule(g)
+    if len(needs) == 1:
+        (n,) = needs
+        return lambda g, kept: rule(g, kept[n])
+    pick = itemgetter(*needs)
+    return lambda g, kept: rule(g, *pick(kept))  # a call with * takes twice as long
 
 
 def _picker(slots: list[int]) -> Pick:

@@ -94,6 +94,10 @@ class Primitive(Generic[P, R]):
         inputs = self.names[:1] if sequence else required if inputs is None else tuple(inputs)
         self.joint = self._declare(inputs, {"all": rule}, sequence=sequence)["all"]
 
+    def rule_for(self, position: int) -> CheckedRule:
+        """The rule that serves an input, and the names it asks for."""
+        return self.joint or self.rules[self.inputs[0 if self.sequence else position]]
+
     def defslope(self, **slopes: str) -> None:
         """How ∂y/∂(input) reads where the text of the rule does not show it: ``sigmoid.defslope(x="y (1 - y)")``."""
         if unknown := ", ".join(sorted(set(slopes) - set(self.inputs))):
