@@ -40,7 +40,7 @@ class Value:
             if value not in found:
                 found.add(value)
                 to_visit += [source for source, _ in value.sources]
-        arrived = {self: 1.0}  # the parts of this walk alone; grad may also hold those of an earlier walk
+        arrived = {self: 1.0}  # the sum of the parts so far, of this walk alone: grad may hold those of earlier walks
         for value in sorted(found, key=lambda value: value.number, reverse=True):
             g = arrived.pop(value)
             value.grad += g
@@ -60,7 +60,7 @@ class Value:
     def __pow__(self, n: Value | float) -> Value:
         if isinstance(n, Value):
             return (self.log() * n).exp()
-        return Value(self.data**n, ((self, n * self.data ** (n - 1) if n else 0.0),))  # for n = 0: 0 ** -1 fails
+        return Value(self.data**n, ((self, n * self.data ** (n - 1) if n else 0.0),))  # 0 ** -1 is an error
 
     def exp(self) -> Value:
         """eˣ, its own slope."""

@@ -21,7 +21,7 @@ ENGINE = tuple(join(PACKAGE, *parts) for parts in (
 
 
 class Answers(dict[Any, Any]):
-    """What a function of one argument answers, each answer kept: ``answers[x]`` takes half the time of a call."""
+    """A cache of a function of one argument: ``answers[x]`` is function(x), in half the time of a call."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.function = function

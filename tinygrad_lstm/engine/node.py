@@ -116,7 +116,7 @@ def make_node(
 
 
 class Source:
-    """Where a value comes from: a node and which of its outputs. The tag is a word on the edges to its readers."""
+    """Where a value comes from: a node and which of its outputs. A tag, as "carry", is on the edges to its readers."""
 
     __slots__ = ("index", "node", "tag")  # read at every op and every edge: a NamedTuple's fields take twice as long
 

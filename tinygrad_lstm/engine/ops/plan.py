@@ -14,7 +14,7 @@ from tinygrad_lstm.engine.ops.primitive import Array, Primitive
 from tinygrad_lstm.engine.ops.rules import Rule
 from tinygrad_lstm.errors import GradError
 
-KeptRule: TypeAlias = Callable[[Any, tuple[Any, ...]], Any]  # a rule as a function of g and all kept values
+PlannedRule: TypeAlias = Callable[[Any, tuple[Any, ...]], Any]  # a rule, as a function of g and all kept values
 Pick: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
 
@@ -29,8 +29,8 @@ class Plan:
 
     keep: tuple[str, ...]
     pick: Pick | None
-    rules: tuple[tuple[int, KeptRule], ...]
-    joint: KeptRule | None
+    rules: tuple[tuple[int, PlannedRule], ...]
+    joint: PlannedRule | None
     multi_output: bool  # the rules take a list of cotangents, one for each output
 
 
@@ -40,16 +40,16 @@ def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Pla
         raise GradError(f"{op.name} has no derivative; give it one with {op.name}.defvjp(...)")
     keep: dict[str, int] = {}  # each name with its position among the kept values
 
-    def planned(rule: Rule, names: Sequence[str]) -> KeptRule:
+    def plan_rule(rule: Rule, names: Sequence[str]) -> PlannedRule:
         needs = [keep.setdefault(name, len(keep)) for name in names]
-        return _of_kept(Primitive.rule_in_float32(rule) if op.wide else rule, needs)
+        return _adapt(Primitive.rule_in_float32(rule) if op.wide else rule, needs)
 
-    wanted = [k for k, needed in enumerate(needs_input_grad) if needed]
-    if op.joint is not None:
-        joint, rules = planned(*op.joint), [(k, _of_kept(itemgetter(k), ())) for k in wanted]
-    else:
-        each = [(k, *op.rule_for(k)) for k in wanted]
-        joint, rules = None, [(k, planned(partial(rule, k) if op.sequence else rule, names)) for k, rule, names in each]
+    joint = plan_rule(*op.joint) if op.joint is not None else None
+    rules: list[tuple[int, PlannedRule]] = []
+    for k in [n for n, needed in enumerate(needs_input_grad) if needed]:
+        rule, names = op.rule_for(k)
+        rule = partial(rule, k) if op.sequence else rule
+        rules.append((k, plan_rule(rule, names) if joint is None else _adapt(itemgetter(k), ())))
     positions = {name: k for k, name in enumerate(op.inputs)} | {op.words.y: len(op.inputs)}
     at_hand = not op.sequence and keep.keys() <= positions.keys()
     pick = _picker([positions[name] for name in keep]) if at_hand else None
@@ -59,12 +59,12 @@ def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Pla
     return plan
 
 
-def _of_kept(rule: Rule, needs: Sequence[int]) -> KeptRule:
+def _adapt(rule: Rule, needs: Sequence[int]) -> PlannedRule:
     """The rule as a function of g and all kept values, of which it needs these."""
     if not needs:
         return lambda g, kept: rule(g)
     if len(needs) == 1:
-        (n,) = needs
+        n = needs[0]
         return lambda g, kept: rule(g, kept[n])
     pick = itemgetter(*needs)
     return lambda g, kept: rule(g, *pick(kept))  # a call with * takes twice as long

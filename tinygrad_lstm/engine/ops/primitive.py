@@ -9,8 +9,6 @@ There are three ways to give derivatives:
 A rule is the vector-Jacobian product (vjp): from ``g``, the cotangent dL/dy, to dL/d(input). It *names what it needs*,
 and only that is kept for backward: ``g``, the output ``y``, inputs and parameters by their names; ``rules`` has the
 whole list. Rules are written in NumPy. Broadcasting is undone by the backward loop, not by the rule.
-
-This module knows nothing of Tensors and graphs: ``record`` (chapter 2) and ``calls`` (chapter 5) run the calls.
 """
 
 from __future__ import annotations
@@ -28,22 +26,16 @@ if TYPE_CHECKING:  # for the types of calls only; nothing here uses them
 
 Array: TypeAlias = Any  # an ndarray; in a rule a Tensor where backward itself is recorded, for second derivatives
 CheckedRule: TypeAlias = tuple[Rule, tuple[str, ...]]  # a rule, and the names it asks for after its first parameters
-P = ParamSpec("P")
-Q = ParamSpec("Q")
-R = TypeVar("R")
+P = ParamSpec("P")  # the parameters of the forward
+Q = ParamSpec("Q")  # those after the arrays
+R = TypeVar("R")  # what a call returns: a Tensor, or a tuple of Tensors
 
 
 class Primitive(Generic[P, R]):
     """A differentiable function of arrays: ``forward`` and its rules. Its options are explained at ``primitive``."""
 
-    interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]  # any call
-    of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # a fast path: see ``short``
-    of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
-    beside_literal: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]  # of_two, where one is no Tensor
-    in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # wraps the forward, if ``wide``
-    rule_in_float32: ClassVar[Callable[[Rule], Rule]]  # and the rules
     by_name: ClassVar[dict[str, Primitive[Any, Any]]] = {}
-    by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # an op, or a function made of ops
+    by_numpy: ClassVar[dict[Any, Callable[..., Any]]] = {}  # for a NumPy function: an op, or a function made of ops
 
     def __init__(
         self, forward: Callable[P, Any], *, multi_output: bool = False, numpy: Any = None, saves: bool = False,
@@ -124,6 +116,14 @@ class Primitive(Generic[P, R]):
         self.short = len(inputs) if short and (*inputs, *self.options) == self.names else 0
         self.unary = self.built_in and inputs == self.names[:1] and not (sequence or self.saves)
         return {name: (rule, needs[name]) for name, rule in rules.items()}
+
+    # What runs a call knows Tensors and graphs, so it comes later, and is put in here: record, chapter 2; calls, 5
+    interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]  # any call
+    of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # the fast paths of ``short``
+    of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
+    beside_literal: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]  # of_two where one is no Tensor
+    in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # wraps the forward, if ``wide``
+    rule_in_float32: ClassVar[Callable[[Rule], Rule]]  # and the rules
 
     @overload  # for type checkers only: where the forward takes arrays (1, 2, 3, a sequence), a call takes Tensors
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...

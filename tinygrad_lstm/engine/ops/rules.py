@@ -2,7 +2,7 @@
 
 A rule is a function from ``g``, the cotangent dL/dy of an op's output, to dL/d(input). Its parameters after g name the
 values it needs, as b in ``lambda g, b: g * b``, and only these are kept for backward. The *inputs* of an op are the
-arguments that get a gradient; its other parameters, e.g. an axis, are *options*. In brackets: see ``primitive``, next.
+arguments that get a gradient; its other parameters, e.g. an axis, are *options*. The next file explains the brackets.
 
 ====================  ==========================================================================
 ``g``                 the cotangent of the output (``gs``, a list, when there are several outputs)
