@@ -133,6 +133,33 @@ def test_grad_visits_only_what_lies_between() -> None:
     assert calls == ["ran"]
 
 
+def test_a_rule_is_not_called_for_an_input_that_leads_to_none_of_those_asked_for() -> None:
+    called = []
+
+    @tg.primitive
+    def product(a: Any, b: Any) -> Any:
+        return a * b
+
+    def noted(name: str, value: Any) -> Any:
+        called.append(name)
+        return value
+
+    product.defvjp(a=lambda g, b: noted("a", g * b), b=lambda g, a: noted("b", g * a))
+    x, w = leaf(2.0), leaf(3.0)
+    (g,) = tg.grad(product(x, w), x)
+    assert g is not None
+    assert (g.item(), called) == (3.0, ["a"])
+
+
+def test_a_leaf_that_no_longer_requires_a_gradient_gets_none_of_a_graph_that_is_there() -> None:
+    x, w = leaf(2.0), leaf(3.0)
+    y = x * w
+    w.requires_grad = False
+    y.backward()
+    assert x.grad is not None
+    assert (x.grad.item(), w.grad) == (3.0, None)
+
+
 def test_several_outputs_add_up() -> None:
     x = leaf([1.0, 2.0])
     y, z = x * x, 3 * x

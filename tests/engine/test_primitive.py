@@ -169,6 +169,27 @@ def test_a_rule_may_ask_for_shapes_outputs_and_parameters() -> None:
     assert plan.keep == ("x_shape", "factor")
 
 
+def test_each_rule_gets_just_what_it_asks_for_in_its_own_order() -> None:
+    got: dict[str, list[Any]] = {}
+
+    def noted(name: str, *given: Any) -> Any:
+        got[name] = list(given)
+        return given[0]
+
+    @tg.primitive
+    def total(a: Any, b: Any, c: Any, d: Any) -> Any:
+        return a + b + c + d
+
+    total.defvjp(
+        a=lambda g: noted("a", g),
+        b=lambda g, c: noted("b", g, c),
+        c=lambda g, y, b, a: noted("c", g, y, b, a),
+        d=lambda g, a, y: noted("d", g, a, y),
+    )
+    total(*map(leaf, (1.0, 2.0, 4.0, 8.0))).backward()
+    assert got == {"a": [1.0], "b": [1.0, 4.0], "c": [1.0, 15.0, 2.0, 1.0], "d": [1.0, 1.0, 15.0]}
+
+
 def test_a_rule_may_return_an_indexed_cotangent() -> None:
     @tg.primitive
     def pick(x: Any, where: Any) -> Any:

@@ -117,7 +117,7 @@ class Primitive(Generic[P, R]):
         self.unary = self.built_in and inputs == self.names[:1] and not (sequence or self.saves)
         return {name: (rule, needs[name]) for name, rule in rules.items()}
 
-    # What runs a call knows Tensors and graphs, so it comes later, and is put in here: record, chapter 2; calls, 5
+    # What runs a call knows Tensors and graphs: it comes later and is put in here (docs/reading-order.md: 2 and 5)
     interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]  # any call
     of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # the fast paths of ``short``
     of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
