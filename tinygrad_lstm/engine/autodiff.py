@@ -7,7 +7,7 @@ order: a node is always newer than what it reads, and its sources never change. 
     for node in reversed(order):
         g = pending.pop(node)  # dL/dy, complete: all readers of the node are newer, so they came before it
         for position, rule in node.plan.rules:  # a contribution to each source, in its shape and dtype
-            pending[node.sources[position].node] += fit(rule(g, node.kept), node, position, g)
+            pending[node.sources[position].node] += fit(rule(position, g, node.kept), node, position, g)
         yield node, g
 
 Why the order matters: in z = h·h + h, where h = f(x), the node h must wait for all three parts. A walk that went on
@@ -88,7 +88,7 @@ def backpropagate(
             given = [g] if plan.multi_output and len(node.shapes) == 1 else g  # its rules take a list, also of one
             if plan.joint is not None:
                 try:
-                    given = plan.joint(given, kept)
+                    given = plan.joint(given, *kept)
                 except FAILURES as error:
                     raise rule_failed(node, None, error) from error
             for position, rule in plan.rules:
@@ -97,7 +97,7 @@ def backpropagate(
                 if source not in pending:  # no path to a target
                     continue
                 try:
-                    c = rule(given, kept)
+                    c = rule(position, given, kept)
                 except FAILURES as error:
                     raise rule_failed(node, position, error) from error
                 if c is None:

@@ -20,7 +20,7 @@ def call_rules(
     assert plan is not None
     given = [g] if plan.multi_output and len(node.shapes) == 1 else g
     if plan.joint is not None:
-        given = plan.joint(given, kept)
+        given = plan.joint(given, *kept)
     for position, rule in plan.rules:
-        if (only is None or only[position]) and (c := rule(given, kept)) is not None:
+        if (only is None or only[position]) and (c := rule(position, given, kept)) is not None:
             yield position, c
