@@ -72,7 +72,7 @@ def backpropagate(
             g = pending.pop(node)
             if g is None:  # nothing arrived: rules or hooks gave None on the way
                 continue
-            if len(node.shapes) > 1:  # an output that no node reads gets 0
+            if type(g) is list:  # of several outputs; one that no node reads gets 0
                 g = [np.zeros(node.shapes[k], node.dtypes[k]) if c is None else c for k, c in enumerate(g)]
             if node.hooks:  # on this value alone; ``hook`` is on every edge
                 owned.discard(node)  # a hook may keep the array
@@ -85,7 +85,7 @@ def backpropagate(
                 yield node, g
                 continue
             kept = node.kept if lift is None else lift(node)
-            given = [g] if plan.multi_output and len(node.shapes) == 1 else g  # its rules take a list, also of one
+            given = [g] if plan.multi_output and type(g) is not list else g  # its rules take a list, also of one
             if plan.joint is not None:
                 try:
                     given = plan.joint(given, *kept)
