@@ -114,7 +114,8 @@ def _one_operation(gate: Any, x: Value) -> tuple[float, float]:
         raise WrongAnswerError("the new Value has no sources: nothing can walk back from it to x")
     if len(y.sources) != 1 or y.sources[0][0] is not x:
         raise WrongAnswerError("gate(x) has to be one operation: its only source is x, as in Value(y, ((x, slope),))")
+    data: Any = y.data
     slope: Any = y.sources[0][1]
-    if isinstance(y.data, Value) or isinstance(slope, Value):
+    if isinstance(data, Value) or isinstance(slope, Value):
         raise WrongAnswerError("inside an operation are plain numbers: compute with x.data, not with x")
-    return as_array(y.data, "the value of gate(x)").item(), as_array(slope, "the slope of gate(x)").item()
+    return as_array(data, "the value of gate(x)").item(), as_array(slope, "the slope of gate(x)").item()
