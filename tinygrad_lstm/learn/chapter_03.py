@@ -109,8 +109,6 @@ def planted(answer: Any, ops: dict[str, Op]) -> str:
     (wrong,) = set(ops) - set(passing)
     reason = "is right: gradcheck passes for x = -1.7, -0.6, 0.4 and 1.9"
     choose(name, wrong, {other: f"the rule of {other} {reason}" for other in passing})
-    if x.size == 0:
-        raise WrongAnswerError("x has no entries")
     if (x == 0).any():
         raise WrongAnswerError(
             "at x = 0 are kinks, at which a difference from both sides is no slope: choose another x"
