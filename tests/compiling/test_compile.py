@@ -346,6 +346,13 @@ def test_what_cannot_be_compiled_is_refused(f: Callable[[Tensor], Tensor]) -> No
     assert w.grad is None
 
 
+def test_a_checkpoint_is_refused_by_its_name() -> None:
+    layer = nn.LSTM(3, 2, checkpoint=2)
+    for f in (checkpoints, lambda x: layer(x)[0].sum()):
+        with pytest.raises(UnsupportedError, match="without checkpoint"):
+            tg.compile(f)(data(0, 9, 1, 3))
+
+
 def test_whole_numbers_that_are_data_and_also_computed_with_are_refused() -> None:
     table = tg.tensor(data(0, 6, D), requires_grad=True)
     step = tg.compile(lambda ids: (tg.embedding(table, ids) * tg.embedding(table, (ids + 1) % 6)).sum())

@@ -25,6 +25,7 @@ from tinygrad_lstm.engine.node import Node
 from tinygrad_lstm.engine.numpy_protocol import PLAIN, NumpyProtocol
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import UnsupportedError
+from tinygrad_lstm.func.checkpoint import run_checkpoint
 
 SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.zeros_like, np.ones_like, np.full_like, np.empty_like}
 VALUES = PLAIN - SHAPES  # NumPy's functions that read the values of a tensor
@@ -128,7 +129,16 @@ def _refuse_reading(tensor: Any, name: str) -> None:
         )
 
 
+def _run_as_a_checkpoint(_: Watch, __: FrameType, event: str, ___: Any) -> None:
+    if event == "call":
+        raise UnsupportedError(
+            "compile() cannot look into a checkpoint, whose ops run in the backward pass: compile the function without "
+            "checkpoint(), a layer without checkpoint="
+        )
+
+
 WATCHED: dict[CodeType, Seen] = {
+    run_checkpoint.__code__: _run_as_a_checkpoint,
     record.record_one.__code__: _op("x"),
     record.record_two.__code__: _op("a", "b"),
     calls.call.__code__: _op("args", "kwargs"),
