@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,29 +13,26 @@ from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 from tinygrad_lstm.cli import claims_page
-from tinygrad_lstm.cli.messages import DONE, INTERRUPTED, error_line, make_writable, plain, say
-from tinygrad_lstm.errors import ArgumentError, TinygradError
+from tinygrad_lstm.cli.messages import DONE, FAILED, INTERRUPTED, make_writable, print_json, say
+from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.lab import Claim, Result, claims, sections
 from tinygrad_lstm.lab.conditions import show
 
-FAILED = 1  # exit code: a claim does not hold
-
 
 def run(which: Sequence[str], every: bool, seed: int, broken: str | None, out: Path | None, as_json: bool) -> int:
     """Run claims; returns the exit code."""
-    console, errors = Console(), Console(stderr=True)
-    try:
-        chosen = choose(which, every, broken)
-        if not chosen:
+    console, chosen = Console(), choose(which, every, broken)
+    if not chosen:
+        if as_json:
+            print_json([claim.id for claim in claims.values()])
+        else:
             list_claims(console)
-            return DONE
-        if out is not None:
-            make_writable(out, [claims_page.PAGE])
-        return _run(chosen, seed, broken, out, as_json, console)
-    except (TinygradError, OSError) as error:
-        return error_line(errors, error)
+        return DONE
+    if out is not None:
+        make_writable(out, [claims_page.PAGE])
+    return _run(chosen, seed, broken, out, as_json, console)
 
 
 def choose(which: Sequence[str], every: bool, broken: str | None) -> list[Claim]:
@@ -73,7 +69,7 @@ def _run(
             file.write(claims_page.html(results, seconds).encode())
     failed = [result.claim.id for result, _ in results if not result.passed]
     if as_json:
-        print(json.dumps([record(result) for result, _ in results], ensure_ascii=False, indent=1))
+        print_json([record(result) for result, _ in results])
         return code or (FAILED if failed else DONE)
     stopped = f"Stopped after {len(results)} of {len(chosen)} claims. " if code else ""
     verdict = f"{len(results) - len(failed)} of {len(results)} pass" + (f", {', '.join(failed)} fail" if failed else "")
@@ -171,7 +167,7 @@ def record(result: Result) -> dict[str, Any]:
     return {
         "id": claim.id, "section": claim.section.name, "kind": claim.kind, "sentence": claim.sentence,
         "set_up": claim.expected, "expected": result.expected,
-        "measured": {name: plain(value) for name, value in result.measured.items()}, "passed": result.passed,
+        "measured": dict(result.measured), "passed": result.passed,
         "seconds": round(result.seconds, 3), "seed": result.seed, "broken": result.broken,
         "correction": claim.correction,
     }  # fmt: skip

@@ -16,11 +16,11 @@ from threadpoolctl import threadpool_limits
 from tinygrad_lstm import saving
 from tinygrad_lstm.cli import demo_page, demo_pictures
 from tinygrad_lstm.cli.demo_results import SLICES, Report, measure, rows, verdict
-from tinygrad_lstm.cli.messages import BROKE_OFF, DONE, INTERRUPTED, error_line, make_writable, say
+from tinygrad_lstm.cli.messages import BROKE_OFF, DONE, INTERRUPTED, make_writable, say
 from tinygrad_lstm.cli.progress import progress_bar
 from tinygrad_lstm.data import Vocabulary, language_reference, read_text
 from tinygrad_lstm.engine.creation import manual_seed
-from tinygrad_lstm.errors import GradError, TinygradError
+from tinygrad_lstm.errors import GradError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.losses import cross_entropy
@@ -46,15 +46,12 @@ WEIGHTS, PAGE = "weights.npz", "index.html"
 
 def run(text_file: Path | None, out: Path, quick: bool, seed: int) -> int:
     """The whole demo; returns the exit code."""
-    console, errors = Console(), Console(stderr=True)
     try:
         text = language_reference() if text_file is None else read_text(text_file)
         make_writable(out, [WEIGHTS, PAGE, *demo_pictures.FILES])
-        return _learn_and_show(text, text_file, out, QUICK if quick else FULL, seed, console)
-    except (TinygradError, OSError) as error:
-        return error_line(errors, error)
+        return _learn_and_show(text, text_file, out, QUICK if quick else FULL, seed, Console())
     except KeyboardInterrupt:
-        say(errors, f"Stopped. What was finished is in {out}.")
+        say(Console(stderr=True), f"Stopped. What was finished is in {out}.")
         return INTERRUPTED
 
 
@@ -98,7 +95,7 @@ def drop_controls(text: str) -> str:
 
 
 def _save(model: CharModel, vocabulary: Vocabulary, out: Path) -> None:
-    saving.save({"weights": model.state_dict(), "vocabulary": vocabulary.characters}, out / "weights.npz")
+    saving.save({"weights": model, "vocabulary": vocabulary.characters}, out / "weights.npz")
 
 
 def _train(fit: Fit, console: Console, save: Callable[[], None]) -> int:

@@ -55,10 +55,11 @@ def recurrent_layers(path: Path, cell: Callable[..., nn.Cell] | None = None) -> 
     if not found:
         arrays = arrays_in(path)
         if cell is not None:
-            found = dict(_read_as(cell, arrays, path))
+            found = dict(read_as(cell, arrays, path))
         if not found:
             some = ", ".join(list(arrays)[:6]) + (", ..." if len(arrays) > 6 else "")
-            what = "does not say which recurrent layers it holds" if cell is None else f"holds no {kind.__name__}"
+            silent = "does not say which recurrent layers it holds: name the kind of its cells"
+            what = silent if cell is None else f"holds no {kind.__name__}"
             raise WeightsError(f"{path} {what}; it holds {some or 'no arrays'}")
     return found
 
@@ -147,7 +148,7 @@ def _layer_of_torch(weights: Arrays, suffixes: list[str]) -> nn.Recurrent[Any]:
     return made if suffixes != [""] else layer_of(made)
 
 
-def _read_as(make: Callable[..., nn.Cell], arrays: Arrays, path: Path) -> Iterator[tuple[str, nn.Recurrent[Any]]]:
+def read_as(make: Callable[..., nn.Cell], arrays: Arrays, path: Path) -> Iterator[tuple[str, nn.Recurrent[Any]]]:
     """The arrays with the names of this cell's parameters, and no others beside them."""
     for options in ({}, {"bias": False}):
         try:

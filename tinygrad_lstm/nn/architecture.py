@@ -116,7 +116,9 @@ def options_of(module: Module) -> dict[str, Any]:
         if name == "bias":
             options[name] = any(getattr(module, b, None) is not None for b in ("b", "b_f"))
         elif name not in STARTS:
-            options[name] = getattr(module, name, Ellipsis)  # which is no option
+            if not hasattr(module, name):
+                raise UnknownError
+            options[name] = getattr(module, name)
     return options
 
 
@@ -165,8 +167,8 @@ def _(module: TransformerBlock) -> dict[str, Any]:
     return inside | {"hidden": module.up.out_features, "norm_first": module.norm_first}
 
 
-@options_of.register
-def _(module: ModuleList) -> dict[str, Any]:
+@options_of.register(ModuleList)
+def _(module: ModuleList[Any]) -> dict[str, Any]:
     return {"modules": list(module)}
 
 
