@@ -73,7 +73,10 @@ def test_a_view_and_a_seed_change_the_picture_and_the_same_ones_do_not(tmp_path:
         ),
         (["draw", "LSTM", "--out", "/dev/null/x.svg"], "error: cannot write to the folder /dev/null"),
         (["draw", "LSTM", "--weights", "no.npz", "--out", "x.svg"], "error: there is no file no.npz"),
-        (["draw", "LSTM", "--layer", "l0", "--out", "x.svg"], "error: --layer names one of the cells in a file of --w"),
+        (
+            ["draw", "LSTM", "--layer", "l0", "--out", "x.svg"],
+            "error: --layer names one of the layers in a file of --w",
+        ),
         (["draw", "Projected", "--hidden", "1", "--out", "x.svg"], "error: proj_size"),
         (["player", "weather", "--out", "x.html"], "error: no cell 'weather'; there are RNN"),
         (["player", "LSTM", "--out", "x.svg"], "error: --out x.svg: the file ends in .html"),

@@ -61,7 +61,7 @@ def test_the_memory_of_a_cell(kind: str, keeps: int | None, gates: str, layout: 
 def test_every_cell_says_what_it_is_and_how_long_it_remembers(name: str, tmp_path: Path) -> None:
     cell = CELLS[name](3, 6)
     (found,) = memories(cell, tmp_path / "w.npz")
-    inner = getattr(cell, "cell", cell)
+    inner: Any = getattr(cell, "cell", cell)
     assert (found.kind, found.hidden) == (type(inner).__name__.removesuffix("Cell"), 6)
     assert bool(found.eigenvalues) == (isinstance(inner, nn.Gates | nn.SeparateLSTMCell) and name != "Projected")
     assert bool(found.half_lives) == (name not in ("RNN", "MinGRU", "MinLSTM"))

@@ -6,18 +6,20 @@ import functools
 from collections.abc import Callable
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from tinygrad_lstm import __version__
 from tinygrad_lstm.cli.messages import answer, debugging
 
+Register: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 
 class Commands(typer.Typer):
     """Commands whose errors are one line each, or with ``--debug``, which all of them have, a traceback."""
 
-    def command(self, name: str | None = None, **options: Any) -> Any:  # type: ignore[override]  # of any function
+    def command(self, name: str | None = None, **options: Any) -> Register:  # type: ignore[override]  # of any function
         """Register a function as a command; it returns its exit code."""
         register = super().command(name, **options)
         return lambda run: register(_with_debug(run))
@@ -59,7 +61,7 @@ def _cells(incomplete: str) -> list[str]:
     """The names of cells that begin so, for the shell to complete."""
     from tinygrad_lstm.cli.cells import CELLS
 
-    return [name for name in CELLS if name.lower().startswith(incomplete.lower())]
+    return [name for name in CELLS if name.startswith(incomplete)]
 
 
 def _file(help: str, metavar: str = "FILE") -> Any:
@@ -230,7 +232,7 @@ def export(
     return run(file, to, out, layer, cell)
 
 
-@app.command(epilog="Example: tinygrad-lstm bench --steps 20 --hidden 32")
+@app.command(epilog="Example: tinygrad-lstm bench --steps 20 --hidden 32 --seconds 0.5")
 def bench(
     steps: Steps = 50,
     batch: Annotated[int, typer.Option(min=1, help="How many sequences at once.")] = 16,
