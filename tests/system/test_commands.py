@@ -31,7 +31,7 @@ from typer.testing import CliRunner
 
 from tinygrad_lstm.cli.app import app
 
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
 SLOW = {"demo", "train", "bench"}  # their examples take seconds
 ESCAPE = "\x1b"
 

@@ -26,8 +26,8 @@ class Commands(typer.Typer):
 
 
 def _with_debug(run: Callable[..., Any]) -> Callable[..., None]:
-    told = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-    debug = Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=told)
+    flag = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+    debug = Parameter("debug", Parameter.KEYWORD_ONLY, default=False, annotation=flag)
     own = signature(run, eval_str=True)
     taken = own.replace(parameters=[*own.parameters.values(), debug])
 

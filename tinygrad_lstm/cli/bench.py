@@ -1,7 +1,7 @@
 """A training step of an LSTM in our ways, and PyTorch's where it is installed: one table.
 
 The goals of this project, other packages and memory are in ``benchmarks/bench.py`` of a checkout: they take minutes and
-packages that nobody else needs, and belong to those who change the code. What is measured there and here is the same.
+other packages, and serve those who change the code. What is measured there and here is the same.
 """
 
 from __future__ import annotations

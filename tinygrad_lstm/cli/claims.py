@@ -12,12 +12,11 @@ from rich.table import Table
 from rich.text import Text
 from threadpoolctl import threadpool_limits
 
-from tinygrad_lstm.cli import claims_page
 from tinygrad_lstm.cli.messages import DONE, FAILED, INTERRUPTED, make_writable, print_json, say
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.files import whole_file
-from tinygrad_lstm.lab import Claim, Result, claims, sections
+from tinygrad_lstm.lab import Claim, Result, claims, report, sections
 from tinygrad_lstm.lab.conditions import show
 
 
@@ -31,7 +30,7 @@ def run(which: Sequence[str], every: bool, seed: int, broken: str | None, out: P
             list_claims(console)
         return DONE
     if out is not None:
-        make_writable(out, [claims_page.PAGE])
+        make_writable(out, [report.PAGE])
     return _run(chosen, seed, broken, out, as_json, console)
 
 
@@ -59,14 +58,14 @@ def _run(
             for number, claim in enumerate(chosen, 1):
                 shown.begin(f"{number} of {len(chosen)}: {claim.id} {claim.sentence}")
                 result = claim.run(seed, broken)
-                results.append((result, "" if out is None else claims_page.save_picture(result, out)))
+                results.append((result, "" if out is None else report.save_picture(result, out)))
                 shown.add(result)
     except KeyboardInterrupt:
         code = INTERRUPTED
     seconds = time.perf_counter() - started
     if out is not None and results:
-        with whole_file(out / claims_page.PAGE) as file:
-            file.write(claims_page.html(results, seconds).encode())
+        with whole_file(out / report.PAGE) as file:
+            file.write(report.html(results, seconds).encode())
     failed = [result.claim.id for result, _ in results if not result.passed]
     if as_json:
         print_json([record(result) for result, _ in results])
@@ -75,7 +74,7 @@ def _run(
     verdict = f"{len(results) - len(failed)} of {len(results)} pass" + (f", {', '.join(failed)} fail" if failed else "")
     say(console, f"{stopped}{verdict}; seed {seed}, {seconds:.0f} s.", style="red" if failed else "green")
     if out is not None and results:
-        say(console, f"The page with their pictures is {out / claims_page.PAGE}")
+        say(console, f"The page with their pictures is {out / report.PAGE}")
     return code or (FAILED if failed else DONE)
 
 

@@ -14,11 +14,11 @@ import viz
 from tinygrad_lstm import nn
 from tinygrad_lstm.cli.cells import CELLS, INPUTS, find_cell, new_layer, run_steps
 from tinygrad_lstm.cli.messages import DONE, check_suffix, make_writable, say
-from tinygrad_lstm.cli.pages import filled
 from tinygrad_lstm.errors import ArgumentError, WeightsError
 from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.interop.files import recurrent_layers
+from tinygrad_lstm.pages import filled
 from viz.figures.options import View
 
 PICTURES, PAGES = (".svg", ".png", ".pdf", ".html"), (".html",)

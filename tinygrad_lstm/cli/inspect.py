@@ -18,7 +18,7 @@ from tinygrad_lstm.nn.wrappers import CellWrapper
 from tinygrad_lstm.paths import half_life
 
 GATES = {(1, -1, 0, 0): "fiog", (1, 0, 0): "fog", (0, 1, 0): "rzn", (-1, 0): "fn", (): "h"}  # by which ones keep
-GUESSES = (nn.LSTMCell, nn.GRUCell, nn.RNNCell, nn.SeparateLSTMCell)  # told apart by their names and shapes
+GUESSES = (nn.LSTMCell, nn.GRUCell, nn.RNNCell, nn.SeparateLSTMCell)  # which differ in their names and shapes
 
 
 class Memory(NamedTuple):

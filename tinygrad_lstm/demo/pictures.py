@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import viz
-from tinygrad_lstm.cli.demo_results import Bits, Drawing, describe_ratio
+from tinygrad_lstm.demo.results import Bits, Drawing, describe_ratio
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.losses import cross_entropy
 from tinygrad_lstm.nn import Trajectory
