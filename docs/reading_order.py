@@ -77,7 +77,7 @@ CHAPTERS = {
         "tinygrad_lstm/interop/{files,exporting}.py",
     ],
     "Training": [
-        "tinygrad_lstm/training/{interrupts,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing,speed}.py",
+        "tinygrad_lstm/training/{interrupts,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing,memory,speed}.py",
     ],
     "Graph drawing": [
         "viz/style/fonts.py",

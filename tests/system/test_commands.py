@@ -198,6 +198,11 @@ def test_an_out_that_cannot_be_written_is_one_line(name: str, run: Callable[...,
     assert (done.exit_code, done.stdout) == (2, "")
     assert is_one_line(done.stderr)
     assert "/dev/null" in done.stderr
+    if Path(words(name)[words(name).index("--out") + 1]).suffix:  # a file
+        Path(words(name)[-1]).mkdir()
+        done = run(*words(name))
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "it is a folder" in done.stderr
     assert run(*words(name)[:-1], "").exit_code == 2  # the empty path
 
 

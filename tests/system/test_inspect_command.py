@@ -21,6 +21,7 @@ pytest.importorskip("threadpoolctl")
 from tinygrad_lstm.cli import inspect
 from tinygrad_lstm.cli.cells import CELLS
 from tinygrad_lstm.interop.files import said_by
+from tinygrad_lstm.training.memory import Memory, memory_of
 
 
 def layer(kind: str = "LSTM", **options: Any) -> nn.Recurrent[Any]:
@@ -35,11 +36,11 @@ def gate(array: np.ndarray, k: int) -> np.ndarray:
     return array[5 * k : 5 * k + 5]
 
 
-def memories(value: Any, path: Path) -> list[inspect.Memory]:
+def memories(value: Any, path: Path) -> list[Memory]:
     """What a file of this value says, as the command finds it."""
     tg.save(value, path)
     layers = said_by(path) or inspect.guessed(dict(tg.load(path)), path)
-    return [inspect.memory_of(name, cell) for name, cell in inspect.cells_in(layers)]
+    return [memory_of(name, cell) for name, cell in inspect.cells_in(layers)]
 
 
 @pytest.mark.parametrize(("kind", "keeps", "gates"), [("RNN", None, "h"), ("GRU", 1, "rzn"), ("LSTM", 0, "fiog")])
@@ -102,7 +103,7 @@ def test_a_model_of_keras(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(5), keras.layers.Dense(2)])
     model.save(tmp_path / "model.keras")
     ((_, cell),) = inspect.cells_in(said_by(tmp_path / "model.keras"))
-    found = inspect.memory_of("lstm", cell)
+    found = memory_of("lstm", cell)
     assert (found.kind, found.hidden) == ("LSTM", 5)
     np.testing.assert_allclose(found.half_lives, 2.2125, atol=1e-3)
     assert "an LSTM of 5 units" in command("inspect", "model.keras", folder=tmp_path).stdout

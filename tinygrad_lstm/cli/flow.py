@@ -20,13 +20,14 @@ def run(names: Sequence[str], steps: int, hidden: int, out: Path | None, seed: i
     cells = list(dict.fromkeys(map(find_cell, names)))
     if out is not None:
         check_suffix(out, PLOTS)
-        make_writable(out.parent, [out.name])
     runs = {cell: run_steps(new_layer(cell, INPUTS, hidden, seed), steps, seed) for cell in cells}
     norms = {cell: paths.horizon(*run).norms["h"][::-1].tolist() for cell, run in runs.items()}
     if out is not None:
         from viz import plots
 
-        plots.save(plots.gradient_by_lag(runs), out)
+        ax = plots.gradient_by_lag(runs)
+        make_writable(out.parent, [out.name])
+        plots.save(ax, out)
     if as_json:
         print_json({"steps": steps, "hidden": hidden, "seed": seed, "norms_by_lag": norms, "out": out and str(out)})
         return DONE

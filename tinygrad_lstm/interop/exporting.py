@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,22 +39,27 @@ def export(layer: nn.Recurrent[Any], path: Path, to: str) -> str:
     Raises ArgumentError for an unknown library or another ending, and WeightsError, with its name, for what the library
     does not have.
     """
+    content = converted(layer, path, to)
+    with whole_file(path) as file:
+        file.write(content)
+    return LIBRARIES[to].read.format(path=str(path))
+
+
+def converted(layer: nn.Recurrent[Any], path: Path, to: str) -> bytes:
+    """What ``export`` writes, compared with the layer; nothing is written yet."""
     if to not in LIBRARIES:
         raise ArgumentError(f"no library {to!r} to export to; there are {', '.join(LIBRARIES)}")
-    library = LIBRARIES[to]
+    library, was_training = LIBRARIES[to], layer.training
     if path.suffix not in library.suffixes:
         raise ArgumentError(f"a file for {to} ends in {' or '.join(library.suffixes)}, not {path.name!r}")
-    was_training = layer.training
     with tempfile.TemporaryDirectory() as folder:
-        tried = Path(folder) / path.name
+        tried = Path(folder) / f"layer{path.suffix}"
         try:
             library.write(layer.eval(), tried)
         finally:
             layer.train(was_training)
         _compare(layer, tried, to)
-        with open(tried, "rb") as written, whole_file(path) as file:
-            shutil.copyfileobj(written, file)
-    return library.read.format(path=str(path))
+        return tried.read_bytes()
 
 
 def _compare(layer: nn.Recurrent[Any], path: Path, to: str) -> None:
