@@ -22,6 +22,7 @@ from tinygrad_lstm.interop.torch import weights as torch
 Array: TypeAlias = np.ndarray
 Arrays: TypeAlias = dict[str, Array]
 Layers: TypeAlias = dict[str, nn.Recurrent[Any]]
+KERAS = (".keras", ".h5", ".hdf5")
 TORCH: dict[int, tuple[Any, Any]] = {1: (nn.RNN, nn.RNNCell), 3: (nn.GRU, nn.GRUCell), 4: (nn.LSTM, nn.LSTMCell)}
 TORCH_U = re.compile(r"(?P<prefix>.*?)weight_hh(?P<suffix>|_l\d+|_l\d+_reverse)")
 TORCH_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
@@ -66,8 +67,7 @@ def recurrent_layers(path: Path, cell: Callable[..., nn.Cell] | None = None) -> 
 
 def said_by(path: Path) -> Layers:
     """The recurrent layers that a file describes itself."""
-    if not path.exists():
-        raise WeightsError(f"there is no file {path}")
+    _check_file(path)
     if path.suffix == ".onnx":
         return dict(onnx.load(path))
     if path.suffix in KERAS:
@@ -78,8 +78,7 @@ def said_by(path: Path) -> Layers:
 
 def arrays_in(path: Path) -> Arrays:
     """All arrays of a file, by name."""
-    if not path.exists():
-        raise WeightsError(f"there is no file {path}")
+    _check_file(path)
     if path.suffix == ".onnx":
         return dict(_flat({name: layer.state_dict() for name, layer in onnx.load(path).items()}, ""))
     if path.suffix in KERAS:
@@ -87,7 +86,11 @@ def arrays_in(path: Path) -> Arrays:
     return dict(_flat(saving.load(path), ""))
 
 
-KERAS = (".keras", ".h5", ".hdf5")
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise WeightsError(
+            f"{path} is a folder, weights are in a file" if path.is_dir() else f"there is no file {path}"
+        )
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, Array]]:
