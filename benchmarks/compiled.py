@@ -17,10 +17,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from pair import cpu, peak
+from pair import peak
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
+from tinygrad_lstm.training.speed import cpu
 
 CELLS = [nn.LSTMCell, nn.PeepholeLSTMCell, nn.CoupledLSTMCell, nn.LayerNormLSTMCell, nn.SeparateLSTMCell, nn.GRUCell,
          nn.RNNCell]  # fmt: skip

@@ -6,20 +6,11 @@ the loss being the sum of all outputs; float32, one BLAS thread. A package that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-Step: TypeAlias = Callable[[], object]
-Maker: TypeAlias = Callable[[int, int, int, int], Step]
-
-
-def data(T: int, B: int, D: int, H: int) -> tuple[Any, list[Any]]:
-    """The sequence, and W (4H, D), U (4H, H), b (4H,): the same for all."""
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((T, B, D)).astype(np.float32)
-    return x, [(rng.standard_normal(shape) / H**0.5).astype(np.float32) for shape in ((4 * H, D), (4 * H, H), (4 * H,))]
+from tinygrad_lstm.training.speed import Step, Way, compiled, data, layer, torch_layer
 
 
 def lstm(xs: Any, zero: Any, W: Any, U: Any, b: Any, *, of: Any) -> list[Any]:
@@ -61,42 +52,7 @@ def lines(T: int, B: int, D: int, H: int) -> Step:
     return step
 
 
-def layer(kind: str, **options: Any) -> Maker:
-    """A training step of one of our layers."""
-
-    def make(T: int, B: int, D: int, H: int) -> Step:
-        import tinygrad_lstm as tg
-
-        x, run = tg.tensor(data(T, B, D, H)[0]), getattr(tg.nn, kind)(D, H, **options)
-
-        def step() -> None:
-            run.zero_grad()
-            run(x)[0].sum().backward()
-
-        return step
-
-    return make
-
-
-def compiled(T: int, B: int, D: int, H: int) -> Step:
-    """A training step of ``nn.LSTM``, compiled from its recording."""
-    import tinygrad_lstm as tg
-
-    x, run = data(T, B, D, H)[0], tg.nn.LSTM(D, H)
-    program = tg.compile(lambda x: run(x)[0].sum())
-    program(x)
-    for p in run.parameters():
-        p.data = 0.9 * p.data
-    program(x)  # with other weights: the program is confirmed
-
-    def step() -> None:
-        run.zero_grad()
-        program(x)
-
-    return step
-
-
-def inference(kind: str, **options: Any) -> Maker:
+def inference(kind: str, **options: Any) -> Way:
     """A forward pass of one of our layers without a graph."""
 
     def make(T: int, B: int, D: int, H: int) -> Step:
@@ -169,28 +125,6 @@ def eager(T: int, B: int, D: int, H: int) -> Step:
         torch.stack(lstm(x.unbind(0), torch.zeros(B, H), *weights, of=Of)).sum().backward()
 
     return step
-
-
-def torch_layer(kind: str, train: bool = True) -> Maker:
-    """A training step, or a forward pass, of PyTorch's layer."""
-
-    def make(T: int, B: int, D: int, H: int) -> Step:
-        import torch
-
-        torch.set_num_threads(1)
-        x, run = torch.tensor(data(T, B, D, H)[0]), getattr(torch.nn, kind)(D, H)
-
-        def forward() -> object:
-            with torch.no_grad():
-                return run(x)[0]
-
-        def step() -> None:
-            run.zero_grad()
-            run(x)[0].sum().backward()
-
-        return step if train else forward
-
-    return make
 
 
 def hips(T: int, B: int, D: int, H: int) -> Step:
@@ -281,7 +215,7 @@ def jax_jit(T: int, B: int, D: int, H: int) -> Step:
     return lambda: jax.block_until_ready(gradient(*given))
 
 
-WHO: dict[str, Maker] = {
+WHO: dict[str, Way] = {
     "composed lines": lines, "nn.LSTM": layer("LSTM"), "nn.LSTM, fused": layer("LSTM", fused=True),
     "nn.GRU, fused": layer("GRU", fused=True), "nn.RNN, fused": layer("RNN", fused=True),
     "nn.LSTM, compiled": compiled, "nn.LSTM, checkpoint": layer("LSTM", checkpoint=True),

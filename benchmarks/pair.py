@@ -16,19 +16,9 @@ import sys
 import time
 import tracemalloc
 
-from contestants import WHO, Step
+from contestants import WHO
 
-IN_A_ROW = 3  # memory that one gives back must be fetched again by the other
-
-
-def cpu(step: Step) -> list[float]:
-    """Milliseconds of each of some steps in a row."""
-    times = []
-    for _ in range(IN_A_ROW):
-        start = time.process_time_ns()
-        step()
-        times.append((time.process_time_ns() - start) / 1e6)
-    return times
+from tinygrad_lstm.training.speed import Step, in_turns
 
 
 def peak(step: Step) -> int:
@@ -59,11 +49,7 @@ def main() -> None:
     if missing:
         print(json.dumps({"missing": "; ".join(missing)}))
         return
-    times: tuple[list[float], list[float]] = ([], [])
-    end = time.monotonic() + float(seconds)
-    while len(times[0]) < 2 * IN_A_ROW or time.monotonic() < end:
-        for step, found in zip(steps, times, strict=True):
-            found += cpu(step)
+    times = in_turns(steps, float(seconds))
     start = time.process_time()
     WHO[ours](T, B, D, H)  # once more, when all is imported
     set_up = time.process_time() - start

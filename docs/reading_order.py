@@ -56,7 +56,7 @@ CHAPTERS = {
         "tinygrad_lstm/nn/{activations,layers,context}.py",
         "tinygrad_lstm/nn/{cells,steps,in_chunks,unroll,fused_rnn,fused_lstm,fused_gru,fused,separate}.py",
         "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
-        "tinygrad_lstm/nn/attention.py",
+        "tinygrad_lstm/nn/{attention,architecture}.py",
         "tinygrad_lstm/{masking,losses}.py",
         "tinygrad_lstm/nn/{functional,criteria}.py",
     ],
@@ -71,12 +71,13 @@ CHAPTERS = {
         "tinygrad_lstm/files.py",
         "tinygrad_lstm/saving/{structure,archive,npz,safetensors,shards,__init__}.py",
         "tinygrad_lstm/interop/layout.py",
-        "tinygrad_lstm/interop/keras/{weights,models}.py",
+        "tinygrad_lstm/interop/keras/{weights,models,writing}.py",
         "tinygrad_lstm/interop/torch/{weights,layers,functions,mirror,runs}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
+        "tinygrad_lstm/interop/{files,exporting}.py",
     ],
     "Training": [
-        "tinygrad_lstm/training/{interrupts,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing}.py",
+        "tinygrad_lstm/training/{interrupts,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing,memory,speed}.py",
     ],
     "Graph drawing": [
         "viz/style/fonts.py",
@@ -110,15 +111,18 @@ CHAPTERS = {
         "tinygrad_lstm/lab/{conditions,result,claim,catalogue,cells,problem,core,equations}.py",
         "tinygrad_lstm/lab/{learning,trained,dependencies,gates,belt,why,variants,tips,better,summary}.py",
         "tinygrad_lstm/lab/{training,gradients,tricks,attention,drawbacks_a,drawbacks_b,drawbacks_c}.py",
+        "tinygrad_lstm/pages/__init__.py",
+        "tinygrad_lstm/lab/report.py",
     ],
     "Exercises that check themselves": [
         "tinygrad_lstm/learn/{verdict,progress,exercise,course,answers,compare,walks}.py",
         "tinygrad_lstm/learn/{chapter_00,chapter_01,chapter_02,chapter_03,chapter_04,chapter_05}.py",
     ],
     "The command line": [
-        "tinygrad_lstm/cli/{output,progress,messages,pages,demo_results,demo_pictures,demo_page,demo}.py",
-        "tinygrad_lstm/cli/{claims_page,claims}.py",
-        "tinygrad_lstm/cli/{cells,weights,draw,gradients,check,trace,inspect,train,learn,app,__init__}.py",
+        "tinygrad_lstm/cli/{output,messages,progress}.py",
+        "tinygrad_lstm/demo/{results,pictures,page,learning}.py",
+        "tinygrad_lstm/cli/{demo,claims}.py",
+        "tinygrad_lstm/cli/{cells,draw,flow,gradients,check,trace,inspect,export,bench,train,learn,app,__init__}.py",
     ],
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -30,3 +31,20 @@ def piped(*arguments: str, reader: str, folder: Path | None = None) -> subproces
     shell = f'"$@" {reader}; exit "${{PIPESTATUS[0]}}"'
     call = ["bash", "-c", shell, "bash", sys.executable, "-m", "tinygrad_lstm", *arguments]
     return subprocess.run(call, capture_output=True, text=True, timeout=120, cwd=folder)
+
+
+def in_a_terminal(*arguments: str, folder: Path | None = None, **changes: str) -> str:
+    """What a terminal of 80 columns gets to show of the command, its errors included."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    environment = kept | {"TERM": "xterm-256color", "OPENBLAS_NUM_THREADS": "1"} | changes
+    ours, theirs = os.openpty()
+    call = [sys.executable, "-m", "tinygrad_lstm", *arguments]
+    running = subprocess.Popen(call, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=environment)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    running.wait(60)
+    return shown.decode(errors="replace")

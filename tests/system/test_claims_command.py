@@ -20,10 +20,10 @@ pytest.importorskip("matplotlib")
 from rich.console import Console
 
 from tinygrad_lstm.cli import claims as command
-from tinygrad_lstm.cli.claims_page import file_name
 from tinygrad_lstm.cli.messages import plain
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.lab import claims
+from tinygrad_lstm.lab.report import file_name
 
 
 def run_claims(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:

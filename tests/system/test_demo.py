@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,9 +26,9 @@ pytest.importorskip("rich")
 pytest.importorskip("threadpoolctl")
 from typer.main import get_command  # they need what was just asked for
 
-from tinygrad_lstm.cli import demo_pictures
 from tinygrad_lstm.cli.app import app
 from tinygrad_lstm.cli.demo import run
+from tinygrad_lstm.demo import pictures
 
 
 def test_demo_writes_everything_it_promises(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_demo_writes_everything_it_promises(tmp_path: Path) -> None:
             assert f'href="{file}"' in page
     for name in ("collapsed_graph", "gradient_by_lag", "training_curve"):
         assert f'src="{name}.svg"' in page
-    assert set(os.listdir(out)) == {"weights.npz", "index.html", *demo_pictures.FILES}  # all tried before training
+    assert set(os.listdir(out)) == {"weights.npz", "index.html", *pictures.FILES}  # all tried before training
     assert "http" not in page.replace("http://www.w3.org", "")  # no network
     saved = tg.load(out / "weights.npz")
     model = CharModel(len(str(saved["vocabulary"])), 32)
@@ -61,11 +62,9 @@ def test_a_text_that_cannot_be_used_is_one_line_and_exit_code_2(
     path = tmp_path / "text.txt"
     if content is not None:
         path.write_bytes(content)
-    assert run(path, tmp_path / "out", True, 0) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert message in said.err
-    assert len(said.err.strip().splitlines()) == 1
+    with pytest.raises((tg.errors.TinygradError, OSError), match=message):
+        run(path, tmp_path / "out", True, 0)
+    assert capsys.readouterr().out == ""
     assert not (tmp_path / "out").exists()
 
 
@@ -112,12 +111,10 @@ def test_an_output_that_cannot_be_written_is_one_line_before_any_training(
     make, reason = BLOCKED[case]
     out = make(tmp_path / "out")
     before = sorted(tmp_path.rglob("*"))
-    assert run(None, out, True, 0) == 2
-    said = capsys.readouterr()
-    assert said.out == "", "it begins to train"
-    assert len(said.err.strip().splitlines()) == 1
-    assert f"error: cannot write to the folder {out}" in said.err
-    assert reason in said.err
+    with pytest.raises(OSError, match=re.escape(reason)) as error:
+        run(None, out, True, 0)
+    assert str(error.value).startswith(f"cannot write to the folder {out}")
+    assert capsys.readouterr().out == "", "it begins to train"
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -131,8 +128,9 @@ def test_what_may_not_be_written_is_found_before_training(
     out.mkdir()
     (out / name).write_text("mine")
     out.chmod(0o555)
-    assert run(None, out, True, 0) == 2
-    assert "Permission denied" in capsys.readouterr().err
+    with pytest.raises(OSError, match="Permission denied"):
+        run(None, out, True, 0)
+    assert capsys.readouterr().out == ""
     assert (out / name).read_text() == "mine"
     out.chmod(0o755)
 
@@ -289,7 +287,7 @@ def test_a_reader_who_leaves_does_not_stop_the_demo(tmp_path: Path, short_text: 
     done = subprocess.run(["bash", "-c", shell, "bash", *call], capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["text.txt: 4,200 characters, 15 different ones"]
-    assert set(os.listdir(out)) == {"weights.npz", "index.html", *demo_pictures.FILES}
+    assert set(os.listdir(out)) == {"weights.npz", "index.html", *pictures.FILES}
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tinygrad_lstm.cli.demo_results import Bits, describe_ratio, measure, rows, verdict
+from tinygrad_lstm.demo.results import Bits, describe_ratio, measure, rows, verdict
 from tinygrad_lstm.training import CharModel, Fit, baselines, bits_per_character, gradient_left, untrained_runs
 
 

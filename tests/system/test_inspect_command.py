@@ -19,7 +19,9 @@ pytest.importorskip("rich")
 pytest.importorskip("threadpoolctl")
 
 from tinygrad_lstm.cli import inspect
-from tinygrad_lstm.cli.weights import arrays_in
+from tinygrad_lstm.cli.cells import CELLS
+from tinygrad_lstm.interop.files import said_by
+from tinygrad_lstm.training.memory import Memory, memory_of
 
 
 def layer(kind: str = "LSTM", **options: Any) -> nn.Recurrent[Any]:
@@ -34,13 +36,21 @@ def gate(array: np.ndarray, k: int) -> np.ndarray:
     return array[5 * k : 5 * k + 5]
 
 
+def memories(value: Any, path: Path) -> list[Memory]:
+    """What a file of this value says, as the command finds it."""
+    tg.save(value, path)
+    layers = said_by(path) or inspect.guessed(dict(tg.load(path)), path)
+    return [memory_of(name, cell) for name, cell in inspect.cells_in(layers)]
+
+
 @pytest.mark.parametrize(("kind", "keeps", "gates"), [("RNN", None, "h"), ("GRU", 1, "rzn"), ("LSTM", 0, "fiog")])
-@pytest.mark.parametrize("layout", ["ours", "PyTorch"])
-def test_the_memory_of_a_cell(kind: str, keeps: int | None, gates: str, layout: str) -> None:
+@pytest.mark.parametrize("layout", ["ours", "arrays", "PyTorch"])
+def test_the_memory_of_a_cell(kind: str, keeps: int | None, gates: str, layout: str, tmp_path: Path) -> None:
     made = layer(kind)
-    cell = made.layers[0]
-    (found,) = inspect.memories(made.state_dict() if layout == "ours" else interop.torch.state_dict(made))
-    assert (found.name, found.kind, found.hidden) == ("layers.0" if layout == "ours" else "l0", kind, 5)
+    (cell,) = made.layers
+    values = {"ours": made, "arrays": made.state_dict(), "PyTorch": interop.torch.state_dict(made)}
+    (found,) = memories(values[layout], tmp_path / "w.npz")
+    assert (found.name, found.kind, found.hidden) == ("layers.0" if layout == "arrays" else "layer", kind, 5)
     assert {name: pytest.approx(value) for name, value in found.eigenvalues.items()} == {
         name: abs(np.linalg.eigvals(gate(cell.U.data, k))).max() for k, name in enumerate(gates)
     }
@@ -48,19 +58,24 @@ def test_the_memory_of_a_cell(kind: str, keeps: int | None, gates: str, layout: 
     np.testing.assert_allclose(found.half_lives, lives, rtol=1e-5)
 
 
-def test_a_separate_cell_and_those_of_unknown_layout() -> None:
-    (separate,) = inspect.memories(nn.SeparateLSTMCell(3, 5).state_dict())
-    assert separate.kind == "LSTM"
-    assert separate.half_lives == pytest.approx([2.2125] * 5, abs=1e-3)
+@pytest.mark.parametrize("name", CELLS)
+def test_every_cell_says_what_it_is_and_how_long_it_remembers(name: str, tmp_path: Path) -> None:
+    cell = CELLS[name](3, 6)
+    (found,) = memories(cell, tmp_path / "w.npz")
+    inner: Any = getattr(cell, "cell", cell)
+    assert (found.kind, found.hidden) == (type(inner).__name__.removesuffix("Cell"), 6)
+    assert bool(found.eigenvalues) == (isinstance(inner, nn.Gates | nn.SeparateLSTMCell) and name != "Projected")
+    assert bool(found.half_lives) == (name not in ("RNN", "MinGRU", "MinLSTM"))
+    if name == "MGU":  # its f writes, so 1 - f keeps
+        inner.b.data[:6] = -3.0
+        (found,) = memories(cell, tmp_path / "w.npz")
+    expected = {"MGU": 14.26, "GRU": 1.0, "ResetBeforeGRU": 1.0, "LayerNormGRU": 1.0}.get(name, 2.2125)
+    assert found.half_lives == pytest.approx([expected] * len(found.half_lives), abs=1e-2)
+
+
+def test_arrays_of_an_unknown_layout_say_nothing_of_cells(tmp_path: Path) -> None:
     for cell in (nn.CoupledLSTMCell(3, 5), nn.MGUCell(3, 5), nn.MinLSTMCell(3, 5), nn.Linear(3, 5)):
-        assert list(inspect.memories(cell.state_dict())) == []
-
-
-def test_a_projected_cell_has_no_eigenvalues() -> None:
-    made = nn.LSTM(3, 5, proj_size=2)
-    for arrays in (made.state_dict(), interop.torch.state_dict(made)):
-        (found,) = inspect.memories(arrays)
-        assert (found.hidden, found.eigenvalues, len(found.half_lives)) == (5, {}, 5)
+        assert memories(cell.state_dict(), tmp_path / "w.npz") == []
 
 
 def test_arrays_and_cells_are_lines(tmp_path: Path) -> None:
@@ -70,7 +85,7 @@ def test_arrays_and_cells_are_lines(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert lines[0].split("  ")[:2] == ["weights.layers.0.W", "(20, 3)"]
     assert "4 arrays, 181 numbers" in lines
-    assert "weights.layers.0: an LSTM of 5 units" in lines
+    assert "weights: an LSTM of 5 units" in lines
 
 
 def test_json_is_for_another_program(tmp_path: Path) -> None:
@@ -87,10 +102,11 @@ def test_a_model_of_keras(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras", reason="Keras is not installed")
     model = keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(5), keras.layers.Dense(2)])
     model.save(tmp_path / "model.keras")
-    arrays = arrays_in(tmp_path / "model.keras")
-    (found,) = inspect.memories(arrays)
+    ((_, cell),) = inspect.cells_in(said_by(tmp_path / "model.keras"))
+    found = memory_of("lstm", cell)
     assert (found.kind, found.hidden) == ("LSTM", 5)
     np.testing.assert_allclose(found.half_lives, 2.2125, atol=1e-3)
+    assert "an LSTM of 5 units" in command("inspect", "model.keras", folder=tmp_path).stdout
 
 
 def test_what_is_wrong_is_said_in_a_line(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def test_every_path_in_the_map_exists() -> None:
     assert len(paths) > 8
     inside = {
         "training/": "tinygrad_lstm/training",
+        "demo/": "tinygrad_lstm/demo",
         "cli/": "tinygrad_lstm/cli",
         "saving/": "tinygrad_lstm/saving",
     }

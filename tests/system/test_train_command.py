@@ -21,7 +21,7 @@ pytest.importorskip("threadpoolctl")
 pytest.importorskip("matplotlib")
 
 from tinygrad_lstm.cli import train
-from tinygrad_lstm.cli.weights import read_layer
+from tinygrad_lstm.cli.draw import chosen
 
 FILES = {"checkpoint.npz", "log.csv", "weights.npz", "curve.svg"}
 SMALL = ("cat", "--hidden", "8", "--updates", "4")
@@ -41,7 +41,7 @@ def test_a_training_writes_what_it_promises(tmp_path: Path) -> None:
     assert set(os.listdir(tmp_path / "out")) == FILES
     assert "<svg" in (tmp_path / "out" / "curve.svg").read_text("utf-8")
     assert len(rows(tmp_path / "out")) == 5
-    assert read_layer(tmp_path / "out" / "weights.npz", "Peephole")[1] == ["weights.layer.layers.0"]
+    assert chosen(tmp_path / "out" / "weights.npz", None, None)[2] == ["weights.layer"]
 
 
 def test_going_on_is_the_same_as_never_stopping(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_every_plot_draws_on_axes_of_ones_own(name: str) -> None:
 
 
 def test_names_are_all_there() -> None:
-    assert set(PLOTS) | {"axes"} == set(plots.__all__)
+    assert set(PLOTS) | {"axes", "save"} == set(plots.__all__)
 
 
 def test_thirty_looks_differ_and_three_of_them_in_every_way() -> None:
@@ -173,3 +173,14 @@ def test_names_are_text_in_every_plot(name: str) -> None:
     ]  # fmt: skip
     for ax in axes:
         assert ElementTree.fromstring(saved(ax)).tag.endswith("svg")
+
+
+@pytest.mark.parametrize(("name", "start"), [("x.svg", b"<?xml"), ("x.PNG", b"\x89PNG"), ("x.pdf", b"%PDF")])
+def test_a_plot_is_saved_whole(name: str, start: bytes, tmp_path: Path) -> None:
+    ax = plots.training_curve(UPDATES)
+    plots.save(ax, tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(start)
+    ax.remove()
+    with pytest.raises(ArgumentError, match="on no figure any more"):
+        plots.save(ax, tmp_path / "y.svg")
+    assert not (tmp_path / "y.svg").exists()

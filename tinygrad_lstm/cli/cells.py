@@ -30,6 +30,7 @@ CELLS: dict[str, Callable[..., nn.Cell]] = {
     "RecurrentDropout": _wrapped(lambda cell: nn.RecurrentDropout(cell, 0.2)),
     "WeightDrop": _wrapped(lambda cell: nn.WeightDrop(cell, 0.2)),
 }  # fmt: skip
+INPUTS = 2  # numbers at a step, where no weights say how many
 
 
 def plain(name: str) -> str:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from tinygrad_lstm.cli import gradients
-from tinygrad_lstm.cli.messages import DONE, answer, say
+from tinygrad_lstm.cli.messages import DONE, FAILED, print_json, say
 from tinygrad_lstm.errors import ArgumentError, GradcheckError
 from tinygrad_lstm.finite_differences import gradcheck
-
-FAILED = 1  # exit code: a derivative is wrong
 
 
 def run(which: Sequence[str], as_json: bool) -> int:
     """Check all derivatives, or those of these operations and cells; returns the exit code."""
-    return answer(lambda console: _run(console, which, as_json))
-
-
-def _run(console: Console, which: Sequence[str], as_json: bool) -> int:
+    console = Console()
     checks = [*gradients.operations(), *gradients.cells()]
     names = [check.name for check in checks]
     if unknown := [word for word in which if word not in names]:
@@ -45,7 +39,7 @@ def _run(console: Console, which: Sequence[str], as_json: bool) -> int:
                     say(console, wrong)
     failed = [str(result["name"]) for result in results if not result["passed"]]
     if as_json:
-        print(json.dumps(results, indent=1))
+        print_json(results)
     else:
         verdict = f"{len(results) - len(failed)} of {len(results)} pass"
         say(console, verdict + (f"; {', '.join(failed)} fail." if failed else "."), style="red" if failed else "green")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,30 +12,26 @@ from rich.table import Table
 from rich.text import Text
 from threadpoolctl import threadpool_limits
 
-from tinygrad_lstm.cli import claims_page
-from tinygrad_lstm.cli.messages import DONE, INTERRUPTED, error_line, make_writable, plain, say
-from tinygrad_lstm.errors import ArgumentError, TinygradError
+from tinygrad_lstm.cli.messages import DONE, FAILED, INTERRUPTED, make_writable, print_json, say
+from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.files import whole_file
-from tinygrad_lstm.lab import Claim, Result, claims, sections
+from tinygrad_lstm.lab import Claim, Result, claims, report, sections
 from tinygrad_lstm.lab.conditions import show
-
-FAILED = 1  # exit code: a claim does not hold
 
 
 def run(which: Sequence[str], every: bool, seed: int, broken: str | None, out: Path | None, as_json: bool) -> int:
     """Run claims; returns the exit code."""
-    console, errors = Console(), Console(stderr=True)
-    try:
-        chosen = choose(which, every, broken)
-        if not chosen:
+    console, chosen = Console(), choose(which, every, broken)
+    if not chosen:
+        if as_json:
+            print_json([claim.id for claim in claims.values()])
+        else:
             list_claims(console)
-            return DONE
-        if out is not None:
-            make_writable(out, [claims_page.PAGE])
-        return _run(chosen, seed, broken, out, as_json, console)
-    except (TinygradError, OSError) as error:
-        return error_line(errors, error)
+        return DONE
+    if out is not None:
+        make_writable(out, [report.PAGE])
+    return _run(chosen, seed, broken, out, as_json, console)
 
 
 def choose(which: Sequence[str], every: bool, broken: str | None) -> list[Claim]:
@@ -63,23 +58,23 @@ def _run(
             for number, claim in enumerate(chosen, 1):
                 shown.begin(f"{number} of {len(chosen)}: {claim.id} {claim.sentence}")
                 result = claim.run(seed, broken)
-                results.append((result, "" if out is None else claims_page.save_picture(result, out)))
+                results.append((result, "" if out is None else report.save_picture(result, out)))
                 shown.add(result)
     except KeyboardInterrupt:
         code = INTERRUPTED
     seconds = time.perf_counter() - started
     if out is not None and results:
-        with whole_file(out / claims_page.PAGE) as file:
-            file.write(claims_page.html(results, seconds).encode())
+        with whole_file(out / report.PAGE) as file:
+            file.write(report.html(results, seconds).encode())
     failed = [result.claim.id for result, _ in results if not result.passed]
     if as_json:
-        print(json.dumps([record(result) for result, _ in results], ensure_ascii=False, indent=1))
+        print_json([record(result) for result, _ in results])
         return code or (FAILED if failed else DONE)
     stopped = f"Stopped after {len(results)} of {len(chosen)} claims. " if code else ""
     verdict = f"{len(results) - len(failed)} of {len(results)} pass" + (f", {', '.join(failed)} fail" if failed else "")
     say(console, f"{stopped}{verdict}; seed {seed}, {seconds:.0f} s.", style="red" if failed else "green")
     if out is not None and results:
-        say(console, f"The page with their pictures is {out / claims_page.PAGE}")
+        say(console, f"The page with their pictures is {out / report.PAGE}")
     return code or (FAILED if failed else DONE)
 
 
@@ -171,7 +166,7 @@ def record(result: Result) -> dict[str, Any]:
     return {
         "id": claim.id, "section": claim.section.name, "kind": claim.kind, "sentence": claim.sentence,
         "set_up": claim.expected, "expected": result.expected,
-        "measured": {name: plain(value) for name, value in result.measured.items()}, "passed": result.passed,
+        "measured": dict(result.measured), "passed": result.passed,
         "seconds": round(result.seconds, 3), "seed": result.seed, "broken": result.broken,
         "correction": claim.correction,
     }  # fmt: skip

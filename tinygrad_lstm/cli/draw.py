@@ -5,28 +5,27 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from rich.console import Console
 
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn
-from tinygrad_lstm.cli.cells import new_layer, run_steps
-from tinygrad_lstm.cli.messages import DONE, answer, make_writable, say
-from tinygrad_lstm.cli.pages import filled
-from tinygrad_lstm.cli.weights import read_layer
-from tinygrad_lstm.errors import ArgumentError
+from tinygrad_lstm.cli.cells import CELLS, INPUTS, find_cell, new_layer, run_steps
+from tinygrad_lstm.cli.messages import DONE, check_suffix, make_writable, say
+from tinygrad_lstm.errors import ArgumentError, WeightsError
 from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
+from tinygrad_lstm.interop.files import recurrent_layers
+from tinygrad_lstm.pages import filled
 from viz.figures.options import View
 
-INPUTS = 2  # numbers at a step, where no weights say how many
 PICTURES, PAGES = (".svg", ".png", ".pdf", ".html"), (".html",)
 
 
 def draw(
-    cell: str, steps: int, hidden: int, view: str, out: Path, weights: Path | None, layer: str | None, seed: int
+    cell: str | None, steps: int, hidden: int, view: str, out: Path, weights: Path | None, layer: str | None, seed: int
 ) -> int:
     """Draw the gradient of a cell that ran for so many steps; returns the exit code."""
 
@@ -40,15 +39,15 @@ def draw(
                 file.write(page.encode())
         return str(drawn)
 
-    def run(console: Console) -> int:
-        if view not in get_args(View):
-            raise ArgumentError(f"no view {view!r}; there are {', '.join(get_args(View))}")
-        return _run(console, cell, steps, hidden, out, PICTURES, picture, weights, layer, seed)
-
-    return answer(run)
+    if view not in get_args(View):
+        raise ArgumentError(f"no view {view!r}; there are {', '.join(get_args(View))}")
+    check_suffix(out, PICTURES)
+    return _show(picture, _layer(cell, hidden, weights, layer, seed), steps, out, seed)
 
 
-def player(cell: str, steps: int, hidden: int, out: Path, weights: Path | None, layer: str | None, seed: int) -> int:
+def player(
+    cell: str | None, steps: int, hidden: int, out: Path, weights: Path | None, layer: str | None, seed: int
+) -> int:
     """Write the page that steps through the backward pass of a cell; returns the exit code."""
 
     def page(loss: tg.Tensor, trajectory: nn.Trajectory) -> str:
@@ -56,28 +55,42 @@ def player(cell: str, steps: int, hidden: int, out: Path, weights: Path | None, 
         made.save(out)
         return made.description
 
-    return answer(lambda console: _run(console, cell, steps, hidden, out, PAGES, page, weights, layer, seed))
+    check_suffix(out, PAGES)
+    return _show(page, _layer(cell, hidden, weights, layer, seed), steps, out, seed)
 
 
-def _run(
-    console: Console, cell: str, steps: int, hidden: int, out: Path, suffixes: tuple[str, ...],
-    save: Callable[[tg.Tensor, nn.Trajectory], str], weights: Path | None, which: str | None, seed: int,
-) -> int:  # fmt: skip
-    if out.suffix.lower() not in suffixes:
-        raise ArgumentError(f"--out {out}: the file ends in {', '.join(suffixes)}, which says what it is")
-    if weights is None:
-        if which is not None:
-            raise ArgumentError("--layer names one of the cells in a file of --weights")
-        drawn = new_layer(cell, INPUTS, hidden, seed)
-    else:
-        drawn, there = read_layer(weights, cell, which)
+def chosen(path: Path, cell: str | None, which: str | None) -> tuple[str, nn.Recurrent[Any], list[str]]:
+    """The name and the layer of a file that a caller names, else the first, and the names of all."""
+    layers = recurrent_layers(path, None if cell is None else CELLS[find_cell(cell)])
+    name = next(iter(layers)) if which is None else which
+    if name not in layers:
+        raise WeightsError(f"{path} holds no layer {name!r}; it holds {', '.join(layers)}")
+    return name, layers[name], [*layers]
+
+
+def _layer(cell: str | None, hidden: int, weights: Path | None, which: str | None, seed: int) -> nn.Recurrent[Any]:
+    if weights is not None:
+        name, layer, there = chosen(weights, cell, which)
         more = "" if len(there) == 1 else f", one of {', '.join(there)}; --layer names another"
-        say(console, f"The weights are those of {which or there[0]} in {weights}{more}.")
+        say(Console(), f"The weights are those of {name} in {weights}{more}.")
+        return layer.eval()
+    if which is not None:
+        raise ArgumentError("--layer names one of the layers in a file of --weights")
+    if cell is None:
+        raise ArgumentError(
+            f"name a cell, or a file of --weights that says which it holds; there are {', '.join(CELLS)}"
+        )
+    return new_layer(cell, INPUTS, hidden, seed)
+
+
+def _show(
+    save: Callable[[tg.Tensor, nn.Trajectory], str], layer: nn.Recurrent[Any], steps: int, out: Path, seed: int
+) -> int:
     make_writable(out.parent, [out.name])
     with warnings.catch_warnings(record=True) as advice:
         warnings.simplefilter("always")
-        description = save(*run_steps(drawn, steps, seed))
-    say(console, f"{description}\n{out}" if not advice else description)
+        description = save(*run_steps(layer, steps, seed))
+    say(Console(), f"{description}\n{out}" if not advice else description)
     for message in dict.fromkeys(str(warning.message) for warning in advice):
         say(Console(stderr=True), message)
     return DONE

@@ -1,20 +1,25 @@
-"""What commands share: exit codes, lines for a person, and a folder that can be written to."""
+"""What commands share: exit codes, lines for a person, errors in one line, and a folder that can be written to."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+import json
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from tinygrad_lstm.errors import TinygradError
+from tinygrad_lstm.errors import ArgumentError, TinygradError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.files import whole_file
 
 DONE, BROKE_OFF, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
+FAILED = BROKE_OFF  # what was checked does not hold
+debugging = ContextVar("debugging", default=False)  # the traceback of an error in place of its line
 
 
 def say(console: Console, text: str, style: str | None = None) -> None:
@@ -23,18 +28,22 @@ def say(console: Console, text: str, style: str | None = None) -> None:
     console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
-def error_line(console: Console, error: Exception) -> int:
-    """Print an error in one line; returns the exit code of wrong input."""
-    say(console, f"error: {' '.join(str(error).split())}", style="red")
-    return WRONG_INPUT
+def print_json(value: Any) -> None:
+    """Print a value for another program: numbers that JSON does not have, inf and NaN, become words."""
+    print(json.dumps(plain(value), ensure_ascii=False, indent=1))
 
 
 def answer(command: Callable[[Console], int]) -> int:
     """Run a command; returns its exit code: a wrong input is an error in one line, Ctrl-C ends it silently."""
     try:
         return command(Console())
-    except (TinygradError, OSError) as error:
-        return error_line(Console(stderr=True), error)
+    except (TinygradError, OSError, MemoryError) as error:
+        if debugging.get():
+            traceback.print_exc()
+        else:
+            words = str(error) or type(error).__name__
+            say(Console(stderr=True), f"error: {' '.join(words.split())}", style="red")
+        return WRONG_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -56,6 +65,12 @@ def make_writable(out: Path, names: Iterable[str]) -> None:
                 raise _TriedError
         except OSError as error:
             raise OSError(f"cannot write to the folder {out}, to {name}: {error.strerror}") from None
+
+
+def check_suffix(out: Path, suffixes: Sequence[str]) -> None:
+    """ArgumentError unless the file ends in one of these."""
+    if out.suffix.lower() not in suffixes:
+        raise ArgumentError(f"--out {out}: the file ends in {', '.join(suffixes)}, which says what it is")
 
 
 def plain(value: Any) -> Any:

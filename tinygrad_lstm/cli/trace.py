@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rich.console import Console
 
 from tinygrad_lstm.cli.cells import new_layer, run_steps
-from tinygrad_lstm.cli.messages import DONE, answer, plain, say
+from tinygrad_lstm.cli.messages import DONE, print_json, say
 from tinygrad_lstm.explain.trace import Row, Trace
 
 
 def run(cell: str, steps: int, hidden: int, inputs: int, every_row: bool, seed: int, as_json: bool) -> int:
     """Print the table of the backward pass of a cell that ran for so many steps; returns the exit code."""
-
-    def table(console: Console) -> int:
-        loss, _ = run_steps(new_layer(cell, inputs, hidden, seed), steps, seed)
-        trace = Trace(loss, None if every_row else 100)
-        if as_json:
-            print(json.dumps([plain(record(row)) for row in trace.rows], ensure_ascii=False, indent=1))
-        else:
-            say(console, str(trace).replace("(max_rows=None shows all)", "(--all shows them)"))
-        return DONE
-
-    return answer(table)
+    loss, _ = run_steps(new_layer(cell, inputs, hidden, seed), steps, seed)
+    trace = Trace(loss, None if every_row else 100)
+    if as_json:
+        print_json([record(row) for row in trace.rows])
+    else:
+        say(Console(), str(trace).replace("(max_rows=None shows all)", "(--all shows them)"))
+    return DONE
 
 
 def record(row: Row) -> dict[str, Any]:

@@ -60,8 +60,8 @@ def _run(
             code, why = INTERRUPTED, "stopped"
         except GradError as error:
             code, why = BROKE_OFF, f"broke off: {error}"
-    best = training.best or model.state_dict()
-    saving.save({"task": name, "cell": cell, "hidden": hidden, "weights": best}, out / WEIGHTS)
+    model.load_state_dict(training.best or model.state_dict())
+    saving.save({"task": name, "cell": cell, "hidden": hidden, "weights": model}, out / WEIGHTS)
     drawn = _draw_curve(training, task, out / CURVE)
     result = {
         "task": name, "cell": cell, "hidden": hidden, "updates": len(training.history), "measure": task.measure.score,

@@ -2,7 +2,7 @@
 
 Read in this order: options, init, parts, copying, parameter_counts, missing, calls, module, activations, layers,
 context, cells, unroll, fused, separate, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers,
-truncated, utils, attention, criteria.
+truncated, utils, attention, architecture, criteria.
 """
 
 from typing import TYPE_CHECKING

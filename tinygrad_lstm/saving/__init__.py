@@ -1,8 +1,8 @@
 """Nested dicts of arrays in files, ``.npz`` or ``.safetensors``: never pickle, so that reading one runs no code.
 
 In a file every array has its path as its name, "layers/0/W", as other programs expect. Beside them stands a text in
-JSON: what is a dict, a list or a tuple, each key, and every value that is no array. A file of other programs has none:
-then the names alone make the nested dict.
+JSON: what is a dict, a list or a tuple, each key, every value that is no array, and the architecture of every module.
+A file of other programs has none: then the names alone make the nested dict.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeAlias
+from typing import Any, BinaryIO, Protocol, TypeAlias, TypeVar
 
 from tinygrad_lstm.errors import ArgumentError, DtypeError, WeightsError
 from tinygrad_lstm.files import file_path, whole_file
+from tinygrad_lstm.nn.architecture import build
+from tinygrad_lstm.nn.module import Module
 from tinygrad_lstm.saving import npz, safetensors, shards
-from tinygrad_lstm.saving.structure import Arrays, nest, put_together, take_apart
+from tinygrad_lstm.saving.structure import Arrays, modules_in, nest, put_together, take_apart
+
+T = TypeVar("T")
 
 Write: TypeAlias = Callable[[BinaryIO, Arrays, str], None]
 Read: TypeAlias = Callable[[BinaryIO, int], tuple[Arrays, str | None]]
@@ -95,14 +99,44 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> dict[
     Raises FileNotFoundError, or WeightsError, which says what is wrong, for a file that is damaged, too large when
     unpacked, or of another kind.
     """
+    return _load(
+        path, max_bytes, lambda arrays, text: nest(arrays) if text is None else put_together(json.loads(text), arrays)
+    )
+
+
+def load_modules(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> dict[str, Module]:
+    """The modules that ``save`` wrote to a file, made again with their weights, by their dotted names in it.
+
+    A module of this package is there whole: alone in the file it has the name "". Of one of the user's own, whose code
+    no file holds, there are its parts. Empty for a file that describes no module.
+
+    Raises what ``load`` raises.
+
+    >>> import tempfile
+    >>> from tinygrad_lstm import nn
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> save({"encoder": nn.GRU(3, 5), "epoch": 7}, f"{folder.name}/model.npz")
+    >>> {name: type(module).__name__ for name, module in load_modules(f"{folder.name}/model.npz").items()}
+    {'encoder': 'GRU'}
+    >>> folder.cleanup()
+    """
+
+    def make(arrays: Arrays, text: str | None) -> dict[str, Module]:
+        structure = None if text is None else json.loads(text)
+        return {name: build(description, weights) for name, description, weights in modules_in(structure, arrays)}
+
+    return _load(path, max_bytes, make)
+
+
+def _load(path: object, max_bytes: int | None, make: Callable[[Arrays, str | None], T]) -> T:
+    """What ``make`` makes of the arrays of a file and of its text."""
     path = _path(path, "load takes a path", also=shards.INDEX)
     if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
         raise ArgumentError(f"max_bytes is a number of bytes, 0 or more, not {max_bytes!r}")
     try:
         if path.name.endswith(shards.INDEX):
-            return nest(shards.read(path, lambda shard, limit: _read(shard, limit)[0], max_bytes))
-        arrays, text = _read(path, max_bytes)
-        return nest(arrays) if text is None else put_together(json.loads(text), arrays)
+            return make(shards.read(path, lambda shard, limit: _read(shard, limit)[0], max_bytes), None)
+        return make(*_read(path, max_bytes))
     except (FileNotFoundError, MemoryError):
         raise
     except WeightsError as error:

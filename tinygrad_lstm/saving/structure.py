@@ -1,12 +1,13 @@
 """A nested value as flat arrays and a JSON structure that says how they are nested; and back.
 
 ``{"step": 3, "m": (x, None)}`` has the arrays ``{"m/0": x}`` and the structure
-``{"dict": [["step", 3], ["m", {"tuple": [{"array": "m/0"}, null]}]]}``.
+``{"dict": [["step", 3], ["m", {"tuple": [{"array": "m/0"}, null]}]]}``. What stands for a module also says which it is:
+``{"module": [its architecture, {"dict": ...}]}``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from tinygrad_lstm.engine.handle import bare_array
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import DtypeError, WeightsError
+from tinygrad_lstm.nn.architecture import architecture
+from tinygrad_lstm.nn.module import Module
 
 Arrays: TypeAlias = dict[str, np.ndarray]  # by path
 STRUCTURE = "structure.json"  # the name of the structure in a file; no array has it in .npz: theirs end in .npy
@@ -32,7 +35,8 @@ def take_apart(value: Any, path: str, arrays: Arrays) -> Any:
         kind = "list" if isinstance(value, list) else "tuple"
         return {kind: [take_apart(part, _below(path, k), arrays) for k, part in enumerate(value)]}
     if hasattr(value, "state_dict"):
-        return take_apart(value.state_dict(), path, arrays)
+        weights = take_apart(value.state_dict(), path, arrays)
+        return {"module": [architecture(value), weights]} if isinstance(value, Module) else weights
     try:
         array = bare_array(value.data if isinstance(value, Tensor) else value)
     except DtypeError as error:
@@ -88,6 +92,8 @@ def _put_together(structure: Any, arrays: Arrays) -> Any:
         return arrays.pop(parts)
     if kind == "complex":
         return complex(*parts)
+    if kind == "module":
+        return _put_together(parts[1], arrays)
     if kind == "dict":
         found = {key: _put_together(part, arrays) for key, part in parts}
         if len(found) < len(parts):
@@ -95,6 +101,22 @@ def _put_together(structure: Any, arrays: Arrays) -> Any:
         return found
     values = [_put_together(part, arrays) for part in parts]
     return {"list": values, "tuple": tuple(values)}[kind]
+
+
+def modules_in(structure: Any, arrays: Arrays, name: str = "") -> Iterator[tuple[str, Any, Arrays]]:
+    """Every module that a structure describes: its name, its description and its weights by their names in it."""
+    if not isinstance(structure, dict):
+        return
+    ((kind, parts),) = structure.items()
+    if kind == "module":
+        described, weights = parts[0], _put_together(parts[1], dict(arrays))
+        for own, description in described.items():
+            below = f"{own}." if own else ""
+            inside = {key.removeprefix(below): array for key, array in weights.items() if key.startswith(below)}
+            yield ".".join(filter(None, (name, own))), description, inside
+    elif kind in ("dict", "list", "tuple"):
+        for key, part in parts if kind == "dict" else enumerate(parts):
+            yield from modules_in(part, arrays, f"{name}.{key}" if name else str(key))
 
 
 def nest(arrays: Arrays) -> dict[str, Any]:

@@ -9,13 +9,13 @@
     training_curve, belt_shares
     scores, surface            a score over a number; a loss over two weights, and descents on it
 
-Without ``ax=`` the Axes display their figure in a notebook; ``ax.get_figure().savefig("plot.svg")`` writes it. ``ax=``
-puts several into a figure of yours, which is then yours to show.
+Without ``ax=`` the Axes display their figure in a notebook; ``save(ax, "plot.svg")`` writes it. ``ax=`` puts several
+into a figure of yours, which is then yours to show.
 """
 
 from viz.plots.attention import attention
 from viz.plots.bars import ledger, shares
-from viz.plots.canvas import axes
+from viz.plots.canvas import axes, save
 from viz.plots.gate_values import gates
 from viz.plots.lags import gradient_by_lag, lag_matrix
 from viz.plots.memory import eigenvalues, half_lives
@@ -25,5 +25,5 @@ from viz.plots.training import belt_shares, training_curve
 
 __all__ = [
     "attention", "axes", "belt_shares", "eigenvalues", "gates", "gradient_by_lag", "half_lives", "lag_matrix", "ledger",
-    "scores", "shares", "surface", "training_curve",
+    "save", "scores", "shares", "surface", "training_curve",
 ]  # fmt: skip

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,6 +17,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.arguments import NUMBER, Kind, Mismatch, came, takes
 from tinygrad_lstm.errors import ArgumentError, MissingExtraError
 from tinygrad_lstm.escaping import printable
+from tinygrad_lstm.files import whole_file
 from viz.style.theme import THEME, Colour, ThemeName, mix, theme_of
 
 if TYPE_CHECKING:
@@ -108,6 +111,16 @@ def dress(ax: Axes, theme: ThemeName) -> Axes:
 def axes_on(ax: Axes | None, theme: ThemeName, width: float = 8.0, height: float = 3.6) -> Axes:
     """The given Axes in the theme's colours, or new ones."""
     return axes(theme, width, height) if ax is None else dress(ax, theme)
+
+
+def save(ax: Axes, path: str | PathLike[str]) -> None:
+    """Write the figure of these Axes to a file, whole or not at all; its ending says as what: .svg, .png or .pdf."""
+    figure, dates = ax.get_figure(root=True), {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    if figure is None:
+        raise ArgumentError("these Axes are on no figure any more")
+    suffix = Path(path).suffix.lower()
+    with whole_file(path) as file:
+        figure.savefig(file, format=suffix[1:], dpi=144, metadata=dates.get(suffix))
 
 
 def add_legend(ax: Axes, theme: ThemeName, **where: Any) -> None:

@@ -7,6 +7,7 @@ order. Batches come first, as in Keras: x is (B, T, D) or, of words, (B, T).
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import re
@@ -69,13 +70,13 @@ def load(path: str | Path, *, inference: bool = False) -> nn.Sequential[Any]:
 
 def _layers(path: Path) -> Iterator[Layer]:
     """Each layer of the model, in order."""
-    h5py = _h5py()
+    library = h5py()
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST:
                 raise WeightsError(f"{path} has more than {LARGEST >> 30} GiB when unpacked")
             model = json.loads(archive.read("config.json"))
-            weights = h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r")
+            weights = library.File(io.BytesIO(archive.read("model.weights.h5")), "r")
         used: Counter[str] = Counter()
         for kind, options in _sequence(model, path):
             group = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
@@ -84,7 +85,7 @@ def _layers(path: Path) -> Iterator[Layer]:
             found = weights["layers"].get(name) if "layers" in weights else None
             yield kind, options, [] if found is None else _arrays(found)
     elif path.suffix in (".h5", ".hdf5"):
-        with h5py.File(path, "r") as file:
+        with library.File(path, "r") as file:
             if "model_config" not in file.attrs:
                 raise WeightsError(f"{path} holds weights alone: make our layers, and hand them to set_weights")
             for kind, options in _sequence(json.loads(file.attrs["model_config"]), path):
@@ -112,12 +113,12 @@ def _arrays(group: Any) -> list[Array]:
     return found
 
 
-def _h5py() -> Any:
+def h5py() -> Any:
+    """The package h5py, imported only when it is needed."""
     try:
-        import h5py
+        return importlib.import_module("h5py")
     except ImportError:
         raise MissingExtraError('models of Keras need: pip install "tinygrad-lstm[io]" (or h5py)') from None
-    return h5py
 
 
 # Layers

@@ -42,13 +42,16 @@ def get_weights(layer: Recurrent) -> list[Array]:
     >>> [array.shape for array in get_weights(nn.GRU(3, 5))]
     [(3, 15), (5, 15), (2, 15)]
     """
-    weights = []
-    for cell in _cells(layer):
-        layout = LAYOUTS[type(cell)]
-        weights += [layout.theirs(cell.W.data).T.copy(), layout.theirs(cell.U.data).T.copy()]
-        if cell.b is not None:
-            bias = layout.theirs(cell.b.data)
-            weights.append(np.stack([bias, inner_bias(cell, bias)]) if isinstance(cell, GRUCell) else bias)
+    return [array for cell in known_cells(layer) for array in cell_weights(cell)]
+
+
+def cell_weights(cell: Gates) -> list[Array]:
+    """Those of one cell: kernel, recurrent kernel, and bias if it has one."""
+    layout = LAYOUTS[type(cell)]
+    weights = [layout.theirs(cell.W.data).T.copy(), layout.theirs(cell.U.data).T.copy()]
+    if cell.b is not None:
+        bias = layout.theirs(cell.b.data)
+        weights.append(np.stack([bias, inner_bias(cell, bias)]) if isinstance(cell, GRUCell) else bias)
     return weights
 
 
@@ -67,7 +70,7 @@ def set_weights(layer: Recurrent, weights: Sequence[Any]) -> None:
     if strange := [str(array.dtype) for array in given if array.dtype.kind not in "biuf"]:
         raise WeightsError(f"weights are real numbers, not {', '.join(strange)}")
     arrays = iter(given)
-    for cell in _cells(layer):
+    for cell in known_cells(layer):
         layout = LAYOUTS[type(cell)]
         cell.W.data = layout.ours(next(arrays).T)
         cell.U.data = layout.ours(next(arrays).T)
@@ -76,7 +79,7 @@ def set_weights(layer: Recurrent, weights: Sequence[Any]) -> None:
             cell.b.data = layout.ours(add_biases(cell, *bias) if isinstance(cell, GRUCell) else bias)
 
 
-def _cells(layer: Recurrent) -> list[Gates]:
+def known_cells(layer: Recurrent) -> list[Gates]:
     """The layer's cells, if Keras has them all."""
     if not isinstance(layer, Recurrent):
         raise WeightsError(f"Keras has weights for SimpleRNN, LSTM and GRU layers, not for a {type(layer).__name__}")

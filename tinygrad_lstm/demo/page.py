@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tinygrad_lstm.cli.demo_results import COUNTED, SLICES, Drawing, Report, describe_ratio, rows, verdict
-from tinygrad_lstm.cli.pages import filled, picture, wide_figure
+from tinygrad_lstm.demo.results import COUNTED, SLICES, Drawing, Report, describe_ratio, rows, verdict
 from tinygrad_lstm.escaping import markup, markup_lines
+from tinygrad_lstm.pages import filled, picture, wide_figure
 
 TITLES = {
     "gradient_paths": "Where the gradient went",

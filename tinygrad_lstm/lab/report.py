@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from tinygrad_lstm.cli.pages import filled, picture, wide_figure
 from tinygrad_lstm.errors import MissingExtraError
 from tinygrad_lstm.escaping import element_id, markup
 from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.lab import Result
 from tinygrad_lstm.lab.conditions import show
+from tinygrad_lstm.pages import filled, picture, wide_figure
 
 PAGE = "index.html"
 THEMES: dict[Literal["light", "dark"], str] = {"light": "", "dark": "_dark"}  # and the end of the file's name

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 import viz
-from tinygrad_lstm.cli.demo_results import Bits, Drawing, describe_ratio
+from tinygrad_lstm.demo.results import Bits, Drawing, describe_ratio
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.losses import cross_entropy
 from tinygrad_lstm.nn import Trajectory
 from tinygrad_lstm.training import CharModel, Update
@@ -96,8 +95,5 @@ def save_plot(name: str, plot: Callable[..., Any], subject: object, out: Path, *
     for path, theme in zip(files, STYLES.values(), strict=True):
         ax = plots.axes(theme, width=5.6, height=4.2)
         plot(subject, ax=ax, theme=theme, **options)
-        figure = ax.get_figure(root=True)
-        assert figure is not None
-        with whole_file(path) as file:
-            figure.savefig(file, format=path.suffix[1:], dpi=144)
+        plots.save(ax, path)
     return files

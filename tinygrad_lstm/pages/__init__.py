@@ -1,4 +1,4 @@
-"""What the pages of commands share: the style of the house, templates, and pictures that follow the reader's scheme."""
+"""What HTML pages share: the style of the house, templates, and pictures that follow the reader's scheme."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinygrad_lstm.escaping import markup
 
 def filled(template: str, **parts: object) -> str:
     """The page that a template of this package makes of its parts, in the style of the house."""
-    folder = files("tinygrad_lstm.cli")
+    folder = files(__package__)
     style = folder.joinpath("house.css").read_text("utf-8")
     return Template(folder.joinpath(template).read_text("utf-8")).substitute(style=style, **parts)
 
