@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -129,3 +130,18 @@ def test_options_that_do_not_fit_are_an_error_that_names_the_file(tmp_path: Path
     assert saving.load_modules(tmp_path / "w.npz").keys() == {""}
     tg.save(nn.Linear(3, 2).state_dict(), tmp_path / "arrays.npz")
     assert saving.load_modules(tmp_path / "arrays.npz") == {}
+
+
+@pytest.mark.parametrize("module", [nn.LSTM(1, 1), nn.GRU(1, 1, fused=True), nn.Recurrent(1, 1, cell=nn.MinGRUCell),
+    nn.Recurrent(1, 1, cell=nn.SeparateLSTMCell), nn.Linear(1, 1), nn.Embedding(2, 1), nn.LayerNorm(1),
+    nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1)), nn.Residual(nn.RNN(1, 1)), nn.MultiheadAttention(1),
+    nn.TransformerBlock(1, 1, 1)], ids=repr)  # fmt: skip
+def test_a_size_that_the_arrays_do_not_have_takes_no_memory(module: nn.Module) -> None:
+    """Whatever sizes a file speaks of, it is refused before a module of that size is made."""
+    text = json.dumps(describe(module))
+    for size in ("2000000", "1000000000000"):
+        larger = json.loads(
+            text.replace(": 1,", f": {size},").replace(": 1}", f": {size}}}").replace(": 2,", f": {size},")
+        )
+        with pytest.raises(WeightsError, match="numbers or more is described"):
+            build(larger, module.state_dict())

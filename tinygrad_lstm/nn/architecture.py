@@ -10,6 +10,7 @@ is checked as usual.
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ from tinygrad_lstm.nn.lists import ModuleList, Sequential
 from tinygrad_lstm.nn.lstm_variants import CandidateDropoutLSTMCell
 from tinygrad_lstm.nn.module import Module, Parameter
 from tinygrad_lstm.nn.recurrent import Recurrent
+from tinygrad_lstm.nn.separate import SeparateLSTMCell
 from tinygrad_lstm.nn.wrappers import Zoneout
 
 Description: TypeAlias = dict[str, Any]
@@ -79,6 +81,9 @@ def build(description: Any, weights: Mapping[str, np.ndarray]) -> Module:
     >>> repr(again) == repr(lstm)
     True
     """
+    described, given = _elements(description), sum(array.size for array in weights.values())
+    if described > given:  # a file may say anything: found out before the memory is taken
+        raise WeightsError(f"a module of {described:,} numbers or more is described, and there are {given:,}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # who made it was warned
         module = _make(description)
@@ -202,6 +207,25 @@ def _make(description: Any) -> Module:
         options["cell"] = lambda D, H, **_: next(cells)
     parts = options.pop("modules", ()) if issubclass(kind, Sequential) else ()
     return kind(*parts, **options)
+
+
+SIZES = ("input_size", "hidden_size", "in_features", "out_features", "num_embeddings", "embedding_dim", "features")
+
+
+def _elements(description: Any) -> int:
+    """How many numbers the weights have at least, by the sizes that are described: of each part the product of two."""
+    if isinstance(description, list):
+        return sum(map(_elements, description))
+    match description:
+        case {"class": str(name), "options": dict(options)} if name in classes():
+            inside = sum(map(_elements, options.values()))
+            sizes = [size for name in SIZES if type(size := options.get(name)) is int]
+            if issubclass(classes()[name], Recurrent) or not sizes:
+                width = options.get("embed_dim")
+                return inside + (width * max(width, options.get("hidden", 0)) if type(width) is int else 0)
+            square = issubclass(classes()[name], Gates | SeparateLSTMCell) and "proj_size" not in options
+            return inside + max(math.prod(sizes), sizes[-1] ** 2 if square else 0)
+    return 0
 
 
 def _made(value: Any) -> Any:
