@@ -48,7 +48,7 @@ def test_what_onnx_cannot_say_is_refused(tmp_path: Path) -> None:
     ("GRU", {}, {"B": np.zeros((1, 6 * H), np.int32)}, r"B is int32 \(1, 30\), should be float"),
     ("GRU", {"direction": "bidirectional"}, {}, r"W is float32 \(1, 15, 3\), should be float \(2, 15, 3\)"),
     ("RNN", {"hidden_size": 7}, {}, r"hidden_size is 7, but R is float32 \(1, 5, 5\)"),
-    ("RNN", {}, {"R": None}, "the file does not hold its R"),
+    ("RNN", {}, {"R": None}, "the file does not hold R"),
     ("RNN", {"direction": "sideways"}, {}, "direction=b'sideways' and layout=0 are not in the standard"),
     ("RNN", {"future": 1}, {}, "no cell of ours does future=1"),
 ])  # fmt: skip
