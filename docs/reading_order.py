@@ -73,7 +73,7 @@ CHAPTERS = {
         "tinygrad_lstm/interop/layout.py",
         "tinygrad_lstm/interop/keras/{weights,models}.py",
         "tinygrad_lstm/interop/torch/{weights,layers,functions,mirror,runs}.py",
-        "tinygrad_lstm/interop/onnx/{graph,operators,exporting,scopes,loading}.py",
+        "tinygrad_lstm/interop/onnx/{graph,operators,parts,exporting,scopes,loading}.py",
     ],
     "Training": [
         "tinygrad_lstm/training/{interrupts,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing}.py",

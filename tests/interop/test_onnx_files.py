@@ -30,7 +30,7 @@ def test_what_onnx_cannot_say_is_refused(tmp_path: Path) -> None:
         (nn.LSTM(D, H, cell=Own), "no operator for a Own"),
         (nn.LSTM(D, H, 2, dropout=0.5), "this one is in training: call its eval"),
         (nn.LSTM(D, H, 2, dropout=nn.LayerNorm(H)), "only a Dropout can be left out, not a LayerNorm"),
-        (nn.LSTMCell(D, H), "operators for RNN, LSTM and GRU layers, not for a LSTMCell"),
+        (nn.LSTMCell(D, H), "operators for RNN, LSTM and GRU layers, and there is none in a LSTMCell"),
     ]:
         with pytest.raises(WeightsError, match=said):
             interop.onnx.export(layer, tmp_path / "no.onnx")  # type: ignore[arg-type]  # a cell is no layer

@@ -1,7 +1,7 @@
 """Recurrent nodes in subgraphs, and weights made of constants, as exporters write them; and files that mean harm."""
 
 # mypy: disable-error-code="name-defined"
-# TorchScript reads torch.Tensor in the line of a def, where it takes no comment for mypy; torch is imported in the test.
+# TorchScript reads torch.Tensor in the line of a def, where it takes no comment for mypy (torch is a local there).
 
 from __future__ import annotations
 
