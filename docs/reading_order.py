@@ -114,7 +114,7 @@ CHAPTERS = {
     "The command line": [
         "tinygrad_lstm/cli/{output,progress,messages,pages,demo_results,demo_pictures,demo_page,demo}.py",
         "tinygrad_lstm/cli/{claims_page,claims}.py",
-        "tinygrad_lstm/cli/{cells,weights,draw,gradients,check,trace,inspect,train,app,__init__}.py",
+        "tinygrad_lstm/cli/{cells,onnx_nodes,weights,draw,gradients,check,trace,inspect,train,app,__init__}.py",
     ],
 }
 

@@ -12,29 +12,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.onnx_nodes import B, D, H, T, node_weights, onnx, onnxruntime
+from tests.support.onnx_nodes import (
+    BOOL,
+    FLOAT,
+    INT64,
+    B,
+    D,
+    H,
+    T,
+    graph,
+    info,
+    node,
+    node_weights,
+    onnx,
+    onnxruntime,
+    save_graph,
+)
 from tinygrad_lstm import interop, nn
 from tinygrad_lstm.errors import WeightsError
 
 pytestmark = pytest.mark.oracle
-node = onnx.helper.make_node
-FLOAT, BOOL, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.BOOL, onnx.TensorProto.INT64
 Arrays = dict[str, Any]
-
-
-def info(name: str, kind: Any = FLOAT, shape: Any = None) -> Any:
-    return onnx.helper.make_tensor_value_info(name, kind, shape)
-
-
-def graph(nodes: list[Any], inputs: list[Any], outputs: list[str], arrays: Arrays) -> Any:
-    held = [onnx.numpy_helper.from_array(np.asarray(array), name) for name, array in arrays.items()]
-    return onnx.helper.make_graph(nodes, "made", inputs, [info(name) for name in outputs], held)
-
-
-def save(path: Path, made: Any, opset: int = 18, functions: Any = ()) -> Path:
-    opsets = [onnx.helper.make_opsetid("", opset)] + [onnx.helper.make_opsetid("own", 1)] * bool(functions)
-    onnx.save(onnx.helper.make_model(made, opset_imports=opsets, ir_version=9, functions=functions), path)
-    return path
 
 
 def theirs(path: Path, **feeds: Any) -> list[np.ndarray]:
@@ -67,7 +65,7 @@ def test_both_branches_of_an_if(tmp_path: Path) -> None:
         branches.append(graph(nodes, [], ["Y"], {"R0": own["R"][0], "B": own["B"]}))
     decided = node("If", ["longer"], ["out"], "which", then_branch=branches[0], else_branch=branches[1])
     made = graph([decided], [info("X", shape=["T", "B", D]), info("longer", BOOL, [])], ["out"], outer)
-    path, x = save(tmp_path / "if.onnx", made), x_of()
+    path, x = save_graph(tmp_path / "if.onnx", made), x_of()
     loaded = interop.onnx.load(path)
     places = {found.name: found.place for found in interop.onnx.nodes(path)}
     assert places == {"cell": "If 'which', else_branch", "Y": "If 'which', then_branch"}  # as they stand in the file
@@ -100,7 +98,7 @@ def test_the_body_of_a_loop(kind: str, tmp_path: Path) -> None:
         body = graph(nodes, given, made, weights)
         body.output[0].CopyFrom(info("on", BOOL, []))
         run = node("Loop", ["rounds", "yes", "h0"], ["h_n", "out"], "steps", body=body)
-    path = save(tmp_path / "loop.onnx", graph([run], [info("all", shape=[T, B, D])], ["out"], outer))
+    path = save_graph(tmp_path / "loop.onnx", graph([run], [info("all", shape=[T, B, D])], ["out"], outer))
     [found] = interop.onnx.nodes(path)
     inner = "; If 'always', then_branch" if "If" in kind else ""
     assert found.place == f"{kind.split()[-1]} 'steps', body{inner}"
@@ -118,7 +116,7 @@ def test_a_function_of_the_file(tmp_path: Path) -> None:
     call = node("cell", ["X", "V", "R", "B"], ["out"], domain="own")
     arrays = {"V": weights["W"].transpose(0, 2, 1), "R": weights["R"], "B": weights["B"]}
     made = graph([call], [info("X", shape=["T", "B", D])], ["out"], arrays)
-    path, x = save(tmp_path / "function.onnx", made, functions=[own]), x_of()
+    path, x = save_graph(tmp_path / "function.onnx", made, functions=[own]), x_of()
     [layer] = interop.onnx.load(path).values()
     agree(layer(x)[0], theirs(path, X=x)[0][:, 0])
 
@@ -169,7 +167,7 @@ def split_up(weights: Arrays) -> tuple[list[Any], Arrays]:
 def test_weights_made_of_constants(made_by: Callable[..., tuple[list[Any], Arrays]], tmp_path: Path) -> None:
     nodes, arrays = made_by(node_weights(ways=1))
     made = graph([*nodes, lstm()], [info("X", shape=["T", "B", D])], ["Y"], arrays)
-    path, x = save(tmp_path / "made.onnx", made, opset=19), x_of()
+    path, x = save_graph(tmp_path / "made.onnx", made, opset=19), x_of()
     [layer] = interop.onnx.load(path).values()
     agree(layer(x)[0], theirs(path, X=x)[0][:, 0])
 
@@ -181,7 +179,7 @@ def test_an_operator_means_what_it_meant_in_the_version_of_the_file(opset: int, 
     held = {f"{name}0": array[0] for name, array in weights.items()} | {"axes": np.array([0])}
     old: Any = {"axes": [0]} if opset < 13 else {}
     nodes = [node("Unsqueeze", [f"{name}0", *([] if old else ["axes"])], [name], **old) for name in weights]
-    path = save(tmp_path / "old.onnx", graph([*nodes, lstm()], [info("X", shape=[T, B, D])], ["Y"], held), opset)
+    path = save_graph(tmp_path / "old.onnx", graph([*nodes, lstm()], [info("X", shape=[T, B, D])], ["Y"], held), opset)
     [layer] = interop.onnx.load(path).values()
     agree(layer(x_of())[0], theirs(path, X=x_of())[0][:, 0])
 
@@ -207,7 +205,7 @@ def test_what_is_no_weight(nodes: list[Any], said: str, tmp_path: Path) -> None:
     arrays |= {"zero": np.array(0), "one": np.array(1), "end": np.array(10**12)}
     made = graph([*nodes, lstm()], [info("X"), info("s")], ["Y"], arrays)
     with pytest.raises(WeightsError, match=f"no.onnx: LSTM 'Y': {said}"):
-        interop.onnx.load(save(tmp_path / "no.onnx", made))
+        interop.onnx.load(save_graph(tmp_path / "no.onnx", made))
 
 
 def test_the_weights_that_a_loop_hands_on_are_none(tmp_path: Path) -> None:
@@ -217,7 +215,7 @@ def test_the_weights_that_a_loop_hands_on_are_none(tmp_path: Path) -> None:
     body = onnx.helper.make_graph(nodes, "body", given, [info("on", BOOL, []), info("R_next")])
     run = node("Loop", ["", "yes", "R0"], ["R_n"], "rounds", body=body)
     arrays = {"W": weights["W"], "R0": weights["R"], "B": weights["B"], "yes": np.array(True)}
-    path = save(tmp_path / "loop.onnx", graph([run], [info("X")], ["R_n"], arrays))
+    path = save_graph(tmp_path / "loop.onnx", graph([run], [info("X")], ["R_n"], arrays))
     with pytest.raises(WeightsError, match="R is an input of Loop 'rounds', body, so not a weight"):
         interop.onnx.load(path)
 
@@ -225,7 +223,7 @@ def test_the_weights_that_a_loop_hands_on_are_none(tmp_path: Path) -> None:
 def test_a_file_without_a_recurrent_node_says_what_it_has(tmp_path: Path) -> None:
     made = graph([node("Tanh", ["X"], ["a"]), node("Tanh", ["a"], ["Y"])], [info("X")], ["Y"], {})
     with pytest.raises(WeightsError, match=r"no node RNN, LSTM or GRU in the file's graphs, but Tanh$"):
-        interop.onnx.load(save(tmp_path / "none.onnx", made))
+        interop.onnx.load(save_graph(tmp_path / "none.onnx", made))
 
 
 # Files beside it ---------------------------------------------------------------------------------------------------
@@ -260,7 +258,7 @@ def test_no_path_leads_out_of_the_folder(tmp_path: Path) -> None:
                 [W] = [tensor for tensor in made.initializer if tensor.name == "W"]
                 made.node.insert(0, node("Constant", [], ["W"], value=W))
                 made.initializer.remove(W)
-            path = save(folder / "model.onnx", made)
+            path = save_graph(folder / "model.onnx", made)
             if place in places:
                 with pytest.raises(WeightsError, match=f"LSTM 'Y': W is in '{place}', which is no file in the folder"):
                     interop.onnx.load(path)

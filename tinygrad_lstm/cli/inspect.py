@@ -11,6 +11,8 @@ import numpy as np
 from rich.console import Console
 
 from tinygrad_lstm.cli.messages import DONE, answer, plain, say
+from tinygrad_lstm.cli.onnx_nodes import describe as describe_node
+from tinygrad_lstm.cli.onnx_nodes import records
 from tinygrad_lstm.cli.weights import Array, Arrays, arrays_in, held_by_torch
 from tinygrad_lstm.paths import half_life
 
@@ -37,9 +39,11 @@ def run(path: Path, as_json: bool) -> int:
     def show(console: Console) -> int:
         arrays = arrays_in(path)
         found = list(memories(arrays))
+        nodes = [node for node, _ in records(path)] if path.suffix == ".onnx" else []
         if as_json:
             cells = [cell._asdict() for cell in found]
             found_there = {"arrays": [record(*item) for item in arrays.items()], "cells": cells}
+            found_there |= {"nodes": nodes} if nodes else {}
             print(json.dumps(plain(found_there), ensure_ascii=False, indent=1))
             return DONE
         width = max(map(len, arrays), default=0)
@@ -49,6 +53,8 @@ def run(path: Path, as_json: bool) -> int:
             say(console, f"{name:{width}}  {array.shape!s:12} {array.dtype!s:8} {size}".rstrip())
         numbers = sum(array.size for array in arrays.values())
         say(console, f"{len(arrays)} arrays, {numbers:,} numbers", style="bold")
+        for node in nodes:
+            say(console, f"\n{describe_node(node)}")
         for cell in found:
             say(console, describe(cell))
         return DONE

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinygrad_lstm import interop, nn, saving
 from tinygrad_lstm.cli.cells import CELLS, find_cell
+from tinygrad_lstm.cli.onnx_nodes import records
 from tinygrad_lstm.errors import WeightsError
 
 Array: TypeAlias = np.ndarray
@@ -28,12 +29,15 @@ class Held(NamedTuple):
 
 
 def arrays_in(path: Path) -> Arrays:
-    """All arrays of a file, by name; a file with an ending of Keras is read as a model of Keras.
+    """All arrays of a file, by name; a file with an ending of Keras is read as a model of Keras, of ONNX as nodes.
 
     Raises WeightsError for a file that is not there, is damaged, or is of another kind.
     """
     if not path.exists():
         raise WeightsError(f"there is no file {path}")
+    if path.suffix == ".onnx":
+        layers = {node["name"]: layer for node, layer in records(path) if layer is not None}
+        return dict(_flat({name: layer.state_dict() for name, layer in layers.items()}, ""))
     if path.suffix in (".keras", ".h5"):
         return interop.keras.load(path).state_dict()
     return dict(_flat(saving.load(path), ""))

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.errors import MissingExtraError, WeightsError
 from tinygrad_lstm.interop.layout import Array
 from tinygrad_lstm.interop.onnx.graph import package
 from tinygrad_lstm.interop.onnx.operators import OPERATORS, set_inputs
@@ -19,8 +19,8 @@ from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN, Recurrent
 
 LAYERS: dict[str, type[Recurrent]] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
-DEFAULTS: dict[str, Any] = {"direction": b"forward", "layout": 0, "input_forget": 0, "linear_before_reset": 0}
-DIRECTIONS = (b"forward", b"reverse", b"bidirectional")
+DEFAULTS: dict[str, Any] = {"direction": "forward", "layout": 0, "input_forget": 0, "linear_before_reset": 0}
+DIRECTIONS = ("forward", "reverse", "bidirectional")
 ACTIVATIONS = {"RNN": ["tanh"], "LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}  # so by default
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 READ = {*DEFAULTS, "clip", "hidden_size", "activations", "activation_alpha", "activation_beta", "output_sequence"}
@@ -72,6 +72,15 @@ class Node(NamedTuple):
             return _layer(self)
         except WeightsError as error:
             raise WeightsError(f"{self.operator} {self.name!r}: {error}") from None
+        except Exception as error:  # of attributes of other kinds than the operator has
+            raise WeightsError(f"{self.operator} {self.name!r} is not whole ({error})") from error
+
+    @property
+    def activations(self) -> list[str]:
+        """In lower case, as many for each direction; those that ONNX takes where the node says none."""
+        usual = ACTIVATIONS[self.operator] * (2 if self.attributes.get("direction") == "bidirectional" else 1)
+        given = self.attributes.get("activations") or usual
+        return [f"{name}".lower() for name in (given if isinstance(given, list) else [given])]
 
 
 def nodes(path: str | Path) -> list[Node]:
@@ -87,7 +96,6 @@ def nodes(path: str | Path) -> list[Node]:
     [('layer0', 'LSTM', 5)]
     >>> folder.cleanup()
     """
-    value = package().helper.get_attribute_value
     found: dict[str, Node] = {}
     others: dict[str, None] = {}  # the operators that there are instead
     with readable(path):
@@ -98,7 +106,7 @@ def nodes(path: str | Path) -> list[Node]:
                     continue
                 names = [node.name, next(filter(None, node.output), "a node without outputs")]
                 name = next((name for name in names if name and name not in found), f"{names[0]} ({scope.place})")
-                attributes = {attribute.name: value(attribute) for attribute in node.attribute}
+                attributes = {attribute.name: _value(attribute) for attribute in node.attribute}
                 inputs = {key: given for key, given in zip(INPUTS, node.input, strict=False) if given}
                 found[name] = Node(name, node.op_type, attributes, inputs, scope)
         if not found:
@@ -112,12 +120,20 @@ def readable(path: str | Path) -> Iterator[None]:
     """Errors about a file in words: a broken file may hold anything, and its readers raise nearly anything."""
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, MissingExtraError):
         raise
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
     except Exception as error:
         raise WeightsError(f"{path} is not a whole .onnx file ({str(error) or type(error).__name__})") from error
+
+
+def _value(attribute: Any) -> Any:
+    """The value of an attribute, its texts as str."""
+    value = package().helper.get_attribute_value(attribute)
+    if isinstance(value, list):
+        return [part.decode(errors="replace") if isinstance(part, bytes) else part for part in value]
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _layer(node: Node) -> Recurrent:
@@ -126,13 +142,13 @@ def _layer(node: Node) -> Recurrent:
     if not {"W", "R"} <= names.keys():
         raise WeightsError("the file does not hold its W and R")
     options = DEFAULTS | node.attributes
-    both = options["direction"] == b"bidirectional"
-    cell = _cell(node.operator, options, 1 + both, "P" in names)
+    both = options["direction"] == "bidirectional"
+    cell = _cell(node, options, 1 + both, "P" in names)
     arrays = {key: node.scope.array(name) for key, name in names.items()}
     D, H = _sizes(arrays, options, 1 + both, GATES[node.operator])
     layer = LAYERS[node.operator](
         D, H, cell=cell, bias="B" in arrays, batch_first=options["layout"] == 1,
-        bidirectional=both, reverse=options["direction"] == b"reverse",
+        bidirectional=both, reverse=options["direction"] == "reverse",
     ).astype(arrays["W"].dtype)  # fmt: skip
     cells: list[Any] = list(layer.layers)
     for k, own in enumerate(cells):
@@ -140,13 +156,12 @@ def _layer(node: Node) -> Recurrent:
     return layer
 
 
-def _cell(operator: str, options: dict[str, Any], ways: int, peepholes: bool) -> Callable[..., Cell]:
+def _cell(node: Node, options: dict[str, Any], ways: int, peepholes: bool) -> Callable[..., Cell]:
     """What makes our cell that does the same."""
     if unknown := options.keys() - READ:
         said = ", ".join(f"{name}={options[name]}" for name in sorted(unknown))
         raise WeightsError(f"no cell of ours does {said}")
-    usual = ACTIVATIONS[operator] * ways
-    activations = [name.decode().lower() for name in options.get("activations", [])] or usual
+    operator, activations, usual = node.operator, node.activations, ACTIVATIONS[node.operator] * ways
     if options["direction"] not in DIRECTIONS or options["layout"] not in (0, 1):
         raise WeightsError(f"direction={options['direction']!r} and layout={options['layout']} are not in the standard")
     if "clip" in options:

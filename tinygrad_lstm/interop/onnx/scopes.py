@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tinygrad_lstm.errors import WeightsError
 from tinygrad_lstm.interop.layout import Array
 from tinygrad_lstm.interop.onnx.graph import package
@@ -43,8 +45,15 @@ class Scope(NamedTuple):
         if wanted:
             raise WeightsError(f"the file does not hold {', '.join(sorted(wanted))}")
         known: dict[str, Array] = {}
-        for part in reversed(parts):
-            known |= part.run(known)
+        try:
+            for part in reversed(parts):
+                known |= part.run(known)
+        except WeightsError:
+            raise
+        except Exception as error:  # of a damaged tensor
+            raise WeightsError(f"{name} is not whole ({error})") from error
+        if not isinstance(known[name], np.ndarray):
+            raise WeightsError(f"{name} is not an array but a {type(known[name]).__name__}")
         return known[name]
 
     def _part(self, asked: set[str]) -> Part:
