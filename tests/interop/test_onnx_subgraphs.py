@@ -163,11 +163,14 @@ def split_up(weights: Arrays) -> tuple[list[Any], Arrays]:
     return nodes, {"W0": W / 2, "B0": weights["B"], "R": weights["R"]}
 
 
+@pytest.mark.parametrize("opset", [18, 19])
 @pytest.mark.parametrize("made_by", [chained, quantized, halved, split_up])
-def test_weights_made_of_constants(made_by: Callable[..., tuple[list[Any], Arrays]], tmp_path: Path) -> None:
+def test_weights_made_of_constants(
+    made_by: Callable[..., tuple[list[Any], Arrays]], opset: int, tmp_path: Path
+) -> None:
     nodes, arrays = made_by(node_weights(ways=1))
     made = graph([*nodes, lstm()], [info("X", shape=["T", "B", D])], ["Y"], arrays)
-    path, x = save_graph(tmp_path / "made.onnx", made, opset=19), x_of()
+    path, x = save_graph(tmp_path / "made.onnx", made, opset), x_of()
     [layer] = interop.onnx.load(path).values()
     agree(layer(x)[0], theirs(path, X=x)[0][:, 0])
 

@@ -20,6 +20,7 @@ from tinygrad_lstm.interop.layout import Array
 from tinygrad_lstm.interop.onnx.graph import package
 
 RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+NEWER = {"DequantizeLinear": 19}  # the reference has it from this version on, where it means the same
 LARGEST = 1 << 28  # elements of an array that a few bytes of a file may ask for
 
 
@@ -104,7 +105,9 @@ class Part(NamedTuple):
         asked = [onnx.helper.make_empty_tensor_value_info(name) for name in names]
         graph = onnx.helper.make_graph([node], "constants", [], asked, arrays)
         of = self.scope.model
-        model = onnx.helper.make_model(graph, opset_imports=of.opset_import, ir_version=of.ir_version)
+        version = max(given.version for given in of.opset_import if given.domain in ("", "ai.onnx"))
+        opset = onnx.helper.make_opsetid("", max(version, NEWER.get(node.op_type, 0)))
+        model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=of.ir_version)
         for info in onnx.shape_inference.infer_shapes(model, data_prop=True).graph.output:
             shape = tuple([size.dim_value for size in info.type.tensor_type.shape.dim])
             if math.prod(shape) > LARGEST:
