@@ -75,6 +75,18 @@ def test_both_branches_of_an_if(tmp_path: Path) -> None:
         agree(layer(x)[0], Y[:, 0])
 
 
+def test_nodes_of_one_name_all_have_their_own(tmp_path: Path) -> None:
+    """Exporters copy a graph with its names; no node stands in the place of another."""
+    copied = graph([lstm()], [], ["Y"], {})
+    decided = [
+        node("If", ["yes"], ["a", "b"][k : k + 1], "same", then_branch=copied, else_branch=copied) for k in (0, 1)
+    ]
+    decided[1].attribute[0].g.node.append(lstm())
+    path = save_graph(tmp_path / "same.onnx", graph(decided, [info("X"), info("yes")], ["a"], node_weights(ways=1)))
+    places = [f"Y (If 'same', {branch})" for branch in ("else_branch", "then_branch")]
+    assert list(interop.onnx.load(path)) == ["Y", places[1], places[0], "Y [2]", "Y [3]"]
+
+
 @pytest.mark.parametrize("kind", ["Loop", "Scan", "an If in a Loop"])
 def test_the_body_of_a_loop(kind: str, tmp_path: Path) -> None:
     """One step of the sequence in every round, with the state handed on."""

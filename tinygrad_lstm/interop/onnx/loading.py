@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +18,23 @@ from tinygrad_lstm.nn.cells import Cell, RNNCell
 from tinygrad_lstm.nn.lstm_variants import ClippedLSTMCell
 from tinygrad_lstm.nn.recurrent import GRU, LSTM, RNN, Recurrent
 
-LAYERS: dict[str, type[Recurrent]] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
+
+class Kind(NamedTuple):
+    """What ONNX says of an operator, and our layer of it."""
+
+    layer: type[Recurrent]
+    gates: int
+    activations: list[str]  # of one direction, where a node names none
+
+
+KINDS = {
+    "RNN": Kind(RNN, 1, ["tanh"]),
+    "LSTM": Kind(LSTM, 4, ["sigmoid", "tanh", "tanh"]),
+    "GRU": Kind(GRU, 3, ["sigmoid", "tanh"]),
+}
 INPUTS = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 DEFAULTS: dict[str, Any] = {"direction": "forward", "layout": 0, "input_forget": 0, "linear_before_reset": 0}
 DIRECTIONS = ("forward", "reverse", "bidirectional")
-ACTIVATIONS = {"RNN": ["tanh"], "LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}  # so by default
-GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 READ = {*DEFAULTS, "clip", "hidden_size", "activations", "activation_alpha", "activation_beta", "output_sequence"}
 
 
@@ -78,7 +90,7 @@ class Node(NamedTuple):
     @property
     def activations(self) -> list[str]:
         """In lower case, as many for each direction; those that ONNX takes where the node says none."""
-        usual = ACTIVATIONS[self.operator] * (2 if self.attributes.get("direction") == "bidirectional" else 1)
+        usual = KINDS[self.operator].activations * (2 if self.attributes.get("direction") == "bidirectional" else 1)
         given = self.attributes.get("activations") or usual
         return [f"{name}".lower() for name in (given if isinstance(given, list) else [given])]
 
@@ -101,11 +113,10 @@ def nodes(path: str | Path) -> list[Node]:
     with readable(path):
         for scope in scopes(Path(path)):
             for node in scope.graph.node:
-                if node.op_type not in LAYERS or node.domain not in ("", "ai.onnx"):
+                if node.op_type not in KINDS or node.domain not in ("", "ai.onnx"):
                     others[node.op_type] = None
                     continue
-                names = [node.name, next(filter(None, node.output), "a node without outputs")]
-                name = next((name for name in names if name and name not in found), f"{names[0]} ({scope.place})")
+                name = _name(node, scope.place, found)
                 attributes = {attribute.name: _value(attribute) for attribute in node.attribute}
                 inputs = {key: given for key, given in zip(INPUTS, node.input, strict=False) if given}
                 found[name] = Node(name, node.op_type, attributes, inputs, scope)
@@ -113,6 +124,14 @@ def nodes(path: str | Path) -> list[Node]:
             there = f", but {', '.join(others)}" if others else ""
             raise WeightsError(f"no node RNN, LSTM or GRU in the file's graphs{there}")
     return list(found.values())
+
+
+def _name(node: Any, place: str, taken: Container[str]) -> str:
+    """The node's name, or that of its first output; where another node has these, with its place or a number."""
+    names = [node.name, next(filter(None, node.output), "a node without outputs")]
+    first = next(filter(None, names))
+    more = chain([f"{first} ({place})"] if place else [], (f"{first} [{k}]" for k in count(2)))
+    return next(name for name in chain(names, more) if name and name not in taken)
 
 
 @contextmanager
@@ -145,8 +164,8 @@ def _layer(node: Node) -> Recurrent:
     both = options["direction"] == "bidirectional"
     cell = _cell(node, options, 1 + both, "P" in names)
     arrays = {key: node.scope.array(name) for key, name in names.items()}
-    D, H = _sizes(arrays, options, 1 + both, GATES[node.operator])
-    layer = LAYERS[node.operator](
+    D, H = _sizes(arrays, options, 1 + both, KINDS[node.operator].gates)
+    layer = KINDS[node.operator].layer(
         D, H, cell=cell, bias="B" in arrays, batch_first=options["layout"] == 1,
         bidirectional=both, reverse=options["direction"] == "reverse",
     ).astype(arrays["W"].dtype)  # fmt: skip
@@ -161,7 +180,7 @@ def _cell(node: Node, options: dict[str, Any], ways: int, peepholes: bool) -> Ca
     if unknown := options.keys() - READ:
         said = ", ".join(f"{name}={options[name]}" for name in sorted(unknown))
         raise WeightsError(f"no cell of ours does {said}")
-    operator, activations, usual = node.operator, node.activations, ACTIVATIONS[node.operator] * ways
+    operator, activations, usual = node.operator, node.activations, KINDS[node.operator].activations * ways
     if options["direction"] not in DIRECTIONS or options["layout"] not in (0, 1):
         raise WeightsError(f"direction={options['direction']!r} and layout={options['layout']} are not in the standard")
     if "clip" in options:
