@@ -50,3 +50,19 @@ def save_graph(path: Path, made: Any, opset: int = 18, functions: Any = ()) -> P
     opsets = [onnx.helper.make_opsetid("", opset)] + [onnx.helper.make_opsetid("own", 1)] * bool(functions)
     onnx.save(onnx.helper.make_model(made, opset_imports=opsets, ir_version=9, functions=functions), path)
     return path
+
+
+def theirs(path: Path, **feeds: Any) -> list[np.ndarray]:
+    return list(onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, feeds))
+
+
+def agree(got: Any, want: np.ndarray) -> None:
+    np.testing.assert_allclose(got.data, want, rtol=1e-5, atol=1e-5)
+
+
+def x_of(shape: tuple[int, ...] = (T, B, D)) -> np.ndarray:
+    return np.random.default_rng(3).normal(size=shape).astype(np.float32)
+
+
+def lstm(*names: str, **attributes: Any) -> Any:
+    return node("LSTM", ["X", *(names or "WRB")], ["Y"], hidden_size=H, **attributes)

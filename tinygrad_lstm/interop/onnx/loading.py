@@ -128,7 +128,7 @@ def nodes(path: str | Path) -> list[Node]:
 
 def _name(node: Any, place: str, taken: Container[str]) -> str:
     """The node's name, or that of its first output; where another node has these, with its place or a number."""
-    names = [node.name, next(filter(None, node.output), "a node without outputs")]
+    names: list[str] = [node.name, next(filter(None, node.output), "a node without outputs")]
     first = next(filter(None, names))
     more = chain([f"{first} ({place})"] if place else [], (f"{first} [{k}]" for k in count(2)))
     return next(name for name in chain(names, more) if name and name not in taken)
