@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
-from tests.support.onnx_nodes import B, D, H, T, onnxruntime
+from tests.support.onnx_nodes import B, D, H, T, onnxruntime, reference
 from tinygrad_lstm import interop, nn
 from tinygrad_lstm.errors import WeightsError
 
@@ -68,6 +68,15 @@ HEADS: dict[str, Callable[[], list[Any]]] = {
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 def test_a_head_over_all_steps(kind: str, head: Callable[[], list[Any]], tmp_path: Path) -> None:
     check(network(getattr(nn, kind)(D, H), output, *head()), tmp_path / "head.onnx", x=x())
+
+
+@pytest.mark.parametrize("name", [name for name in HEADS if name != "smooth"])
+def test_the_reference_computes_a_head_to_twelve_digits(name: str, tmp_path: Path) -> None:
+    """In float64, but for erf, which the reference computes in single precision."""
+    made = network(nn.LSTM(D, H), output, *HEADS[name]()).astype("float64")
+    interop.onnx.export(made, tmp_path / "head.onnx")
+    [got] = reference.ReferenceEvaluator(str(tmp_path / "head.onnx")).run(None, {"x": x().astype(float)})
+    np.testing.assert_allclose(made(x().astype(float)).data, got, rtol=1e-12, atol=1e-12)
 
 
 PICKS: dict[str, tuple[Any, dict[str, Any]]] = {
