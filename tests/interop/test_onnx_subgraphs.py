@@ -30,6 +30,7 @@ from tests.support.onnx_nodes import (
     x_of,
 )
 from tinygrad_lstm import interop, nn
+from tinygrad_lstm.errors import WeightsError
 
 pytestmark = pytest.mark.oracle
 Arrays = dict[str, Any]
@@ -115,6 +116,26 @@ def test_a_function_of_the_file(tmp_path: Path) -> None:
     path, x = save_graph(tmp_path / "function.onnx", made, functions=[own]), x_of()
     [layer] = interop.onnx.load(path).values()
     agree(layer(x)[0], theirs(path, X=x)[0][:, 0])
+
+
+def function(name: str, *calls: str) -> Any:
+    """A function that calls others, one after the other."""
+    nodes = [node(call, [f"x{k}" if k else "X"], [f"x{k + 1}"], domain="own") for k, call in enumerate(calls)]
+    opsets = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("own", 1)]
+    return onnx.helper.make_function(
+        "own", name, ["X"], ["Y"], [*nodes, node("Tanh", [f"x{len(calls)}"], ["Y"])], opsets
+    )
+
+
+@pytest.mark.parametrize(("functions", "said"), [
+    ([function("f0", "f1"), function("f1", "f0")], "its functions call one another in a circle"),
+    ([function("f0", "f0")], "its functions call one another in a circle"),
+    ([function(f"f{k}", *[f"f{k + 1}"] * 2 * (k < 40)) for k in range(41)], "make more than 1,000,000 nodes"),
+])  # fmt: skip
+def test_functions_without_end(functions: list[Any], said: str, tmp_path: Path) -> None:
+    made = graph([node("f0", ["X"], ["Y"], domain="own")], [info("X")], ["Y"], {})
+    with pytest.raises(WeightsError, match=rf"no\.onnx: .*{said}"):
+        interop.onnx.load(save_graph(tmp_path / "no.onnx", made, functions=functions))
 
 
 # PyTorch's exporters -----------------------------------------------------------------------------------------------

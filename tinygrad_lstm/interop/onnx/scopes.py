@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from tinygrad_lstm.interop.onnx.graph import package
 
 RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
 NEWER = {"DequantizeLinear": 19}  # the reference has it from this version on, where it means the same
+MOST_NODES = 1_000_000  # with functions in place of their calls: a few that call one another make any number
 LARGEST = 1 << 28  # elements of an array that a few bytes of a file may ask for
 
 
@@ -133,6 +135,7 @@ def scopes(path: Path) -> Iterator[Scope]:
     onnx = package()
     model = onnx.load(path, load_external_data=False)
     if model.functions:
+        _check_size(model)
         model = importlib.import_module("onnx.inliner").inline_local_functions(model)
     waiting = [Scope(model, path.parent, model.graph)]
     for scope in waiting:  # it grows as we go
@@ -142,6 +145,29 @@ def scopes(path: Path) -> Iterator[Scope]:
                 within = f"{node.op_type} {node.name or next(filter(None, node.output), '')!r}, {name}"
                 place = f"{scope.place}; {within}" if scope.place else within
                 waiting.append(Scope(model, path.parent, graph, scope, place))
+
+
+def _check_size(model: Any) -> None:
+    """WeightsError if the file's functions, in place of their calls, make too many nodes, or call themselves."""
+    bodies = {(function.domain, function.name): function for function in model.functions} | {None: model.graph}
+    calls = {name: [(node.domain, node.op_type) for node in _nodes(body)] for name, body in bodies.items()}
+    known = {name: [call for call in called if call in bodies] for name, called in calls.items()}
+    sizes: dict[Any, int] = {}
+    try:
+        for name in TopologicalSorter(known).static_order():
+            sizes[name] = sum(sizes.get(call, 1) for call in calls[name])
+    except CycleError:
+        raise WeightsError("its functions call one another in a circle") from None
+    if max(sizes.values()) > MOST_NODES:
+        raise WeightsError(f"its functions, in place of their calls, make more than {MOST_NODES:,} nodes")
+
+
+def _nodes(body: Any) -> Iterator[Any]:
+    """The nodes of a graph or a function, and of the subgraphs in it."""
+    waiting = [body]
+    for graph in waiting:  # it grows as we go
+        yield from graph.node
+        waiting += [inner for node in graph.node for _, inner in _graphs(node)]
 
 
 def _graphs(node: Any) -> list[tuple[str, Any]]:
