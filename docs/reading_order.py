@@ -73,7 +73,7 @@ CHAPTERS = {
         "tinygrad_lstm/interop/layout.py",
         "tinygrad_lstm/interop/keras/{weights,models,writing}.py",
         "tinygrad_lstm/interop/torch/{weights,layers,functions,mirror,runs}.py",
-        "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
+        "tinygrad_lstm/interop/onnx/{graph,operators,parts,exporting,scopes,loading}.py",
         "tinygrad_lstm/interop/{files,exporting}.py",
     ],
     "Training": [
@@ -122,7 +122,7 @@ CHAPTERS = {
         "tinygrad_lstm/cli/{output,messages,progress}.py",
         "tinygrad_lstm/demo/{results,pictures,page,learning}.py",
         "tinygrad_lstm/cli/{demo,claims}.py",
-        "tinygrad_lstm/cli/{cells,draw,flow,gradients,check,trace,inspect,export,bench,train,learn,app,__init__}.py",
+        "tinygrad_lstm/cli/{cells,onnx_nodes,draw,flow,gradients,check,trace,inspect,export,bench,train,learn,app,__init__}.py",
     ],
 }
 

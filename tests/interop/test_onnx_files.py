@@ -30,7 +30,7 @@ def test_what_onnx_cannot_say_is_refused(tmp_path: Path) -> None:
         (nn.LSTM(D, H, cell=Own), "no operator for a Own"),
         (nn.LSTM(D, H, 2, dropout=0.5), "this one is in training: call its eval"),
         (nn.LSTM(D, H, 2, dropout=nn.LayerNorm(H)), "only a Dropout can be left out, not a LayerNorm"),
-        (nn.LSTMCell(D, H), "operators for RNN, LSTM and GRU layers, not for a LSTMCell"),
+        (nn.LSTMCell(D, H), "operators for RNN, LSTM and GRU layers, and there is none in a LSTMCell"),
     ]:
         with pytest.raises(WeightsError, match=said):
             interop.onnx.export(layer, tmp_path / "no.onnx")  # type: ignore[arg-type]  # a cell is no layer
@@ -48,8 +48,12 @@ def test_what_onnx_cannot_say_is_refused(tmp_path: Path) -> None:
     ("GRU", {}, {"B": np.zeros((1, 6 * H), np.int32)}, r"B is int32 \(1, 30\), should be float"),
     ("GRU", {"direction": "bidirectional"}, {}, r"W is float32 \(1, 15, 3\), should be float \(2, 15, 3\)"),
     ("RNN", {"hidden_size": 7}, {}, r"hidden_size is 7, but R is float32 \(1, 5, 5\)"),
-    ("RNN", {}, {"R": None}, "the file does not hold its R"),
-    ("RNN", {"direction": "sideways"}, {}, "direction=b'sideways' and layout=0 are not in the standard"),
+    ("RNN", {}, {"R": None}, "the file does not hold R"),
+    ("RNN", {"direction": "sideways"}, {}, "direction='sideways' and layout=0 are not in the standard"),
+    ("RNN", {"direction": 3, "layout": "x"}, {}, "direction=3 and layout=x are not in the standard"),
+    ("RNN", {"activations": [1.0]}, {}, "activations 1.0, but tanh"),
+    ("RNN", {"activations": 7}, {}, "activations 7, but tanh"),
+    ("LSTM", {"clip": "much"}, {}, "LSTM 'Y': no cell of ours|LSTM 'Y'.*much"),
     ("RNN", {"future": 1}, {}, "no cell of ours does future=1"),
 ])  # fmt: skip
 def test_nodes_that_are_none_of_our_cells(
@@ -77,7 +81,7 @@ def test_broken_files(tmp_path: Path) -> None:
     model = onnx.load(good)
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-4]
     onnx.save(model, bad)
-    with pytest.raises(WeightsError, match=r"bad.onnx is not a whole .onnx file"):
+    with pytest.raises(WeightsError, match=r"bad.onnx: LSTM 'layer0': layer0.W is not whole"):
         interop.onnx.load(bad)
     with pytest.raises(FileNotFoundError, match=r"none.onnx"):
         interop.onnx.load(tmp_path / "none.onnx")

@@ -1,9 +1,11 @@
-"""Running a notebook in a real kernel."""
+"""Running a notebook: a .ipynb in a real kernel, the cells of a MyST page here."""
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,3 +49,18 @@ def check_for_red_text(executed: dict[str, list[Output]]) -> None:
         for output in outputs:
             assert output["output_type"] != "error", f"{source}\n" + "\n".join(output["traceback"])
             assert output.get("name") != "stderr", f"{source}\n{output.get('text')}"
+
+
+CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?::[^\n]*\n)*(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def results_of(page: Path) -> list[Any]:
+    """What the cells of a MyST page end in, run in order in one namespace; None where that is a statement."""
+    names: dict[str, Any] = {}
+    results = []
+    for source in CELL.findall(page.read_text("utf-8")):
+        tree = ast.parse(source)
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, page.name, "exec"), names)
+        results.append(last and eval(compile(ast.Expression(last.value), page.name, "eval"), names))
+    return results

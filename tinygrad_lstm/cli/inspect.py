@@ -12,6 +12,8 @@ from rich.console import Console
 
 from tinygrad_lstm import nn
 from tinygrad_lstm.cli.messages import DONE, print_json, say
+from tinygrad_lstm.cli.onnx_nodes import describe as describe_node
+from tinygrad_lstm.cli.onnx_nodes import records
 from tinygrad_lstm.errors import WeightsError
 from tinygrad_lstm.interop.files import Array, Arrays, Layers, arrays_in, read_as, said_by
 from tinygrad_lstm.nn.wrappers import CellWrapper
@@ -26,10 +28,11 @@ def run(path: Path, as_json: bool) -> int:
     if not layers:
         layers = guessed(arrays, path)
     cells = [memory_of(name, cell) for name, cell in cells_in(layers)]
+    nodes = [node for node, _ in records(path)] if path.suffix == ".onnx" else []
     if as_json:
         there = {name: f"{type(layer).__name__}({layer.extra_repr()})" for name, layer in layers.items()}
-        records = [record(*item) for item in arrays.items()]
-        print_json({"arrays": records, "layers": there, "cells": [cell._asdict() for cell in cells]})
+        found = {"arrays": [record(*item) for item in arrays.items()], "layers": there}
+        print_json(found | {"cells": [cell._asdict() for cell in cells]} | ({"nodes": nodes} if nodes else {}))
         return DONE
     console, width = Console(), max(map(len, arrays), default=0)
     for name, array in arrays.items():
@@ -38,6 +41,8 @@ def run(path: Path, as_json: bool) -> int:
         say(console, f"{name:{width}}  {array.shape!s:12} {array.dtype!s:8} {size}".rstrip())
     numbers = sum(array.size for array in arrays.values())
     say(console, f"{len(arrays)} arrays, {numbers:,} numbers", style="bold")
+    for node in nodes:
+        say(console, f"\n{describe_node(node)}")
     for cell in cells:
         say(console, describe(cell))
     return DONE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -47,6 +48,8 @@ def recurrent_layers(path: Path, cell: Callable[..., nn.Cell] | None = None) -> 
     >>> folder.cleanup()
     """
     found = said_by(path)
+    if not found and path.suffix == ".onnx":
+        onnx.load(path)  # which says why
     if cell is not None:
         kind = type(cell(2, 4))
         there = ", ".join(sorted({type(one).__name__ for layer in found.values() for one in layer.layers}))
@@ -69,7 +72,7 @@ def said_by(path: Path) -> Layers:
     """The recurrent layers that a file describes itself."""
     _check_file(path)
     if path.suffix == ".onnx":
-        return dict(onnx.load(path))
+        return _of_onnx(path)
     if path.suffix in KERAS:
         return dict(_inside("", keras.load(path, inference=True)))
     found = {name: layer for own, part in saving.load_modules(path).items() for name, layer in _inside(own, part)}
@@ -80,7 +83,7 @@ def arrays_in(path: Path) -> Arrays:
     """All arrays of a file, by name."""
     _check_file(path)
     if path.suffix == ".onnx":
-        return dict(_flat({name: layer.state_dict() for name, layer in onnx.load(path).items()}, ""))
+        return dict(_flat({name: layer.state_dict() for name, layer in _of_onnx(path).items()}, ""))
     if path.suffix in KERAS:
         return keras.load(path, inference=True).state_dict()
     return dict(_flat(saving.load(path), ""))
@@ -115,6 +118,15 @@ def _inside(name: str, module: nn.Module) -> Iterator[tuple[str, nn.Recurrent[An
 def layer_of(cell: nn.Cell) -> nn.Recurrent[Any]:
     """A layer of this cell."""
     return nn.Recurrent(cell.input_size, cell.hidden_size, cell=lambda *_, **__: cell)
+
+
+def _of_onnx(path: Path) -> Layers:
+    """The nodes that a layer of ours is the same as; a file may hold others beside them."""
+    found: Layers = {}
+    for node in onnx.nodes(path):
+        with suppress(WeightsError):
+            found[node.name] = node.layer()
+    return found
 
 
 def _of_torch(arrays: Arrays, path: Path) -> Iterator[tuple[str, nn.Recurrent[Any]]]:
