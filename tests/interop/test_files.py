@@ -93,6 +93,15 @@ def test_a_layer_that_is_exported_is_read_back(layer: Any, to: str, tmp_path: Pa
     assert np.array_equal(cells[-1].U.data, layer.layers[-1].U.data)
 
 
+def test_matrices_of_their_own_for_every_gate_are_exported_as_one(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    layer = nn.LSTM(3, 5, cell=nn.SeparateLSTMCell)
+    export(layer, tmp_path / "layer.onnx", "onnx")
+    (again,) = recurrent_layers(tmp_path / "layer.onnx").values()
+    x = tg.randn(4, 2, 3)
+    np.testing.assert_allclose(again(x)[0].data, layer(x)[0].data, rtol=1e-5)
+
+
 @pytest.mark.parametrize(("to", "layer", "said"), REFUSED)
 def test_what_cannot_be_written_exactly_is_refused_by_name(to: str, layer: Any, said: str, tmp_path: Path) -> None:
     pytest.importorskip("onnx")
