@@ -94,7 +94,7 @@ CHAPTERS = {
         "viz/encode/{encoding,legend_words,values,gradients,ratios,flows}.py",
     ],
     "Pictures: the cell view and the op view": [
-        "viz/views/{tooltips,ends,time_axis,rows,folds,links,cells,header,words}.py",
+        "viz/views/{tooltips,ends,time_axis,rows,folds,links,lit,cells,header,words}.py",
         "viz/diagram/{collapse,blocks}.py",
         "viz/encode/operations.py",
         "viz/views/{operation_places,shape_labels,operations,graph_words}.py",
