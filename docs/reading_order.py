@@ -111,10 +111,14 @@ CHAPTERS = {
         "tinygrad_lstm/lab/{learning,trained,dependencies,gates,belt,why,variants,tips,better,summary}.py",
         "tinygrad_lstm/lab/{training,gradients,tricks,attention,drawbacks_a,drawbacks_b,drawbacks_c}.py",
     ],
+    "Exercises that check themselves": [
+        "tinygrad_lstm/learn/{verdict,progress,exercise,course,answers,compare}.py",
+        "tinygrad_lstm/learn/{chapter_00}.py",
+    ],
     "The command line": [
         "tinygrad_lstm/cli/{output,progress,messages,pages,demo_results,demo_pictures,demo_page,demo}.py",
         "tinygrad_lstm/cli/{claims_page,claims}.py",
-        "tinygrad_lstm/cli/{cells,weights,draw,gradients,check,trace,inspect,train,app,__init__}.py",
+        "tinygrad_lstm/cli/{cells,weights,draw,gradients,check,trace,inspect,train,learn,app,__init__}.py",
     ],
 }
 

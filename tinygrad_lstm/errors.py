@@ -81,6 +81,12 @@ class UnknownClaimError(TinygradError, KeyError):
     __str__ = Exception.__str__  # KeyError would put the sentence into quotes
 
 
+class UnknownExerciseError(TinygradError, KeyError):
+    """An id of an exercise or a chapter that the course does not have; names those that are there."""
+
+    __str__ = Exception.__str__  # as above
+
+
 class TextError(TinygradError, ValueError):
     """A text that cannot be used: missing, empty, binary, too short, or with unknown characters."""
 

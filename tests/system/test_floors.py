@@ -153,7 +153,8 @@ def test_transforms_of_functions_stand_on_the_engine_alone() -> None:
 def test_chapter_zero_stands_alone() -> None:
     chapters = ("tinygrad_lstm.micro", "tinygrad_lstm.micro_arrays")
     assert offenders(chapters, ("tinygrad_lstm", "viz")) == []
-    assert offenders(("tinygrad_lstm", "viz"), chapters) == []
+    known_by = offenders(("tinygrad_lstm", "viz"), chapters)
+    assert [line for line in known_by if not line.startswith("tinygrad_lstm.learn.")] == []
 
 
 def test_layers_and_readers_do_not_know_each_other() -> None:
@@ -164,13 +165,14 @@ def test_layers_and_readers_do_not_know_each_other() -> None:
 
 
 def test_the_library_knows_nothing_of_training_lab_interop_pictures_and_command_line() -> None:
-    above = ("tinygrad_lstm.training", "tinygrad_lstm.lab", "tinygrad_lstm.interop", "tinygrad_lstm.cli", "viz")
+    above = ("tinygrad_lstm.training", "tinygrad_lstm.lab", "tinygrad_lstm.learn", "tinygrad_lstm.interop",
+             "tinygrad_lstm.cli", "viz")  # fmt: skip
     library = tuple(f"tinygrad_lstm.{name}" for name in (*LAYERS, *READERS))
     assert offenders(library, above) == []
 
 
 def test_pictures_read_the_public_record_only() -> None:
-    assert offenders(("viz",), (ENGINE, "tinygrad_lstm.lab", "tinygrad_lstm.cli")) == []
+    assert offenders(("viz",), (ENGINE, "tinygrad_lstm.lab", "tinygrad_lstm.learn", "tinygrad_lstm.cli")) == []
     private = [f"{m} imports {n}" for m, names in every_import().items() if within(m, "viz") for n in names
                if n.startswith("tinygrad_lstm.") and any(part.startswith("_") for part in n.split("."))]  # fmt: skip
     assert private == []

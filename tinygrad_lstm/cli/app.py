@@ -175,3 +175,18 @@ def train(
     from tinygrad_lstm.cli.train import run
 
     raise typer.Exit(run(task, cell, hidden, updates, out, resume, seed, as_json))
+
+
+@app.command(epilog="Example: tinygrad-lstm learn 0.1 --hint")
+def learn(
+    which: Annotated[
+        str | None, typer.Argument(metavar="[CHAPTER | EXERCISE]", help="As 3, or 3.1; none: all chapters.")
+    ] = None,
+    hint: Annotated[bool, typer.Option("--hint", help="The next hint of the exercise.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="The numbers of the class set made with this seed.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """List the exercises of the course and what is solved, or show one; they are answered in Python or a notebook."""
+    from tinygrad_lstm.cli.learn import run
+
+    raise typer.Exit(run(which, hint, seed, as_json))
