@@ -20,7 +20,7 @@ def line(rng: np.random.Generator) -> Numbers:
     """A line w x + b, and the number y that it should give."""
     w, x = rng.choice([-3.0, -2.0, 3.0, 4.0]), rng.choice([1.5, 2.5, 3.5])
     b = rng.choice([0.5, 1.0, 2.0])
-    return {"w": float(w), "x": float(x), "b": float(b), "y": float(w * x + b + rng.choice([-6.0, -4.0, 4.0, 6.0]))}
+    return {"w": float(w), "x": float(x), "b": float(b), "y": float(w * x + b + rng.choice([-11.0, -9.0, 9.0, 11.0]))}
 
 
 @chapter.exercise("0.1", "A derivative by hand", line, hints=(
@@ -44,7 +44,7 @@ def derivative_by_hand(answer: Any, w: float, x: float, b: float, y: float) -> s
 
 def reads(rng: np.random.Generator) -> Numbers:
     """Three numbers."""
-    w, x, b = rng.choice([-2.0, 3.0, 5.0]), rng.choice([2.5, 4.5, 6.5]), rng.choice([-1.0, 4.0, 7.0])
+    w, x, b = rng.choice([-2.0, 3.0, 5.0]), rng.choice([2.5, 4.5, 6.5]), rng.choice([-1.0, 4.0, 8.0])
     return {"w": float(w), "x": float(x), "b": float(b)}
 
 
@@ -114,7 +114,8 @@ def _one_operation(gate: Any, x: Value) -> tuple[float, float]:
         raise WrongAnswerError("the new Value has no sources: nothing can walk back from it to x")
     if len(y.sources) != 1 or y.sources[0][0] is not x:
         raise WrongAnswerError("gate(x) has to be one operation: its only source is x, as in Value(y, ((x, slope),))")
+    data: Any = y.data
     slope: Any = y.sources[0][1]
-    if isinstance(y.data, Value) or isinstance(slope, Value):
+    if isinstance(data, Value) or isinstance(slope, Value):
         raise WrongAnswerError("inside an operation are plain numbers: compute with x.data, not with x")
-    return as_array(y.data, "the value of gate(x)").item(), as_array(slope, "the slope of gate(x)").item()
+    return as_array(data, "the value of gate(x)").item(), as_array(slope, "the slope of gate(x)").item()

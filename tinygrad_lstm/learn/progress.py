@@ -23,14 +23,15 @@ class Progress:
 
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}  # of this process: all there is where no file is kept
-        self.complaint = ""  # why no file is kept, said once
+        self.complaint = ""  # why no file is kept
+        self.said = False  # once is enough
 
     def of(self, key: str) -> Record:
         """The record of one exercise."""
         return {"tries": 0, "hints": 0, "solved": False, **self._all().get(key, {})}
 
     def add_try(self, key: str, solved: bool) -> str:
-        """Note one answer; returns what there is to say about the file, mostly nothing."""
+        """Note one answer; returns why it is not kept, once, and else nothing."""
         record = self.of(key)
         return self._set(key, {**record, "tries": record["tries"] + 1, "solved": record["solved"] or solved})
 
@@ -53,7 +54,6 @@ class Progress:
         return {**self.records, **found}
 
     def _set(self, key: str, record: Record) -> str:
-        before = self.complaint
         records = {**self._all(), key: record}
         self.records[key] = record
         path = progress_file()
@@ -64,7 +64,8 @@ class Progress:
                     file.write(json.dumps(records, indent=1, sort_keys=True).encode())
             except OSError as error:
                 self.complaint = f"Your progress is not kept: cannot write {path}: {error.strerror}"
-        return "" if before else self.complaint
+        note, self.said = "" if self.said else self.complaint, bool(self.complaint)
+        return note
 
 
 def progress_file() -> Path | None:
