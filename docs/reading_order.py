@@ -114,6 +114,7 @@ CHAPTERS = {
     "Exercises that check themselves": [
         "tinygrad_lstm/learn/{verdict,progress,exercise,course,answers,compare,walks}.py",
         "tinygrad_lstm/learn/{chapter_00,chapter_01,chapter_02,chapter_03,chapter_04,chapter_05}.py",
+        "tinygrad_lstm/learn/{chapter_06,chapter_07,chapter_08}.py",
     ],
     "The command line": [
         "tinygrad_lstm/cli/{output,progress,messages,pages,demo_results,demo_pictures,demo_page,demo}.py",

@@ -73,15 +73,16 @@ def norm_of_the_belt(answer: Any, f: Array) -> str:
     return "λ₀ = f₂ ⊙ f₃ ⊙ f₄ ⊙ f₅, and nothing else: no U and no slope is on the belt"
 
 
-def cell_of(rng: np.random.Generator, D: int, H: int) -> nn.LSTMCell:
-    """A fresh cell with weights from this generator; the package's own generator is left where it was."""
+def fresh(rng: np.random.Generator, D: int, H: int) -> tuple[nn.LSTM, nn.LSTMCell]:
+    """An LSTM and its cell with weights from this generator; the package's own generator is left where it was."""
     bits = tg.generator().bit_generator
     before = bits.state
     cell = nn.LSTMCell(D, H, dtype=np.float64)
+    lstm = nn.LSTM(D, H, cell=lambda D, H, **options: cell)
     bits.state = before
     cell.W.data = rng.uniform(-1, 1, (4 * H, D)) * (6 / (D + H)) ** 0.5
     cell.U.data = np.concatenate([np.linalg.qr(rng.standard_normal((H, H)))[0] for _ in range(4)])
-    return cell
+    return lstm, cell
 
 
 def belt(rng: np.random.Generator) -> Numbers:
@@ -91,11 +92,11 @@ def belt(rng: np.random.Generator) -> Numbers:
     def measure(forget_bias: float, factor: float) -> tuple[float, float]:
         """What the belt keeps of the gradient, and the belt's share of the whole gradient, T steps back."""
         draws = np.random.default_rng(seed)
-        cell = cell_of(draws, 3, 8)
+        lstm, cell = fresh(draws, 3, 8)
         assert cell.b is not None
         cell.U.data *= factor
         cell.b.data[:8] = forget_bias
-        steps = nn.unroll(cell, draws.standard_normal((T + 1, 3))).steps
+        steps = lstm.unroll(draws.standard_normal((T + 1, 1, 3))).steps
         routes = paths.routes(steps[-1].c.sum(), steps[0].c, max_crossings=0)
         return float(routes.norms[0] / 8**0.5), float(routes.shares[0])
 
@@ -162,9 +163,9 @@ def crossings(rng: np.random.Generator) -> Numbers:
     """A run of a few steps in which one crossing carries clearly more than any other, and one gate of it."""
     T = int(rng.choice([5, 6, 7]))
     while True:
-        cell = cell_of(rng, 2, 4)
+        lstm, cell = fresh(rng, 2, 4)
         cell.U.data *= 1.5
-        trajectory = nn.unroll(cell, 1.5 * rng.standard_normal((T, 2)))
+        trajectory = lstm.unroll(1.5 * rng.standard_normal((T, 1, 2)))
         L = trajectory.steps[-1].h.sum()
         found = flows(trajectory, L)
         by_step, gates = found.by_step, sorted(found.by_gate.values())
@@ -176,7 +177,7 @@ def crossings(rng: np.random.Generator) -> Numbers:
 class flows:  # noqa: N801  # what a function of this name would return
     """What crosses into each step on the way from C₁ to L, and into each gate at the step into which most crosses."""
 
-    def __init__(self, trajectory: Any, L: tg.Tensor) -> None:
+    def __init__(self, trajectory: nn.Trajectory, L: tg.Tensor) -> None:
         flow = paths.flow(L, trajectory.steps[0].c)
         self.total, T = flow.total, len(trajectory.steps)
         self.by_step = {t: float(flow.cuts["crossing"][t - 1]) for t in range(2, T + 1)}
@@ -188,11 +189,11 @@ class flows:  # noqa: N801  # what a function of this name would return
 
 
 @chapter.exercise("7.3", "The crossing that carries most", crossings, hints=(
-    "`flow = paths.flow(L, trajectory.steps[0].c)`, and `print(flow)`: each row is a cut behind step t.",
+    "Look at `viz.flow(L, trajectory)`, or print `paths.flow(L, trajectory.steps[0].c)`: row t is behind step t.",
     "What passes from step t - 1 by a crossing is read by the gates of step t: row t - 1 belongs to step t.",
-    "`flow.inflow[flow.graph.id_of(trajectory.steps[t - 1].f)]` is what flows into f of step t; i, o, g likewise.",
+    "Of that flow, `flow.inflow[flow.graph.id_of(trajectory.steps[t - 1].f)]` is what flows into f of step t.",
 ))  # fmt: skip
-def most_crossed(answer: Any, T: int, trajectory: Any, L: tg.Tensor) -> str:
+def most_crossed(answer: Any, T: int, trajectory: nn.Trajectory, L: tg.Tensor) -> str:
     """`learn.show("7.3").numbers` has the `trajectory` of an LSTM over «T» steps and a loss `L` that reads its last h.
 
     C₁ moves along its gradient. Into which step t does the largest flow cross, out of h of step t - 1 into the gates,
