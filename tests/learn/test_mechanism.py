@@ -175,6 +175,8 @@ def test_progress_is_noted(file: Path) -> None:
         "3.1 seed 2": {"tries": 1, "hints": 0, "solved": False},
     }
     assert Progress().of("3.1")["solved"], "another process reads it"
+    file.unlink()
+    assert small_set().record("3.1")["tries"] == 0, "who removes the file starts again"
 
 
 def test_a_folder_that_cannot_be_written_is_said_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +190,7 @@ def test_a_folder_that_cannot_be_written_is_said_once(file: Path, monkeypatch: p
     assert small_set().record("3.1")["tries"] == 2, "kept in memory"
 
 
-@pytest.mark.parametrize("content", ["no json", "[]", '{"3.1": 1}', "\xff"])
+@pytest.mark.parametrize("content", ["no json", "[]", '{"3.1": 1}', '{"3.1": {"tries": "x"}}', "\xff"])
 def test_a_file_that_is_no_progress_stays_as_it_is(file: Path, content: str) -> None:
     file.parent.mkdir()
     file.write_bytes(content.encode("latin-1"))

@@ -54,6 +54,8 @@ def as_function(answer: Any, *takes: str) -> Any:
 
 def as_list(answer: Any, length: int, what: str) -> list[Any]:
     """Several parts of an answer, so many."""
+    if answer is None:
+        raise WrongAnswerError(f"a list of {length} {what} is needed, not None: does your function return its result?")
     try:
         found = [] if isinstance(answer, str | dict) else list(answer)
     except TypeError:  # nothing to iterate over

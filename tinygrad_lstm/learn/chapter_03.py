@@ -99,7 +99,7 @@ def _named(function: Any, name: str) -> Any:
     "Try x from -2 to 2, without 0, where some of them have a kink.",
 ))  # fmt: skip
 def planted(answer: Any, ops: dict[str, Op]) -> str:
-    """`ops = learn.show("3.2").numbers["ops"]` has four ops: softsign, leaky, hat, root. The rule of one is wrong.
+    """The question's `.numbers["ops"]` has four ops by name: softsign, leaky, hat, root. The rule of one is wrong.
 
     Find it with `tg.gradcheck`. Answer with its name and a number x at which gradcheck fails, `[name, x]`.
     """

@@ -75,12 +75,12 @@ def recurrent_weights(rng: np.random.Generator) -> Numbers:
     "`np.abs(np.linalg.eigvals(U)).max()` is the spectral radius. Which s makes that of s U equal to 1?",
 ))  # fmt: skip
 def scale(answer: Any, U: Any) -> str:
-    """In `h_t = tanh(s U h_{t-1} + x_t)` the states are near 0, so the slope of tanh is 1. `learn.show("5.2").numbers`
-    has U:
+    """In `h_t = tanh(s U h_{t-1} + x_t)` the states are near 0, so the slope of tanh is 1.
 
-    «U»
+    `U = «U»`
 
-    With which scale s > 0 does the gradient neither vanish nor explode over many steps? Answer with a number.
+    With which scale s > 0 does the gradient neither vanish nor explode over many steps? Answer with a number; the
+    question's `.numbers` has U.
     """
     found = as_array(answer, "s")
     if found.size != 1:

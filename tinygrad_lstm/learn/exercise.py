@@ -71,10 +71,7 @@ class Exercise:
                 return Verdict(self.id, "right", self.examine(answer, **self.numbers(seed)))
         except WrongAnswerError as mistake:
             return Verdict(self.id, "wrong", str(mistake))
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # of the learner's code, or of what cannot do with it what has to be done
+        except (Exception, SystemExit) as error:  # of the learner's code, or of what is done with its results
             return Verdict(self.id, "wrong", describe_error(error))
 
 
