@@ -38,7 +38,7 @@ def six_lines(answer: Any, p: Weights, x: Array, h: Array, C: Array) -> str:
     """Write `step(x, h, C, p)`, one step of an LSTM in NumPy, which returns the new `(h, C)`.
 
     `x` has shape (2,), `h` and `C` have shape (3,). `p` is a dictionary of weights: `p["W_f"]` (3, 2), `p["U_f"]` (3,
-    3), `p["b_f"]` (3,), and the same for i, o, and c, the candidate. `learn.show("6.1").numbers` has such a p, with
+    3), `p["b_f"]` (3,), and the same for i, o, and c, the candidate. The question's `.numbers` has such a p, with
     x = «x», h = «h» and C = «C». Answer with the function.
     """
     step = as_function(answer, "x", "h", "C", "p")

@@ -106,7 +106,7 @@ def belt(rng: np.random.Generator) -> Numbers:
 @chapter.exercise("7.2", "Make the belt carry", belt, hints=(
     "What the belt keeps is a product of T forget gates. How near to 1 must one of them be? f = σ(b).",
     "An open forget gate keeps what crossed as well. What multiplies a gradient at a crossing, and only there?",
-    "U multiplies at each crossing. `learn.show(\"7.2\").numbers[\"measure\"](b, factor)` gives both figures.",
+    "U multiplies at each crossing. Open the gate until the first figure is right, then make U smaller.",
 ))  # fmt: skip
 def make_it_carry(answer: Any, T: int, percent: int, measure: Measure) -> str:
     """A fresh LSTM has 8 units and L reads its last C. Choose the bias b of its forget gates, and a factor for its U:
@@ -114,7 +114,7 @@ def make_it_carry(answer: Any, T: int, percent: int, measure: Measure) -> str:
     1. of dL/dC at the last step, the belt keeps at least «percent» % over «T» steps: ‖λ₀‖ there over the norm here;
     2. the belt's share of the whole gradient is between 80 % and 120 %.
 
-    `learn.show("7.2").numbers["measure"](b, factor)` gives both figures, as parts of 1. Answer with `[b, factor]`.
+    The question's `.numbers["measure"](b, factor)` gives both figures, as parts of 1. Answer with `[b, factor]`.
     """
     b, factor = (float(as_number(part, name)) for part, name in zip(as_list(answer, 2, "numbers"), BIAS, strict=True))
     if factor <= 0:
@@ -194,7 +194,7 @@ class flows:  # noqa: N801  # what a function of this name would return
     "Of that flow, `flow.inflow[flow.graph.id_of(trajectory.steps[t - 1].f)]` is what flows into f of step t.",
 ))  # fmt: skip
 def most_crossed(answer: Any, T: int, trajectory: nn.Trajectory, L: tg.Tensor) -> str:
-    """`learn.show("7.3").numbers` has the `trajectory` of an LSTM over «T» steps and a loss `L` that reads its last h.
+    """The question's `.numbers` has the `trajectory` of an LSTM over «T» steps and a loss `L` that reads its last h.
 
     C₁ moves along its gradient. Into which step t does the largest flow cross, out of h of step t - 1 into the gates,
     and which of `"f"`, `"i"`, `"o"`, `"g"` gets most of it there? Answer with `[t, gate]`.
