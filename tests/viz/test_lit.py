@@ -95,6 +95,7 @@ def test_a_run_that_would_be_a_strip_keeps_its_cells() -> None:
 def test_every_format_and_the_words_say_it() -> None:
     picture = viz.draw(trajectory(nn.LSTM(2, 3)), view="cell", lit="g")
     assert "In full colour: what computes C̃." in picture.description
+    assert picture.title == "One LSTM, one time step: what computes C̃", "several in a page have names of their own"
     dimmed = re.search(r'<g class="node" id="o_1" opacity="([\d.]+)"', picture.svg)
     assert dimmed is not None
     assert float(dimmed[1]) == DIMMED

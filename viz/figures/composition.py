@@ -94,9 +94,11 @@ def picture(
     """The picture of a selection: its rows, the header above them, and the same in words."""
     scene = Scene(theme)
     rows = draw_layers(scene, layers_of(selection, encodings), how.hidden, room=how.room)
-    notes = [guide, how.note]
-    if how.lit is not None:
-        light(scene, rows, how.lit)
-        notes.append(describe_lit(rows, how.lit))
-    add_header_of_rows(scene, title, rows, notes)
-    return Picture(scene, title, " ".join(filter(None, [words, *notes[1:]])))
+    if how.lit is None:
+        add_header_of_rows(scene, title, rows, [guide, how.note])
+        return Picture(scene, title, " ".join(filter(None, [words, how.note])))
+    light(scene, rows, how.lit)
+    lit = describe_lit(rows, how.lit)
+    add_header_of_rows(scene, title, rows, [guide, how.note, f"In full colour: {lit}."])
+    words = " ".join(filter(None, [words, how.note, f"In full colour: {lit}."]))
+    return Picture(scene, f"{title}: {lit}", words)  # a page has several, each by a name of its own

@@ -88,6 +88,6 @@ def _dim(stroke: Stroke) -> Stroke:
 
 
 def describe_lit(rows: Sequence[Row], name: str) -> str:
-    """What is in full colour, in a sentence."""
+    """What is in full colour, in a few words."""
     row = next(row for row in rows if name in row.template.boxes)
-    return f"In full colour: what computes {row.cells.letter(name)}."
+    return f"what computes {row.cells.letter(name)}"
