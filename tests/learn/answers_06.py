@@ -85,6 +85,10 @@ def no_bias(x: Any, h: Any, C: Any, p: Any) -> Any:
     return stacked(x, h, C, {name: value * (name[0] != "b") for name, value in p.items()})
 
 
+def without(name: str) -> Function:
+    return fixed(lambda x, h, C, p: stacked(x, h, C, {**p, name: 0 * p[name]}))
+
+
 def late_o(x: Any, h: Any, C: Any, p: Any) -> Any:
     h, C = stacked(x, h, C, p)
     return gate(p, "o", x, h) * np.tanh(C), C
@@ -136,7 +140,12 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
         ("tanh is around all", changed(six_lines, lambda o, C, old: np.tanh(o * C))),
         ("o reads the new h", fixed(late_o)),
         ("return (h, C), in this order", fixed(other_order)),
-        ("biases are lacking", fixed(no_bias)),
+        ("the bias is lacking in the gates and", fixed(no_bias)),
+        ("the bias is lacking in i", without("b_i")),
+        ("U h is lacking in the candidate", without("U_c")),
+        ("W x is lacking in o", without("W_o")),
+        ("C is their sum", changed(lambda f, i, g, C: f * C * i * g)),
+        ("tanh is around all: C", changed(lambda f, i, g, C: np.tanh(f * C + i * g))),
         ("list of 2 arrays", fixed(lambda x, h, C, p: by_the_cell(x, h, C, p)[0])),
         ("KeyError", fixed(lambda x, h, C, p: p["W_g"] @ x)),
     ],
@@ -160,6 +169,8 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
         ("tanh(C) in place of its slope", fixed(lambda dC, dh, f, o, C: dC * f + dh * o * np.tanh(C))),
         ("factor f is missing", fixed(lambda dC, dh, f, o, C: dC + dh * o * slope(C))),
         ("`h_prev` has the wrong sign", fixed(lambda dC, dh, f, o, C: dC * f - dh * o * slope(C))),
+        ("dC and dh_prev are swapped", fixed(lambda dC, dh, f, o, C: dh * f + dC * o * slope(C))),
+        ("nothing but f is there", fixed(lambda dC, dh, f, o, C: (dC * f + dh * o) * slope(C))),
         ("f scales both paths", fixed(lambda dC, dh, f, o, C: f * (dC + dh * o * slope(C)))),
         ("paths are multiplied", fixed(lambda dC, dh, f, o, C: dC * f * dh * o * slope(C))),
     ],

@@ -68,6 +68,8 @@ WRONG: dict[str, list[tuple[str, Callable[..., Any]]]] = {
         ("shift the rows", lambda f: norm(np.prod(f[:-1], axis=0))),
         ("norms are multiplied", lambda f: np.prod(norm(f[1:], axis=1))),
         ("averaged", lambda f: 3**0.5 * np.prod(f[1:].mean(axis=1))),
+        ("gates of a unit are averaged", lambda f: norm(f[1:].mean(axis=0) ** 4)),
+        ("units are multiplied", lambda f: f[1:].prod()),
         ("sum of the entries", lambda f: np.prod(f[1:], axis=0).sum()),
         ("square of the norm", lambda f: (np.prod(f[1:], axis=0) ** 2).sum()),
         ("gates are added", lambda f: norm(f[1:].sum(axis=0))),

@@ -118,6 +118,7 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
         ("lacks C_prev", peephole(lambda f, C, p, q: f * (1 - f) * p, right_i)),
         ("C_prev where g belongs", peephole(right_f, lambda i, g, p, q, C: C * i * (1 - i) * p)),
         ("slope of tanh", peephole(lambda f, C, p, q: C * (1 - f**2) * p, lambda i, g, p, *_: g * (1 - i**2) * p)),
+        ("factor 1 - y", peephole(lambda f, C, p, *_: C * f * p, lambda i, g, p, *_: g * i * p)),
         ("are swapped", peephole(lambda f, C, p, q: C * f * (1 - f) * q, lambda i, g, p, q, C: g * i * (1 - i) * q)),
         ("wrong sign", peephole(lambda *given: -right_f(*given), right_i)),
     ],

@@ -49,6 +49,10 @@ def six_lines(answer: Any, p: Weights, x: Array, h: Array, C: Array) -> str:
     compare(new_C, right.new_C, "C", within=1e-6, mistakes={
         "this is h: return (h, C), in this order": right.new_h,
         **{words: each.new_C for words, each in wrong.items()},
+        "what is kept and what is written are multiplied; C is their sum": right.f * C * right.i * right.g,
+        "i and C̃ are added; what is written is their product": right.f * C + right.i + right.g,
+        "what is written is subtracted": right.f * C - right.i * right.g,
+        "tanh is around all: C is the sum itself, which is why it can leave -1..1": np.tanh(right.new_C),
         "what is written is lacking, i ⊙ C̃": right.f * C, "what is kept is lacking, f ⊙ C": right.i * right.g,
         "the factor i is lacking in what is written": right.f * C + right.g,
         "the factor f is lacking in what is kept": C + right.i * right.g,
@@ -73,14 +77,15 @@ class Step:
 
     def __init__(
         self, p: Weights, x: Array, h: Array, C: Array, *, act: dict[str, Activation] | None = None,
-        order: str = GATES, only: str = "WUb",
+        order: str = GATES, without: str = "",
     ) -> None:  # fmt: skip
         acts: dict[str, Activation] = {"f": sigmoid, "i": sigmoid, "o": sigmoid, "c": np.tanh, **(act or {})}
 
         def gate(name: str) -> Array:
             used = order[GATES.index(name)]
             terms = {"W": p[f"W_{used}"] @ x, "U": p[f"U_{used}"] @ h, "b": p[f"b_{used}"]}
-            return np.asarray(acts[name](np.sum([terms[term] for term in only], axis=0)))
+            left = [value for term, value in terms.items() if without not in (term, term + name)]
+            return np.asarray(acts[name](np.sum(left, axis=0)))
 
         self.f, self.i, self.o, self.g = map(gate, GATES)
         self.new_C = self.f * C + self.i * self.g
@@ -107,9 +112,10 @@ def _changes() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"{name} has tanh; a gate needs σ, between 0 and 1", {"act": {name: np.tanh}}
     yield "all gates have tanh; a gate needs σ, between 0 and 1", {"act": dict.fromkeys("fio", np.tanh)}
     yield "the candidate has no tanh", {"act": {"c": np.asarray}}
-    yield "no gate and no candidate reads h: U h is lacking", {"only": "Wb"}
-    yield "no gate and no candidate reads x: W x is lacking", {"only": "Ub"}
-    yield "the biases are lacking", {"only": "WU"}
+    for term, words in {"W": "W x", "U": "U h", "b": "the bias"}.items():
+        yield f"{words} is lacking in the gates and in the candidate", {"without": term}
+        for name in GATES:
+            yield f"{words} is lacking in {name.replace('c', 'the candidate')}", {"without": term + name}
 
 
 CHANGES = dict(_changes())
@@ -184,6 +190,13 @@ def all_readers(answer: Any, dC: Array, dh_prev: Array, f: Array, o_prev: Array,
             belt + dh_prev * o_prev * (1 - o_prev) * (1 - shown * shown)
         ),
         "the factor f is missing on the belt": dC + by_h,
+        "the factor dC is missing on the belt": f + by_h,
+        "on the path through h_prev is dC where dh_prev belongs": belt + dC * o_prev * (1 - shown * shown),
+        "on the belt is dh_prev where dC belongs": dh_prev * f + by_h,
+        "dC and dh_prev are swapped": dh_prev * f + dC * o_prev * (1 - shown * shown),
+        "the slope of tanh, 1 - tanh(C)², is on the belt as well; nothing but f is there": (
+            belt * (1 - shown * shown) + by_h
+        ),
         "on the belt is the slope of σ, f (1 - f): that is on the way to the weights of f": dC * f * (1 - f) + by_h,
         "f scales both paths; it is on the belt alone": belt + f * by_h,
     }, paths={"f * C_prev": belt, "h_prev": by_h})  # fmt: skip

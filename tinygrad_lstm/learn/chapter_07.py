@@ -49,6 +49,10 @@ def wrong_norms(f: Array) -> dict[str, float]:
         "the gates of a step are averaged; each unit has its own belt": 3**0.5 * float(np.prod(f[1:].mean(axis=1))),
         "this is the sum of the entries; the norm is the root of the sum of their squares": float(kept.sum()),
         "this is the square of the norm: take the root": float((kept**2).sum()),
+        "the gates of a unit are averaged; each step has its own gate": float(
+            np.linalg.norm(f[1:].mean(axis=0) ** len(f[1:]))
+        ),
+        "the units are multiplied with one another; each has its own belt": float(np.prod(kept)),
         "this is the mean of the entries": float(kept.mean()),
         "this is the largest entry": float(kept.max()),
         "the gates are added; along one path factors multiply": float(np.linalg.norm(f[1:].sum(axis=0))),

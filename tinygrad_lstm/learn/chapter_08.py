@@ -89,6 +89,10 @@ def build_the_peephole(
         "the peepholes have the slope of tanh, 1 - y²; a gate has y (1 - y)": (
             belt + dC * (C_prev * (1 - f * f) * p_f + g * (1 - i * i) * p_i)
         ),
+        "at both peepholes the factor 1 - y of σ's slope y (1 - y) is missing": (
+            belt + dC * (C_prev * f * p_f + g * i * p_i)
+        ),
+        "the slope of σ is on the belt as well; nothing but f is there": belt * (1 - f) + by_f + by_i,
         "p_f and p_i are swapped": belt + dC * (C_prev * f * (1 - f) * p_i + g * i * (1 - i) * p_f),
         "the factor dC is missing": f + C_prev * f * (1 - f) * p_f + g * i * (1 - i) * p_i,
     }, paths={"f * C_prev, the belt": belt, "f, by its peephole": by_f, "i, by its peephole": by_i})  # fmt: skip
