@@ -95,7 +95,7 @@ CHAPTERS = {
         "viz/encode/{encoding,legend_words,values,gradients,ratios,flows}.py",
     ],
     "Pictures: the cell view and the op view": [
-        "viz/views/{tooltips,ends,time_axis,rows,folds,links,cells,header,words}.py",
+        "viz/views/{tooltips,ends,time_axis,rows,folds,links,lit,cells,header,words}.py",
         "viz/diagram/{collapse,blocks}.py",
         "viz/encode/operations.py",
         "viz/views/{operation_places,shape_labels,operations,graph_words}.py",
@@ -117,6 +117,7 @@ CHAPTERS = {
     "Exercises that check themselves": [
         "tinygrad_lstm/learn/{verdict,progress,exercise,course,answers,compare,walks}.py",
         "tinygrad_lstm/learn/{chapter_00,chapter_01,chapter_02,chapter_03,chapter_04,chapter_05}.py",
+        "tinygrad_lstm/learn/{chapter_06,chapter_07,chapter_08}.py",
     ],
     "The command line": [
         "tinygrad_lstm/cli/{output,messages,progress}.py",

@@ -18,6 +18,7 @@ from viz.scene.marks import Scene
 from viz.style.theme import Theme
 from viz.views.cells import Layer, draw_layers
 from viz.views.header import add_header_of_rows
+from viz.views.lit import check_lit, describe_lit, light
 from viz.views.words import describe_folds
 
 
@@ -29,6 +30,7 @@ class Arrangement:
     hidden: list[Run]
     note: str
     room: float = inf  # in points, of a row
+    lit: str | None = None  # the only value whose equation is in full colour
 
     def project(self, cells: CellGraph) -> CellGraph:
         """A chain as it is drawn."""
@@ -42,16 +44,20 @@ def arrange(
 ) -> Arrangement:
     """For chains of as many steps: what all of them compute again is folded; "auto" is a strip of more than so many.
 
-    A step across which one of the norms falls tenfold is drawn.
+    A step across which one of the norms falls tenfold is drawn. A cell view with a part that is lit stays one.
     """
+    if options.lit is not None:
+        check_lit(options.lit, [one.template for one in chains])
     structure = {t: tuple(one.structure[t] for one in chains) for t in chains[-1].structure}
     hidden, note, view = folded_steps(structure, options.fold, norms), "", options.view
     shown = chains[-1].last - sum(last - first for first, last in hidden)
-    if view == "auto" and shown > most:
+    if view == "auto" and shown > most and options.lit is None:
         view, note = "strip", f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
     if view == "rolled":
         hidden = []
-    return Arrangement(view, hidden, note or describe_folds(hidden), options.room if view == "strip" else inf)
+    return Arrangement(
+        view, hidden, note or describe_folds(hidden), options.room if view == "strip" else inf, options.lit
+    )
 
 
 def opened(chains: Sequence[CellGraph], how: Arrangement, options: Options, drawn: int = 0) -> Arrangement:
@@ -88,5 +94,11 @@ def picture(
     """The picture of a selection: its rows, the header above them, and the same in words."""
     scene = Scene(theme)
     rows = draw_layers(scene, layers_of(selection, encodings), how.hidden, room=how.room)
-    add_header_of_rows(scene, title, rows, [guide, how.note])
-    return Picture(scene, title, " ".join(filter(None, [words, how.note])))
+    if how.lit is None:
+        add_header_of_rows(scene, title, rows, [guide, how.note])
+        return Picture(scene, title, " ".join(filter(None, [words, how.note])))
+    light(scene, rows, how.lit)
+    lit = describe_lit(rows, how.lit)
+    add_header_of_rows(scene, title, rows, [guide, how.note, f"In full colour: {lit}."])
+    words = " ".join(filter(None, [words, how.note, f"In full colour: {lit}."]))
+    return Picture(scene, f"{title}: {lit}", words)  # a page has several, each by a name of its own

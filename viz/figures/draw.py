@@ -15,7 +15,7 @@ from viz.diagram.folding import Fold
 from viz.encode.values import ValueEncoding
 from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import OF_A_CELL, OF_OPERATIONS, Engine, Options, View, as_asked, options_of
+from viz.figures.options import LIT, OF_A_CELL, OF_OPERATIONS, Engine, Options, View, as_asked, options_of
 from viz.figures.selection import TAKES, select_for, tensors_in
 from viz.output.picture import Picture
 from viz.style.theme import ThemeName
@@ -23,7 +23,7 @@ from viz.views.words import describe_values
 
 
 @also_of_torch(trajectory_alone)
-@takes(**OF_A_CELL, **OF_OPERATIONS)
+@takes(lit=LIT, **OF_A_CELL, **OF_OPERATIONS)
 def draw(
     what: tg.Tensor | nn.Trajectory | Iterable[Any],
     *,
@@ -36,6 +36,7 @@ def draw(
     engine: Engine = "viz",
     header: bool = True,
     width: float | None = None,
+    lit: str | None = None,
 ) -> Picture:
     """A picture of what a tensor was computed from, or of an unrolled cell.
 
@@ -47,17 +48,20 @@ def draw(
     than 12, None none, a list all but those named and the ends. ``engine="dot"`` lets Graphviz find the places of the
     op view. Several tensors may come in lists, tuples and dicts. For a slide ``header=False`` leaves out title and
     legend, and ``width`` says how many pixels wide the SVG is shown, and a file that is saved of it; a warning says
-    where it is too narrow to be read.
+    where it is too narrow to be read. ``lit="f"`` leaves one part of each cell in full colour, the equation of that
+    value, and dims all others.
 
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> print(draw((x * x).sum()))
     A graph of 3 vertices and 3 edges: 1 parameter, 2 operations (1 multiply, 1 sum).
     """
-    options = options_of(theme, view, fold, depth, collapse, chain, engine, header, width)
+    options = options_of(theme, view, fold, depth, collapse, chain, engine, header, width, lit)
     if isinstance(what, nn.Trajectory):
         return as_asked(_draw_trajectory(what, options), options)
     if chain is not None:
         raise ArgumentError("chain names one of a trajectory's layers and directions; a tensor has none")
+    if lit is not None:
+        raise ArgumentError(f"lit={lit!r} is a part of a trajectory's cells; a tensor has none")
     if view not in ("auto", "op"):
         raise ArgumentError(f'the {view} view draws a trajectory, layer.unroll(x); view="op" draws any tensor')
     tensors = list(tensors_in(what))

@@ -14,7 +14,7 @@ from viz.diagram.names import Names
 from viz.encode.gradients import GradientEncoding, Strongest, scale_of
 from viz.figures.composition import Arrangement, arrange, picture, state_norms, with_folds_opened
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import OF_A_CELL, OF_OPERATIONS, Engine, View, as_asked, options_of
+from viz.figures.options import LIT, OF_A_CELL, OF_OPERATIONS, Engine, View, as_asked, options_of
 from viz.figures.selection import select, select_for, tensors_in
 from viz.measure.backward import strongest_path, watch_backward
 from viz.measure.gradient import ChainGradient, measure_chains
@@ -25,7 +25,7 @@ from viz.views.words import describe_gradients
 
 
 @also_of_torch(loss_and_trajectory)
-@takes(loss=LOSS, trajectory=TRAJECTORY, strongest=TENSOR.or_none(), **OF_A_CELL, **OF_OPERATIONS)
+@takes(loss=LOSS, trajectory=TRAJECTORY, strongest=TENSOR.or_none(), lit=LIT, **OF_A_CELL, **OF_OPERATIONS)
 def gradient_paths(
     loss: tg.Tensor,
     trajectory: nn.Trajectory,
@@ -40,11 +40,12 @@ def gradient_paths(
     engine: Engine = "viz",
     header: bool = True,
     width: float | None = None,
+    lit: str | None = None,
 ) -> Picture:
     """Where the gradient of a loss goes in an unrolled cell, every line as wide as what was delivered along it.
 
-    Drawn from one watched backward pass: it leaves every ``.grad`` alone and the graph usable. Views, ``header`` and
-    ``width`` as in ``draw``.
+    Drawn from one watched backward pass: it leaves every ``.grad`` alone and the graph usable. Views, ``header``,
+    ``width`` and ``lit`` as in ``draw``.
     With ``strongest`` the strongest single path to that tensor (``tg.paths.strongest_path``) has a bright ground.
 
     Raises GradError where the graph was freed by an earlier backward, or does not lead to this trajectory.
@@ -55,7 +56,7 @@ def gradient_paths(
     >>> picture.title
     'Where the gradient of L flows: one LSTM, two time steps'
     """
-    options = options_of(theme, view, fold, depth, collapse, chain, engine, header, width)
+    options = options_of(theme, view, fold, depth, collapse, chain, engine, header, width, lit)
     chosen, note = select_for(trajectory, options, loss)
     graph = chosen.graph if chosen is not None else tg.graph_of([loss, *tensors_in(trajectory)])
     delivered = watch_backward(loss, graph, crossed=chosen is not None)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from tinygrad_lstm.arguments import NAMES, NUMBER, instance, integer, one_of
+from tinygrad_lstm.arguments import NAMES, NUMBER, TEXT, instance, integer, one_of
 from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.folding import Fold
 from viz.output.picture import Picture
@@ -26,6 +26,7 @@ OF_A_CELL = {
     "view": one_of("auto", "op", "cell", "strip", "rolled"),
     "chain": integer(None).or_none(),
 }
+LIT = TEXT.or_none()
 OF_OPERATIONS = {"depth": integer(0).or_none(), "collapse": NAMES, "engine": one_of("viz", "dot")}
 OF_SEVERAL_RUNS = {**OF_EVERY_FIGURE, "view": one_of("auto", "cell", "strip", "rolled")}  # the op view is of one run
 
@@ -43,6 +44,7 @@ class Options:
     engine: Engine = "viz"
     header: bool = True
     width: float | None = None
+    lit: str | None = None
 
     @property
     def room(self) -> float:
@@ -59,14 +61,16 @@ class Options:
 def options_of(
     theme: ThemeName, view: View = "auto", fold: Fold = "auto", depth: int | None = None,
     collapse: Iterable[str] = (), chain: int | None = None, engine: Engine = "viz", header: bool = True,
-    width: float | None = None,
+    width: float | None = None, lit: str | None = None,
 ) -> Options:  # fmt: skip
     """The options, if they go together; ArgumentError if not."""
-    found = Options(theme_of(theme), view, fold, depth, tuple(collapse), chain, engine, header, width)
+    found = Options(theme_of(theme), view, fold, depth, tuple(collapse), chain, engine, header, width, lit)
     if view in ("cell", "strip", "rolled") and (depth is not None or found.collapse):
         raise ArgumentError(f"depth and collapse close modules of the op view; the {view} view has none to close")
     if view in ("cell", "strip", "rolled") and engine == "dot":
         raise ArgumentError(f'engine="dot" lays out the op view; the {view} view has places of its own')
+    if lit is not None and (view in ("op", "strip") or found.of_operations):
+        raise ArgumentError(f"lit={lit!r} is a part of a cell, which the cell view and the rolled view show")
     if width is not None and not width > 0:
         raise ArgumentError(f"width is how many pixels wide the picture is shown, more than 0, not {width!r}")
     return found

@@ -95,7 +95,7 @@ def select_for(
     try:
         return select(trajectory, options.chain, *also), ""
     except without as reason:
-        if options.view != "auto":
+        if options.view != "auto" or options.lit is not None:
             raise
         return None, f"Every operation is drawn, since there is no cell view: {reason}."
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import graphviz
@@ -91,6 +92,9 @@ def _node(node: Node, scene: Scene) -> dict[str, str]:
         look = {"style": "", "tooltip": text(node.tooltip), "margin": "0"}
     elif not node.line:
         look["color"] = node.fill or "transparent"
+    for name in ("color", "fillcolor") if node.opacity < 1 else ():
+        if look.get(name, "transparent") != "transparent":
+            look[name] += _alpha(node.opacity)
     width, height = (f"{points / 72:.3g}" for points in node.size)
     x, y = map(number_of_points, node.middle)
     return {**label, **look, "pos": f"{x},{y}", "width": width, "height": height, "fixedsize": "true"}
@@ -101,6 +105,10 @@ def _label(node: Node, scene: Scene) -> str:
     spans = [span for row in node.rows for span in row]
     if not spans:
         return ""
+    if node.opacity < 1:
+        faint = _alpha(node.opacity)
+        faded = [tuple([replace(s, colour=(s.colour or scene.theme.ink) + faint) for s in row]) for row in node.rows]
+        return _label(replace(node, rows=tuple(faded), opacity=1.0), scene)
     looks = {(span.size, span.colour, span.bold, span.italic) for span in spans}
     if looks == {(12, "", False, False)} and not node.left and all(len(row) == 1 for row in node.rows):
         return text(span.text for span in spans)
@@ -137,9 +145,14 @@ def _edge(edge: Edge) -> dict[str, str]:
 
 
 def _line(stroke: Stroke) -> dict[str, str]:
-    faint = f"{round(255 * stroke.opacity):02X}" if stroke.opacity < 1 else ""
+    faint = _alpha(stroke.opacity) if stroke.opacity < 1 else ""
     style = "dotted" if stroke.dotted else "dashed" if stroke.dashed else "solid"
     return {"color": stroke.colour + faint, "penwidth": f"{stroke.width:.2f}", "style": style}
+
+
+def _alpha(opacity: float) -> str:
+    """An opacity as the last two digits of a colour."""
+    return f"{round(255 * opacity):02X}"
 
 
 def _spline(edge: Edge) -> str:

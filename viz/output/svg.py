@@ -131,7 +131,8 @@ class _Writer:
         if node.shape == "text" and not node.rows:
             return
         x, y = self.at(node.middle)
-        yield f'<g class="node" id="{element_id(node.id)}"{_data(node.data)}>{_title(node.tooltip)}'
+        faint = f' opacity="{node.opacity:g}"' if node.opacity < 1 else ""
+        yield f'<g class="node" id="{element_id(node.id)}"{faint}{_data(node.data)}>{_title(node.tooltip)}'
         if node.shape != "text":
             look = f'fill="{node.fill or "none"}" stroke="{node.line or "none"}" stroke-width="{_n(node.width)}"'
             yield f"{outline(node, x, y)} {look}" + ' stroke-dasharray="4 3"' * node.dashed + "/>"

@@ -67,6 +67,7 @@ class Node:
     cluster: str = ""  # the id of the innermost cluster around it, where clusters nest
     data: Mapping[str, str] = field(default_factory=dict)
     keys: tuple[Key, ...] = ()
+    opacity: float = 1.0
 
     @property
     def box(self) -> Rect:
