@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -21,13 +22,20 @@ def own_python() -> list[str]:
     return [sys.executable] if there else []
 
 
-def run_ranks(python: str, ranks: int, *call: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run_ranks(
+    python: str, ranks: int, *call: str, folder: Path | None = None, **changes: str
+) -> subprocess.CompletedProcess[str]:
     """So many ranks of ``python -m`` this module with these arguments; 0 ranks are a process without mpiexec."""
     mpiexec = [str(Path(python).with_name("mpiexec")), "-n", str(ranks)] if ranks else []
-    return subprocess.run(
-        [*mpiexec, python, "-m", *call], cwd=folder or ROOT, env=os.environ | FOR_TESTS | {"PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
+    environment = os.environ | FOR_TESTS | {"PYTHONPATH": str(ROOT)} | changes
+    command = [*mpiexec, python, "-m", *call]
+    return subprocess.run(command, cwd=folder or ROOT, env=environment, capture_output=True, text=True, timeout=100)
+
+
+@cache
+def expected(*call: str) -> list[list[str]]:
+    """The same of one process that no mpiexec starts, and that needs no MPI."""
+    return digests(sys.executable, 0, *call)
 
 
 def digests(python: str, ranks: int, *call: str) -> list[list[str]]:

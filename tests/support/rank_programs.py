@@ -20,7 +20,7 @@ import pytest
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, distributed, losses, nn, optim
 from tinygrad_lstm.distributed import cutting, data_parallel, summing
-from tinygrad_lstm.errors import GradError
+from tinygrad_lstm.errors import GradError, RankError
 from tinygrad_lstm.optim import lr_scheduler
 from tinygrad_lstm.training import CharModel, CSVLog, Fit, SequenceModel, Training
 
@@ -66,7 +66,8 @@ def loop(dtype: str = "float32", shards: str = str(SHARDS)) -> None:
             adam.step()
             schedule.step()
     assert len({loss for loss, _, _ in found}) == len(found)
-    report(*[p.data for p in adam.parameters], found, adam.state_dict(), *[part.data for part in state or ()], tg.generator().random(3))
+    states = [part.data for part in state or ()]
+    report(*[p.data for p in adam.parameters], found, adam.state_dict(), *states, tg.generator().random(3))
 
 
 def by_dropout(**options: Any) -> Training:
@@ -117,10 +118,17 @@ def train(kind: str, path: str = "", log: str = "", until: str = "0", killed: st
            training.optimizer.state_dict(), str(tg.generator().bit_generator.state))  # fmt: skip
 
 
-def trains_all(*kinds: str) -> None:
-    """Several trainings, one after the other."""
-    for kind in kinds or KINDS:
-        train(kind)
+def loops() -> None:
+    """The loop in both precisions, and with shards that no number of ranks divides."""
+    loop("float32")
+    loop("float64")
+    loop("float32", "7")
+
+
+def trainings(folder: str = "", until: str = "0") -> None:
+    """Every kind of training, one after the other, each with its checkpoint in a folder."""
+    for kind in KINDS:
+        train(kind, folder and f"{folder}/{kind}.npz", "", until)
 
 
 # Wrong on purpose ----------------------------------------------------------------------------------------------------
@@ -148,23 +156,24 @@ def masks_by_rank(shard: int, common: int) -> Any:
 RIGHT_NUMBERS = cutting.random_numbers
 
 
-def mutated(name: str) -> None:
-    """The loop with one of these in place of what is right."""
-    setattr(data_parallel, "random_numbers" if name == "masks_by_rank" else "sum_in_order", globals()[name])
+def mutated() -> None:
+    """The loop with each of these in place of what is right, which comes last."""
+    for wrong in (reduced, arrived):
+        vars(data_parallel)["sum_in_order"] = wrong
+        loop()
+    vars(data_parallel)["sum_in_order"] = summing.sum_in_order
+    vars(data_parallel)["random_numbers"] = masks_by_rank
+    loop()
+    vars(data_parallel)["random_numbers"] = RIGHT_NUMBERS
     loop()
 
 
-def failing(wrong: str, path: str) -> None:
+def failing(wrong: str, path: str = "") -> None:
     """A job of two ranks, of which rank 1 does something else."""
     odd = distributed.rank() == 1
-    tg.manual_seed(1 if odd and wrong == "other_seed" else 0)
-    if odd and wrong == "other_version":
-        vars(np)["__version__"] = "1.0"
-    lstm = nn.LSTM(D + (odd and wrong == "other_shapes"), H)
-    adam = optim.Adam(lstm.parameters(), lr=0.25 if odd and wrong == "other_rate" else 0.5)
-    shards = 1 if wrong == "few_shards" else SHARDS + (odd and wrong == "other_shards")
-    parallel = distributed.DataParallel(adam, shards)
-    x = np.ones((T, B - (odd and wrong == "other_rows"), D)) + (odd and wrong == "other_batch")
+    tg.manual_seed(0)
+    lstm = nn.LSTM(D, H)
+    parallel = distributed.DataParallel(optim.Adam(lstm.parameters()), 1 if wrong == "few_shards" else SHARDS)
 
     def loss_of(x: Any) -> Any:
         if odd and wrong == "raises":
@@ -178,14 +187,36 @@ def failing(wrong: str, path: str) -> None:
         return
     if odd and wrong == "exits":
         sys.exit(3)
-    if odd and wrong == "other_numbers":
-        tg.randn(1)
-    if not odd and wrong == "gathers_alone":
-        distributed.together("a metric", lambda: 1)
     if wrong == "no_file":
         by_dropout().resume(path)
-    parallel.backward(loss_of, x)
+    parallel.backward(loss_of, np.ones((T, B, D)))
     print("not reached", flush=True)
+
+
+def disagreeing() -> None:
+    """Disagreements, one after the other, each an error on both ranks, which print it."""
+    odd = distributed.rank() == 1
+    for wrong in ("seed", "shapes", "shards", "version", "rate", "batch", "rows", "numbers", "call"):
+        differs = odd and f"other_{wrong}"
+        tg.manual_seed(1 if differs == "other_seed" else 0)
+        version, vars(np)["__version__"] = np.__version__, "1.0" if differs == "other_version" else np.__version__
+        lstm = nn.LSTM(D + (differs == "other_shapes"), H)
+        adam = optim.Adam(lstm.parameters(), lr=0.25 if differs == "other_rate" else 0.5)
+        x = np.ones((T, B - (differs == "other_rows"), D)) + (differs == "other_batch")
+        try:
+            parallel = distributed.DataParallel(adam, SHARDS + (differs == "other_shards"))
+            if differs == "other_numbers":
+                tg.randn(1)
+            if differs == "other_call":
+                distributed.together("a metric", lambda: 1)
+            parallel.backward(lambda x, lstm=lstm: (lstm(x)[0] ** 2).mean(), x)
+        except RankError as error:
+            vars(np)["__version__"] = version
+            said = distributed.together("the report", lambda error=error: str(error))  # type: ignore[misc]
+            assert said[0] == said[1]
+            assert all(p.grad is None for p in lstm.parameters())
+            if not odd:
+                print(f"{wrong}: {said[0]}")
 
 
 def catching() -> None:
