@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.mpi import digests, expected
+from tests.support.mpi import digests, expected, run_ranks
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
@@ -36,3 +37,19 @@ def test_a_sum_in_another_order_or_masks_by_rank_change_the_bits(mpi: str) -> No
 def test_a_checkpoint_is_good_for_any_number_of_ranks(mpi: str, first: int, then: int, tmp_path: Path) -> None:
     digests(mpi, first, "trainings", str(tmp_path), "7")
     assert digests(mpi, then, "trainings", str(tmp_path)) == [line * max(1, then) for line in expected("trainings")]
+
+
+def test_the_command_trains_on_several_ranks(mpi: str, tmp_path: Path) -> None:
+    """One prints and writes, and the files are those of one process, byte for byte."""
+    small = ("tinygrad_lstm", "train", "france", "--cell", "GRU", "--hidden", "8", "--updates", "60", "--shards", "4",
+             "--json")  # fmt: skip
+    alone = run_ranks(sys.executable, 0, *small, "--out", str(tmp_path / "alone"))
+    assert alone.returncode == 0, alone.stderr
+    shared = run_ranks(mpi, 2, *small, "--out", str(tmp_path / "shared"))
+    assert shared.returncode == 0, shared.stderr
+    assert shared.stdout == alone.stdout
+    for name in ("weights.npz", "checkpoint.npz", "log.csv"):
+        assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+    again = run_ranks(mpi, 2, *small, "--out", str(tmp_path / "shared"))
+    assert (again.returncode, again.stdout) == (2, "")
+    assert again.stderr.count("has a checkpoint already: --resume goes on") == 1

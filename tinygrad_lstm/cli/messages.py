@@ -29,12 +29,17 @@ def error_line(console: Console, error: Exception) -> int:
     return WRONG_INPUT
 
 
-def answer(command: Callable[[Console], int]) -> int:
-    """Run a command; returns its exit code: a wrong input is an error in one line, Ctrl-C ends it silently."""
+def answer(command: Callable[[Console], int], is_quiet: Callable[[], bool] = lambda: False) -> int:
+    """Run a command; returns its exit code: a wrong input is an error in one line, Ctrl-C ends it silently.
+
+    Of several ranks, those that are quiet print nothing.
+    """
+    quiet = False
     try:
-        return command(Console())
+        quiet = is_quiet()
+        return command(Console(quiet=quiet))
     except (TinygradError, OSError) as error:
-        return error_line(Console(stderr=True), error)
+        return error_line(Console(stderr=True, quiet=quiet), error)
     except KeyboardInterrupt:
         return INTERRUPTED
 

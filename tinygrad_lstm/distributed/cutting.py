@@ -1,6 +1,6 @@
-"""A batch in shards: which rows each has, which rank runs it, its random numbers; and what comes of them, joined.
+"""A batch in shards: which rows each has, and its random numbers; and what comes of the shards, joined.
 
-None of it depends on the number of ranks but ``own_shards``.
+None of it depends on the number of ranks.
 """
 
 from __future__ import annotations

@@ -39,10 +39,10 @@ def add_up(rows: np.ndarray, weights: Sequence[float]) -> np.ndarray:
     >>> add_up(np.array([[1.0, 2.0], [3.0, 4.0]]), [0.5, 0.5])
     array([2., 3.])
     """
-    total = np.zeros(rows.shape[1], rows.dtype)
+    total, product = np.zeros(rows.shape[1], rows.dtype), np.empty(rows.shape[1], rows.dtype)
     for row, weight in zip(rows, weights, strict=True):
         if weight:  # a shard in which nothing counts may have no number at all
-            total += row * weight
+            total += np.multiply(row, weight, out=product)
     return total
 
 
