@@ -23,6 +23,13 @@ def test_trainings_of_every_kind_have_the_same_bits_for_any_number_of_ranks(mpi:
     assert digests(mpi, ranks, "trainings") == [line * ranks for line in expected("trainings")]
 
 
+def test_ranks_begin_with_all_that_rank_0_has(mpi: str) -> None:
+    """Weights, the optimiser's state and random numbers, where no seed was set."""
+    before, begun, updated = digests(mpi, 4, "unseeded")
+    assert len(set(before)) == 4
+    assert len(set(begun)) == len(set(updated)) == 1
+
+
 def test_a_sum_in_another_order_or_masks_by_rank_change_the_bits(mpi: str) -> None:
     """A plain Allreduce, the sum in the order of arrival, and random numbers by rank: none passes the tests above."""
     (right,) = expected("loop")

@@ -118,6 +118,22 @@ def train(kind: str, path: str = "", log: str = "", until: str = "0", killed: st
            training.optimizer.state_dict(), str(tg.generator().bit_generator.state))  # fmt: skip
 
 
+def unseeded() -> None:
+    """Ranks that begin with weights, an optimiser and random numbers of their own, and then have those of rank 0."""
+    lstm = nn.LSTM(D, H)
+    adam = optim.Adam(lstm.parameters())
+    for _ in range(distributed.rank()):
+        (lstm(np.ones((T, B, D)))[0] ** 2).sum().backward()
+        adam.step()
+        adam.zero_grad()
+    report(*[p.data for p in lstm.parameters()], adam.state_dict(), tg.generator().random(3))
+    parallel = distributed.DataParallel(adam, SHARDS)
+    report(*[p.data for p in lstm.parameters()], adam.state_dict(), tg.generator().random(3))
+    loss = parallel.backward(lambda x: (lstm(x)[0] ** 2).sum(), np.ones((T, B, D)))
+    adam.step()
+    report(loss, *[p.data for p in lstm.parameters()])
+
+
 def loops() -> None:
     """The loop in both precisions, and with shards that no number of ranks divides."""
     loop("float32")

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ShapeError
+from tinygrad_lstm.errors import GradError, ShapeError
 from tinygrad_lstm.func.structures import map_values, values_of
 
 
@@ -34,9 +34,14 @@ def arrays_in(part: Any) -> list[np.ndarray]:
 
 
 def count_rows(parts: Sequence[Any], axes: Sequence[int]) -> int:
-    """The rows of a batch; ShapeError if its parts do not have equally many along their axes."""
+    """The rows of a batch; ShapeError if its parts do not have equally many along their axes.
+
+    Raises GradError for a part that needs a gradient.
+    """
     rows: dict[int, str] = {}
     for k, (part, axis) in enumerate(zip(parts, axes, strict=True)):
+        if any(isinstance(value, Tensor) and value.requires_grad for value in values_of(part)):
+            raise GradError(f"part {k} of the batch needs a gradient, which would end at the cut: detach() it")
         for array in arrays_in(part):
             if not -array.ndim <= axis < array.ndim:
                 raise ShapeError(

@@ -89,10 +89,11 @@ class DataParallel:
         axes = [axis] * len(parts) if isinstance(axis, int) else list(axis)
         if len(axes) != len(parts):
             raise ArgumentError(f"axis has one axis for each of the {len(parts)} parts, not {axis!r}")
+        if self.shards == 1:
+            loss, more = self._run(loss_of, parts, 1.0)
+            return (loss, *more) if more else loss
         rows = count_rows(parts, axes)
         share = self._share_of_rows(rows, weights)
-        if self.shards == 1:
-            return _joined([self._run(loss_of, parts, 1.0)], [1.0], axes[-1])
         shares = [float(share[span].sum()) for span in spans(rows, self.shards)]
         common = int(generator().integers(2**63))
         parameters = self.optimizer.parameters

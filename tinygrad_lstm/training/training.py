@@ -199,7 +199,9 @@ class Training:
         """The gradients of a piece, clipped; gives the loss, their norm before, and the state after the piece."""
         self.optimizer.zero_grad()
         axes = (1, int(self.task.every_step), 0, np.ndim(piece.mask) - 1, np.ndim(piece.scored) - 1)
-        weights = None if piece.mask is None else np.reshape(piece.mask, (-1, np.shape(piece.mask)[-1])).sum(axis=0)
+        weights = None
+        if self.shards > 1 and piece.mask is not None:
+            weights = np.reshape(piece.mask, (-1, np.shape(piece.mask)[-1])).sum(axis=0)  # answers of each row
         loss, state = self.parallel.backward(self._loss, *piece, self.state, axis=(*axes, -2), weights=weights)
         norm = clip_grad_norm_(self.parameters, math.inf if self.clip is None else self.clip)
         return loss, norm, state
