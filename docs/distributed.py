@@ -84,7 +84,8 @@ part be the numbers of the rows, and read them in `loss_of`.
 | batches or random numbers differ | the same, at each update: shapes and a checksum of some numbers must agree |
 | mpi4py is missing, or `mpiexec` is of another MPI | an error, and not several trainings that overwrite each other |
 
-Ctrl-C ends the job as `mpiexec` does it. What there is then is the checkpoint of the last measure.
+Ctrl-C: MPICH passes it on to the ranks, which finish their update, and the checkpoint is of that update; Open MPI ends
+the ranks at once, as it does after a kill, and the checkpoint is that of the last measure.
 
 ## Measured
 
