@@ -28,6 +28,8 @@ TURN = 0.25  # seconds that a rank leaves to the one before it, which may have t
 def communicator() -> Any:
     """The communicator of all ranks, from mpi4py; None in a process that ``mpiexec`` did not start.
 
+    Of another launcher nothing is known here, so its programs import mpi4py.MPI themselves.
+
     Raises MissingExtraError for a job without mpi4py, RankError for one whose ``mpiexec`` is of another MPI.
     """
     started = next((int(os.environ[name]) for name in SIZES if os.environ.get(name, "").isdigit()), 1)
