@@ -67,6 +67,9 @@ CHAPTERS = {
         "tinygrad_lstm/optim/{domains,options,optimizer,sgd,adagrad,rmsprop,adam,scheduler,schedules,one_cycle,plateau,lr_scheduler}.py",
         "tinygrad_lstm/data/{task,characters,words,quantities,symbols,images}.py",
     ],
+    "More than one process": [
+        "tinygrad_lstm/distributed/{ranks,cutting,summing,agreement,data_parallel}.py",
+    ],
     "Weights in files": [
         "tinygrad_lstm/files.py",
         "tinygrad_lstm/saving/{structure,archive,npz,safetensors,shards,__init__}.py",
@@ -77,7 +80,7 @@ CHAPTERS = {
         "tinygrad_lstm/interop/{files,exporting}.py",
     ],
     "Training": [
-        "tinygrad_lstm/training/{interrupts,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing,memory,speed}.py",
+        "tinygrad_lstm/training/{interrupts,update,checkpoints,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing,memory,speed}.py",
     ],
     "Graph drawing": [
         "viz/style/fonts.py",

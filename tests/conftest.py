@@ -57,6 +57,7 @@ def browser() -> Iterator[Any]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--threads", type=int, default=1, help="run every test in so many threads at once")
     parser.addoption("--no-skips", action="store_true", help="a test that is skipped has failed: all it needs is there")
+    parser.addoption("--mpi", action="append", default=[], help="a Python that has mpi4py and an MPI: run ranks by it")
     parser.addoption("--overwrite", action="store_true", help="overwrite every bare array after the op it is given to")
 
 

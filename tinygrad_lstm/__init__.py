@@ -32,7 +32,7 @@ modes          no_grad, enable_grad, detect_anomaly, pause_collector
 the graph      graph_of, Graph, scope, label, tag, register_tag, trace, program, memory, explain_grad,
                compile
 files          save, load
-packages       nn, optim, losses, func, paths, interop, errors
+packages       nn, optim, losses, func, paths, interop, distributed, errors
 
 Pictures are in the package ``viz``. Unrelated to the project called tinygrad.
 """
@@ -153,7 +153,7 @@ from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.engine.through import through
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time each is loaded at its first use, see ``LATE``
-    from tinygrad_lstm import func, interop, losses, nn, optim, paths
+    from tinygrad_lstm import distributed, func, interop, losses, nn, optim, paths
     from tinygrad_lstm.compiling import compile
     from tinygrad_lstm.explain import detect_anomaly, explain_grad, memory, program, trace
     from tinygrad_lstm.finite_differences import gradcheck, gradgradcheck
@@ -165,8 +165,8 @@ abs = absolute
 __version__ = "0.1.0"
 
 LATE = {  # names and their modules: so that the engine alone is imported quickly
-    "compile": "compiling", "func": "func", "interop": "interop", "losses": "losses", "nn": "nn", "optim": "optim",
-    "paths": "paths",
+    "compile": "compiling", "distributed": "distributed", "func": "func", "interop": "interop", "losses": "losses",
+    "nn": "nn", "optim": "optim", "paths": "paths",
     "detect_anomaly": "explain", "explain_grad": "explain", "memory": "explain", "program": "explain",
     "trace": "explain",
     "gradcheck": "finite_differences", "gradgradcheck": "finite_differences", "Graph": "graph", "graph_of": "graph",
@@ -195,18 +195,18 @@ __all__ = [
     "abs", "absolute", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
     "arctanh", "argmax", "argmin", "argsort", "array_split", "atleast_1d", "atleast_2d", "backward_events",
     "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "compile", "concatenate", "contract", "copysign",
-    "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "detect_anomaly", "diag", "diagonal", "divide",
-    "dot", "einsum", "embedding", "enable_grad", "erf", "errors", "exp", "exp2", "expand_dims", "explain_grad", "expm1",
-    "eye", "flip", "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "func", "generator", "get_default_dtype",
-    "grad", "gradcheck", "gradgradcheck", "Graph", "graph_of", "heaviside", "hstack", "hypot", "index", "index_add",
-    "index_put", "IndexedCotangent", "inner", "interop", "label", "linear", "load", "log", "log10", "log1p", "log2",
-    "log_softmax", "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed", "matmul", "max", "maximum", "mean",
-    "memory", "min", "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad", "norm", "ones", "ones_like",
-    "optim", "outer", "pad", "paths", "pause_collector", "positive", "power", "primitive", "Primitive",
-    "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "register_tag", "relu",
-    "remainder", "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype",
-    "sigmoid", "sign", "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh", "Tensor",
-    "tensor", "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack", "var", "vdot",
-    "vstack", "where", "zeros", "zeros_like",
+    "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "detect_anomaly", "diag", "diagonal", "distributed",
+    "divide", "dot", "einsum", "embedding", "enable_grad", "erf", "errors", "exp", "exp2", "expand_dims",
+    "explain_grad", "expm1", "eye", "flip", "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "func",
+    "generator", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "Graph", "graph_of", "heaviside", "hstack",
+    "hypot", "index", "index_add", "index_put", "IndexedCotangent", "inner", "interop", "label", "linear", "load",
+    "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed",
+    "matmul", "max", "maximum", "mean", "memory", "min", "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad",
+    "norm", "ones", "ones_like", "optim", "outer", "pad", "paths", "pause_collector", "positive", "power", "primitive",
+    "Primitive", "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal",
+    "register_tag", "relu", "remainder", "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope",
+    "set_default_dtype", "sigmoid", "sign", "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort",
+    "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag", "take",
+    "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "through", "tile", "trace", "transpose", "tril",
+    "triu", "trunc", "unstack", "var", "vdot", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -75,6 +75,10 @@ class MissingExtraError(TinygradError, ImportError):
     """A package that only an extra brings is not there; says what to install."""
 
 
+class RankError(TinygradError, RuntimeError):
+    """Processes that train together and disagree, or do not make the same calls; says which rank, and in what."""
+
+
 class UnknownClaimError(TinygradError, KeyError):
     """An id of a claim that the lab does not have; names those like it."""
 

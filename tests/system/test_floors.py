@@ -171,6 +171,18 @@ def test_the_library_knows_nothing_of_training_lab_interop_pictures_and_command_
     assert offenders(library, above) == []
 
 
+def test_processes_share_what_the_library_computes_and_know_nothing_above_it() -> None:
+    """Nor does anything below know of them: a training does, and the command line."""
+    names = ("engine", "errors", "arguments", "distributed", "func", "optim", "__version__")
+    below = tuple(f"tinygrad_lstm.{name}" for name in names)
+    found = offenders(("tinygrad_lstm.distributed",), ("tinygrad_lstm", "viz"), but=below)
+    assert found == ["tinygrad_lstm.distributed.agreement imports tinygrad_lstm"]  # for the version
+    layers = tuple(f"tinygrad_lstm.{name}" for name in (*LAYERS, *READERS, "func", "saving"))
+    assert offenders((ENGINE, *layers), ("tinygrad_lstm.distributed",)) == []
+    users = [m for m, names in every_import().items() if any(within(name, "mpi4py") for name in names)]
+    assert users == ["tinygrad_lstm.distributed.ranks"]
+
+
 def test_pictures_read_the_public_record_only() -> None:
     assert offenders(("viz",), (ENGINE, "tinygrad_lstm.lab", "tinygrad_lstm.learn", "tinygrad_lstm.cli")) == []
     private = [f"{m} imports {n}" for m, names in every_import().items() if within(m, "viz") for n in names

@@ -101,6 +101,10 @@ COURSE = {
         StepLR ExponentialLR CosineAnnealingLR LinearLR LambdaLR SequentialLR ReduceLROnPlateau CyclicLR PolynomialLR
         ConstantLR MultiplicativeLR ChainedScheduler
     """,
+    "tg.distributed": """
+        rank size DataParallel get_rank get_world_size init_process_group barrier all_reduce broadcast
+        DistributedDataParallel Get_rank Get_size
+    """,
     "viz": "draw player make_dot plot_model draw_graph show render save summary plot heatmap SummaryWriter Picture",
     "module": """
         parameters named_parameters state_dict load_state_dict train eval training zero_grad modules children astype

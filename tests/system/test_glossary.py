@@ -25,13 +25,13 @@ ROWS = [
 FIELD = """
 adjoint, anomaly, backpropagation, backward pass, belt, bidirectional, BPTT, broadcasting, call site, candidate, carry,
 cell state, chain rule, checkpoint, composed, contribution, constant error carousel, conveyor belt, cotangent, crossing,
-detach, direct derivative, directional derivative, dropout, exploding, finite differences, forget gate, forward mode,
-forward pass, fused, gain, gradient clipping, h-detach, half-life, handle, Hessian, hidden state, hook, horizon, HVP,
-initial state, input gate, Jacobian, JVP, kept, kink, label, lag, leaf, learning rate, ledger, legend, literal, mask,
-optimiser, output gate, packed, padded, peephole, pill, player, primitive, pull-back, reset gate, reverse mode, rolled,
-saturated, saved tensor, scan, scope, slope, stale, state Jacobian, strip, strongest path, tag, tangent, tape, template,
-theme, time step, topological order, total derivative, trajectory, truncated BPTT, unbroadcast, unrolled, update gate,
-vanishing, vector-Jacobian product, vertex, VJP, Wengert list, zoneout
+data-parallel, detach, direct derivative, directional derivative, dropout, exploding, finite differences, forget gate,
+forward mode, forward pass, fused, gain, gradient clipping, h-detach, half-life, handle, Hessian, hidden state, hook,
+horizon, HVP, initial state, input gate, Jacobian, JVP, kept, kink, label, lag, leaf, learning rate, ledger, legend,
+literal, mask, optimiser, output gate, packed, padded, peephole, pill, player, primitive, pull-back, reset gate, reverse
+mode, rolled, saturated, saved tensor, scan, scope, shard, slope, stale, state Jacobian, strip, strongest path, tag,
+tangent, tape, template, theme, time step, topological order, total derivative, trajectory, truncated BPTT, unbroadcast,
+unrolled, update gate, vanishing, vector-Jacobian product, vertex, VJP, Wengert list, zoneout
 """.replace("\n", " ").split(",")  # fmt: skip
 
 # Words and phrases that readers stopped at, each with what is written instead

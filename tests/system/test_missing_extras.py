@@ -14,7 +14,7 @@ from tinygrad_lstm.cli import LIBRARIES
 ROOT = Path(__file__).parents[2]
 EXTRAS = [
     "typer", "rich", "threadpoolctl", "pygraphviz", "matplotlib", "onnx", "onnxruntime", "torch", "keras",
-    "safetensors", "playwright", "IPython", "sklearn", "scipy", "jax", "hypothesis", "pytest",
+    "safetensors", "playwright", "IPython", "sklearn", "scipy", "jax", "hypothesis", "pytest", "mpi4py",
 ]  # fmt: skip  # all that a plain install does not bring
 
 
@@ -100,6 +100,7 @@ WORKS = {
     "Keras's weights": "print(len(interop.keras.get_weights(layer)))",
     "the picture of a cell": "print(viz.gradient_paths(loss, trajectory).svg[:9])",
     "the player": "print(len(viz.player(loss, trajectory).html))",
+    "a batch in shards": "print(tg.distributed.DataParallel(tg.optim.SGD(layer.parameters()), 2).shards)",
     "training": "import tinygrad_lstm.training, tinygrad_lstm.data; print('there')",
 }
 

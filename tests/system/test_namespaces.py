@@ -19,7 +19,8 @@ import tinygrad_lstm as tg
 ROOT = Path(__file__).parents[2]
 PACKAGES = [
     "tinygrad_lstm", "tinygrad_lstm.nn", "tinygrad_lstm.func", "tinygrad_lstm.optim", "tinygrad_lstm.paths",
-    "tinygrad_lstm.interop", "tinygrad_lstm.interop.onnx", "tinygrad_lstm.training", "viz", "viz.plots",
+    "tinygrad_lstm.interop", "tinygrad_lstm.interop.onnx", "tinygrad_lstm.training", "tinygrad_lstm.distributed", "viz",
+    "viz.plots",
 ]  # fmt: skip
 WITH_LATE_PARTS = ["tinygrad_lstm", "viz"]
 

@@ -257,11 +257,14 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
     seed: Seed = 0,
     as_json: Json = False,
+    shards: Annotated[
+        int, typer.Option(min=1, help="Parts of each batch that ranks share: mpiexec -n 4 tinygrad-lstm train ...")
+    ] = 1,
 ) -> None:
     """Let a cell learn a task. Ctrl-C writes a checkpoint to go on from, as a run to the end does."""
     from tinygrad_lstm.cli.train import run
 
-    raise typer.Exit(run(task, cell, hidden, updates, out, resume, seed, as_json))
+    raise typer.Exit(run(task, cell, hidden, updates, out, resume, seed, as_json, shards))
 
 
 @app.command(epilog="Example: tinygrad-lstm learn 0.1 --hint")

@@ -33,16 +33,21 @@ def print_json(value: Any) -> None:
     print(json.dumps(plain(value), ensure_ascii=False, indent=1))
 
 
-def answer(command: Callable[[Console], int]) -> int:
-    """Run a command; returns its exit code: a wrong input is an error in one line, Ctrl-C ends it silently."""
+def answer(command: Callable[[Console], int], is_quiet: Callable[[], bool] = lambda: False) -> int:
+    """Run a command; returns its exit code: a wrong input is an error in one line, Ctrl-C ends it silently.
+
+    Of several ranks, those that are quiet print nothing.
+    """
+    quiet = False
     try:
-        return command(Console())
+        quiet = is_quiet()
+        return command(Console(quiet=quiet))
     except (TinygradError, OSError, MemoryError) as error:
         if debugging.get():
             traceback.print_exc()
         else:
             words = str(error) or type(error).__name__
-            say(Console(stderr=True), f"error: {' '.join(words.split())}", style="red")
+            say(Console(stderr=True, quiet=quiet), f"error: {' '.join(words.split())}", style="red")
         return WRONG_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED

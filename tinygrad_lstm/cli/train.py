@@ -1,4 +1,7 @@
-"""A task learned by a cell: with progress, a checkpoint to go on from, a log, the best weights and their curve."""
+"""A task learned by a cell: with progress, a checkpoint to go on from, a log, the best weights and their curve.
+
+Under ``mpiexec`` the ranks share each batch; rank 0 alone prints and writes.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 import tinygrad_lstm as tg
-from tinygrad_lstm import nn, saving
+from tinygrad_lstm import distributed, nn, saving
 from tinygrad_lstm.cli.cells import CELLS, find_cell
 from tinygrad_lstm.cli.messages import BROKE_OFF, DONE, INTERRUPTED, answer, make_writable, plain, say
 from tinygrad_lstm.cli.progress import progress_bar
@@ -26,28 +29,39 @@ from tinygrad_lstm.training import CSVLog, SequenceModel, Training
 CHECKPOINT, LOG, WEIGHTS, CURVE = "checkpoint.npz", "log.csv", "weights.npz", "curve.svg"
 
 
-def run(task: str, cell: str, hidden: int, updates: int, out: Path, resume: bool, seed: int, as_json: bool) -> int:
-    """Train, and write what came of it into a folder; returns the exit code."""
-    return answer(lambda console: _run(console, task, cell, hidden, updates, out, resume, seed, as_json))
-
-
-def _run(
-    console: Console, name: str, cell: str, hidden: int, updates: int, out: Path, resume: bool, seed: int, as_json: bool
+def run(
+    task: str, cell: str, hidden: int, updates: int, out: Path, resume: bool, seed: int, as_json: bool, shards: int = 1
 ) -> int:
-    if name not in TASKS:
-        raise ArgumentError(f"no task {name!r}; there are {', '.join(TASKS)}")
-    cell, task = find_cell(cell), TASKS[name]()
+    """Train, and write what came of it into a folder; returns the exit code."""
+    return answer(
+        lambda console: _run(console, task, cell, hidden, updates, out, resume, seed, as_json, shards),
+        lambda: distributed.rank() > 0,
+    )
+
+
+def _check_folder(out: Path, resume: bool) -> None:
+    """Make the folder; ArgumentError for one with a checkpoint that is not to go on, or the other way round."""
     there = (out / CHECKPOINT).exists()
     if there and not resume:
         raise ArgumentError(f"{out} has a checkpoint already: --resume goes on from it, another --out begins anew")
     if resume and not there:
         raise ArgumentError(f"there is no {out / CHECKPOINT} to go on from; without --resume a training begins")
     make_writable(out, [CHECKPOINT, LOG, WEIGHTS, CURVE])
+
+
+def _run(
+    console: Console, name: str, cell: str, hidden: int, updates: int, out: Path, resume: bool, seed: int,
+    as_json: bool, shards: int,
+) -> int:  # fmt: skip
+    if name not in TASKS:
+        raise ArgumentError(f"no task {name!r}; there are {', '.join(TASKS)}")
+    cell, task = find_cell(cell), TASKS[name]()
+    distributed.from_first("tinygrad-lstm train", lambda: _check_folder(out, resume))
     tg.manual_seed(seed)
     layer = partial(nn.Recurrent, cell=CELLS[cell], fused=fusible(CELLS[cell](1, 2)))
     model = SequenceModel(task, hidden, layer)
     log = CSVLog(out / LOG)
-    training = Training(model, task, updates, seed=seed, checkpoint=out / CHECKPOINT, callbacks=[log])
+    training = Training(model, task, updates, seed=seed, checkpoint=out / CHECKPOINT, callbacks=[log], shards=shards)
     if resume:
         training.resume()
     is_shown = console.is_terminal and not as_json
@@ -60,6 +74,8 @@ def _run(
             code, why = INTERRUPTED, "stopped"
         except GradError as error:
             code, why = BROKE_OFF, f"broke off: {error}"
+    if distributed.rank():
+        return code
     model.load_state_dict(training.best or model.state_dict())
     saving.save({"task": name, "cell": cell, "hidden": hidden, "weights": model}, out / WEIGHTS)
     drawn = _draw_curve(training, task, out / CURVE)

@@ -17,6 +17,7 @@ CONVOLUTION = "there are no convolutions here; the layers are recurrent, e.g. nn
 ATTENTION = "nn.MultiheadAttention and nn.TransformerBlock"
 FOUND = "a plain list or dict in an attribute: an nn.Module finds its parts there"
 OWN_OP = "write it with tg.maximum, tg.where and tg.exp, or as an op of your own with tg.primitive."
+RANKS = "tg.distributed.DataParallel, for an optimiser; mpiexec starts the processes,"
 COMPILER = "tg.compile, of a function that returns a loss"
 NO_COPY = "nothing changes a tensor, so it needs no copy; a new leaf is tg.tensor(x.data)."
 NO_GRADIENT = "what is no real number needs no gradient: take the array, x.data."
@@ -63,7 +64,6 @@ FUNCTIONS = {  # of torch, tensorflow and jax; what is only NumPy's answers by i
     "jit": COMPILER, "function": COMPILER,
     "vmap": "leading axes are the batch: tg.matmul, tg.linear and nn.Linear take any number of them.",
     "lax": "a loop in Python is recorded as it is; for a linear one there is nn.linear_scan.",
-    "distributed": "one process trains one model here.",
 }  # fmt: skip
 
 METHODS = {  # of torch.Tensor, tf.Tensor, jax.Array, ndarray; for the others on a tensor see ``answer``
@@ -104,7 +104,8 @@ LAYERS = {  # of torch.nn and keras.layers
     "Input": "the input size is the first argument, as in nn.LSTM(3, 5).",
     "SpatialDropout1D": "nn.LockedDropout", "Dropout1d": "nn.LockedDropout", "EmbeddingBag": "nn.Embedding",
     "rnn": "nn.unroll and nn.utils", "parameter": "nn.Parameter", "modules": "nn.Module",
-    "Buffer": "an array in an attribute is no nn.Parameter, so it is not trained.", "DataParallel": ON_CPU,
+    "Buffer": "an array in an attribute is no nn.Parameter, so it is not trained.", "DataParallel": RANKS,
+    "parallel": RANKS, "DistributedDataParallel": RANKS, "FullyShardedDataParallel": RANKS,
     "lr_scheduler": "optim.lr_scheduler",
     "LeakyReLU": OWN_OP, "ELU": OWN_OP, "PReLU": OWN_OP, "Hardtanh": "tg.clip",
     "Conv1d": CONVOLUTION, "Conv2d": CONVOLUTION, "Conv2D": CONVOLUTION, "MaxPool2d": CONVOLUTION,
@@ -140,6 +141,16 @@ STARTS = {  # of torch.nn.init, which writes into a parameter: here ``module.W.d
     "uniform_": "nn.init.uniform", "normal_": "nn.init.normal", "trunc_normal_": "nn.init.normal",
     "zeros_": "tg.zeros", "ones_": "tg.ones", "constant_": "tg.full", "eye_": "tg.eye",
     "glorot_uniform": "nn.init.glorot", "GlorotUniform": "nn.init.glorot", "Orthogonal": "nn.init.orthogonal",
+}  # fmt: skip
+
+JOBS = {  # of torch.distributed and mpi4py
+    "get_rank": "tg.distributed.rank", "get_world_size": "tg.distributed.size", "Get_rank": "tg.distributed.rank",
+    "Get_size": "tg.distributed.size", "init_process_group": "mpiexec starts the job, so leave it out.",
+    "destroy_process_group": "the job ends with its ranks, so leave it out.", "is_initialized": "tg.distributed.size",
+    "all_reduce": "tg.distributed.DataParallel.backward, in an order that does not depend on the ranks,",
+    "all_gather_object": "tg.distributed.together", "all_gather": "tg.distributed.together",
+    "barrier": "tg.distributed.together", "broadcast": "tg.distributed.from_first",
+    "broadcast_object_list": "tg.distributed.from_first", "DistributedDataParallel": RANKS,
 }  # fmt: skip
 
 NO_RULE = "it is not here; optim.Adam is, and a subclass of optim.Optimizer is a few lines."
@@ -202,6 +213,7 @@ KINDS = {  # layers and functions of a kind, by what is in their names, whatever
 }
 
 PLACES = {
+    "tg.distributed": JOBS,
     "tg": FUNCTIONS, "x": METHODS, "module": OF_A_MODULE, "nn": LAYERS, "nn.functional": LAYER_FUNCTIONS,
     "nn.utils": HELPERS, "nn.init": STARTS, "optim": OPTIMISERS, "optim.lr_scheduler": SCHEDULES, "viz": PICTURES,
 }  # fmt: skip

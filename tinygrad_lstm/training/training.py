@@ -11,40 +11,21 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_lstm.data import Batch, Task
+from tinygrad_lstm.distributed import DataParallel, rank, together
 from tinygrad_lstm.engine.creation import generator
 from tinygrad_lstm.engine.modes import no_grad
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import ArgumentError, GradError, WeightsError
+from tinygrad_lstm.errors import ArgumentError, GradError
 from tinygrad_lstm.explain import detect_anomaly
 from tinygrad_lstm.nn import Module
 from tinygrad_lstm.nn.cells import State
 from tinygrad_lstm.nn.truncated import detach_state
-from tinygrad_lstm.nn.unroll import as_state, parts_of
 from tinygrad_lstm.nn.utils import clip_grad_norm_
 from tinygrad_lstm.optim import Adam, Optimizer
 from tinygrad_lstm.optim.lr_scheduler import ReduceLROnPlateau
-from tinygrad_lstm.saving import load, save
+from tinygrad_lstm.training.checkpoints import go_on_from, write_checkpoint
 from tinygrad_lstm.training.interrupts import interrupts_held
-
-
-@dataclass(frozen=True)
-class Update:
-    """One update of the weights, as it went."""
-
-    number: int
-    loss: float
-    gradient_norm: float  # before clipping
-    score: float | None  # on the test part of the task, where it was measured
-
-    @property
-    def bits(self) -> float:
-        """The loss, if it is a cross-entropy, in bits."""
-        return self.loss / float(np.log(2))
-
-    @property
-    def validation(self) -> float | None:
-        """The score, as it is called for a text."""
-        return self.score
+from tinygrad_lstm.training.update import Update as Update
 
 
 @dataclass
@@ -67,6 +48,11 @@ class Training:
     at every measure, at the end, and where Ctrl-C or a ``break`` stops the loop, always after a whole update.
     ``Training(the same arguments).resume().run()`` goes on from it as if there had been no interruption: with the same
     weights, rates, batches and random numbers. Batch k is drawn from ``seed`` and k; without a seed one is drawn.
+
+    With ``shards`` above 1 each batch is cut into so many, whose gradients are added in their order: under ``mpiexec``
+    the ranks share them, and the weights are the same, bit for bit, for any number of ranks, as are the scores. Rank 0
+    alone writes the checkpoint and calls the callbacks, and a checkpoint is good for any number of ranks.
+    ``tg.distributed.DataParallel`` says more.
 
     Raises AnomalyError, a GradError, where it is not finite.
 
@@ -95,6 +81,7 @@ class Training:
     seed: int | None = None
     callbacks: Sequence[Callable[[Update], object]] = ()
     checkpoint: str | PathLike[str] | None = None
+    shards: int = 1
     best: dict[str, np.ndarray] | None = None
     history: list[Update] = field(default_factory=list, repr=False)
 
@@ -104,6 +91,7 @@ class Training:
                 raise ArgumentError(f"{name} is a whole number, at least 1, not {number!r}")
         self.parameters = list(self.model.parameters())
         self.optimizer: Optimizer = (self.optimizer or (lambda p: Adam(p, lr=self.lr)))(self.parameters)
+        self.parallel = DataParallel(self.optimizer, self.shards)
         self.schedule = self.schedule and self.schedule(self.optimizer)
         self.seed_of_batches = int(generator().integers(2**31)) if self.seed is None else self.seed
         self.drawn, self.pieces, self.state = (
@@ -128,7 +116,7 @@ class Training:
                     self.whole = False
                     self.history.append(update := self._update())
                     self.whole = True
-                    for call in self.callbacks:
+                    for call in self.callbacks if rank() == 0 else ():
                         call(update)
                     if update.score is not None:
                         self._write_checkpoint()
@@ -183,7 +171,7 @@ class Training:
     def _update(self) -> Update:
         number = len(self.history) + 1
         if not self.pieces:
-            self.drawn, self.pieces, self.state = self.drawn + 1, self._draw(self.drawn + 1), None
+            self.drawn, self.pieces, self.state = self.drawn + 1, self.draw(self.drawn + 1), None
         random = generator().bit_generator.state
         loss, norm, state = self._backward(self.pieces[0])
         if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -197,7 +185,8 @@ class Training:
             self.schedule.step(score)
         return Update(number, loss, norm, score)
 
-    def _draw(self, number: int) -> list[Batch]:
+    def draw(self, number: int) -> list[Batch]:
+        """Batch k in the pieces that are learned one after the other."""
         batch = self.task.batch(self.batch, rng=[self.seed_of_batches, number])
         return [batch] if self.window is None else list(batch.windows(self.window))
 
@@ -208,12 +197,23 @@ class Training:
 
     def _backward(self, piece: Batch) -> tuple[float, float, State]:
         """The gradients of a piece, clipped; gives the loss, their norm before, and the state after the piece."""
-        answers, state = self._answer(piece, self.state)
-        loss = self.task.loss(answers, piece)
         self.optimizer.zero_grad()
-        loss.backward()
+        axes = (1, int(self.task.every_step), 0, np.ndim(piece.mask) - 1, np.ndim(piece.scored) - 1)
+        weights = None
+        if self.shards > 1 and piece.mask is not None:
+            weights = np.reshape(piece.mask, (-1, np.shape(piece.mask)[-1])).sum(axis=0)  # answers of each row
+        loss, state = self.parallel.backward(self._loss, *piece, self.state, axis=(*axes, -2), weights=weights)
         norm = clip_grad_norm_(self.parameters, math.inf if self.clip is None else self.clip)
-        return loss.item(), norm, None if self.window is None else detach_state(state)
+        return loss, norm, state
+
+    def _loss(self, *parts: Any) -> tuple[Tensor, State]:
+        """The loss of a piece, or of a shard of it, and the state after it."""
+        *piece, before = parts
+        batch = Batch(*piece)
+        answers, state = self._answer(batch, before)
+        nothing_counts = self.shards > 1 and batch.mask is not None and not batch.mask.any()  # in this shard
+        loss = answers.sum() if nothing_counts else self.task.loss(answers, batch)
+        return loss, None if self.window is None else detach_state(state)
 
     def _explain(self, loss: float, norm: float, random: Any) -> None:
         """Run the same piece again, with the same random numbers, where the first NaN or inf is an error."""
@@ -226,7 +226,7 @@ class Training:
         raise GradError(f"update {len(self.history) + 1} has a loss of {loss} and a gradient of norm {norm}")
 
     def _measure(self) -> float:
-        score = self.measure()
+        score = together("Training.measure()", self.measure)[0]
         if self.task.better(score, self.best_score):
             self.best = self.model.state_dict()
         return score
@@ -246,46 +246,19 @@ class Training:
     # Files -----------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write all that the next update depends on: the file is there when it is whole, also after a kill."""
-        rows = [[u.number, u.loss, u.gradient_norm, math.nan if u.score is None else u.score] for u in self.history]
-        save({
-            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict() if self.schedule else None, "best": self.best,
-            "position": {"seed": self.seed_of_batches, "drawn": self.drawn, "left": len(self.pieces)},
-            "state": None if self.state is None else [part.data for part in parts_of(self.state)],
-            "random": generator().bit_generator.state, "history": np.array(rows, float).reshape(-1, 4),
-        }, path)  # fmt: skip
+        """Write all that the next update depends on: the file is there when it is whole, also after a kill.
+
+        Of several ranks only rank 0 writes it.
+        """
+        write_checkpoint(self, path)
 
     def resume(self, path: str | PathLike[str] | None = None) -> Self:
         """Go on from a file of ``save``, the checkpoint unless another is given; callbacks hear only of new updates.
 
-        Raises FileNotFoundError; WeightsError for a file of another kind, model or optimiser, and then nothing changes.
+        Raises FileNotFoundError; WeightsError for a file of another kind, model, optimiser or number of
+        shards, and then nothing changes.
         """
-        if path is None and self.checkpoint is None:
+        if (file := self.checkpoint if path is None else path) is None:
             raise ArgumentError("resume() goes on from the file that checkpoint= names, or from resume(path)")
-        saved = load(self.checkpoint if path is None else path)  # type: ignore[arg-type]  # one of them is there
-        if (
-            missing := {"model", "optimizer", "schedule", "best", "position", "state", "random", "history"}
-            - saved.keys()
-        ):
-            raise WeightsError(f"it is no checkpoint of a training: it has no {', '.join(sorted(missing))}")
-        parts = {"model": self.model, "optimizer": self.optimizer} | (
-            {"schedule": self.schedule} if self.schedule else {}
-        )
-        before = {name: part.state_dict() for name, part in parts.items()}
-        try:
-            for name, part in parts.items():
-                part.load_state_dict(saved[name])
-        except WeightsError:
-            for name, part in parts.items():
-                part.load_state_dict(before[name])
-            raise
-        position = saved["position"]
-        self.seed_of_batches, self.drawn, self.best = position["seed"], position["drawn"], saved["best"]
-        pieces = self._draw(self.drawn) if position["left"] else []
-        self.pieces = pieces[len(pieces) - position["left"] :]
-        self.state = None if saved["state"] is None else as_state([Tensor(part) for part in saved["state"]])
-        self.history = [Update(int(n), loss, norm, None if math.isnan(score) else score)
-                        for n, loss, norm, score in saved["history"].tolist()]  # fmt: skip
-        generator().bit_generator.state = saved["random"]
+        go_on_from(self, file)
         return self
