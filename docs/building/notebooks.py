@@ -1,0 +1,49 @@
+"""Pages that are notebooks, offered as such: every course page has its .ipynb beside it, and a link to it on top."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import jupytext
+from docutils import nodes
+from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> None:
+    """Add the links to the pages, and write the notebooks at the end of a build."""
+    app.connect("doctree-resolved", add_link)
+    app.connect("build-finished", write)
+
+
+def is_notebook(app: Sphinx, name: str) -> bool:
+    """Whether a page is a notebook that a reader may want to run."""
+    path = Path(app.srcdir) / f"{name}.md"
+    if not path.exists():
+        return (Path(app.srcdir) / f"{name}.ipynb").exists() and not name.startswith("auto_examples/")
+    return name.startswith("course/") and "{code-cell}" in path.read_text("utf-8")
+
+
+def add_link(app: Sphinx, tree: nodes.document, name: str) -> None:
+    """A line under the title of a notebook's page, where the page is HTML."""
+    title = next(iter(tree.findall(nodes.title)), None)
+    if title is None or app.builder.format != "html" or not is_notebook(app, name):
+        return
+    file = f"{PurePosixPath(name).name}.ipynb"
+    link = nodes.reference("", "Download this page as a notebook", refuri=file, internal=False)
+    line = nodes.paragraph("", "", link, classes=["as-notebook"])
+    title.parent.insert(title.parent.index(title) + 1, line)
+
+
+def write(app: Sphinx, failure: Exception | None) -> None:
+    """The notebooks themselves, without results: a reader's own run makes them."""
+    if failure is not None or app.builder.format != "html":
+        return
+    for name in app.env.found_docs:
+        if is_notebook(app, name):
+            source = Path(app.env.doc2path(name))
+            notebook = jupytext.read(source)
+            notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+            for cell in notebook.cells:
+                if cell.cell_type == "code":
+                    cell.outputs, cell.execution_count = [], None
+            jupytext.write(notebook, Path(app.outdir) / f"{name}.ipynb", fmt="ipynb")
