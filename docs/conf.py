@@ -16,7 +16,7 @@ version = release = tinygrad_lstm.__version__
 language = "en"
 
 extensions = [
-    "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.graphviz", "sphinx.ext.mathjax", "sphinx_gallery.gen_gallery",
+    "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx_gallery.gen_gallery",
 ]  # fmt: skip
 exclude_patterns = ["_build", "building", "auto_examples/*.ipynb", "course/solutions"]
 templates_path = ["_templates"]
@@ -43,9 +43,9 @@ python_maximum_signature_line_length = 88
 # The scripts of examples/
 sphinx_gallery_conf = examples.settings(DOCS)
 
-graphviz_output_format = "svg"
 mathjax_path = mathjax.PATH
 html_theme = "furo"
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 html_title = "tinygrad_lstm"
 html_static_path = ["_static"]
 html_css_files = ["pictures.css", "site.css"]

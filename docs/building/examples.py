@@ -14,6 +14,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
@@ -149,6 +150,14 @@ def prepare(app: Sphinx) -> None:
         copy(script)
 
 
+def name_small_pictures(app: Sphinx, tree: nodes.document) -> None:
+    """The overview's pictures say of which example they are."""
+    for image in tree.findall(nodes.image):
+        if "sphx_glr_" in image["uri"] and not image.get("alt"):
+            image["alt"] = re.sub(r".*sphx_glr_(.*?)(_thumb)?\.\w+$", r"\1", image["uri"]).replace("_", " ")
+
+
 def setup(app: Sphinx) -> None:
     """Before sphinx-gallery looks for the scripts."""
     app.connect("builder-inited", prepare, priority=1)
+    app.connect("doctree-read", name_small_pictures)

@@ -314,12 +314,3 @@ GRADIENTS = {
 
 FORMULAS: dict[str, tuple[str, ...]] = OPS | NETWORKS | TRAINING | GRADIENTS
 
-
-def latex(name: str) -> str:
-    """The formula of a name as one display, '' where there is none.
-
-    >>> latex("tanh")
-    'y = \\\\tanh x, \\\\qquad \\\\partial y/\\\\partial x = 1 - y^2'
-    """
-    found = FORMULAS.get(name, ())
-    return r", \qquad ".join(found) if name in OPS else " \\\\\n".join(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from pathlib import Path, PurePosixPath
 
 import jupytext
@@ -11,8 +13,20 @@ from sphinx.application import Sphinx
 
 def setup(app: Sphinx) -> None:
     """Add the links to the pages, and write the notebooks at the end of a build."""
+    be_quiet(Path(app.outdir).parent / "jupyter")
     app.connect("doctree-resolved", add_link)
     app.connect("build-finished", write)
+
+
+def be_quiet(folder: Path) -> None:
+    """Kernels run with settings of their own, not with a user's, and say only what is wrong."""
+    profile = folder / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n", "utf-8")
+    os.environ["IPYTHONDIR"] = str(folder / "ipython")
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        os.environ[name] = str(folder)
+    logging.getLogger("traitlets").setLevel(logging.WARNING)
 
 
 def is_notebook(app: Sphinx, name: str) -> bool:

@@ -13,7 +13,7 @@ from textwrap import indent
 from types import ModuleType
 from typing import Any
 
-from building.formulas import latex
+from building.formulas import FORMULAS
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -74,9 +74,10 @@ def home_of(name: str, thing: Any, place: str) -> str:
 def add_formula(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """A docstring as reStructuredText, with the name's formula behind its first paragraph."""
     text = as_rst("\n".join(lines))
-    if formula := latex(name.removeprefix(f"{PACKAGE}.")):
+    if formulas := FORMULAS.get(name.removeprefix(f"{PACKAGE}.")):
         first, _, rest = text.partition("\n\n")
-        text = f"{first}\n\n.. math::\n\n   {formula.replace(chr(10), chr(10) + '   ')}\n\n{rest}"
+        shown = "\n   ".join(f":math:`\\displaystyle {formula}`" for formula in formulas)
+        text = f"{first}\n\n.. rst-class:: formulas\n\n   {shown}\n\n{rest}"
     lines[:] = text.splitlines()
 
 

@@ -1,0 +1,81 @@
+"""The reference has every public name, once, each with an example that runs."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+PAGES = sorted((Path(__file__).parents[2] / "docs" / "reference").glob("*.md"))
+NAMES = re.compile(r"```\{names\} (\S+)\n(?::\w+:\n)*(.*?)```", re.DOTALL)
+PLACES = [
+    "tinygrad_lstm",
+    *(
+        f"tinygrad_lstm.{part}"
+        for part in "nn nn.functional nn.utils optim optim.lr_scheduler func paths data training lab interop.torch "
+        "interop.keras interop.onnx".split()
+    ),
+    "viz",
+    "viz.plots",
+]
+ELSEWHERE = {"errors", "func", "interop", "losses", "nn", "optim", "paths", "functional", "init", "utils",
+             "lr_scheduler", "baselines", "plots"}  # fmt: skip
+NO_EXAMPLE = {  # what a claim's function is given; and what needs a file, or a package that not everybody has
+    "lab.Run", "data.read_text", "data.digits", "data.language_reference", "training.JSONLog",
+    "training.TensorBoardLog", "interop.torch.Run", "interop.torch.load", "interop.torch.load_state_dict",
+    "interop.torch.mirror", "interop.torch.run", "interop.torch.save", "interop.keras.load",
+    "interop.keras.set_weights",
+}  # fmt: skip
+
+
+def listed() -> Counter[tuple[str, str]]:
+    """The names that the pages show, with the module that they are of."""
+    found: Counter[tuple[str, str]] = Counter()
+    for page in PAGES:
+        for place, names in NAMES.findall(page.read_text("utf-8")):
+            found.update((place, name) for name in names.split())
+    return found
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_public_name_is_in_the_reference_once(place: str) -> None:
+    shown = listed()
+    public = [name for name in importlib.import_module(place).__all__ if name not in ELSEWHERE]
+    wrong = {name: shown[place, name] for name in public if shown[place, name] != 1}
+    assert not wrong, f"add them to docs/reference, in a block of {{names}} {place}"
+
+
+@pytest.mark.parametrize("place", ["tinygrad_lstm.errors", "tinygrad_lstm.losses"])
+def test_every_error_and_loss_is_in_the_reference(place: str) -> None:
+    module = importlib.import_module(place)
+    own = [
+        name
+        for name, thing in vars(module).items()
+        if getattr(thing, "__module__", "") == place
+        and (inspect.isclass(thing) if place.endswith("errors") else inspect.isfunction(thing))
+        and not name.startswith("_")
+    ]
+    assert not [name for name in own if (place, name) not in listed()]
+
+
+def test_the_reference_names_nothing_that_is_not_there() -> None:
+    gone = [f"{place}.{name}" for place, name in listed() if not hasattr(importlib.import_module(place), name)]
+    assert not gone
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_name_has_an_example(place: str) -> None:
+    """In its docstring, or on its page; the tests run both."""
+    shown = "".join(line for page in PAGES for line in page.read_text("utf-8").splitlines() if line.startswith((">>>", "...")))
+    module = importlib.import_module(place)
+    bare = []
+    for name in module.__all__:
+        known = f"{place.removeprefix('tinygrad_lstm.').removeprefix('optim.')}.{name}".replace("viz.plots", "plots")
+        documented = ">>>" in (inspect.getdoc(getattr(module, name)) or "")
+        if name not in ELSEWHERE and known not in NO_EXAMPLE and not documented and not re.search(rf"\.{name}\b", shown):
+            bare.append(known)
+    assert not bare, "give them an example, in the docstring or on the page"
