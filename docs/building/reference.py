@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import tomllib
+from pathlib import Path
 from textwrap import indent
 from types import ModuleType
 from typing import Any
 
-from building.formulas import FORMULAS
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
@@ -22,6 +23,8 @@ from sphinx.util.docutils import SphinxDirective
 from tinygrad_lstm.engine.ops.primitive import Primitive
 
 PACKAGE = "tinygrad_lstm"
+TABLE = Path(__file__).resolve().parent.parent / "reference" / "formulas.toml"
+FORMULAS = {name: found for part in tomllib.loads(TABLE.read_text("utf-8")).values() for name, found in part.items()}
 HOMES = [PACKAGE, *(f"{PACKAGE}.{name}" for name in ("losses", "nn", "nn.utils", "nn.functional", "optim"))]
 
 
@@ -84,17 +87,14 @@ def add_formula(app: Sphinx, what: str, name: str, thing: Any, options: Any, lin
 def as_rst(docstring: str) -> str:
     """Plain text as reStructuredText that shows it.
 
-    >>> print(as_rst("(x * y)_ of ``a * b``.\\n>>> 2 * 3\\n6"))
-    (x \\* y)\\_ of ``a * b``.
-    <BLANKLINE>
-    >>> 2 * 3
-    6
+    >>> as_rst("(x * y)_ of ``a * b``.\\n>>> 2 * 3\\n6").splitlines()[:2]
+    ['(x \\\\* y)\\\\_ of ``a * b``.', '']
     """
     shown, table = [], False
     for block in blocks_of(docstring):
         inset = block.startswith("    ")
         if not inset and re.search(r"\n +(?![ ])", block) and not block.startswith((">>>", "- ")):
-            inset, block = True, indent(block, "    ")  # lines that are aligned: a table
+            inset, table, block = True, False, indent(block, "    ")  # aligned lines: a table of its own
         if block.lstrip().startswith(">>>") or (inset and table):
             shown.append(block)
         else:

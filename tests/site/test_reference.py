@@ -5,23 +5,33 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+import tinygrad_lstm as tg
+from tinygrad_lstm.engine.ops.primitive import Primitive
+
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "reference").glob("*.md"))
 NAMES = re.compile(r"```\{names\} (\S+)\n(?::\w+:\n)*(.*?)```", re.DOTALL)
-PLACES = [
-    "tinygrad_lstm",
-    *(
-        f"tinygrad_lstm.{part}"
-        for part in "nn nn.functional nn.utils optim optim.lr_scheduler func paths data training lab interop.torch "
-        "interop.keras interop.onnx".split()
-    ),
-    "viz",
-    "viz.plots",
+PARTS = [
+    "nn",
+    "nn.functional",
+    "nn.utils",
+    "optim",
+    "optim.lr_scheduler",
+    "func",
+    "paths",
+    "data",
+    "training",
+    "lab",
+    "interop.torch",
+    "interop.keras",
+    "interop.onnx",
 ]
+PLACES = ["tinygrad_lstm", *(f"tinygrad_lstm.{part}" for part in PARTS), "viz", "viz.plots"]
 ELSEWHERE = {"errors", "func", "interop", "losses", "nn", "optim", "paths", "functional", "init", "utils",
              "lr_scheduler", "baselines", "plots"}  # fmt: skip
 NO_EXAMPLE = {  # what a claim's function is given; and what needs a file, or a package that not everybody has
@@ -70,12 +80,42 @@ def test_the_reference_names_nothing_that_is_not_there() -> None:
 @pytest.mark.parametrize("place", PLACES)
 def test_every_name_has_an_example(place: str) -> None:
     """In its docstring, or on its page; the tests run both."""
-    shown = "".join(line for page in PAGES for line in page.read_text("utf-8").splitlines() if line.startswith((">>>", "...")))
+    shown = "".join(
+        line for page in PAGES for line in page.read_text("utf-8").splitlines() if line.startswith((">>>", "..."))
+    )
     module = importlib.import_module(place)
     bare = []
     for name in module.__all__:
         known = f"{place.removeprefix('tinygrad_lstm.').removeprefix('optim.')}.{name}".replace("viz.plots", "plots")
         documented = ">>>" in (inspect.getdoc(getattr(module, name)) or "")
-        if name not in ELSEWHERE and known not in NO_EXAMPLE and not documented and not re.search(rf"\.{name}\b", shown):
+        if (
+            name not in ELSEWHERE
+            and known not in NO_EXAMPLE
+            and not documented
+            and not re.search(rf"\.{name}\b", shown)
+        ):
             bare.append(known)
     assert not bare, "give them an example, in the docstring or on the page"
+
+
+MOVES = [
+    "reshape",
+    "expand_dims",
+    "squeeze",
+    "swapaxes",
+    "roll",
+    "stack",
+    "unstack",
+    "cast",
+    "take_along_axis",
+]  # words say it all
+
+
+def test_every_op_that_computes_something_has_its_formula() -> None:
+    """And one for the derivative by each input, where the inputs are numbers of their own."""
+    table = tomllib.loads((PAGES[0].parent / "formulas.toml").read_text("utf-8"))["ops"]
+    ops = {name: thing for name in tg.__all__ if isinstance(thing := getattr(tg, name), Primitive)}
+    assert not [name for name in ops if name not in table and name not in MOVES]
+    short = {name for name, op in ops.items() if name in table and len(table[name]) < 1 + len(op.inputs)}
+    assert short <= {"floor_divide", "contract"}, "one line for both, and one for any number of inputs"
+    assert not [name for name in table if not hasattr(tg, name)]

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 
+from tests.site.test_reference import ELSEWHERE, PLACES
+
 SITE = Path(os.environ.get("SITE", Path(__file__).parents[2] / "docs" / "_build" / "html"))
 PAGES = sorted(SITE.rglob("*.html")) if (SITE / "index.html").exists() else []
 OWN = [page for page in PAGES if page.relative_to(SITE).parts[0] not in ("gallery", "_downloads", "_static")]
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PAGES, reason="the site is not built (make docs)")]
 PHONE, LAPTOP = 400, 1400
-LOOKED_AT = ["index", "reference/ops", "reference/nn", "gallery", "notes", "faq", "course/index", "auto_examples/index", "design",
-             "coming_from/pytorch", "glossary"]  # fmt: skip
+LOOKED_AT = [
+    "index",
+    "reference/ops",
+    "reference/nn",
+    "gallery",
+    "notes",
+    "faq",
+    "course/index",
+    "auto_examples/index",
+    "design",
+    "coming_from/pytorch",
+    "glossary",
+]
 
 
 def name_of(page: Path) -> str:
@@ -80,9 +95,9 @@ def test_every_link_leads_to_a_place_that_is_there(page: Path) -> None:
     broken = []
     for link in read(page).links:
         to = target(page, link)
-        if to is not None and not to.page.exists():
-            broken.append(link)
-        elif to is not None and to.place and to.page.suffix == ".html" and to.place not in read(to.page).ids:
+        if (to is not None and not to.page.exists()) or (
+            to is not None and to.place and to.page.suffix == ".html" and to.place not in read(to.page).ids
+        ):
             broken.append(link)
     assert not broken
 
@@ -100,7 +115,7 @@ def test_everything_that_is_loaded_is_in_the_site(page: Path) -> None:
 def test_headings_are_in_order_and_every_image_has_words(page: Path) -> None:
     headings = read(page).headings
     assert headings.count(1) == (page.name != "search.html")  # a script writes the heading of that one
-    assert all(below <= above + 1 for above, below in zip(headings, headings[1:], strict=False)), headings
+    assert all(below <= above + 1 for above, below in pairwise(headings)), headings
     assert not read(page).mute
 
 
@@ -112,8 +127,12 @@ def test_no_id_is_there_twice() -> None:
 
 def test_no_cell_has_failed_and_every_notebook_can_be_taken_along() -> None:
     for page in OWN:
-        assert "Traceback (most recent call last)" not in re.sub(r"<pre>.*?&gt;&gt;&gt;.*?</pre>", "", page.read_text("utf-8"), flags=re.DOTALL)
-    offered = [to.page for page in OWN for link in read(page).links if link.endswith(".ipynb") and (to := target(page, link))]
+        assert "Traceback (most recent call last)" not in re.sub(
+            r"<pre>.*?&gt;&gt;&gt;.*?</pre>", "", page.read_text("utf-8"), flags=re.DOTALL
+        )
+    offered = [
+        to.page for page in OWN for link in read(page).links if link.endswith(".ipynb") and (to := target(page, link))
+    ]
     assert SITE / "notes.ipynb" in offered
     for path in offered:
         notebook = json.loads(path.read_text("utf-8"))
@@ -126,9 +145,12 @@ def test_the_index_of_names_has_every_public_name() -> None:
     with open(SITE / "objects.inv", "rb") as file:
         found = inventory.InventoryFile.load(file, "", lambda base, path: path)
     names = {name for kind, entries in found.items() if kind.startswith("py:") for name in entries}
-    from tests.site.test_reference import ELSEWHERE, PLACES, importlib
-
-    public = {f"{place}.{name}" for place in PLACES for name in importlib.import_module(place).__all__ if name not in ELSEWHERE}
+    public = {
+        f"{place}.{name}"
+        for place in PLACES
+        for name in importlib.import_module(place).__all__
+        if name not in ELSEWHERE
+    }
     assert not public - names
 
 

@@ -1,4 +1,4 @@
-"""The tables for those who come from other frameworks: each row's code runs, in the surroundings that the page sets up."""
+"""The tables for those who come from other frameworks: each row's code runs, after what the page sets up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import pytest
 from tests.system.test_foreign import SPACE
 from tinygrad_lstm.foreign import answer
 
-PAGES = sorted(path for path in (Path(__file__).parents[2] / "docs" / "coming_from").glob("*.md") if "index" not in path.name)
+PAGES = sorted(
+    path for path in (Path(__file__).parents[2] / "docs" / "coming_from").glob("*.md") if "index" not in path.name
+)
 ROW = re.compile(r"^\| (?P<theirs>.+?) \| (?P<ours>.+?) \|$", re.MULTILINE)
 CODE = re.compile(r"`([^`]+)`")
 
@@ -20,7 +22,7 @@ CODE = re.compile(r"`([^`]+)`")
 def rows(page: Path) -> list[tuple[str, list[str]]]:
     """Of each row, what is written there, and the pieces of code here."""
     found = ROW.findall(page.read_text("utf-8"))
-    return [(theirs, CODE.findall(ours)) for theirs, ours in found if "here" != ours and "---" not in theirs]
+    return [(theirs, CODE.findall(ours)) for theirs, ours in found if ours != "here" and "---" not in theirs]
 
 
 def surroundings(page: Path) -> dict[str, Any]:
