@@ -6,7 +6,7 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS), str(DOCS.parent)]
 
-from building import examples, gallery, links, mathjax, notebooks, pictures, reference, sources
+from building import examples, gallery, links, mathjax, navigation, notebooks, pictures, reference, sources
 
 import tinygrad_lstm
 
@@ -38,7 +38,6 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 add_module_names = False
 toc_object_entries_show_parents = "hide"
-python_maximum_signature_line_length = 88
 
 # The scripts of examples/
 sphinx_gallery_conf = examples.settings(DOCS)
@@ -48,7 +47,7 @@ html_theme = "furo"
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 html_title = "tinygrad_lstm"
 html_static_path = ["_static"]
-html_css_files = ["pictures.css", "site.css"]
+html_css_files, html_js_files = ["pictures.css", "site.css"], [("site.js", {"defer": "defer"})]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
@@ -61,6 +60,6 @@ html_theme_options = {
 
 
 def setup(app):  # noqa: D103  # Sphinx looks for it
-    for part in (examples, gallery, links, mathjax, notebooks, pictures, reference, sources):
+    for part in (examples, gallery, links, mathjax, navigation, notebooks, pictures, reference, sources):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
