@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-claims check gallery docs bench clean
+.PHONY: demo test test-all test-claims check gallery docs lecture bench clean
 
 # One install for users and developers alike. pygraphviz (wheels that bundle Graphviz) may have none for this machine:
 # then PNG and PDF need dot on PATH, and everything else works.
@@ -45,9 +45,13 @@ $(VENV)/docs: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	touch $@
 
+# A slide for each section of the teaching notes, as SVG and PNG, and a deck of them: lecture/index.html
+lecture: $(VENV)/installed
+	$(BIN)/python docs/lecture.py lecture
+
 # Every figure beside the packages that are installed (pip install -e ".[bench]"), on a quiet machine
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/bench.py --json bench.json
 
 clean:
-	rm -rf $(VENV) demo gallery out build dist bench.json docs/_build docs/auto_examples
+	rm -rf $(VENV) demo gallery lecture out build dist bench.json docs/_build docs/auto_examples
