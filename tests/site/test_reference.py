@@ -12,28 +12,11 @@ from pathlib import Path
 import pytest
 
 import tinygrad_lstm as tg
+from tests.support.reference import PLACES, names_of
 from tinygrad_lstm.engine.ops.primitive import Primitive
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "reference").glob("*.md"))
 NAMES = re.compile(r"```\{names\} (\S+)\n(?::\w+:\n)*(.*?)```", re.DOTALL)
-PARTS = [
-    "nn",
-    "nn.functional",
-    "nn.utils",
-    "optim",
-    "optim.lr_scheduler",
-    "func",
-    "paths",
-    "data",
-    "training",
-    "lab",
-    "interop.torch",
-    "interop.keras",
-    "interop.onnx",
-]
-PLACES = ["tinygrad_lstm", *(f"tinygrad_lstm.{part}" for part in PARTS), "viz", "viz.plots"]
-ELSEWHERE = {"errors", "func", "interop", "losses", "nn", "optim", "paths", "functional", "init", "utils",
-             "lr_scheduler", "baselines", "plots"}  # fmt: skip
 NO_EXAMPLE = {  # what a claim's function is given; and what needs a file, or a package that not everybody has
     "lab.Run", "data.read_text", "data.digits", "data.language_reference", "training.JSONLog",
     "training.TensorBoardLog", "interop.torch.Run", "interop.torch.load", "interop.torch.load_state_dict",
@@ -54,8 +37,7 @@ def listed() -> Counter[tuple[str, str]]:
 @pytest.mark.parametrize("place", PLACES)
 def test_every_public_name_is_in_the_reference_once(place: str) -> None:
     shown = listed()
-    public = [name for name in importlib.import_module(place).__all__ if name not in ELSEWHERE]
-    wrong = {name: shown[place, name] for name in public if shown[place, name] != 1}
+    wrong = {name: shown[place, name] for name in names_of(place) if shown[place, name] != 1}
     assert not wrong, f"add them to docs/reference, in a block of {{names}} {place}"
 
 
@@ -85,15 +67,10 @@ def test_every_name_has_an_example(place: str) -> None:
     )
     module = importlib.import_module(place)
     bare = []
-    for name in module.__all__:
+    for name in names_of(place):
         known = f"{place.removeprefix('tinygrad_lstm.').removeprefix('optim.')}.{name}".replace("viz.plots", "plots")
         documented = ">>>" in (inspect.getdoc(getattr(module, name)) or "")
-        if (
-            name not in ELSEWHERE
-            and known not in NO_EXAMPLE
-            and not documented
-            and not re.search(rf"\.{name}\b", shown)
-        ):
+        if known not in NO_EXAMPLE and not documented and not re.search(rf"\.{name}\b", shown):
             bare.append(known)
     assert not bare, "give them an example, in the docstring or on the page"
 

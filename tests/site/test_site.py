@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
@@ -16,7 +15,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 
-from tests.site.test_reference import ELSEWHERE, PLACES
+from tests.support.reference import PLACES, names_of
 
 SITE = Path(os.environ.get("SITE", Path(__file__).parents[2] / "docs" / "_build" / "html"))
 PAGES = sorted(SITE.rglob("*.html")) if (SITE / "index.html").exists() else []
@@ -145,12 +144,7 @@ def test_the_index_of_names_has_every_public_name() -> None:
     with open(SITE / "objects.inv", "rb") as file:
         found = inventory.InventoryFile.load(file, "", lambda base, path: path)
     names = {name for kind, entries in found.items() if kind.startswith("py:") for name in entries}
-    public = {
-        f"{place}.{name}"
-        for place in PLACES
-        for name in importlib.import_module(place).__all__
-        if name not in ELSEWHERE
-    }
+    public = {f"{place}.{name}" for place in PLACES for name in names_of(place)}
     assert not public - names
 
 
