@@ -55,7 +55,7 @@ def write(app: Sphinx, failure: Exception | None) -> None:
     for name in app.env.found_docs:
         if is_notebook(app, name):
             source = Path(app.env.doc2path(name))
-            notebook = jupytext.read(source)
+            notebook = jupytext.read(source, fmt="md:myst" if source.suffix == ".md" else None)
             notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
             for cell in notebook.cells:
                 if cell.cell_type == "code":
