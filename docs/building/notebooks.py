@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import jupytext
 from docutils import nodes
+from nbformat import NotebookNode
 from sphinx.application import Sphinx
 
 
@@ -55,9 +56,24 @@ def write(app: Sphinx, failure: Exception | None) -> None:
     for name in app.env.found_docs:
         if is_notebook(app, name):
             source = Path(app.env.doc2path(name))
-            notebook = jupytext.read(source, fmt="md:myst" if source.suffix == ".md" else None)
-            notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-            for cell in notebook.cells:
-                if cell.cell_type == "code":
-                    cell.outputs, cell.execution_count = [], None
+            notebook = notebook_of(source.read_text("utf-8"), "md:myst" if source.suffix == ".md" else "ipynb")
             jupytext.write(notebook, Path(app.outdir) / f"{name}.ipynb", fmt="ipynb")
+
+
+def notebook_of(text: str, format: str) -> NotebookNode:
+    """The notebook that a page is, without results.
+
+    >>> page = "---\\nkernelspec:\\n  name: python3\\n---\\n# A title\\n\\n```{code-cell}\\n1 + 1\\n```"
+    >>> [(cell.cell_type, cell.source) for cell in notebook_of(page, "md:myst").cells]
+    [('markdown', '# A title'), ('code', '1 + 1')]
+    """
+    if "display_name" not in text:
+        text = text.replace(
+            "\n  name: python3\n", "\n  name: python3\n  display_name: Python 3\n", 1
+        )  # jupytext asks for it
+    notebook = jupytext.reads(text, fmt=format)
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook
