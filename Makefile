@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-claims check gallery bench clean
+.PHONY: demo test test-all test-claims check gallery docs lecture bench clean
 
 # One install for users and developers alike. pygraphviz (wheels that bundle Graphviz) may have none for this machine:
 # then PNG and PDF need dot on PATH, and everything else works.
@@ -37,9 +37,21 @@ check: $(VENV)/installed
 gallery: $(VENV)/installed
 	$(BIN)/python docs/gallery.py gallery
 
+# The site, into docs/_build/html/index.html: every cell of every page is run, and a warning is an error
+docs: $(VENV)/docs
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m sphinx -b html -W --keep-going -j auto -q docs docs/_build/html
+
+$(VENV)/docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	touch $@
+
+# A slide for each section of the teaching notes, as SVG and PNG, and a deck of them: lecture/index.html
+lecture: $(VENV)/installed
+	$(BIN)/python docs/lecture.py lecture
+
 # Every figure beside the packages that are installed (pip install -e ".[bench]"), on a quiet machine
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/bench.py --json bench.json
 
 clean:
-	rm -rf $(VENV) demo gallery out build dist bench.json
+	rm -rf $(VENV) demo gallery lecture out build dist bench.json docs/_build docs/auto_examples

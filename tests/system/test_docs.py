@@ -17,7 +17,7 @@ from tests.support.imports import every_import, modules, within
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = sorted({*DOCS.rglob("*.md")} - {*(DOCS / "_build").rglob("*")} - {*(DOCS / "auto_examples").rglob("*")})
 READING = runpy.run_path(str(DOCS / "reading_order.py"))
 ORDER: list[Path] = [path for names in READING["CHAPTERS"].values() for path in READING["files"](names)]
 
@@ -33,7 +33,7 @@ def holds_code(path: Path) -> bool:
 CODE = {path: name for package in ("tinygrad_lstm", "viz") for name, path in modules(package) if holds_code(path)}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_what_a_page_shows_running_runs(page: Path) -> None:
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     failed, _ = doctest.testfile(str(page), module_relative=False, optionflags=flags, encoding="utf-8")

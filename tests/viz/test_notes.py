@@ -56,3 +56,5 @@ def check_shown(code: str, outputs: list[Output]) -> None:
     html = "".join(shown.get("text/html", ""))
     assert SHOWN & set(shown) or "<img " in html or "<table" in html, code
     assert "lab.show" not in code or "PASS" in text, text
+    printed = "".join("".join(output.get("text", "")) for output in outputs)
+    assert "False" not in printed, "what a cell compares is so"
