@@ -76,7 +76,7 @@ CHAPTERS = {
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
     "Training": [
-        "tinygrad_lstm/training/{interrupts,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing}.py",
+        "tinygrad_lstm/training/{interrupts,training,logs,sequence_model,baselines,char_model,fit,belt,vanishing}.py",
     ],
     "Graph drawing": [
         "viz/style/fonts.py",

@@ -113,7 +113,7 @@ def it_writes_where_it_should(run: Run) -> None:
     """Trained to add two marked numbers: the derivative of the sum by each number that was read, marked or not."""
     found = run.share(Adding)
     x = tg.tensor(found.x, requires_grad=True)
-    (by_x,) = tg.grad(found.model(x).sum(), x)
+    (by_x,) = tg.grad(found.model(x)[0].sum(), x)
     size, marked = np.abs(by_x.data[..., 0]), found.x[..., 1] == 1
     run.expect("by the two marked numbers", float(size[marked].mean()), between(0.7, 1.3))
     run.expect("by the others", float(size[~marked].mean()), below(0.1))
