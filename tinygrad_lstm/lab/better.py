@@ -25,7 +25,7 @@ def it_decides_what_to_erase(run: Run) -> None:
     at_resets, elsewhere = float(f[found.reset].mean()), float(f[~found.reset].mean())
     run.expect("f elsewhere, less f at resets", elsewhere - at_resets, above(0.25))
     read = found.x[:, 0]
-    run.draw(lambda theme: viz.plots.gates(found.trajectory, ("f", "c"), signal=read, sort="f", theme=theme))
+    run.draw(viz.plots.gates, found.trajectory, ("f", "c"), signal=read, sort="f")
 
 
 @section.experiment(

@@ -66,7 +66,7 @@ def the_last_three_words_decide(run: Run) -> None:
     run.expect("changes with other last three", float((said != with_last).mean()), above(0.8))
     answers, trajectory = model.unroll(x[:, :1])
     loss = answers.max()
-    run.draw(lambda theme: viz.plots.gradient_by_lag({"LSTM, the cat sat on the": (loss, trajectory)}, theme=theme))
+    run.draw(viz.plots.gradient_by_lag, {"LSTM, the cat sat on the": (loss, trajectory)})
 
 
 def readers_of_france(run: Run) -> dict[str, SequenceModel]:
@@ -92,7 +92,7 @@ def france_is_remembered(run: Run) -> None:
         run.expect(kind, score(made[kind], france(FAR)), above(0.95))
     x = france(12).batch(1).inputs
     (_, trajectory), text = made["LSTM"].unroll(x), france().words(x[:, 0])
-    run.draw(lambda theme: viz.plots.gates(trajectory, ("f", "i", "c"), text=text, sort="f", theme=theme))
+    run.draw(viz.plots.gates, trajectory, ("f", "i", "c"), text=text, sort="f")
 
 
 @section.experiment(
@@ -106,11 +106,7 @@ def twice_as_far(run: Run) -> None:
         run.expect(kind, score(made[kind], france(2 * FAR)), above(0.8))
     distances = (0, 5, 10, 20, 40, 80)
     found = {kind: {d: score(model, france(d)) for d in distances} for kind, model in made.items()}
-    run.draw(
-        lambda theme: viz.plots.scores(
-            found, x="words between", y="right languages", lines={"chance": 1 / 8}, theme=theme
-        )
-    )
+    run.draw(viz.plots.scores, found, x="words between", y="right languages", lines={"chance": 1 / 8})
 
 
 @section.experiment("P12", "Vanilla RNNs usually fail here.", broken=["gated RNN"])
@@ -129,7 +125,7 @@ def the_gradient_fades(run: Run) -> None:
         runs[name] = france().loss(answers, batch), trajectory
     run.expect("RNN", gradient_left(*runs["RNN"]), below(1e-6))
     run.expect("LSTM, b_f = 3", gradient_left(*runs["LSTM, b_f = 3"]), above(0.02))
-    run.draw(lambda theme: viz.plots.gradient_by_lag(runs, theme=theme))
+    run.draw(viz.plots.gradient_by_lag, runs)
 
 
 def error_at_adding(layer: MakeLayer, updates: int, lr: float, goal: float) -> float:

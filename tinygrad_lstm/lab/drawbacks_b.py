@@ -73,7 +73,7 @@ def attention_is_quadratic(run: Run) -> None:
     x = {T: tg.tensor(run.rng.standard_normal((T, 1, D))) for T in lengths}
     layers: dict[str, Any] = {"attention": attention, "LSTM": nn.LSTM}
     done = {name: {T: products(layer(D, D)(x[T])[0]) for T in lengths} for name, layer in layers.items()}
-    run.draw(lambda theme: viz.plots.scores(done, x="words", y="multiplications", log="xy", theme=theme))
+    run.draw(viz.plots.scores, done, x="words", y="multiplications", log="xy")
 
 
 def bytes_kept(loss: tg.Tensor) -> int:

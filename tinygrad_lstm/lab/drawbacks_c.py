@@ -43,7 +43,7 @@ def gradients_fade_through_layers(run: Run) -> None:
     run.expect("1, 2, 4, 8, 16 layers", list(found.values()), falling())
     run.expect("16 layers", found[16], below(1e-4))
     shown = {"LSTM layers": found, "with residual connections": {n: through_layers(run, n, True)[0] for n in LAYERS}}
-    run.draw(lambda theme: viz.plots.scores(shown, x="layers", y="gradient at the bottom, of 1", log="xy", theme=theme))
+    run.draw(viz.plots.scores, shown, x="layers", y="gradient at the bottom, of 1", log="xy")
 
 
 @section.experiment(
@@ -118,7 +118,7 @@ def no_direct_connection(run: Run) -> None:
 
     found = {kind: {T: far(kind, T) for T in (10, 100)} for kind in ("LSTM", "both directions", "attention")}
     run.expect("more for 90 words more", [d[100] - d[10] for d in found.values()], exactly([180, 180, 0]))
-    run.draw(lambda theme: viz.plots.scores(found, x="words", y="ops on the shortest path", log="x", theme=theme))
+    run.draw(viz.plots.scores, found, x="words", y="ops on the shortest path", log="x")
 
 
 @section.experiment(
@@ -194,7 +194,7 @@ def a_unit_counts(run: Run) -> None:
     run.expect("strings that are right", score(model, task), above(0.89))
     run.expect("|r| of the counting unit", float(max(follows)), above(0.995))
     text = task.words(x[:, longest])
-    run.draw(lambda theme: viz.plots.gates(trajectory, ("f", "i", "c"), text=text, row=longest, theme=theme))
+    run.draw(viz.plots.gates, trajectory, ("f", "i", "c"), text=text, row=longest)
 
 
 @section.experiment("D8c", "Attention maps show what the model is focusing on.", broken=["untrained"])
