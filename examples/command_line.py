@@ -4,6 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
+try:
+    from threadpoolctl import threadpool_limits
+except ModuleNotFoundError:  # scikit-learn brings it
+    threadpool_limits = None
+
 
 class Folder:
     """Where the pictures go."""
@@ -34,4 +39,6 @@ def options(description: str | None, quick: str = "changes nothing here: this ta
     parser.add_argument("--out", type=Path, default=Path("out"), help="where the pictures go (default: out/)")
     parser.add_argument("--quick", action="store_true", help=quick)
     given = parser.parse_args()
+    if threadpool_limits is not None:
+        threadpool_limits(1)  # products this small gain nothing from a second thread, and lose much on a busy machine
     return Options(Folder(given.out), given.quick)

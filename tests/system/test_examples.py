@@ -24,7 +24,8 @@ def run(example: Path, *arguments: str, path: Path | None = None) -> subprocess.
     """Run it in a folder where nothing of the project is, with warnings as errors."""
     return subprocess.run(
         [sys.executable, "-W", "error", str(example), *arguments],
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{path or ''}", "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{path or ''}", "PYTHONIOENCODING": "utf-8",
+             "OPENBLAS_NUM_THREADS": "1"},
         cwd=path, capture_output=True, check=False, timeout=120, encoding="utf-8",
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import viz
 from tinygrad_lstm import nn
-from tinygrad_lstm.data import adding, cat, france, reber
+from tinygrad_lstm.data import Task, adding, cat, france, reber
 from tinygrad_lstm.lab.cells import NoBelt
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, below
@@ -34,21 +34,29 @@ def rate_of(kind: str, run: Run) -> float:
     return 3e-3 if kind == "RNN" and not run.is_broken("gated RNN") else 1e-2
 
 
-def readers_of_the_cat(run: Run) -> dict[str, SequenceModel]:
-    """RNN, GRU and LSTM that learned what the cat sat on, with 0 to 8 words before the sentence."""
+def readers(run: Run, kinds: tuple[str, ...], task: Task, updates: int, until: float) -> dict[str, SequenceModel]:
+    """A network of each kind that has learned a task of words, unless they are left untrained."""
     made = {}
-    for kind in ("RNN", "GRU", "LSTM"):
+    for kind in kinds:
         model = made[kind] = word_reader(layer_of(kind, run))
-        learn(model, cat(), 0 if run.is_broken("untrained") else 300, lr=rate_of(kind, run), until=1.0)
+        learn(model, task, 0 if run.is_broken("untrained") else updates, lr=rate_of(kind, run), until=until)
     return made
 
 
+def readers_of_the_cat(run: Run) -> dict[str, SequenceModel]:
+    """RNN, GRU and LSTM that learned what the cat sat on, with 0 to 8 words before the sentence."""
+    return readers(run, ("RNN", "GRU", "LSTM"), cat(), 300, until=1.0)
+
+
+def readers_of_france(run: Run) -> dict[str, SequenceModel]:
+    """LSTM, GRU and RNN that read sentences with 0 to 40 words between the country and the language."""
+    return readers(run, ("LSTM", "GRU", "RNN"), france_up_to(FAR), 600, until=0.99)
+
+
 @section.experiment(
-    "P9",
-    "Short-term dependency: the output depends on inputs from the recent past.",
-    broken=["untrained"],
+    "P9", "Short-term dependency: the output depends on inputs from the recent past.", broken=["untrained"],
     topic="short-term",
-)
+)  # fmt: skip
 def the_cat_sat_on_the_mat(run: Run) -> None:
     """ "The cat sat on the __", one of eight endings, 300 updates: how often it is right; chance is 0.125."""
     for kind, model in run.share(readers_of_the_cat).items():
@@ -67,16 +75,6 @@ def the_last_three_words_decide(run: Run) -> None:
     answers, trajectory = model.unroll(x[:, :1])
     loss = answers.max()
     run.draw(viz.plots.gradient_by_lag, {"LSTM, the cat sat on the": (loss, trajectory)})
-
-
-def readers_of_france(run: Run) -> dict[str, SequenceModel]:
-    """LSTM, GRU and RNN that read sentences with 0 to 40 words between the country and the language."""
-    made = {}
-    for kind in ("LSTM", "GRU", "RNN"):
-        model = made[kind] = word_reader(layer_of(kind, run))
-        updates = 0 if run.is_broken("untrained") else 600
-        learn(model, france_up_to(FAR), updates, lr=rate_of(kind, run), until=0.99)
-    return made
 
 
 @section.experiment(

@@ -88,11 +88,9 @@ def kept(Layer: Any, T: int, B: int = 2) -> int:
 
 
 @section.count(
-    "D5a",
-    "LSTMs store multiple gates (input, forget, output, and cell) per timestep.",
-    broken=["a GRU"],
+    "D5a", "LSTMs store multiple gates (input, forget, output, and cell) per timestep.", broken=["a GRU"],
     topic="memory",
-)
+)  # fmt: skip
 def stored_per_step(run: Run) -> None:
     """Numbers that are kept for each unit and step, beside x: for an LSTM f, i, C̃, o, C, tanh C and h."""
     found = []

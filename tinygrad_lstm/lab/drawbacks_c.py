@@ -77,11 +77,9 @@ def tower(run_block: Callable[[nn.TransformerBlock, tg.Tensor], tg.Tensor]) -> f
 
 
 @section.experiment(
-    "D6d",
-    "Transformers scale to hundreds of layers with residual connections and normalization.",
-    dtype=float,
+    "D6d", "Transformers scale to hundreds of layers with residual connections and normalization.", dtype=float,
     broken=["neither"],
-)
+)  # fmt: skip
 def transformers_scale(run: Run) -> None:
     """200 blocks: the gradient in the first over that in the last, with both and with neither."""
     with_both = bare if run.is_broken("neither") else nn.TransformerBlock.__call__
@@ -99,11 +97,9 @@ def word_by_word(cell: nn.Cell, words: list[tg.Tensor]) -> tg.Tensor:
 
 
 @section.count(
-    "D7",
-    "LSTMs lack direct connections between distant tokens.",
-    broken=["attention one by one"],
+    "D7", "LSTMs lack direct connections between distant tokens.", broken=["attention one by one"],
     topic="global context",
-)
+)  # fmt: skip
 def no_direct_connection(run: Run) -> None:
     """The ops on the shortest path from word 1 to the output at word 10, and at word 100."""
 

@@ -66,10 +66,9 @@ def shared_weights(run: Run) -> None:
 
 
 @section.count(
-    "T8",
-    "Gradients at time t depend on h_t, and indirectly on all previous hidden and cell states.",
+    "T8", "Gradients at time t depend on h_t, and indirectly on all previous hidden and cell states.",
     broken=["detached"],
-)
+)  # fmt: skip
 def all_states_have_a_gradient(run: Run) -> None:
     """12 steps, the loss at the last: of the 24 states, those that the loss was computed from, with a gradient."""
     trajectory = nn.LSTM(3, 8).unroll(run.rng.standard_normal((12, 2, 3)))

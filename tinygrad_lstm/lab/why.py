@@ -60,10 +60,9 @@ def in_full_there_is_more(run: Run) -> None:
 
 
 @section.identity(
-    "V2",
-    "The signal is multiplied elementwise by f, not by weight matrices and tanh derivatives.",
+    "V2", "The signal is multiplied elementwise by f, not by weight matrices and tanh derivatives.",
     broken=["an edge more"],
-)
+)  # fmt: skip
 def twenty_steps_are_a_product(run: Run) -> None:
     """The belt over 20 steps is the product of their forget gates, unit by unit."""
     _, trajectory = thirty_steps(run)
