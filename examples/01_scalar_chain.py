@@ -8,10 +8,10 @@ chain rule gives by hand::
     d = a·b + c,  L = d·f      ∂L/∂a = f·b,  ∂L/∂b = f·a,  ∂L/∂c = f,  ∂L/∂f = d
 """
 
-from command_line import options
-
 import tinygrad_lstm as tg
 import viz
+
+from command_line import options
 
 out, _ = options(__doc__)
 

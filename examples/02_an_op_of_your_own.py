@@ -7,12 +7,15 @@ rule is checked against finite differences, which also find a rule that is wrong
 order.
 """
 
+from typing import Any
+
 import numpy as np
-from command_line import options
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.errors import GradcheckError
 from viz import plots
+
+from command_line import options
 
 out, _ = options(__doc__)
 
@@ -20,7 +23,7 @@ out, _ = options(__doc__)
 # %%
 # The function, and its rule: the gradient g of the output, times the derivative. A rule asks by name for what it needs.
 @tg.primitive
-def softsign(x):  # type: ignore[no-untyped-def]
+def softsign(x: Any) -> Any:
     return x / (1 + abs(x))
 
 
@@ -34,7 +37,7 @@ print("second derivative:", tg.gradgradcheck(softsign, x))
 # %%
 # The same function with a rule that forgets the square.
 @tg.primitive
-def wrong(x):  # type: ignore[no-untyped-def]
+def wrong(x: Any) -> Any:
     return x / (1 + abs(x))
 
 

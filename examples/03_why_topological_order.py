@@ -15,13 +15,13 @@ is whole, and goes on once. The newest value first is such an order, for what re
 
 from typing import NamedTuple
 
-from command_line import options
-
 import viz
 from tinygrad_lstm.micro import Value
 from viz.scene.marks import Cluster, Edge, Node, Scene, Span, between
 from viz.style.stroke import Stroke
 from viz.style.theme import theme_of
+
+from command_line import options
 
 out, _ = options(__doc__)
 

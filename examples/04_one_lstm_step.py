@@ -8,10 +8,11 @@ picture is as wide as the gradient that went along it.
 """
 
 import numpy as np
-from command_line import options
 
 import tinygrad_lstm as tg
 import viz
+
+from command_line import options
 
 out, _ = options(__doc__)
 

@@ -8,12 +8,13 @@ that are not 0 make the slope of tanh less than 1, and then it vanishes even wit
 """
 
 import numpy as np
-from command_line import options
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.training import gradient_left
 from viz import plots
+
+from command_line import options
 
 out, _ = options(__doc__)
 tg.manual_seed(0)

@@ -7,13 +7,13 @@ steps apart. How much of ∂L/∂C, so many steps back, came along the belt alon
 through the hidden state into the gates? ``tg.paths.routes`` counts it exactly.
 """
 
-from command_line import options
-
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.data import adding
 from tinygrad_lstm.training import SequenceModel, Training, belt_shares
 from viz import plots
+
+from command_line import options
 
 out, quick = options(__doc__, quick="300 updates instead of 900")
 updates = 300 if quick else 900

@@ -8,12 +8,13 @@ the LSTM's backpropagation event by event.
 """
 
 import numpy as np
-from command_line import options
 
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn
 from viz import plots
+
+from command_line import options
 
 out, _ = options(__doc__)
 

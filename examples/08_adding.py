@@ -8,13 +8,14 @@ LSTM's cell state shows how: it moves where a number is marked, and nowhere else
 """
 
 import numpy as np
-from command_line import options
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.data import adding
 from tinygrad_lstm.training import SequenceModel, Training
 from viz import plots
+
+from command_line import options
 
 out, quick = options(__doc__, quick="200 updates instead of 1,200")
 updates = 200 if quick else 1200

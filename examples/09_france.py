@@ -7,13 +7,13 @@ and an RNN read the same sentences. How often are they right, at which distance,
 the training? And what do the LSTM's gates do while it reads?
 """
 
-from command_line import options
-
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.data import france
 from tinygrad_lstm.training import SequenceModel, Training
 from viz import plots
+
+from command_line import options
 
 out, quick = options(__doc__, quick="at most 100 updates instead of 400")
 updates = 100 if quick else 400

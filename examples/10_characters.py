@@ -7,12 +7,12 @@ of the Python language reference, which every Python brings. What it writes is p
 letters, then words.
 """
 
-from command_line import options
-
 import tinygrad_lstm as tg
 from tinygrad_lstm.data import Vocabulary, language_reference
 from tinygrad_lstm.training import CharModel, Fit, baselines, sample
 from viz import plots
+
+from command_line import options
 
 out, quick = options(__doc__, quick="60 updates instead of 600")
 updates = 60 if quick else 600

@@ -7,7 +7,6 @@ to bottom, and says at the end which digit it was. Asked after every row, it sho
 """
 
 import numpy as np
-from command_line import options
 from matplotlib.figure import Figure
 
 import tinygrad_lstm as tg
@@ -15,6 +14,8 @@ from tinygrad_lstm.data import digits
 from tinygrad_lstm.errors import MissingExtraError
 from tinygrad_lstm.training import SequenceModel, Training
 from viz import plots
+
+from command_line import options
 
 out, quick = options(__doc__, quick="150 updates instead of 600")
 

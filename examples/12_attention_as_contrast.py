@@ -8,7 +8,6 @@ about France, and its map shows which word it reads, with the gradient that come
 """
 
 import numpy as np
-from command_line import options
 from matplotlib.figure import Figure
 
 import tinygrad_lstm as tg
@@ -16,6 +15,8 @@ from tinygrad_lstm import nn, paths
 from tinygrad_lstm.data import Task, france
 from tinygrad_lstm.training import Training
 from viz import plots
+
+from command_line import options
 
 out, quick = options(__doc__, quick="100 updates instead of 400")
 D = 24

@@ -8,10 +8,10 @@ other has 3 added to the biases of its forget gate. Both are looked at as they a
 outputs and gradients, and then the gradient is split and drawn.
 """
 
-from command_line import options
-
 import tinygrad_lstm as tg
 import viz
+
+from command_line import options
 
 try:
     import torch
