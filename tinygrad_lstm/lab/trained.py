@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
-
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn, paths
 from tinygrad_lstm.data import adding, running_sum
@@ -36,16 +34,12 @@ class RunningSum:
             learn(self.model, self.task, 0 if run.is_broken("untrained") else 600)
             _, self.trajectory = self.model.unroll(self.x)
             self.error = self.error_now()
-        self.f, self.c = self.trajectory["f"].data, self.trajectory["c"].data
+        self.f = self.trajectory["f"].data
 
     @tg.no_grad()
     def error_now(self) -> float:
         """The squared error, of the variance of what is to be said."""
         return self.task.score(self.model(self.x)[0], self.batch) / float(self.y.var())
-
-    def unit(self) -> int:
-        """The unit of C that follows the sum best."""
-        return int(np.argmax([abs(np.corrcoef(c.ravel(), self.y.ravel())[0, 1]) for c in np.moveaxis(self.c, -1, 0)]))
 
 
 class Adding:
