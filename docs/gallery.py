@@ -20,10 +20,11 @@ from gallery_cards import Card, Section, picture, play, plot, show
 import tinygrad_lstm as tg
 import viz
 from tinygrad_lstm import nn
-from tinygrad_lstm.data import Vocabulary, adding_problem
-from tinygrad_lstm.training import AddingModel, CharModel, Fit, baselines, belt_shares, learn_to_add
+from tinygrad_lstm.data import Vocabulary, adding
+from tinygrad_lstm.training import CharModel, Fit, SequenceModel, Training, baselines, belt_shares
 from viz import plots
 
+UPDATES = 700  # of the LSTM that learns to add
 THREE: dict[str, Callable[[], nn.Module]] = {
     "LSTM": lambda: nn.LSTM(3, 4),
     "GRU": lambda: nn.GRU(3, 4),
@@ -133,14 +134,14 @@ def of_gradients() -> Iterator[Card]:
 def of_training() -> Iterator[Card]:
     """Before training and after it: an LSTM that learns to add two numbers, another that learns to read."""
     tg.manual_seed(0)
-    model, T = AddingModel(16, fused=False), 30
-    x = adding_problem(T, 16, np.random.default_rng(1))[0].astype(np.float32)
+    task, T = adding(30), 30
+    model, x = SequenceModel(task, 16), task.batch(16, rng=1).inputs
     before = copy.deepcopy(model)
-    learn_to_add(model, 700, T)
+    Training(model, task, UPDATES, measure_every=UPDATES).run()
     runs: dict[str, Run] = {}
     for name, one in (("before", before), ("after", model)):
-        trajectory = one.lstm.unroll(x)
-        runs[name] = one.head(trajectory.output[-1]).sum(), trajectory
+        answers, trajectory = one.unroll(x)
+        runs[name] = answers.sum(), trajectory
     yield picture("learning to add: one scale", viz.compare, runs)
     yield picture("learning to add: what changed", viz.difference, runs["before"], runs["after"])
     shares = {name: belt_shares(one, x, range(T - 1))[0] for name, one in (("before", before), ("after", model))}

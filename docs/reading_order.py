@@ -80,7 +80,7 @@ CHAPTERS = {
         "tinygrad_lstm/interop/{files,exporting}.py",
     ],
     "Training": [
-        "tinygrad_lstm/training/{interrupts,update,checkpoints,training,logs,sequence_model,baselines,char_model,fit,adding,vanishing,memory,speed}.py",
+        "tinygrad_lstm/training/{interrupts,update,checkpoints,training,logs,sequence_model,baselines,char_model,fit,belt,vanishing,memory,speed}.py",
     ],
     "Graph drawing": [
         "viz/style/fonts.py",

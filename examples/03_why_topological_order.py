@@ -1,4 +1,8 @@
-"""Why backward needs an order: the same graph walked twice, once handing on too early.
+"""
+Why backward needs an order
+===========================
+
+The same graph walked twice, once handing on too early::
 
     a = 3·x,  b = a·a,  L = a + b          ∂L/∂a = 1 + 2a,  ∂L/∂x = 3 (1 + 2a)
 
@@ -7,12 +11,8 @@ as soon as the first part is there sends x too little: the rest comes too late. 
 that is there sends x too much. To hand on each part by itself is right, but it walks every path, and n such diamonds in
 a row have 3ⁿ of them.) In a topological order a value comes after everything that reads it: it waits until its gradient
 is whole, and goes on once. The newest value first is such an order, for what reads a value was made after it.
-
-Run it with:  python examples/03_why_topological_order.py
 """
 
-import argparse
-from pathlib import Path
 from typing import NamedTuple
 
 import viz
@@ -21,20 +21,22 @@ from viz.scene.marks import Cluster, Edge, Node, Scene, Span, between
 from viz.style.stroke import Stroke
 from viz.style.theme import theme_of
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--out", type=Path, default=Path("out"), help="where the picture goes (default: out/)")
-parser.add_argument("--quick", action="store_true", help="as it is: this takes a moment only")
-arguments = parser.parse_args()
-arguments.out.mkdir(parents=True, exist_ok=True)
+from command_line import options
 
+out, _ = options(__doc__)
+
+# %%
+# Four values, and the truth to compare with.
 x = Value(2.0)
 a = 3 * x
 b = a * a
 L = a + b
 formulas = {x: "x", a: "a = 3·x", b: "b = a·a", L: "L = a + b"}
-L.backward()  # the truth, to compare with
+L.backward()
 
 
+# %%
+# A walk: in its turn, each value hands on what it has.
 class Part(NamedTuple):
     """What a value hands to one of those it was made from."""
 
@@ -96,6 +98,8 @@ def describe(turns: list[Turn]) -> str:
     return "\n".join(lines)
 
 
+# %%
+# A row for each walk.
 PLACES = {"x": (0, 0), "a": (240, 0), "b": (530, 95), "L": (820, 0)}
 SIZE, ROW = (176, 58), 255  # points: a box, and from one walk to the next
 
@@ -135,6 +139,8 @@ def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
     return viz.Picture(scene, "Why backward goes in topological order", description)
 
 
+# %%
+# Both walks: what is wrong is orange, what comes too late is dashed.
 picture = draw(
     {
         "Depth first: a goes on before all parts of its gradient are there": walk(depth_first()),
@@ -143,4 +149,5 @@ picture = draw(
 )
 print(f"{', '.join(formulas.values())} at x = {x.data:g}\n\n{picture}\n")
 assert x.grad == 3 * (1 + 2 * a.data)  # by hand
-print(f"Drawn in {picture.save(arguments.out / 'why_topological_order.svg')}")
+out.save(picture, "why_topological_order.svg")
+picture

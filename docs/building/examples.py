@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import indent
@@ -44,7 +45,7 @@ def settings(docs: Path) -> dict[str, Any]:
 
 def executed() -> str:
     """A pattern of the scripts that run here: all but those that need a package that is not installed."""
-    names = [path.name for path in sorted(SCRIPTS.glob("*.py")) if can_run(path)]
+    names = [path.name for path in sorted(SCRIPTS.glob("[0-9]*.py")) if can_run(path)]
     return f"/({'|'.join(map(re.escape, names))})$"
 
 
@@ -56,7 +57,7 @@ def can_run(script: Path) -> bool:
             found |= {name.name.partition(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
-    return all(find_spec(name) is not None for name in found)
+    return all(find_spec(name) is not None for name in found - {"command_line"})  # which stands beside the scripts
 
 
 def copy(script: Path) -> None:
@@ -140,10 +141,11 @@ SHOW = {".svg": show_drawing, ".png": show_image, ".html": show_page}
 
 def prepare(app: Sphinx) -> None:
     """Write the copies and the head of the overview; take away what scripts of another name have left."""
+    sys.path.append(str(SCRIPTS))
     COPIES.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(PICTURES, ignore_errors=True)
     (COPIES / "GALLERY_HEADER.rst").write_text(HEAD, "utf-8")
-    scripts = sorted(SCRIPTS.glob("*.py"))
+    scripts = sorted(SCRIPTS.glob("[0-9]*.py"))
     for gone in {path.name for path in COPIES.glob("*.py")} - {path.name for path in scripts}:
         (COPIES / gone).unlink()
     for script in scripts:

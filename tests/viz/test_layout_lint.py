@@ -201,8 +201,7 @@ def gallery(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(DOCS))
     monkeypatch.delitem(sys.modules, "gallery", raising=False)
     gallery = importlib.import_module("gallery")
-    learn = gallery.learn_to_add
-    monkeypatch.setattr(gallery, "learn_to_add", lambda model, _, T: learn(model, 20, T))
+    monkeypatch.setattr(gallery, "UPDATES", 20)
     return gallery
 
 

@@ -8,16 +8,9 @@ Task('recall', 10 symbols -> 8 choices, accuracy: chance 0.125, goal 0.99)
 
 from collections.abc import Callable
 
-from tinygrad_lstm.data.characters import (
-    LEAST_CHARACTERS,
-    Vocabulary,
-    language_reference,
-    read_text,
-    text,
-    windows,
-)
+from tinygrad_lstm.data.characters import LEAST_CHARACTERS, Vocabulary, language_reference, read_text, text, windows
 from tinygrad_lstm.data.images import digits
-from tinygrad_lstm.data.quantities import adding, adding_problem, first_and_last, running_sum, sine
+from tinygrad_lstm.data.quantities import adding, first_and_last, running_sum, sine
 from tinygrad_lstm.data.symbols import copy_memory, counting, reber, recall, temporal_order
 from tinygrad_lstm.data.task import ACCURACY, BITS, ERROR, WHOLE_ROWS, Batch, Measure, Task, pad
 from tinygrad_lstm.data.words import cat, france
@@ -32,7 +25,7 @@ TASKS: dict[str, Callable[..., Task]] = {
 
 __all__ = [
     "ACCURACY", "BITS", "Batch", "ERROR", "LEAST_CHARACTERS", "Measure", "TASKS", "Task", "Vocabulary", "WHOLE_ROWS",
-    "adding", "adding_problem", "cat", "copy_memory", "counting", "digits", "first_and_last", "france",
+    "adding", "cat", "copy_memory", "counting", "digits", "first_and_last", "france",
     "language_reference", "pad", "read_text", "reber", "recall", "running_sum", "sine", "temporal_order", "text",
     "windows",
 ]  # fmt: skip

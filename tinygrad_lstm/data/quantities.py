@@ -17,36 +17,23 @@ def as_numbers(x: Any) -> np.ndarray:
     return np.asarray(x, get_default_dtype())
 
 
-@takes(T=integer(2), B=integer(0))
-def adding_problem(T: int, B: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Sequences of which two numbers are to be added: x (T, B, 2), y (B,) (Hochreiter & Schmidhuber 1997).
-
-    x[..., 0] is uniform in [0, 1), x[..., 1] marks one step in each half by a 1, y is the sum of the two marked
-    numbers. A model that always answers 1 has a mean squared error of 1/6.
-
-    >>> x, y = adding_problem(4, 1, np.random.default_rng(0))
-    >>> x[:, 0].round(2).tolist(), y.round(2).tolist()
-    ([[0.64, 1.0], [0.27, 0.0], [0.04, 0.0], [0.02, 1.0]], [0.65])
-    """
-    numbers = rng.random((T, B))
-    marks = np.zeros((T, B))
-    rows = np.arange(B)
-    marks[rng.integers(0, T // 2, B), rows] = 1
-    marks[rng.integers(T // 2, T, B), rows] = 1
-    return np.stack([numbers, marks], axis=-1), (numbers * marks).sum(axis=0)
-
-
 @takes(T=integer(2))
 def adding(T: int = 50) -> Task:
-    """``adding_problem`` as a task: the sum of two marked numbers in T (Hochreiter & Schmidhuber 1997).
+    """The sum of two marked numbers among T (Hochreiter & Schmidhuber 1997).
 
-    >>> adding()
-    Task('adding', 2 numbers -> 1 number, squared error: chance 0.167, goal 0.01)
+    x (T, B, 2): numbers uniform in [0, 1), and a 1 beside one of them in each half. Who always answers 1 has a squared
+    error of 1/6.
+
+    >>> x, y, *_ = adding(T=4).batch(1, rng=0)
+    >>> x[:, 0].astype(float).round(2).tolist(), y.astype(float).round(2).tolist()
+    ([[0.64, 1.0], [0.27, 0.0], [0.04, 0.0], [0.02, 1.0]], [[0.65]])
     """
 
     def draw(rng: np.random.Generator, B: int) -> Batch:
-        x, y = adding_problem(T, B, rng)
-        return Batch(as_numbers(x), as_numbers(y[:, None]))
+        numbers, marks, rows = rng.random((T, B)), np.zeros((T, B)), np.arange(B)
+        marks[rng.integers(0, T // 2, B), rows] = 1
+        marks[rng.integers(T // 2, T, B), rows] = 1
+        return Batch(as_numbers(np.stack([numbers, marks], -1)), as_numbers((numbers * marks).sum(axis=0)[:, None]))
 
     return Task("adding", 2, 1, draw, ERROR, 1 / 6, 0.01)
 

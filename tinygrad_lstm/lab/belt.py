@@ -25,7 +25,7 @@ def the_cell_state_can_count(run: Run) -> None:
         counting = nn.LSTM(3, 6).unroll(np.zeros((50, 1, 3)))
     run.compare("C after 1 ... 50 steps", counting["c"].data[:, 0, 0], np.arange(1.0, 51.0), within=0)
     run.expect("largest h", float(counting["h"].data.max()), below(1))
-    run.draw(lambda theme: viz.plots.gates(counting, ("c", "h"), theme=theme))
+    run.draw(viz.plots.gates, counting, ("c", "h"))
 
 
 @section.identity("B2", "A linear path with elementwise gating.", broken=["peephole", "U left in"])

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -27,7 +28,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm.arguments import TEXT, integer, takes
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.lab.conditions import Condition, below, difference
-from tinygrad_lstm.lab.result import Check, Drawing, Result
+from tinygrad_lstm.lab.result import Check, Drawing, Result, ThemeName
 
 Kind: TypeAlias = Literal["identity", "count", "experiment"]
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class Run:
         self.seed, self.broken = seed, broken
         self.rng = np.random.default_rng([seed, 1000])
         self.checks: list[Check] = []
-        self.picture: Drawing | None = None
+        self.picture: Callable[..., Any] | None = None
 
     def expect(self, name: str, value: Any, condition: Condition) -> None:
         """State a figure, and the condition that it has to meet."""
@@ -57,9 +58,9 @@ class Run:
         """Whether this run is to show the claim fail, with this variant."""
         return self.broken == variant
 
-    def draw(self, picture: Drawing) -> None:
-        """Name the picture: a function of the theme, called only if the picture is looked at."""
-        self.picture = picture
+    def draw(self, plot: Callable[..., Any], *shown: Any, **options: Any) -> None:
+        """Name the picture: a plot, and what it is to show; it is called with a theme only if it is looked at."""
+        self.picture = partial(plot, *shown, **options)
 
     def share(self, experiment: Callable[[Run], T]) -> T:
         """What an experiment finds with this seed and variant; claims that ask for the same one share it."""
@@ -118,12 +119,12 @@ class Claim:
         with _dtype(self.dtype), _from_seed(seed):
             yield
 
-    def _later(self, picture: Drawing, seed: int) -> Drawing:
+    def _later(self, picture: Callable[..., Any], seed: int) -> Drawing:
         """A picture that is drawn in the surroundings of the claim, whenever it is looked at."""
 
-        def draw(theme: Literal["light", "dark"]) -> Any:
+        def draw(theme: ThemeName) -> Any:
             with self._surroundings(seed):
-                return picture(theme)
+                return picture(theme=theme)
 
         return draw
 

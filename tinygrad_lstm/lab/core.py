@@ -41,7 +41,7 @@ def the_belt_carries(run: Run) -> None:
     with held(run, f=1, i=0):
         run.compare("C after 2,000 steps", lstm(noise, state)[1][1], start, within=0)
         seen = lstm.unroll(noise[:40], state)
-    run.draw(lambda theme: viz.plots.gates(seen, ("f", "i", "g", "c"), theme=theme))
+    run.draw(viz.plots.gates, seen, ("f", "i", "g", "c"))
 
 
 @section.identity(

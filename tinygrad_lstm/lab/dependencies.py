@@ -8,7 +8,7 @@ import numpy as np
 
 import viz
 from tinygrad_lstm import nn
-from tinygrad_lstm.data import adding, cat, france, reber
+from tinygrad_lstm.data import Task, adding, cat, france, reber
 from tinygrad_lstm.lab.cells import NoBelt
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, below
@@ -34,21 +34,29 @@ def rate_of(kind: str, run: Run) -> float:
     return 3e-3 if kind == "RNN" and not run.is_broken("gated RNN") else 1e-2
 
 
-def readers_of_the_cat(run: Run) -> dict[str, SequenceModel]:
-    """RNN, GRU and LSTM that learned what the cat sat on, with 0 to 8 words before the sentence."""
+def readers(run: Run, kinds: tuple[str, ...], task: Task, updates: int, until: float) -> dict[str, SequenceModel]:
+    """A network of each kind that has learned a task of words, unless they are left untrained."""
     made = {}
-    for kind in ("RNN", "GRU", "LSTM"):
+    for kind in kinds:
         model = made[kind] = word_reader(layer_of(kind, run))
-        learn(model, cat(), 0 if run.is_broken("untrained") else 300, lr=rate_of(kind, run), until=1.0)
+        learn(model, task, 0 if run.is_broken("untrained") else updates, lr=rate_of(kind, run), until=until)
     return made
 
 
+def readers_of_the_cat(run: Run) -> dict[str, SequenceModel]:
+    """RNN, GRU and LSTM that learned what the cat sat on, with 0 to 8 words before the sentence."""
+    return readers(run, ("RNN", "GRU", "LSTM"), cat(), 300, until=1.0)
+
+
+def readers_of_france(run: Run) -> dict[str, SequenceModel]:
+    """LSTM, GRU and RNN that read sentences with 0 to 40 words between the country and the language."""
+    return readers(run, ("LSTM", "GRU", "RNN"), france_up_to(FAR), 600, until=0.99)
+
+
 @section.experiment(
-    "P9",
-    "Short-term dependency: the output depends on inputs from the recent past.",
-    broken=["untrained"],
+    "P9", "Short-term dependency: the output depends on inputs from the recent past.", broken=["untrained"],
     topic="short-term",
-)
+)  # fmt: skip
 def the_cat_sat_on_the_mat(run: Run) -> None:
     """ "The cat sat on the __", one of eight endings, 300 updates: how often it is right; chance is 0.125."""
     for kind, model in run.share(readers_of_the_cat).items():
@@ -66,17 +74,7 @@ def the_last_three_words_decide(run: Run) -> None:
     run.expect("changes with other last three", float((said != with_last).mean()), above(0.8))
     answers, trajectory = model.unroll(x[:, :1])
     loss = answers.max()
-    run.draw(lambda theme: viz.plots.gradient_by_lag({"LSTM, the cat sat on the": (loss, trajectory)}, theme=theme))
-
-
-def readers_of_france(run: Run) -> dict[str, SequenceModel]:
-    """LSTM, GRU and RNN that read sentences with 0 to 40 words between the country and the language."""
-    made = {}
-    for kind in ("LSTM", "GRU", "RNN"):
-        model = made[kind] = word_reader(layer_of(kind, run))
-        updates = 0 if run.is_broken("untrained") else 600
-        learn(model, france_up_to(FAR), updates, lr=rate_of(kind, run), until=0.99)
-    return made
+    run.draw(viz.plots.gradient_by_lag, {"LSTM, the cat sat on the": (loss, trajectory)})
 
 
 @section.experiment(
@@ -92,7 +90,7 @@ def france_is_remembered(run: Run) -> None:
         run.expect(kind, score(made[kind], france(FAR)), above(0.95))
     x = france(12).batch(1).inputs
     (_, trajectory), text = made["LSTM"].unroll(x), france().words(x[:, 0])
-    run.draw(lambda theme: viz.plots.gates(trajectory, ("f", "i", "c"), text=text, sort="f", theme=theme))
+    run.draw(viz.plots.gates, trajectory, ("f", "i", "c"), text=text, sort="f")
 
 
 @section.experiment(
@@ -106,11 +104,7 @@ def twice_as_far(run: Run) -> None:
         run.expect(kind, score(made[kind], france(2 * FAR)), above(0.8))
     distances = (0, 5, 10, 20, 40, 80)
     found = {kind: {d: score(model, france(d)) for d in distances} for kind, model in made.items()}
-    run.draw(
-        lambda theme: viz.plots.scores(
-            found, x="words between", y="right languages", lines={"chance": 1 / 8}, theme=theme
-        )
-    )
+    run.draw(viz.plots.scores, found, x="words between", y="right languages", lines={"chance": 1 / 8})
 
 
 @section.experiment("P12", "Vanilla RNNs usually fail here.", broken=["gated RNN"])
@@ -129,7 +123,7 @@ def the_gradient_fades(run: Run) -> None:
         runs[name] = france().loss(answers, batch), trajectory
     run.expect("RNN", gradient_left(*runs["RNN"]), below(1e-6))
     run.expect("LSTM, b_f = 3", gradient_left(*runs["LSTM, b_f = 3"]), above(0.02))
-    run.draw(lambda theme: viz.plots.gradient_by_lag(runs, theme=theme))
+    run.draw(viz.plots.gradient_by_lag, runs)
 
 
 def error_at_adding(layer: MakeLayer, updates: int, lr: float, goal: float) -> float:

@@ -16,6 +16,7 @@ from tinygrad_lstm.lab.cells import sigmoid
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import above, below, between, exactly, falling, near
 from tinygrad_lstm.lab.learning import france_up_to, learn, lstm, score, word_reader
+from tinygrad_lstm.lab.result import ThemeName
 from tinygrad_lstm.training import SequenceModel
 
 section = Section("drawbacks-a", "Drawbacks A: architectural limitations")
@@ -38,10 +39,11 @@ def depths(run: Run, make: Callable[[int, int], Any], lengths: tuple[int, ...] =
     return [int(paths.depth(output)) for output, _ in outputs]
 
 
-def by_length(run: Run) -> dict[str, dict[int, int]]:
+def plot_depths(run: Run, theme: ThemeName) -> Any:
     """The same for several layers, by the number of words."""
     kinds: dict[str, Any] = {"RNN": nn.RNN, "LSTM": nn.LSTM, "minLSTM, scanned": nn.MinLSTM, "attention": attention}
-    return {name: dict(zip(LENGTHS, depths(run, make), strict=True)) for name, make in kinds.items()}
+    found = {name: dict(zip(LENGTHS, depths(run, make), strict=True)) for name, make in kinds.items()}
+    return viz.plots.scores(found, x="words", y="ops that wait", log="xy", theme=theme)
 
 
 @section.count(
@@ -53,7 +55,7 @@ def one_by_one(run: Run) -> None:
     per_word = [(after - before) / words for before, after, words in zip(found, found[1:], LENGTHS, strict=False)]
     run.expect("ops per word", per_word, exactly([8.0, 8.0, 8.0]))
     run.expect("ops that wait, 200 words", found[-1], exactly(1600))
-    run.draw(lambda theme: viz.plots.scores(by_length(run), x="words", y="ops that wait", log="xy", theme=theme))
+    run.draw(plot_depths, run)
 
 
 @section.count("D1b", "Transformers process all 200 words in parallel via self-attention.", broken=["an LSTM"])
@@ -96,7 +98,7 @@ def gradients_still_diminish(run: Run) -> None:
     for lag, bound in ((100, 0.01), (500, 1e-8), (2000, 1e-40)):
         run.expect(f"left after {lag:,} steps", float(norms[lag]), below(bound))
     left = {"LSTM, b_f = 1": {lag: float(norms[lag]) for lag in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)}}
-    run.draw(lambda theme: viz.plots.scores(left, x="steps back", y="‖∂L/∂C‖", log="y", theme=theme))
+    run.draw(viz.plots.scores, left, x="steps back", y="‖∂L/∂C‖", log="y")
 
 
 @section.identity("D2b", "The memory cell helps, but it's not perfect.", broken=["b_f = 1"])
@@ -123,18 +125,14 @@ def one_long_distance_is_not_learned(run: Run) -> None:
     "200. After 2,000 words most networks still do, but some have lost it: nothing in training asked for so much.",
 )  # fmt: skip
 def it_remembers_a_hundred_sentences(run: Run) -> None:
-    """Trained on 0 to 40 words, asked after 40 and after 200; the picture goes on to 2,000."""
+    """Trained on 0 to 40 words, 600 updates, asked after 40 and after 200; the picture goes on to 2,000."""
     model = word_reader(lstm(-5.0 if run.is_broken("f=-5") else 3.0))
-    learn(model, france_up_to(40), 600, until=0.99)
+    learn(model, france_up_to(40), 600)
     found = {distance: score(model, france(distance), 64) for distance in (40, 80, 200, 500, 1000, 2000)}
     for distance, bound in ((40, 0.9), (200, 0.6)):
         run.expect(f"{distance:,} words between", found[distance], above(bound))
     shown, chance = {"LSTM, trained on 0 to 40": found}, {"chance": 1 / 8}
-    run.draw(
-        lambda theme: viz.plots.scores(
-            shown, x="words between", y="right languages", log="x", lines=chance, theme=theme
-        )
-    )
+    run.draw(viz.plots.scores, shown, x="words between", y="right languages", log="x", lines=chance)
 
 
 def recalls(run: Run) -> dict[str, dict[int, float]]:
@@ -160,11 +158,7 @@ def the_state_overflows(run: Run) -> None:
     run.expect("2 symbols", right[0], above(0.9))
     run.expect("2, 4, 8 symbols", right[:3], falling())
     run.expect("16 symbols", right[3], below(0.5))
-    run.draw(
-        lambda theme: viz.plots.scores(
-            found, x="symbols to keep", y="right answers", log="x", lines=chance, theme=theme
-        )
-    )
+    run.draw(viz.plots.scores, found, x="symbols to keep", y="right answers", log="x", lines=chance)
 
 
 @section.experiment("D3b", "Attention has no such bottleneck.", broken=["an LSTM"])

@@ -73,7 +73,7 @@ def attention_is_quadratic(run: Run) -> None:
     x = {T: tg.tensor(run.rng.standard_normal((T, 1, D))) for T in lengths}
     layers: dict[str, Any] = {"attention": attention, "LSTM": nn.LSTM}
     done = {name: {T: products(layer(D, D)(x[T])[0]) for T in lengths} for name, layer in layers.items()}
-    run.draw(lambda theme: viz.plots.scores(done, x="words", y="multiplications", log="xy", theme=theme))
+    run.draw(viz.plots.scores, done, x="words", y="multiplications", log="xy")
 
 
 def bytes_kept(loss: tg.Tensor) -> int:
@@ -88,11 +88,9 @@ def kept(Layer: Any, T: int, B: int = 2) -> int:
 
 
 @section.count(
-    "D5a",
-    "LSTMs store multiple gates (input, forget, output, and cell) per timestep.",
-    broken=["a GRU"],
+    "D5a", "LSTMs store multiple gates (input, forget, output, and cell) per timestep.", broken=["a GRU"],
     topic="memory",
-)
+)  # fmt: skip
 def stored_per_step(run: Run) -> None:
     """Numbers that are kept for each unit and step, beside x: for an LSTM f, i, C̃, o, C, tanh C and h."""
     found = []

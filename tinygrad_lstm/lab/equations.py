@@ -110,7 +110,7 @@ def the_six_equations(run: Run) -> None:
     for name, wanted in by_hand.items():
         run.compare(f"{name}, separate and combined", [separate[name].data, combined[name].data], [wanted, wanted])
     short = nn.LSTM(2, 3).unroll(run.rng.standard_normal((1, 1, 2)))
-    run.draw(lambda theme: viz.draw(short, view="cell", theme=theme))
+    run.draw(viz.draw, short, view="cell")
 
 
 @section.identity("E2", "The combined matrices compute the same as separate ones.", broken=["gate order"])

@@ -24,7 +24,7 @@ def gates_are_between_0_and_1(run: Run) -> None:
     trajectory = nn.LSTM(3, 6).unroll(scale * run.rng.standard_normal((50, 4, 3)))
     values = np.concatenate([trajectory[gate].data.ravel() for gate in "fio"])
     run.expect("smallest and largest value", [float(values.min()), float(values.max())], between(0, 1))
-    run.draw(lambda theme: viz.plots.gates(trajectory, ("f", "i", "o", "g"), theme=theme))
+    run.draw(viz.plots.gates, trajectory, ("f", "i", "o", "g"))
 
 
 @section.identity(
@@ -103,7 +103,7 @@ def it_learns_when_to_forget(run: Run) -> None:
     found = run.share(RunningSum)
     run.expect("error", found.error, below(0.05))
     read = found.x[:, 0]
-    run.draw(lambda theme: viz.plots.gates(found.trajectory, ("f", "c"), signal=read, sort="f", theme=theme))
+    run.draw(viz.plots.gates, found.trajectory, ("f", "c"), signal=read, sort="f")
 
 
 @section.experiment(
@@ -113,8 +113,8 @@ def it_writes_where_it_should(run: Run) -> None:
     """Trained to add two marked numbers: the derivative of the sum by each number that was read, marked or not."""
     found = run.share(Adding)
     x = tg.tensor(found.x, requires_grad=True)
-    (by_x,) = tg.grad(found.model(x).sum(), x)
+    (by_x,) = tg.grad(found.model(x)[0].sum(), x)
     size, marked = np.abs(by_x.data[..., 0]), found.x[..., 1] == 1
     run.expect("by the two marked numbers", float(size[marked].mean()), between(0.7, 1.3))
     run.expect("by the others", float(size[~marked].mean()), below(0.1))
-    run.draw(lambda theme: viz.plots.gates(found.trajectory, ("i", "c"), signal=found.x[:, 0], sort="i", theme=theme))
+    run.draw(viz.plots.gates, found.trajectory, ("i", "c"), signal=found.x[:, 0], sort="i")

@@ -66,7 +66,7 @@ def the_belt_is_learned(run: Run) -> None:
     run.expect("share after training", found.after[-1].share, above(0.2))
     run.expect("the mean forget gate moves by", abs(found.f_after - found.f_before), below(0.15))
     shares = {"before": found.before, "after": found.after}
-    run.draw(lambda theme: viz.plots.belt_shares(shares, theme=theme))
+    run.draw(viz.plots.belt_shares, shares)
 
 
 @section.experiment(
@@ -116,7 +116,7 @@ def both_terms_are_the_gradient(run: Run) -> None:
     at_worst(run, back.dL["c"][1:] * back.v["f"][1:] + back.from_h[:-1], back.dL["c"][:-1])
     short = nn.LSTM(3, 6).unroll(run.rng.standard_normal((2, 1, 3)))
     loss = (short.output**2).sum()
-    run.draw(lambda theme: viz.gradient_paths(loss, short, theme=theme))
+    run.draw(viz.gradient_paths, loss, short)
 
 
 @section.identity(
@@ -193,7 +193,7 @@ def by_the_parameters(run: Run) -> None:
     by_hand = np.einsum("tbg,tbd->gd", dz, back.x), np.einsum("tbg,tbh->gh", dz, back.old["h"]), dz.sum(axis=(0, 1))
     for name, found, gradient in zip("WUb", by_hand, wanted, strict=True):
         run.compare(f"dL/d{name}", found, gradient)
-    run.draw(lambda theme: viz.plots.ledger(paths.ledger(back.loss, back.cell.U), theme=theme))
+    run.draw(viz.plots.ledger, paths.ledger(back.loss, back.cell.U))
 
 
 @section.identity("T65b", "The gradient is the sum over t of each step's own part.", broken=["step 1 left out"])
@@ -233,10 +233,7 @@ def growth(run: Run, forget_bias: float) -> float:
     """The factor per step by which dL/dC of a fresh LSTM changes over 50 steps; the mean of four of them."""
     rates = []
     for _ in range(4):
-        lstm = nn.LSTM(2, 64)
-        cell = lstm.layers[0]
-        cell.W.data, cell.U.data = (nn.init.uniform(weight.shape, 1 / 8) for weight in (cell.W, cell.U))
-        cell.b.data[:64] = forget_bias
+        lstm = nn.LSTM(2, 64, init="uniform", forget_bias=forget_bias)
         steps = lstm.unroll(run.rng.standard_normal((60, 1, 2))).steps
         late, early = tg.grad(steps[-1].c, [steps[-1].c, steps[-51].c], run.rng.standard_normal((1, 64)))
         rates.append(np.log(np.linalg.norm(early.data) / np.linalg.norm(late.data)) / 50)

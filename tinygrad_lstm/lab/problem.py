@@ -45,7 +45,7 @@ def gradient_passes_every_step(run: Run) -> None:
     run.expect("in the order 40 ... 2", crossed == list(range(40, 1, -1)), exactly(True))
     short = nn.RNN(3, 8).unroll(tg.randn(6, 2, 3))
     loss = (short.steps[-1].h ** 2).sum()
-    run.draw(lambda theme: viz.gradient_paths(loss, short, theme=theme))
+    run.draw(viz.gradient_paths, loss, short)
 
 
 @section.identity(
@@ -75,7 +75,7 @@ def the_gain_decides(run: Run) -> None:
     }
     for gain, unrolled in zip(gains, runs.values(), strict=True):
         run.expect(f"rate per step, gain {gain}", gradient_left(*unrolled) ** (1 / 99), near(gain, within=1e-12))
-    run.draw(lambda theme: viz.plots.gradient_by_lag(runs, theme=theme))
+    run.draw(viz.plots.gradient_by_lag, runs)
 
 
 @section.experiment("P4", "Gradients shrink: the vanishing gradient.", dtype=float, broken=["gain 3"])
@@ -97,7 +97,7 @@ def the_past_teaches_nothing(run: Run) -> None:
     book = paths.ledger((output[-1] ** 2).sum(), rnn.layers[0].U)
     share = np.linalg.norm(book.by_step[:50].sum(axis=0)) / np.linalg.norm(book.total)
     run.expect("share of steps 1 to 50 in dL/dU", float(share), below(1e-6))
-    run.draw(lambda theme: viz.plots.ledger(book, theme=theme))
+    run.draw(viz.plots.ledger, book)
 
 
 @section.experiment(
@@ -116,7 +116,7 @@ def how_fast_depends_on_the_weights(run: Run) -> None:
     uniform, orthogonal = (gradient_left(*unrolled) for unrolled in runs.values())
     run.expect("left with a uniform U", uniform, below(1e-15))
     run.expect("left with an orthogonal U", orthogonal, above(1e-6))
-    run.draw(lambda theme: viz.plots.gradient_by_lag(runs, theme=theme))
+    run.draw(viz.plots.gradient_by_lag, runs)
 
 
 @section.identity("P6", "Gradients grow exponentially: the exploding gradient.", topic="exploding", broken=["gain 1"])
@@ -126,7 +126,7 @@ def gradients_grow(run: Run) -> None:
     unrolled = rnn_with_gain(gain, np.zeros((100, 1, 3)))
     run.expect("growth over 99 steps", gradient_left(*unrolled), near(1.5**99, within=1e-12))
     steady = rnn_with_gain(1.0, np.zeros((100, 1, 3)))
-    run.draw(lambda theme: viz.plots.gradient_by_lag({"U × 1.5": unrolled, "U × 1": steady}, theme=theme))
+    run.draw(viz.plots.gradient_by_lag, {"U × 1.5": unrolled, "U × 1": steady})
 
 
 # The cliff (Pascanu 2013, figure 6): one unit, h' = tanh(u h + b), 50 steps from h = -1/2. For a small b it falls to
@@ -188,4 +188,4 @@ def clipping_fixes_it(run: Run) -> None:
     run.expect("length of the first update", found.jump, below(0.05 + 1e-9))
     run.expect("loss at the end", found.loss, below(1e-3))
     descents = {"no clipping": thrown.points, "norm held to 1": found.points}
-    run.draw(lambda theme: viz.plots.surface(height, (0.6, 2.6), (-0.2, 1.0), descents, names=("u", "b"), theme=theme))
+    run.draw(viz.plots.surface, height, (0.6, 2.6), (-0.2, 1.0), descents, names=("u", "b"))

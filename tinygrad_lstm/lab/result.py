@@ -15,7 +15,8 @@ from tinygrad_lstm.tables import Column, Table, Tabular, as_html
 if TYPE_CHECKING:
     from tinygrad_lstm.lab.claim import Claim
 
-Drawing: TypeAlias = Callable[[Literal["light", "dark"]], Any]  # gives a viz.Picture, Axes, or a list of Axes
+ThemeName: TypeAlias = Literal["light", "dark"]
+Drawing: TypeAlias = Callable[[ThemeName], Any]  # gives a viz.Picture, Axes, or a list of Axes
 COLUMNS = [Column("figure", words=True), Column("expected", words=True), Column("measured", words=True), Column("")]
 
 
@@ -64,11 +65,11 @@ class Result(Tabular):
         """The picture that shows it, a ``viz.Picture`` or matplotlib's Axes; None where none helps."""
         return self.draw("light")
 
-    def draw(self, theme: Literal["light", "dark"]) -> Any:
+    def draw(self, theme: ThemeName) -> Any:
         """The picture in the colours of a theme."""
         return None if self.drawing is None else self.drawing(theme)
 
-    def svg(self, theme: Literal["light", "dark"] = "light") -> str | None:
+    def svg(self, theme: ThemeName = "light") -> str | None:
         """The picture as SVG; None where there is none."""
         return None if self.drawing is None else svg_of(self.draw(theme))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import tinygrad_lstm as tg
@@ -9,6 +11,7 @@ import viz
 from tinygrad_lstm import nn
 from tinygrad_lstm.lab.claim import Run, Section
 from tinygrad_lstm.lab.conditions import below, near
+from tinygrad_lstm.lab.result import ThemeName
 
 section = Section("summary", "Summary with intuition")
 WRITE, READS, ERASE, T = 10, [400, 999], 500, 1000
@@ -41,9 +44,12 @@ class Notebook:
         self.note = np.tanh(self.x[WRITE, 0, 0])
 
 
-def what_is_left(book: Notebook) -> dict[int, float]:
-    """How much of the note is in C after some steps."""
-    return {t: float(book.c[WRITE + t] / book.note) for t in LATER}
+def plot_what_is_left(run: Run, h: np.ndarray, theme: ThemeName) -> Any:
+    """The number that h began with, and the note in C, as they are some steps later."""
+    book = Notebook(run)
+    left = {"RNN, h' = tanh(h)": {t: h[t - 1] / 0.9 for t in LATER},
+            "LSTM, the note in C": {t: book.c[WRITE + t] / book.note for t in LATER}}  # fmt: skip
+    return viz.plots.scores(left, x="steps since it was written", y="what is left", log="x", theme=theme)
 
 
 @section.experiment(
@@ -54,10 +60,7 @@ def the_old_info_fades(run: Run) -> None:
     steps = smudging(2.0 if run.is_broken("u = 2") else 1.0, 0.9, 1000)
     h = steps["h"].data[:, 0, 0]
     run.expect("h after 1,000 steps", float(h[-1]), near(np.sqrt(3 / 2000), within=0.01))
-    run.draw(lambda theme: viz.plots.scores(
-        {"RNN, h' = tanh(h)": {t: h[t - 1] / 0.9 for t in LATER}, "LSTM, the note in C": what_is_left(Notebook(run))},
-        x="steps since it was written", y="what is left", log="x", theme=theme,
-    ))  # fmt: skip
+    run.draw(plot_what_is_left, run, h)
 
 
 @section.identity(
@@ -76,9 +79,7 @@ def a_note_is_written(run: Run) -> None:
     """The note written at t = 11 stands over 989 steps of noise."""
     book = Notebook(run)
     run.compare("C from t = 11 to 1,000", book.c[WRITE:], np.full(T - WRITE, book.note))
-    run.draw(
-        lambda theme: viz.plots.gates(book.trajectory, ("f", "i", "o", "c", "h"), signal=book.x[:, 0, 1:], theme=theme)
-    )
+    run.draw(viz.plots.gates, book.trajectory, ("f", "i", "o", "c", "h"), signal=book.x[:, 0, 1:])
 
 
 @section.identity("S3", "Output gate: decide which notes to share now.", broken=["tabs weak"])

@@ -121,7 +121,7 @@ def forget_bias_and_learning(run: Run) -> None:
     run.expect("b_f = 3", took[3.0], below(301))
     run.expect("b_f = -2, over that", took[-2.0] / took[3.0], above(1.99))
     shown = {"France over 40 words": took}
-    run.draw(lambda theme: viz.plots.scores(shown, x="b_f", y="updates until learned", theme=theme))
+    run.draw(viz.plots.scores, shown, x="b_f", y="updates until learned")
 
 
 @section.identity("I4L", "Handle variable lengths with masks: an LSTM.", broken=["no mask"], topic="masks")

@@ -62,14 +62,13 @@ def shared_weights(run: Run) -> None:
     run.compare("loss", total.data, shared.data)
     summed = (parts[:-1] if run.is_broken("last copy left out") else parts).sum(axis=0)
     run.compare("dL/dU", summed, tg.grad(shared, cell.U, retain_graph=True)[0])
-    run.draw(lambda theme: viz.draw(shared, view="op", depth=1, theme=theme))
+    run.draw(viz.draw, shared, view="op", depth=1)
 
 
 @section.count(
-    "T8",
-    "Gradients at time t depend on h_t, and indirectly on all previous hidden and cell states.",
+    "T8", "Gradients at time t depend on h_t, and indirectly on all previous hidden and cell states.",
     broken=["detached"],
-)
+)  # fmt: skip
 def all_states_have_a_gradient(run: Run) -> None:
     """12 steps, the loss at the last: of the 24 states, those that the loss was computed from, with a gradient."""
     trajectory = nn.LSTM(3, 8).unroll(run.rng.standard_normal((12, 2, 3)))

@@ -21,10 +21,7 @@ section = Section("tricks", "Tricks used in practice")
 def lags(run: Run, forget_bias: float, T: int = 60) -> tuple[nn.LSTM, np.ndarray, np.ndarray, paths.LagMatrix]:
     """An LSTM with a loss at every step, its input and targets, and what the loss at each step owes to each other."""
     x, target = run.rng.standard_normal((T, 4, 3)), run.rng.standard_normal((T, 4, 16))
-    lstm = nn.LSTM(3, 16)
-    cell = lstm.layers[0]
-    cell.W.data, cell.U.data = (nn.init.uniform(weight.shape, 1 / 4) for weight in (cell.W, cell.U))
-    cell.b.data[:16] = forget_bias
+    lstm = nn.LSTM(3, 16, init="uniform", forget_bias=forget_bias)
     errors = [((h - y) ** 2).sum() for h, y in zip(lstm(x)[0], target, strict=True)]
     return lstm, x, target, paths.lag_matrix(errors, list(lstm.parameters()))
 
@@ -46,7 +43,7 @@ def chunks_are_blocks(run: Run) -> None:
         loss.backward()
     for (name, weight), wanted in zip(lstm.layers[0].named_parameters(), matrix.truncated(10), strict=True):
         run.compare(f"dL/d{name}", weight.grad, wanted)
-    run.draw(lambda theme: viz.plots.lag_matrix(matrix, theme=theme))
+    run.draw(viz.plots.lag_matrix, matrix)
 
 
 @section.count("T66b", "It prevents memory blowup.", broken=["no truncation"])

@@ -56,14 +56,13 @@ def in_full_there_is_more(run: Run) -> None:
     run.expect("share that is not diag(f)", float(np.linalg.norm(found.matrix - found.belt) / found.norm), above(0.05))
     short = nn.LSTM(3, H).unroll(run.rng.standard_normal((3, 3)))
     loss = short.steps[-1].c.sum()
-    run.draw(lambda theme: viz.gradient_paths(loss, short, theme=theme))
+    run.draw(viz.gradient_paths, loss, short)
 
 
 @section.identity(
-    "V2",
-    "The signal is multiplied elementwise by f, not by weight matrices and tanh derivatives.",
+    "V2", "The signal is multiplied elementwise by f, not by weight matrices and tanh derivatives.",
     broken=["an edge more"],
-)
+)  # fmt: skip
 def twenty_steps_are_a_product(run: Run) -> None:
     """The belt over 20 steps is the product of their forget gates, unit by unit."""
     _, trajectory = thirty_steps(run)
@@ -94,4 +93,4 @@ def the_carousel(run: Run) -> None:
         runs[f"f = {f:g}"] = trajectory.steps[-1].c.sum(), trajectory
         left = tg.grad(trajectory.steps[-1].c.sum(), trajectory.steps[0].c, retain_graph=True)[0].item()
         run.expect(f"left after 500 steps, f = {f:g}", left, near(f**500, within=1e-9))
-    run.draw(lambda theme: viz.plots.gradient_by_lag(runs, state="c", theme=theme))
+    run.draw(viz.plots.gradient_by_lag, runs, state="c")

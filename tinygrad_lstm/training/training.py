@@ -94,11 +94,7 @@ class Training:
         self.parallel = DataParallel(self.optimizer, self.shards)
         self.schedule = self.schedule and self.schedule(self.optimizer)
         self.seed_of_batches = int(generator().integers(2**31)) if self.seed is None else self.seed
-        self.drawn, self.pieces, self.state = (
-            0,
-            list[Batch](),
-            None,
-        )  # of the batch at hand: number, what is left, state
+        self.drawn, self.pieces, self.state = 0, list[Batch](), None  # of the batch at hand: number, rest, state
         self.whole = True  # no update is half done
 
     # The loop --------------------------------------------------------------------------------------------------------
