@@ -207,6 +207,7 @@ WRONG = {
         ("∂L/∂L: nothing arrives", over_all(lambda value, source, slope: source.grad + value.grad * slope, 0.0)),
         ("∂L/∂x: nothing arrives", over_all(lambda v, s, slope: s.grad + v.grad * slope, newest_first=False)),
         ("the sign is wrong", over_all(lambda value, source, slope: source.grad - value.grad * slope)),
+        ("calls `Value.backward`", lambda: lambda loss: loss.backward()),
         ("∂L/∂a: ", over_all(lambda value, source, slope: source.grad + value.grad)),
     ],
     "1.3": [

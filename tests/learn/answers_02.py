@@ -109,6 +109,8 @@ WRONG = {
         ("∂L/∂A: it is transposed", lambda: lambda g, A, B: (B @ g.T, A.T @ g)),
         ("∂L/∂B: the order of the product", lambda: lambda g, A, B: (g @ B.T, g @ A.T)),
         ("∂L/∂A: the sign", lambda: lambda g, A, B: (-g @ B.T, A.T @ g)),
+        ("A stands in place of Bᵀ", lambda: lambda g, A, B: (g @ A, B @ g)),
+        ("B is in place of A", lambda: lambda g, A, B: (g @ B.T, B.T @ g)),
         ("entry by entry", lambda: lambda g, A, B: (g * B, A * g)),
         ("∂L/∂A: the product with g is missing", lambda: lambda g, A, B: (B.T, A.T)),
         ("a list of 2 arrays, not a value of type function", lambda: lambda g, A, B: lambda: 0),

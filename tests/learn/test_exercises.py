@@ -70,6 +70,13 @@ def test_a_wrong_answer_is_told_what_is_wrong(id: str, words: str, seed: int) ->
     assert words in verdict.message
 
 
+@pytest.mark.parametrize("id", [id for id in EXERCISES if EXERCISES[id].numbers(0)])
+def test_no_numbers_of_a_class_set_make_two_mistakes_look_alike(id: str) -> None:
+    for seed in range(3, 13):
+        for words, answer in WRONG[id]:
+            assert words in EXERCISES[id].check(answer_with(answer, id, seed), seed).message, seed
+
+
 def returns_none(*inputs: object) -> None:
     pass
 
@@ -86,6 +93,7 @@ def test_an_odd_answer_has_a_verdict(id: str) -> None:
         verdict = EXERCISES[id].check(answer, 0)
         assert verdict.state == "wrong", answer
         assert verdict.message, answer
+        assert "cannot be used" not in verdict.message or answer is int, answer
     assert EXERCISES[id].check(..., 0).state == "open"
     assert EXERCISES[id].check([1.0, ...], 0).state == "open"
 

@@ -88,7 +88,7 @@ def test_an_error_in_an_answer_is_a_verdict_with_its_line() -> None:
 
     number = stops.__code__.co_firstlineno + 1
     message = small_set().check("3.1", stops).message
-    assert message.startswith(f"your code stops in line {number}, `return x @ np.ones((5, 5))`: ValueError: matmul")
+    assert message.startswith(f"your code stops in line {number}, `return x @ np.ones((5, 5))`, with x (2, 2): Value")
     inside = small_set().check("3.1", lambda x: tg.tensor(x) @ tg.ones(7)).message
     assert "lambda x: tg.tensor(x) @ tg.ones(7)" in inside
     assert "ShapeError" in inside
@@ -96,6 +96,17 @@ def test_an_error_in_an_answer_is_a_verdict_with_its_line() -> None:
     typed: dict[str, Any] = {}
     exec("def answer(x):\n    return x.nothing", typed)
     assert "line 2: AttributeError" in small_set().check("3.1", typed["answer"]).message
+
+
+def test_nothing_that_an_answer_does_ends_the_session() -> None:
+    def leaves(x: Any) -> Any:
+        raise SystemExit(3)
+
+    assert "SystemExit: 3" in small_set().check("3.1", leaves).message
+    endless: list[Any] = []
+    endless.append(endless)
+    assert "RecursionError" in small_set().check("3.1", endless).message
+    assert "line" in small_set().check("3.1", lambda x: json.loads("{")).message, "not the line of the library"
 
 
 def test_ctrl_c_stops_a_check() -> None:
@@ -164,6 +175,8 @@ def test_progress_is_noted(file: Path) -> None:
         "3.1 seed 2": {"tries": 1, "hints": 0, "solved": False},
     }
     assert Progress().of("3.1")["solved"], "another process reads it"
+    file.unlink()
+    assert small_set().record("3.1")["tries"] == 0, "who removes the file starts again"
 
 
 def test_a_folder_that_cannot_be_written_is_said_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +190,7 @@ def test_a_folder_that_cannot_be_written_is_said_once(file: Path, monkeypatch: p
     assert small_set().record("3.1")["tries"] == 2, "kept in memory"
 
 
-@pytest.mark.parametrize("content", ["no json", "[]", '{"3.1": 1}', "\xff"])
+@pytest.mark.parametrize("content", ["no json", "[]", '{"3.1": 1}', '{"3.1": {"tries": "x"}}', "\xff"])
 def test_a_file_that_is_no_progress_stays_as_it_is(file: Path, content: str) -> None:
     file.parent.mkdir()
     file.write_bytes(content.encode("latin-1"))

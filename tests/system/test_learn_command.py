@@ -26,8 +26,8 @@ def test_the_chapters_are_listed_with_their_exercises_and_progress(tmp_path: Pat
     first = next(line for line in done.stdout.splitlines() if "0.1" in line)
     assert first.split(maxsplit=1)[1].endswith("solved, 2 tries, 1 hint")
     exercises = sum(len(chapter.exercises) for chapter in learn.chapters())
-    assert f"1 of {exercises} solved; progress is kept in {file}" in done.stdout
-    assert "progress is not kept" in command("learn", "0").stdout
+    assert f"1 of {exercises} solved. Progress is kept in {file}" in done.stdout
+    assert "Progress is not kept" in command("learn", "0").stdout
 
 
 def test_a_question_is_shown_and_where_to_answer_it() -> None:
@@ -62,6 +62,18 @@ def test_json_is_for_another_program() -> None:
     question = json.loads(command("learn", "0.1", "--json").stdout)
     assert question["numbers"] == learn.show("0.1").numbers
     assert json.loads(command("learn", "0.1", "--hint", "--json").stdout)["number"] == 1
+
+
+@pytest.mark.parametrize("id", learn.ExerciseSet(0).exercises)
+def test_every_exercise_is_json(id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    show_exercise(Console(), learn.ExerciseSet(0), id, hint=False, as_json=True)
+    assert json.loads(capsys.readouterr().out)["id"] == id
+
+
+def test_a_progress_file_that_is_none_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "progress.json"
+    file.write_text("no json")
+    assert f"Your progress is not kept: {file}" in command("learn", "0", TINYGRAD_LSTM_PROGRESS=str(file)).stdout
 
 
 def test_what_is_not_there_is_refused() -> None:

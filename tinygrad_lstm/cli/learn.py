@@ -14,7 +14,7 @@ from tinygrad_lstm.cli.messages import DONE, answer, plain, say
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.learn import ExerciseSet, chapters
-from tinygrad_lstm.learn.course import find_chapter
+from tinygrad_lstm.learn.course import find_chapter, progress
 from tinygrad_lstm.learn.exercise import Chapter
 from tinygrad_lstm.learn.progress import progress_file
 
@@ -47,7 +47,7 @@ def show_exercise(console: Console, course: ExerciseSet, id: str, hint: bool, as
         print(json.dumps(vars(given), ensure_ascii=False)) if as_json else say(console, str(given))
     elif as_json:
         fields = {**vars(question), "numbers": plain(question.numbers), **course.record(id)}
-        print(json.dumps(fields, ensure_ascii=False, indent=1))
+        print(json.dumps(fields, ensure_ascii=False, indent=1, default=str))  # str: of an op, which is no JSON
     else:
         text = "\n".join(map(printable, question.markdown.split("\n")))
         console.print(Markdown(text)) if console.is_terminal else say(console, text)
@@ -69,8 +69,8 @@ def list_exercises(console: Console, chosen: tuple[Chapter, ...], course: Exerci
             )
         console.print(table)
     kept = progress_file()
-    where = f"; progress is kept in {kept}" if kept else "; progress is not kept"
-    say(console, f"{solved} of {total} solved{where}. A question: tinygrad-lstm learn {chosen[0].exercises[0].id}")
+    where = progress.complaint or (f"Progress is kept in {kept}" if kept else "Progress is not kept")
+    say(console, f"{solved} of {total} solved. {where}. A question: tinygrad-lstm learn {chosen[0].exercises[0].id}")
 
 
 def state(done: dict[str, Any]) -> str:

@@ -26,7 +26,9 @@ def as_array(answer: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         raise WrongAnswerError(f"{what} is no array: its rows have different lengths") from None
     if found.dtype.kind not in "iuf":
         raise WrongAnswerError(f"{what} is of type {type(answer).__name__}; real numbers are needed")
-    if found.size and not np.isfinite(found).all():
+    if not found.size:
+        raise WrongAnswerError(f"{what} has no entries")
+    if not np.isfinite(found).all():
         raise WrongAnswerError(f"{what} has the entry {found[~np.isfinite(found)][0]}{_place(~np.isfinite(found))}")
     return found.astype(np.float64)
 
@@ -52,9 +54,15 @@ def as_function(answer: Any, *takes: str) -> Any:
 
 def as_list(answer: Any, length: int, what: str) -> list[Any]:
     """Several parts of an answer, so many."""
-    if isinstance(answer, str | dict) or not hasattr(answer, "__iter__"):
-        raise WrongAnswerError(f"the answer is a list of {length} {what}, not a value of type {type(answer).__name__}")
-    found = list(answer)
+    if answer is None:
+        raise WrongAnswerError(f"a list of {length} {what} is needed, not None: does your function return its result?")
+    try:
+        found = [] if isinstance(answer, str | dict) else list(answer)
+    except TypeError:  # nothing to iterate over
+        found = []
+    if not found:
+        kind = "an empty one" if isinstance(answer, list | tuple) else f"a value of type {type(answer).__name__}"
+        raise WrongAnswerError(f"the answer is a list of {length} {what}, not {kind}")
     if len(found) != length:
         raise WrongAnswerError(f"the answer is a list of {length} {what}; yours has {len(found)}")
     return found

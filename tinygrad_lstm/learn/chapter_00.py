@@ -20,7 +20,7 @@ def line(rng: np.random.Generator) -> Numbers:
     """A line w x + b, and the number y that it should give."""
     w, x = rng.choice([-3.0, -2.0, 3.0, 4.0]), rng.choice([1.5, 2.5, 3.5])
     b = rng.choice([0.5, 1.0, 2.0])
-    return {"w": float(w), "x": float(x), "b": float(b), "y": float(w * x + b + rng.choice([-6.0, -4.0, 4.0, 6.0]))}
+    return {"w": float(w), "x": float(x), "b": float(b), "y": float(w * x + b + rng.choice([-11.0, -9.0, 9.0, 11.0]))}
 
 
 @chapter.exercise("0.1", "A derivative by hand", line, hints=(
@@ -44,7 +44,7 @@ def derivative_by_hand(answer: Any, w: float, x: float, b: float, y: float) -> s
 
 def reads(rng: np.random.Generator) -> Numbers:
     """Three numbers."""
-    w, x, b = rng.choice([-2.0, 3.0, 5.0]), rng.choice([2.5, 4.5, 6.5]), rng.choice([-1.0, 4.0, 7.0])
+    w, x, b = rng.choice([-2.0, 3.0, 5.0]), rng.choice([2.5, 4.5, 6.5]), rng.choice([-1.0, 4.0, 8.0])
     return {"w": float(w), "x": float(x), "b": float(b)}
 
 

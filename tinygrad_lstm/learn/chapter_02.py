@@ -27,10 +27,10 @@ def cotangents(rng: np.random.Generator) -> Numbers:
 def next_cotangent(answer: Any, y: Any, g: Any) -> str:
     """The backward pass comes to `y = tanh(z)`. There
 
-    - y = «y»
-    - the cotangent ∂L/∂y that arrived is g = «g»
+    - `y = «y»`
+    - the cotangent ∂L/∂y that arrived is `g = «g»`
 
-    Which cotangent ∂L/∂z does it hand on? Answer with a (2, 3) array; `learn.show("2.1").numbers` has y and g.
+    Which cotangent ∂L/∂z does it hand on? Answer with a (2, 3) array; the question's `.numbers` has y and g.
     """
     compare(answer, g * (1 - y * y), "∂L/∂z", factors={"g": g, "1 - y²": 1 - y * y, "y": y}, mistakes={
         "this is the slope of σ, y (1 - y), times g; tanh has the slope 1 - y²": g * y * (1 - y),
@@ -98,13 +98,13 @@ def matrix_product(answer: Any) -> str:
             "B is not transposed": g @ B, "the order of the product is wrong": B.T @ g,
             "the order of the product is wrong, and B is not transposed": B @ g, "this is the cotangent of B": A.T @ g,
             "it is multiplied entry by entry; a matrix product is needed": g * B,
-            "g is transposed in place of B": g.T @ B,
+            "g is transposed in place of B": g.T @ B, "A is in place of B": g @ A.T, "A stands in place of Bᵀ": g @ A,
         } if square else {}  # fmt: skip
         of_B: dict[str, Any] = {
             "A is not transposed": A @ g, "the order of the product is wrong": g @ A.T,
             "the order of the product is wrong, and A is not transposed": g @ A, "this is the cotangent of A": g @ B.T,
             "it is multiplied entry by entry; a matrix product is needed": g * A,
-            "g is transposed in place of A": A @ g.T,
+            "g is transposed in place of A": A @ g.T, "B is in place of A": B.T @ g, "B stands in place of Aᵀ": B @ g,
         } if square else {}  # fmt: skip
         shapes = f"with A {A.shape}, B {B.shape}"
         compare(dA, g @ B.T, f"{shapes}, ∂L/∂A", mistakes={**of_A, "the product with g is missing": B.T}, within=EXACT)

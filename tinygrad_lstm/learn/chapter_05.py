@@ -19,7 +19,7 @@ EXACT = 1e-5
 def one_unit(rng: np.random.Generator) -> Numbers:
     """A weight, a state that stays where it is, and how far back to look."""
     return {
-        "w": float(rng.choice([1.3, 1.5, 1.8])),
+        "w": float(rng.choice([1.3, 1.5, 1.9])),
         "h": float(rng.choice([0.6, 0.7, 0.8])),
         "n": int(rng.choice([10, 15, 20])),
     }
@@ -75,12 +75,12 @@ def recurrent_weights(rng: np.random.Generator) -> Numbers:
     "`np.abs(np.linalg.eigvals(U)).max()` is the spectral radius. Which s makes that of s U equal to 1?",
 ))  # fmt: skip
 def scale(answer: Any, U: Any) -> str:
-    """In `h_t = tanh(s U h_{t-1} + x_t)` the states are near 0, so the slope of tanh is 1. `learn.show("5.2").numbers`
-    has U:
+    """In `h_t = tanh(s U h_{t-1} + x_t)` the states are near 0, so the slope of tanh is 1.
 
-    «U»
+    `U = «U»`
 
-    With which scale s > 0 does the gradient neither vanish nor explode over many steps? Answer with a number.
+    With which scale s > 0 does the gradient neither vanish nor explode over many steps? Answer with a number; the
+    question's `.numbers` has U.
     """
     found = as_array(answer, "s")
     if found.size != 1:
@@ -90,7 +90,7 @@ def scale(answer: Any, U: Any) -> str:
         raise WrongAnswerError(f"s is {s:g}; a scale is positive" + (": with 0 nothing comes back" if s == 0 else ""))
     rate = s * gradient_rate(U)
     if abs(rate - 1) < 0.01:
-        return f"the spectral radius of s U is 1: over 200 steps the gradient changes by {rate:.4f} a step"
+        return f"the spectral radius of s U is 1: over 100 steps the gradient changes by {rate:.4f} a step"
     what = "vanishes" if rate < 1 else "explodes"
     measured = f"the gradient {what}: measured, it changes by {rate:.3g} a step, {rate**100:.0e} over 100 steps"
     typical = {
@@ -109,16 +109,16 @@ def scale(answer: Any, U: Any) -> str:
 
 
 def gradient_rate(U: Any) -> Any:
-    """By how much a step changes a gradient in the long run, measured by backward passes through 200 steps."""
+    """By how much a step changes a gradient in the long run, measured by backward passes through 100 steps."""
     h = start = tg.tensor(np.zeros(len(U)), requires_grad=True)
-    for _ in range(200):
+    for _ in range(100):
         h = tg.tensor(U) @ h
 
     def back(g: Any) -> Any:
         return tg.grad(h, [start], g, retain_graph=True)[0].data
 
     settled = back(np.ones(len(U)))  # its direction is that of the long run
-    return np.linalg.norm(back(settled / np.linalg.norm(settled))) ** (1 / 200)
+    return np.linalg.norm(back(settled / np.linalg.norm(settled))) ** (1 / 100)
 
 
 @chapter.exercise("5.3", "Clipping by the norm", hints=(

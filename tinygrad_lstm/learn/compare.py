@@ -66,6 +66,8 @@ def _attempts(
     yield from ((words, found, wrong) for words, wrong in mistakes.items())
     yield from _path_attempts(found, truth, paths)
     yield from _shape_attempts(found, truth)
+    if found.shape != truth.shape:
+        return
     yield "the sign is wrong", found, -truth
     for name, factor in factors.items():
         for sign, also in ((1, ""), (-1, ", and the sign is wrong")):

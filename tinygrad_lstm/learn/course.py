@@ -64,9 +64,10 @@ class ExerciseSet:
     def hint(self, id: str) -> Hint:
         """The next hint, and after the last one the last again. UnknownExerciseError for a wrong id."""
         exercise = self._find(id)
-        number = min(self.record(id)["hints"] + 1, len(exercise.hints))
+        hints = exercise.hints or ("there is none",)
+        number = min(self.record(id)["hints"] + 1, len(hints))
         progress.add_hint(self._key(exercise), number)
-        return Hint(exercise.id, number, len(exercise.hints), exercise.hints[number - 1])
+        return Hint(exercise.id, number, len(hints), hints[number - 1])
 
     def record(self, id: str) -> Record:
         """How often an exercise was tried, how many hints were given, whether it is solved."""

@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import os
+import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +35,10 @@ from tinygrad_lstm.learn.verdict import Question, Verdict, WrongAnswerError, sho
 
 Numbers: TypeAlias = dict[str, Any]
 Check: TypeAlias = Callable[..., str]
-NOT_OF_THE_LEARNER = tuple(str(Path(str(module.__file__)).parent) for module in (tg, np))
+NOT_OF_THE_LEARNER = (  # folders of code in which an error may show that began in the learner's
+    *(str(Path(str(module.__file__)).parent) + os.sep for module in (tg, np)),
+    *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")),
+)
 
 
 @dataclass(frozen=True)
@@ -59,14 +64,14 @@ class Exercise:
 
     def check(self, answer: Any, seed: int) -> Verdict:
         """The verdict on an answer; nothing that an answer is or does raises an error, but Ctrl-C."""
-        if is_open(answer):
-            return Verdict(self.id, "open", "replace each ... by your answer")
         try:
+            if is_open(answer):
+                return Verdict(self.id, "open", "replace each ... by your answer")
             with np.errstate(all="ignore"), tg.enable_grad():
                 return Verdict(self.id, "right", self.examine(answer, **self.numbers(seed)))
         except WrongAnswerError as mistake:
             return Verdict(self.id, "wrong", str(mistake))
-        except Exception as error:  # of the learner's code, or of what cannot do with it what has to be done
+        except (Exception, SystemExit) as error:  # of the learner's code, or of what is done with its results
             return Verdict(self.id, "wrong", describe_error(error))
 
 
@@ -97,8 +102,8 @@ def is_open(answer: Any) -> bool:
     return answer is ... or (isinstance(answer, dict | list | tuple) and any(is_open(part) for part in parts))
 
 
-def describe_error(error: Exception) -> str:
-    """An error with the line of the learner's code that it comes from."""
+def describe_error(error: BaseException) -> str:
+    """An error with the line of the learner's code that it comes from, and the shapes of the arrays there."""
     said = " ".join(f"{type(error).__name__}: {error}".split())
     trace, found = error.__traceback__, None
     while trace is not None:
@@ -107,5 +112,9 @@ def describe_error(error: Exception) -> str:
         trace = trace.tb_next
     if found is None:
         return f"the answer cannot be used: {said}"
-    line = linecache.getline(found.tb_frame.f_code.co_filename, found.tb_lineno).strip()
-    return f"your code stops in line {found.tb_lineno}" + (f", `{line}`" if line else "") + f": {said}"
+    frame = found.tb_frame
+    line = linecache.getline(frame.f_code.co_filename, found.tb_lineno).strip()
+    arrays = {name: value.shape for name, value in frame.f_locals.items() if isinstance(value, np.ndarray | tg.Tensor)}
+    shapes = ", ".join(f"{name} {shape}" for name, shape in arrays.items())
+    where = f"your code stops in line {found.tb_lineno}" + (f", `{line}`" if line else "")
+    return where + (f", with {shapes}" if shapes and isinstance(error, ValueError) else "") + f": {said}"

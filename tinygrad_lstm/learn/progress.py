@@ -22,7 +22,7 @@ class Progress:
     """How often each exercise was tried, how many hints were given, and whether it is solved."""
 
     def __init__(self) -> None:
-        self.records: dict[str, Record] = {}  # of this process: all there is where no file is kept
+        self.records: dict[str, Record] = {}  # as last read or noted; all there is where no file is kept
         self.complaint = ""  # why no file is kept
         self.said = False  # once is enough
 
@@ -46,26 +46,32 @@ class Progress:
         try:
             text = path.read_text("utf-8") if path.exists() else "{}"
             found = json.loads(text)
-            if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+            if not _are_records(found):
                 raise ValueError("it is no record of progress")
         except (OSError, ValueError) as error:
             self.complaint = f"Your progress is not kept: {path}: {getattr(error, 'strerror', None) or error}"
             return self.records
-        return {**self.records, **found}
+        self.records = found
+        return self.records
 
     def _set(self, key: str, record: Record) -> str:
-        records = {**self._all(), key: record}
-        self.records[key] = record
+        self.records = {**self._all(), key: record}
         path = progress_file()
         if path is not None and not self.complaint:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with whole_file(path) as file:
-                    file.write(json.dumps(records, indent=1, sort_keys=True).encode())
+                    file.write(json.dumps(self.records, indent=1, sort_keys=True).encode())
             except OSError as error:
                 self.complaint = f"Your progress is not kept: cannot write {path}: {error.strerror}"
         note, self.said = "" if self.said else self.complaint, bool(self.complaint)
         return note
+
+
+def _are_records(found: object) -> bool:
+    return isinstance(found, dict) and all(
+        isinstance(each, dict) and all(isinstance(value, int) for value in each.values()) for each in found.values()
+    )
 
 
 def progress_file() -> Path | None:

@@ -39,6 +39,7 @@ def _compare_gradients(walk: Walk, values: dict[str, Value], words: str) -> None
     """Compare each gradient, newest first, with the sum over all paths from L."""
     for value in values.values():
         value.grad = 0.0
+    vars(values["L"])["backward"] = _refuse
     walk(values["L"])
     for name, value in reversed(values.items()):
         paths = _paths(values, name)
@@ -46,6 +47,10 @@ def _compare_gradients(walk: Walk, values: dict[str, Value], words: str) -> None
         compare(value.grad, sum(paths.values()), what, paths=paths if len(paths) > 1 else {}, within=1e-6, mistakes={
             "nothing arrives, its grad stays 0": 0.0,
         })  # fmt: skip
+
+
+def _refuse() -> None:
+    raise WrongAnswerError("it calls `Value.backward`, which is what is to be written")
 
 
 def _paths(values: dict[str, Value], to: str) -> dict[str, float]:
