@@ -112,8 +112,8 @@ CHAPTERS = {
         "tinygrad_lstm/lab/{training,gradients,tricks,attention,drawbacks_a,drawbacks_b,drawbacks_c}.py",
     ],
     "Exercises that check themselves": [
-        "tinygrad_lstm/learn/{verdict,progress,exercise,course,answers,compare,walks}.py",
-        "tinygrad_lstm/learn/{chapter_00,chapter_01,chapter_02,chapter_03,chapter_04,chapter_05}.py",
+        "tinygrad_lstm/learn/{verdict,progress,exercise,course,answers,compare,walks,counted}.py",
+        "tinygrad_lstm/learn/{chapter_00,chapter_01,chapter_02,chapter_03,chapter_04,chapter_05,chapter_09,chapter_10,chapter_11}.py",
     ],
     "The command line": [
         "tinygrad_lstm/cli/{output,progress,messages,pages,demo_results,demo_pictures,demo_page,demo}.py",
