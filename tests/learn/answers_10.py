@@ -50,7 +50,7 @@ WRONG = {
         ("attention: one op too many", lambda T: [8 * T, 6]),
         ("attention: one op is missing", lambda T: [8 * T, 4]),
         ("but the ops of a word do", lambda T: [8 * T, 1]),
-        ("this is one step of the LSTM", lambda T: [8 * T, 8]),
+        ("this formula has neither", lambda T: [8 * T, 8]),
         ("a list of 2 numbers", lambda T: 8 * T),
     ],
     "10.2": [

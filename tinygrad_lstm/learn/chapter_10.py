@@ -42,8 +42,8 @@ def depth(answer: Any, T: int) -> str:
     1. An LSTM. A step computes `z = W x + U h + b`, with a product each for W x and U h, and two sums. It cuts z into
        four parts, which is no op, and computes f, i, o by a σ each, C̃ by a tanh, then `C = f * C + i * C̃` and
        `h = o * tanh(C)`. The output is the last h.
-    2. Attention: `q, k, v = x @ W, x @ V, x @ M`, then `A = softmax(q @ k.T / sqrt(D))`, where softmax is one op, then
-       `y = A @ v`. Transposing, and the root of a number, are no ops.
+    2. Attention without biases: `q, k, v = x @ W, x @ V, x @ M`, then `A = softmax(q @ k.T / sqrt(D))`, where softmax
+       is one op, then `y = A @ v`. Transposing, and the root of a number, are no ops.
 
     Answer with the two numbers, `[lstm, attention]`.
     """
@@ -73,7 +73,7 @@ def depth(answer: Any, T: int) -> str:
         flat - 1: "attention: one op is missing; the product that makes q comes first, and the division counts",
         1: "attention: no word waits for another, but the ops of a word do: q, q @ k.T, ...",
         0: "attention: no word waits for another, but the ops of a word do: q, q @ k.T, ...",
-        step: "attention: this is one step of the LSTM; count the ops of the formula",
+        8: "attention: 8 is a step of the LSTM, or a layer with biases and an output product; this formula has neither",
     })  # fmt: skip
     return f"{step} ops for each of {T} words wait, as the gates read h; attention has {flat}, however long the text is"
 
