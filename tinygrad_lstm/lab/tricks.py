@@ -69,7 +69,7 @@ def twenty_steps_cost_something(run: Run) -> None:
 
 @section.experiment(
     "T66'", "Truncation changes the gradient, the more the better the network remembers.", dtype=float, broken=["f=-5"],
-    correction="It is not free: chunks of 10 leave an error of a sixth of the gradient at b_f = 0, and of nearly all "
+    correction="It is not free: chunks of 10 leave an error of a fifth of the gradient at b_f = 0, and of nearly all "
     "of it at b_f = 3. The better the memory, the more wrong the truncated gradient.",
 )  # fmt: skip
 def truncation_costs_memory(run: Run) -> None:
