@@ -118,14 +118,9 @@ CHAPTERS = {
         "tinygrad_lstm/lab/report.py",
     ],
     "Exercises that check themselves": [
-<<<<<<< HEAD
-        "tinygrad_lstm/learn/{verdict,progress,exercise,course,answers,compare,walks}.py",
-        "tinygrad_lstm/learn/{chapter_00,chapter_01,chapter_02,chapter_03,chapter_04,chapter_05}.py",
-        "tinygrad_lstm/learn/{chapter_06,chapter_07,chapter_08}.py",
-=======
         "tinygrad_lstm/learn/{verdict,progress,exercise,course,answers,compare,walks,counted}.py",
-        "tinygrad_lstm/learn/{chapter_00,chapter_01,chapter_02,chapter_03,chapter_04,chapter_05,chapter_09,chapter_10,chapter_11}.py",
->>>>>>> 60610e56b26b4c99db3079624296721b5391a020
+        "tinygrad_lstm/learn/{chapter_00,chapter_01,chapter_02,chapter_03,chapter_04,chapter_05}.py",
+        "tinygrad_lstm/learn/{chapter_06,chapter_07,chapter_08,chapter_09,chapter_10,chapter_11}.py",
     ],
     "The command line": [
         "tinygrad_lstm/cli/{output,messages,progress}.py",
