@@ -47,7 +47,7 @@ def typical(f: float, T: int, bound: float) -> dict[str, int]:
             first(T, lambda k: per_lag[k:].sum() <= bound * G.sum()),
         "this is where one path has faded to the bound; the error is about the sum of all that is dropped":
             first(T, lambda k: f**k <= bound),
-        "this is where the chunks *keep* no less than the bound; the error is what they drop":
+        "this is where the chunks keep no less than the bound; the error is what they drop":
             first(T, lambda k: 1 - error(f, T, k) >= bound),
     }  # fmt: skip
 
