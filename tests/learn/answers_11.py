@@ -84,6 +84,11 @@ def with_dot(dz: Any, x: Any, h: Any) -> Any:
     return dW, dU, db
 
 
+def one_sequence_after_the_other(dz: Any, x: Any, h: Any) -> Any:
+    found = [[dz[:, n].T @ x[:, n], dz[:, n].T @ h[:, n], dz[:, n].sum(0)] for n in range(dz.shape[1])]
+    return [sum(parts) for parts in zip(*found, strict=True)]
+
+
 def weights(of_w: Any, of_b: Any = lambda dz: dz.sum((0, 1))) -> Callable[[], Function]:
     """``of_w(dz, what is read)`` for dW and dU, and ``of_b(dz)``."""
     return lambda: lambda dz, x, h_prev: [of_w(dz, x), of_w(dz, h_prev), of_b(dz)]
@@ -113,14 +118,16 @@ WRONG = {
         ("the belt multiplies by the forget gate", through(belt=lambda whole, dC, f: whole)),
         ("C_{t-1} gets f times all of it", through(belt=lambda whole, dC, f: dC * f)),
         ("the factor `f (1 - f)` is missing", through(slope_f=lambda f: 1.0)),
-        ("∂L/∂z of f", through(order=(1, 0, 2, 3))),
-        ("∂L/∂h_{t-1}", through(change=lambda dz, dh, dC: (dz, dh * 1.5, dC))),
+        ("this is that of i; the order is", through(order=(1, 0, 2, 3))),
+        ("the order is ∂L/∂z, ∂L/∂h_{t-1}", through(change=lambda dz, dh, dC: (dz, dC, dh))),
+        ("∂L/∂h_{t-1}: every entry", through(change=lambda dz, dh, dC: (dz, dh * 1.5, dC))),
         ("a list of 3 arrays", through(change=lambda dz, dh, dC: dz)),
         ("∂L/∂z: ", through(change=lambda dz, dh, dC: (dz.T, dh, dC))),
     ],
     "11.2": [
-        ("but 4 steps take", lambda: one_by_one),
-        ("12 steps", lambda: with_dot),
+        ("12 steps of 2 take", lambda: one_by_one),
+        ("but 4 steps of 2 sequences take", lambda: with_dot),
+        ("and 4 steps of 6 take", lambda: one_sequence_after_the_other),
         ("dW: the sums over the steps and the batch are", weights(lambda dz, x: np.einsum("tbk,tbd->tbkd", dz, x))),
         ("dW: the sum over the steps is missing", weights(lambda dz, x: np.einsum("tbk,tbd->tkd", dz, x))),
         ("dW: the sum over the batch is missing", weights(lambda dz, x: np.einsum("tbk,tbd->bkd", dz, x))),
@@ -132,8 +139,8 @@ WRONG = {
         ("the rows do not match", weights(lambda dz, x: dz.reshape(-1, 8).T @ x.swapaxes(0, 1).reshape(20, -1))),
         ("shifted once more", lambda: lambda dz, x, h: [product(dz, x), product(dz[1:], h[:-1]), dz.sum((0, 1))]),
         ("it is transposed", weights(lambda dz, x: product(dz, x).T)),
-        ("the mean over the 20 of the steps and the batch", weights(lambda dz, x: product(dz, x) / 20)),
-        ("the mean over the 4 of the batch", weights(lambda dz, x: product(dz, x) / 4)),
+        ("the mean over the steps and the batch", weights(lambda dz, x: product(dz, x) / 20)),
+        ("dW: it is the mean over the batch", weights(lambda dz, x: product(dz, x) / 4)),
         ("db: the sum over the steps is missing", weights(product, lambda dz: dz.sum(1))),
         ("db: the sum over the batch is missing", weights(product, lambda dz: dz.sum(0))),
         ("db: it is summed over the units too", weights(product, lambda dz: dz.sum())),

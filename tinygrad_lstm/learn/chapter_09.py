@@ -47,20 +47,17 @@ def typical(f: float, T: int, bound: float) -> dict[str, int]:
             first(T, lambda k: per_lag[k:].sum() <= bound * G.sum()),
         "this is where one path has faded to the bound; the error is about the sum of all that is dropped":
             first(T, lambda k: f**k <= bound),
-        "this is where the chunks *keep* no less than the bound; the error is what they drop":
+        "this is where the chunks keep no less than the bound; the error is what they drop":
             first(T, lambda k: 1 - error(f, T, k) >= bound),
     }  # fmt: skip
 
 
 def one_gate(rng: np.random.Generator) -> Numbers:
-    """A gate, steps and a bound with which no typical mistake gives the right chunk, or another mistake's."""
-    while True:
-        f, T = float(rng.choice([0.8, 0.85, 0.9])), int(rng.choice([36, 40, 48]))
-        bound = float(rng.choice([0.15, 0.2, 0.25, 0.3]))
-        right = smallest(f, T, bound)
-        others = {right, right - 1, T - 1, *typical(f, T, bound).values()}
-        if len(others) == 6 and min(abs(error(f, T, k) - bound) for k in range(1, T)) > 1e-4:
-            return {"f": f, "T": T, "bound": bound}
+    """A gate, steps and a bound; with none of these 36 choices do two typical mistakes give one k, or the right one."""
+    return {
+        "f": float(rng.choice([0.8, 0.85, 0.9])), "T": int(rng.choice([36, 40, 48])),
+        "bound": float(rng.choice([0.15, 0.2, 0.25, 0.3])),
+    }  # fmt: skip
 
 
 @chapter.exercise("9.1", "Choose k", one_gate, hints=(

@@ -71,13 +71,19 @@ def planted_bug(answer: Any) -> str:
     mine = as_array(found[0], "∂L/∂z")
     if mine.shape != right_dz.shape:
         raise WrongAnswerError(f"∂L/∂z: its shape is {mine.shape}, and {right_dz.shape} is needed, that of z")
-    for gate, part, right in zip(slope, np.split(mine, 4, axis=-1), np.split(right_dz, 4, axis=-1), strict=True):
+    of_each = dict(zip(slope, np.split(right_dz, 4, axis=-1), strict=True))
+    for gate, part in zip(slope, np.split(mine, 4, axis=-1), strict=True):
         typical = {"o is read by h_t, so it gets dh, not dC": (dC + through_h) * s * slope[gate]}
         if gate in partner:
             typical = {words: wrong * partner[gate] * slope[gate] for words, wrong in whole.items()}
         name = "1 - C̃²" if gate == "C̃" else f"{gate} (1 - {gate})"
-        compare(part, right, f"∂L/∂z of {gate}", mistakes=typical, factors={name: slope[gate]}, within=EXACT)
-    compare(found[1], right_dz @ U, "∂L/∂h_{t-1}", within=EXACT)
+        for other in of_each.keys() - {gate}:
+            typical[f"this is that of {other}; the order is f, i, o, C̃"] = of_each[other]
+        compare(part, of_each[gate], f"∂L/∂z of {gate}", mistakes=typical, factors={name: slope[gate]}, within=EXACT)
+    compare(found[1], right_dz @ U, "∂L/∂h_{t-1}", within=EXACT, mistakes={
+        "this is what C_{t-1} gets; the order is ∂L/∂z, ∂L/∂h_{t-1}, and what C_{t-1} gets": right_dC,
+        "what h_t got is added; h_{t-1} is read by z only, in this step": right_dz @ U + dh,
+    })  # fmt: skip
     compare(found[2], right_dC, "what C_{t-1} gets", within=EXACT, mistakes={
         "∂L/∂C_t is whole for the gates only; C_{t-1} gets f times all of it": dC * f,
         **{words: wrong * f for words, wrong in whole.items()},
@@ -100,8 +106,8 @@ def weights(answer: Any) -> str:
     - dz (T, B, 4H), x (T, B, D)
     - h_prev (T, B, H): the state that the step read
 
-    W is (4H, D), U (4H, H), b (4H,). Use one matrix product for dW, one for dU and one sum for db, whatever T is: the
-    check counts NumPy's operations. Answer with the function.
+    W is (4H, D), U (4H, H), b (4H,). Use one matrix product for dW, one for dU and one sum for db, whatever T and B
+    are: the check counts NumPy's operations. Answer with the function.
     """
     gradient, rng = as_function(answer, "dz", "x", "h_prev"), np.random.default_rng(11)
     T, B, D, H = 5, 4, 3, 2
@@ -111,8 +117,10 @@ def weights(answer: Any) -> str:
         per_row = np.einsum("tbk,tbd->tbkd", dz, read)
         right = per_row.sum((0, 1))
         compare(
-            mine, right, name, within=EXACT,
-            sizes={"the steps": T, "the batch": B, "the steps and the batch": T * B}, mistakes={
+            mine, right, name, within=EXACT, mistakes={
+                "it is the mean over the steps, where the sum belongs": right / T,
+                "it is the mean over the batch, where the sum belongs": right / B,
+                "it is the mean over the steps and the batch, where the sum belongs": right / (T * B),
                 "the sums over the steps and the batch are missing": per_row,
                 "the sum over the steps is missing: every step reads the weight": per_row.sum(1),
                 "the sum over the batch is missing: every sequence reads the weight": per_row.sum(0),
@@ -128,7 +136,8 @@ def weights(answer: Any) -> str:
                     per_row.sum((0, 1)) - right + np.einsum("tbk,tbd->kd", dz[1:], read[:-1]),
             },
         )  # fmt: skip
-    compare(found[2], dz.sum((0, 1)), "db", within=EXACT, sizes={"the steps and the batch": T * B}, mistakes={
+    compare(found[2], dz.sum((0, 1)), "db", within=EXACT, mistakes={
+        "it is the mean over the steps and the batch, where the sum belongs": dz.mean((0, 1)),
         "the sum over the steps is missing: b is added at every step": dz.sum(1),
         "the sum over the batch is missing: b is added to every sequence": dz.sum(0),
         "the sums over the steps and the batch are missing": dz,
@@ -136,17 +145,19 @@ def weights(answer: Any) -> str:
         "it is the mean over the batch, where the sum belongs": dz.mean(1).sum(0),
         "it is the mean over the steps, where the sum belongs": dz.mean(0).sum(0),
     })  # fmt: skip
-    few, many = (_operations(gradient, steps) for steps in (4, 12))
-    if many > few:
-        raise WrongAnswerError(
-            f"the gradients are right, but 4 steps take {few} operations of NumPy, and 12 steps {many}: "
-            "put the steps and the batch into one axis, and one product sums over all of them"
-        )
-    return f"one product sums over all steps and the batch: {few} operations, for 4 steps as for 12"
+    few = _operations(gradient, 4, 2)
+    for steps, batch in ((12, 2), (4, 6)):
+        many = _operations(gradient, steps, batch)
+        if many > few:
+            raise WrongAnswerError(
+                f"the gradients are right, but 4 steps of 2 sequences take {few} operations of NumPy, and {steps} "
+                f"steps of {batch} take {many}: put both into one axis, and one product sums over all of them"
+            )
+    return f"one product sums over all steps and the batch: {few} operations, however many there are"
 
 
-def _operations(gradient: Any, T: int) -> int:
-    arrays = [np.ones((T, 2, n)).view(Counted) for n in (8, 3, 2)]
+def _operations(gradient: Any, T: int, B: int) -> int:
+    arrays = [np.ones((T, B, n)).view(Counted) for n in (8, 3, 2)]
     Counted.operations = 0
     gradient(*arrays)
     return Counted.operations
