@@ -267,7 +267,7 @@ def train(
     raise typer.Exit(run(task, cell, hidden, updates, out, resume, seed, as_json, shards))
 
 
-@app.command(epilog="Example: tinygrad-lstm learn 0.1 --hint")
+@app.command(epilog="Example: tinygrad-lstm learn 0.1")
 def learn(
     which: Annotated[
         str | None, typer.Argument(metavar="[CHAPTER | EXERCISE]", help="As 3, or 3.1; none: all chapters.")
