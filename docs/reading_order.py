@@ -55,7 +55,7 @@ CHAPTERS = {
         "tinygrad_lstm/nn/{options,init,parts,copying,parameter_counts,missing,calls,module}.py",
         "tinygrad_lstm/nn/{activations,layers,context}.py",
         "tinygrad_lstm/nn/{cells,steps,in_chunks,unroll,fused_rnn,fused_lstm,fused_gru,fused,separate}.py",
-        "tinygrad_lstm/nn/{lstm_variants,gru_variants,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
+        "tinygrad_lstm/nn/{lstm_variants,gru_variants,activated_cells,packing,lists,recurrent,scan,wrappers,truncated,utils}.py",
         "tinygrad_lstm/nn/attention.py",
         "tinygrad_lstm/{masking,losses}.py",
         "tinygrad_lstm/nn/{functional,criteria}.py",

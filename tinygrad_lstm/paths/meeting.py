@@ -138,6 +138,7 @@ RULES: dict[Any, Callable[[Meeting], Any]] = {
     **dict.fromkeys(MOVING, Meeting.moved),
     **dict.fromkeys(UFUNCS, Meeting.elementwise),
     **dict.fromkeys([nonlinear.sigmoid, nonlinear.relu, nonlinear.softplus], Meeting.elementwise),
+    **dict.fromkeys([nonlinear.elu, nonlinear.softsign, nonlinear.hard_sigmoid], Meeting.elementwise),
     **dict.fromkeys([choices.clip, shapes.cast, ufuncs.erf, ufuncs.round], Meeting.elementwise),
     **dict.fromkeys([reductions.sum, reductions.mean, reductions.max, reductions.min], Meeting.reduced),
     **dict.fromkeys([reductions.var, reductions.std, products.prod, norms.norm], Meeting.reduced),
