@@ -71,7 +71,7 @@ CHAPTERS = {
         "tinygrad_lstm/files.py",
         "tinygrad_lstm/saving/{structure,archive,npz,safetensors,shards,__init__}.py",
         "tinygrad_lstm/interop/layout.py",
-        "tinygrad_lstm/interop/keras/{weights,models}.py",
+        "tinygrad_lstm/interop/keras/{weights,files,masks,models}.py",
         "tinygrad_lstm/interop/torch/{weights,layers,functions,mirror,runs}.py",
         "tinygrad_lstm/interop/onnx/{graph,operators,exporting,loading}.py",
     ],
