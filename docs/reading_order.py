@@ -35,7 +35,7 @@ CHAPTERS = {
     ],
     "Tensors, as users have them": [
         "tinygrad_lstm/engine/ops/{choices,reductions,softmax,shapes}.py",
-        "tinygrad_lstm/engine/ops/more/{composite,ufuncs,products,contractions,picking,rearranging,diagonals,norms}.py",
+        "tinygrad_lstm/engine/ops/more/{composite,ufuncs,activations,products,contractions,picking,rearranging,diagonals,norms}.py",
         "tinygrad_lstm/engine/{absent,numpy_calls,numpy_protocol,methods,operators,copying,hooks,collector,tensor}.py",
         "tinygrad_lstm/engine/{call_types,gradients,backward_events,creation,naming,outputs,kept}.py",
     ],

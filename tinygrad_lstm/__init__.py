@@ -68,6 +68,7 @@ from tinygrad_lstm.engine.ops.arithmetic import add, divide, multiply, negative,
 from tinygrad_lstm.engine.ops.choices import absolute, clip, maximum, minimum, where
 from tinygrad_lstm.engine.ops.indexing import embedding, index, scatter
 from tinygrad_lstm.engine.ops.linear import linear, matmul
+from tinygrad_lstm.engine.ops.more.activations import elu, hard_sigmoid, softsign
 from tinygrad_lstm.engine.ops.more.contractions import contract, dot, einsum, inner, outer, tensordot, vdot
 from tinygrad_lstm.engine.ops.more.diagonals import diag, diagonal, tril, triu
 from tinygrad_lstm.engine.ops.more.norms import norm
@@ -129,18 +130,7 @@ from tinygrad_lstm.engine.ops.more.ufuncs import (
     tan,
     trunc,
 )
-from tinygrad_lstm.engine.ops.nonlinear import (
-    elu,
-    exp,
-    hard_sigmoid,
-    log,
-    relu,
-    sigmoid,
-    softplus,
-    softsign,
-    sqrt,
-    tanh,
-)
+from tinygrad_lstm.engine.ops.nonlinear import exp, log, relu, sigmoid, softplus, sqrt, tanh
 from tinygrad_lstm.engine.ops.primitive import Primitive, primitive, primitive_multi
 from tinygrad_lstm.engine.ops.reductions import cumsum, max, mean, min, std, sum, var
 from tinygrad_lstm.engine.ops.rules import IndexedCotangent

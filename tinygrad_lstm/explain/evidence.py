@@ -16,8 +16,9 @@ from tinygrad_lstm.engine.kept import kept_values
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.ops import reductions
 from tinygrad_lstm.engine.ops.choices import clip, maximum, minimum, where
+from tinygrad_lstm.engine.ops.more.activations import hard_sigmoid
 from tinygrad_lstm.engine.ops.more.ufuncs import fmax, fmin
-from tinygrad_lstm.engine.ops.nonlinear import hard_sigmoid, relu
+from tinygrad_lstm.engine.ops.nonlinear import relu
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.engine.ops.rules import IndexedCotangent
 from tinygrad_lstm.engine.ops.softmax import log_softmax, softmax

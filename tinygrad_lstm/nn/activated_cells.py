@@ -12,8 +12,9 @@ from numpy.typing import DTypeLike
 
 from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.linear import linear
+from tinygrad_lstm.engine.ops.more.activations import elu, hard_sigmoid, softsign
 from tinygrad_lstm.engine.ops.more.ufuncs import positive
-from tinygrad_lstm.engine.ops.nonlinear import elu, exp, hard_sigmoid, relu, sigmoid, softplus, softsign, tanh
+from tinygrad_lstm.engine.ops.nonlinear import exp, relu, sigmoid, softplus, tanh
 from tinygrad_lstm.engine.ops.shapes import split
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import ArgumentError

@@ -1,4 +1,4 @@
-"""Masks as Keras has them: one layer says which steps count, and every recurrent layer after it is told.
+"""Masks as Keras has them: one layer says which steps count, for every recurrent layer after it.
 
 A step that is off leaves the state as it was. Its output is the one before, in a Bidirectional 0.
 """

@@ -27,7 +27,7 @@ def load(path: str | Path, *, inference: bool = False) -> nn.Sequential[Any]:
     """The layers of a ``.keras`` or ``.h5`` file, one after the other: of a sequential model, or a functional chain.
 
     A recurrent layer is followed by a function that picks what Keras's layer gives: the output of every step, or of
-    the last one. Where an embedding or a Masking says which steps count, the layers after it are told, as in Keras.
+    the last one. Where an embedding or a Masking says which steps count, it holds for the layers after it, as in Keras.
     With ``inference`` the model is only asked: what Keras draws at random in training is left out.
 
     Raises WeightsError, with the layer's name, for a layer or an option that no module of ours has exactly; for a file
