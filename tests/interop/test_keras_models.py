@@ -123,6 +123,7 @@ def test_a_functional_model_that_is_no_chain_is_refused_by_name(suffix: str, tmp
         "outputs": ([h, state], "has the outputs encoder, encoder; a chain"),
         "shared": (dense(dense(x)), "twice is called 2 times"),
         "always": (k.Dropout(0.2, name="drops")(x, training=True), "drops is always in training"),
+        "a mask": (k.LSTM(H, name="hears")(x, mask=keras.ops.any(x != 1.0, -1)), r"hears reads x, any"),
         "skip": (k.Concatenate(name="cat")([x, k.Dense(D, name="side")(x)]), "cat reads x, side"),
     }.values():  # fmt: skip
         inputs = [x, other] if "other" in said else x
@@ -277,3 +278,49 @@ def test_damaged_bytes_are_an_error_or_the_same_model(tmp_path: Path) -> None:
         (tmp_path / "changed.keras").write_bytes(buffer.getvalue())
         with contextlib.suppress(WeightsError):
             assert len(interop.keras.load(tmp_path / "changed.keras")) == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_models(seed: int, tmp_path: Path) -> None:
+    """Any layers with any options one after the other, sequential or functional, in either kind of file."""
+    rng = np.random.default_rng(seed)
+
+    def recurrent(sequences: bool) -> Any:
+        options: dict[str, Any] = {
+            "return_sequences": sequences,
+            "use_bias": bool(rng.integers(2)),
+            "activation": rng.choice(["tanh", "softsign"]),
+        }
+        kind = rng.choice(["SimpleRNN", "LSTM", "GRU"])
+        if kind != "SimpleRNN":
+            options["recurrent_activation"] = rng.choice(["sigmoid", "hard_sigmoid"])
+        if kind == "GRU":
+            options["reset_after"] = bool(rng.integers(2))
+        units = int(rng.integers(1, 6))
+        if rng.integers(2):
+            return k.Bidirectional(
+                getattr(k, kind)(units, **options), merge_mode=rng.choice(["concat", "sum", "ave", "mul"])
+            )
+        return getattr(k, kind)(units, go_backwards=bool(rng.integers(2)), **options)
+
+    def between() -> Any:
+        made = [
+            lambda: k.Dense(4, activation=rng.choice(["relu", "elu", "tanh"])), k.LayerNormalization,
+            lambda: k.Activation("softplus"), lambda: k.TimeDistributed(k.Dense(3)), lambda: k.Dropout(0.5),
+        ]  # fmt: skip
+        return made[rng.integers(len(made))]()
+
+    words = bool(rng.integers(2))
+    first = k.Embedding(9, D, mask_zero=bool(rng.integers(2))) if words else k.Masking(0.0)
+    layers = [
+        first,
+        between(),
+        *(recurrent(True) for _ in range(rng.integers(3))),
+        between(),
+        recurrent(False),
+        k.Dense(2),
+    ]
+    model = randomised(*layers, words=words)
+    if rng.integers(2):
+        model = keras.Model(model.inputs, model.outputs)
+    agree(model, tmp_path, str(rng.choice([".keras", ".h5"])), inference=True)

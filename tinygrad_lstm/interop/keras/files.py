@@ -139,7 +139,7 @@ def _chain(kind: str, config: Any, listed: list[Options]) -> list[Options]:
         return [layer for layer in listed if layer["class_name"] != "InputLayer"]
     if kind not in ("Functional", "Model"):
         raise WeightsError(f"it holds a {kind} model; a Sequential one is read, and a Functional one that is a chain")
-    layers = {layer["name"]: layer for layer in listed}
+    layers = _without_masks({layer["name"]: layer for layer in listed})
     reads = {name: _read_by(name, layer["inbound_nodes"]) for name, layer in layers.items()}
     ends = [source for source, *_ in _sources(config["output_layers"])]
     if len(ends) != 1:
@@ -152,6 +152,36 @@ def _chain(kind: str, config: Any, listed: list[Options]) -> list[Options]:
     if beside := [name for name in layers if name not in chain]:
         raise WeightsError(f"{', '.join(beside)} branches off; a chain of layers is read, one after the other")
     return [layers[name] for name in reversed(chain) if layers[name]["class_name"] != "InputLayer"]
+
+
+def _without_masks(layers: dict[str, Options]) -> dict[str, Options]:
+    """The layers without the operations that make the mask of an Embedding or a Masking, which Keras 3 lists too."""
+    first: dict[str, str] = {}  # the comparisons with what is masked, each with the kind of the layer that masks it
+    masks: set[str] = set()
+    for layer in layers.values():
+        if layer["class_name"] == "Masking" or layer["config"].get("mask_zero"):
+            masked = [*_sources(layer["inbound_nodes"])], layer["config"].get("mask_value", 0)
+            for name, other in layers.items():
+                match other:
+                    case {"class_name": "NotEqual", "inbound_nodes": [{"args": [x, value]}]}:
+                        if ([*_sources(x)], value) == masked:
+                            first[name] = layer["class_name"]
+    for name, layer in layers.items():
+        inside = {first.get(source) for source, *_ in _sources(layer["inbound_nodes"])}
+        steps = layer["class_name"] == "Any" and layer["config"] == {"name": name, "axis": -1, "keepdims": False}
+        if first.get(name) == "Embedding" or (steps and inside == {"Masking"}):
+            masks.add(name)
+
+    def unmasked(call: Any) -> Any:
+        if not isinstance(call, dict) or {source for source, *_ in _sources(call["kwargs"].get("mask"))} - masks:
+            return call
+        return call | {"kwargs": {word: value for word, value in call["kwargs"].items() if word != "mask"}}
+
+    return {
+        name: layer | {"inbound_nodes": [unmasked(call) for call in layer["inbound_nodes"]]}
+        for name, layer in layers.items()
+        if name not in first and name not in masks
+    }
 
 
 def _read_by(name: str, calls: list[Any]) -> str | None:
