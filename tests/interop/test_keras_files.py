@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,30 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.keras_models import MARKS, B, D, H, T, h5py, k, keras, randomised
 from tinygrad_lstm import interop, nn
 from tinygrad_lstm.errors import WeightsError
 from tinygrad_lstm.interop.keras import files
 
-os.environ["KERAS_BACKEND"] = "numpy"
-keras: Any = pytest.importorskip("keras")
-h5py: Any = pytest.importorskip("h5py")
-if keras.backend.backend() != "numpy":
-    pytest.skip("keras was imported with another backend than numpy", allow_module_level=True)
-pytestmark = [
-    pytest.mark.oracle,
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
-]
-B, T, D, H = 3, 6, 4, 5
-k: Any = keras.layers
+pytestmark = MARKS
 DEMAND = 1 << 40  # numbers
-
-
-def model_of(*layers: Any) -> Any:
-    model = keras.Sequential([keras.Input((None, D)), *layers])
-    rng = np.random.default_rng(1)
-    model.set_weights([rng.normal(0, 0.6, array.shape).astype(np.float32) for array in model.get_weights()])
-    return model
 
 
 def changed(path: Path, **members: bytes) -> Path:
@@ -53,7 +35,7 @@ def changed(path: Path, **members: bytes) -> Path:
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".weights.h5"])
 def test_weights_by_the_name_of_the_layer(suffix: str, tmp_path: Path) -> None:
-    model = model_of(
+    model = randomised(
         k.LSTM(H, return_sequences=True, name="lower"), k.Bidirectional(k.GRU(3, return_sequences=True), name="both"),
         k.LSTM(2, return_sequences=True, name="upper"), k.TimeDistributed(k.Dense(2), name="head"),
     )  # fmt: skip
@@ -85,7 +67,7 @@ def old_weights(path: Path, weights: dict[str, list[np.ndarray]]) -> None:
 
 
 def test_weights_alone_of_older_versions(tmp_path: Path) -> None:
-    wanted = {"lstm_1": model_of(k.LSTM(H)).get_weights(), "pieces": model_of(k.GRU(H)).get_weights()}
+    wanted = {"lstm_1": randomised(k.LSTM(H)).get_weights(), "pieces": randomised(k.GRU(H)).get_weights()}
     old_weights(tmp_path / "old.h5", wanted)
     found = interop.keras.read_weights(tmp_path / "old.h5")
     for name, arrays in wanted.items():
@@ -132,9 +114,9 @@ def test_lists_in_cudnns_layout(kind: str, both: bool, sizes: tuple[int, int]) -
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_the_version_says_which_hard_sigmoid_it_is(version: str, straight: float, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"model{suffix}"
-    model_of(k.LSTM(H, recurrent_activation="hard_sigmoid", return_sequences=True), k.Activation("hard_sigmoid")).save(
-        path
-    )
+    randomised(
+        k.LSTM(H, recurrent_activation="hard_sigmoid", return_sequences=True), k.Activation("hard_sigmoid")
+    ).save(path)
     if suffix == ".keras":
         changed(path, metadata=json.dumps({"keras_version": version}).encode())
     else:
@@ -146,7 +128,7 @@ def test_the_version_says_which_hard_sigmoid_it_is(version: str, straight: float
 
 
 def test_a_file_without_a_version_is_of_the_first_ones(tmp_path: Path) -> None:
-    model_of(k.LSTM(H, recurrent_activation="hard_sigmoid")).save(tmp_path / "model.h5")
+    randomised(k.LSTM(H, recurrent_activation="hard_sigmoid")).save(tmp_path / "model.h5")
     with h5py.File(tmp_path / "model.h5", "a") as file:
         del file.attrs["keras_version"]
     assert interop.keras.load(tmp_path / "model.h5")[0].layers[0].gate == "hard_sigmoid"
@@ -199,7 +181,7 @@ def view(folder: Path) -> Any:
 def test_files_that_mean_harm(name: str, suffix: str, tmp_path: Path) -> None:
     harm, said = HARM[name]
     path = tmp_path / f"model{suffix}"
-    model_of(k.LSTM(H)).save(path)
+    randomised(k.LSTM(H)).save(path)
     place, member = "layers/lstm/cell/vars", "0"
     with zipfile.ZipFile(path) if suffix == ".keras" else contextlib.nullcontext() as archive:
         content: Any = io.BytesIO(archive.read("model.weights.h5")) if archive else path
@@ -223,13 +205,13 @@ def test_files_that_mean_harm(name: str, suffix: str, tmp_path: Path) -> None:
 
 def test_members_that_unpack_to_too_much_or_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "model.keras"
-    model_of(k.LSTM(H)).save(path)
+    randomised(k.LSTM(H)).save(path)
     changed(path, config=b" " * (1 << 22))
     monkeypatch.setattr(files, "SMALL", 1 << 20)
     with pytest.raises(WeightsError, match=r"unpacks to [\d,]+ bytes: more than 1,048,576"):
         interop.keras.load(path)
     for member in ("config", "metadata", "model"):
-        model_of(k.LSTM(H)).save(path)
+        randomised(k.LSTM(H)).save(path)
         with pytest.raises(WeightsError, match="no whole file of a Keras model"):
             interop.keras.load(changed(path, **{member: None}))  # type: ignore[arg-type]  # None for none
 
@@ -237,7 +219,7 @@ def test_members_that_unpack_to_too_much_or_are_not_there(tmp_path: Path, monkey
 def test_sizes_that_are_only_said_are_not_made(tmp_path: Path) -> None:
     """units=10**7 of a layer with 5: nothing of 10**14 numbers is tried."""
     path = tmp_path / "model.keras"
-    model_of(k.LSTM(H)).save(path)
+    randomised(k.LSTM(H)).save(path)
     with zipfile.ZipFile(path) as archive:
         config = archive.read("config.json").decode()
     with pytest.raises(WeightsError, match=r"units=10000000, but its recurrent kernel is \(5, 20\)"):
@@ -248,12 +230,12 @@ def test_names_lead_nowhere_outside(tmp_path: Path) -> None:
     """Members of a zip and names of weights that look like paths: none of them is written or followed."""
     path = tmp_path / "folder" / "model.keras"
     path.parent.mkdir()
-    model_of(k.LSTM(H)).save(path)
+    randomised(k.LSTM(H)).save(path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("../escaped.txt", b"out")
     interop.keras.load(path)
     assert not (tmp_path / "escaped.txt").exists()
-    weights = {"lstm": model_of(k.LSTM(H)).get_weights()}
+    weights = {"lstm": randomised(k.LSTM(H)).get_weights()}
     old_weights(tmp_path / "old.h5", weights)
     with h5py.File(tmp_path / "old.h5", "a") as file:
         file["lstm"].attrs["weight_names"] = ["../../secret", "/etc/passwd", "lstm/part_0:0"]
@@ -263,7 +245,7 @@ def test_names_lead_nowhere_outside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".weights.h5"])
 def test_damaged_bytes_are_an_error_or_weights(suffix: str, tmp_path: Path) -> None:
-    model = model_of(k.LSTM(H), k.Dense(2))
+    model = randomised(k.LSTM(H), k.Dense(2))
     path = tmp_path / f"model{suffix}"
     (model.save_weights if suffix == ".weights.h5" else model.save)(path)
     whole, rng = path.read_bytes(), np.random.default_rng(0)
