@@ -40,6 +40,12 @@ CELLS: dict[str, Callable[[], nn.Module]] = {
     "ClippedLSTM": lambda: nn.LSTM(3, 4, cell=partial(nn.ClippedLSTMCell, clip=3.0)),
     "CandidateDropoutLSTM": lambda: nn.LSTM(3, 4, cell=nn.CandidateDropoutLSTMCell),
     "ResetBeforeGRU": lambda: nn.GRU(3, 4, cell=nn.ResetBeforeGRUCell),
+    "ActivatedLSTM, hard sigmoids": lambda: nn.LSTM(3, 4, cell=partial(nn.ActivatedLSTMCell, gate="hard_sigmoid")),
+    "ActivatedGRU, a softsign": lambda: nn.GRU(3, 4, cell=partial(nn.ActivatedGRUCell, candidate="softsign")),
+    "ActivatedResetBeforeGRU": lambda: nn.GRU(
+        3, 4, cell=partial(nn.ActivatedResetBeforeGRUCell, gate="hard_sigmoid", candidate="relu")
+    ),
+    "ActivatedRNN, an elu": lambda: nn.RNN(3, 4, nonlinearity="elu", cell=nn.ActivatedRNNCell),
     "LayerNormGRU": lambda: nn.GRU(3, 4, cell=nn.LayerNormGRUCell),
     "MGU, which has no template": lambda: nn.GRU(3, 4, cell=nn.MGUCell),
     "a cell of your own": lambda: nn.RNN(3, 4, cell=LeakyCell),

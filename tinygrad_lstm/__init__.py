@@ -17,7 +17,7 @@ choices        where, maximum, minimum, fmax, fmin, clip
 rounding       round, rint, floor, ceil, trunc
 exponentials   exp, exp2, expm1, log, log2, log10, log1p, logaddexp, logaddexp2, erf
 angles         sin, cos, tan, arcsin, arccos, arctan, arctan2, sinh, cosh, arcsinh, arccosh, arctanh, deg2rad, rad2deg
-activations    tanh, sigmoid, relu, softplus, softmax, log_softmax, softmax_cross_entropy
+activations    tanh, sigmoid, relu, elu, softplus, softsign, hard_sigmoid, softmax, log_softmax, softmax_cross_entropy
 products       matmul, linear, dot, inner, outer, vdot, tensordot, einsum, contract
 reductions     sum, mean, var, std, max, min, prod, norm, logsumexp, cumsum, cumprod
 shapes         reshape, ravel, transpose, swapaxes, moveaxis, expand_dims, squeeze, atleast_1d, atleast_2d,
@@ -68,6 +68,7 @@ from tinygrad_lstm.engine.ops.arithmetic import add, divide, multiply, negative,
 from tinygrad_lstm.engine.ops.choices import absolute, clip, maximum, minimum, where
 from tinygrad_lstm.engine.ops.indexing import embedding, index, scatter
 from tinygrad_lstm.engine.ops.linear import linear, matmul
+from tinygrad_lstm.engine.ops.more.activations import elu, hard_sigmoid, softsign
 from tinygrad_lstm.engine.ops.more.contractions import contract, dot, einsum, inner, outer, tensordot, vdot
 from tinygrad_lstm.engine.ops.more.diagonals import diag, diagonal, tril, triu
 from tinygrad_lstm.engine.ops.more.norms import norm
@@ -194,19 +195,20 @@ def __dir__() -> list[str]:
 __all__ = [
     "abs", "absolute", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
     "arctanh", "argmax", "argmin", "argsort", "array_split", "atleast_1d", "atleast_2d", "backward_events",
-    "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "compile", "concatenate", "contract", "copysign",
-    "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "detect_anomaly", "diag", "diagonal", "distributed",
-    "divide", "dot", "einsum", "embedding", "enable_grad", "erf", "errors", "exp", "exp2", "expand_dims",
-    "explain_grad", "expm1", "eye", "flip", "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "func",
-    "generator", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "Graph", "graph_of", "heaviside", "hstack",
-    "hypot", "index", "index_add", "index_put", "IndexedCotangent", "inner", "interop", "label", "linear", "load",
-    "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed",
-    "matmul", "max", "maximum", "mean", "memory", "min", "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad",
-    "norm", "ones", "ones_like", "optim", "outer", "pad", "paths", "pause_collector", "positive", "power", "primitive",
-    "Primitive", "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal",
-    "register_tag", "relu", "remainder", "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope",
-    "set_default_dtype", "sigmoid", "sign", "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "sort",
-    "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag", "take",
-    "take_along_axis", "tan", "tanh", "Tensor", "tensor", "tensordot", "through", "tile", "trace", "transpose", "tril",
-    "triu", "trunc", "unstack", "var", "vdot", "vstack", "where", "zeros", "zeros_like",
+    "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "compile", "concatenate", "contract",
+    "copysign", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "detect_anomaly", "diag",
+    "diagonal", "distributed", "divide", "dot", "einsum", "elu", "embedding", "enable_grad", "erf", "errors", "exp",
+    "exp2", "expand_dims", "explain_grad", "expm1", "eye", "flip", "floor", "floor_divide", "fmax", "fmin", "fmod",
+    "full", "func", "generator", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "Graph", "graph_of",
+    "hard_sigmoid", "heaviside", "hstack", "hypot", "index", "index_add", "index_put", "IndexedCotangent", "inner",
+    "interop", "label", "linear", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2",
+    "logsumexp", "losses", "manual_seed", "matmul", "max", "maximum", "mean", "memory", "min", "minimum",
+    "moveaxis", "multiply", "negative", "nn", "no_grad", "norm", "ones", "ones_like", "optim", "outer", "pad",
+    "paths", "pause_collector", "positive", "power", "primitive", "Primitive", "primitive_multi", "prod", "program",
+    "rad2deg", "rand", "randn", "ravel", "reciprocal", "register_tag", "relu", "remainder", "repeat", "reshape",
+    "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype", "sigmoid", "sign", "sin", "sinh",
+    "softmax", "softmax_cross_entropy", "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh", "tensor",
+    "Tensor", "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack", "var",
+    "vdot", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

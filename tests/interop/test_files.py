@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,14 @@ EXPORTED: list[Any] = [
     nn.LSTM(3, 5, 2, dropout=0.3, batch_first=True),
 ]  # fmt: skip
 REFUSED = [
+    ("torch", nn.Recurrent(3, 5, cell=nn.ActivatedLSTMCell), "PyTorch has no ActivatedLSTMCell"),
     ("torch", nn.Recurrent(3, 5, cell=nn.PeepholeLSTMCell), "PyTorch has no PeepholeLSTMCell"),
     ("onnx", nn.Recurrent(3, 5, cell=nn.MGUCell), "ONNX has no operator for a MGUCell"),
     ("onnx", nn.LSTM(3, 5, proj_size=2), "ONNX has no operator for a ProjectedLSTMCell"),
     ("keras", nn.LSTM(3, 5, proj_size=2), "Keras has no ProjectedLSTMCell"),
     ("keras", nn.LSTM(3, 5, reverse=True), "runs in reverse"),
+    ("keras", nn.LSTM(3, 5, cell=partial(nn.ActivatedLSTMCell, gate="hard_sigmoid")), "Keras 3 has no hard sigmoid"),
+    ("onnx", nn.LSTM(3, 5, cell=nn.ActivatedLSTMCell), "ONNX has no operator for a ActivatedLSTMCell"),
     ("keras", nn.LSTM(3, 5, 2, dropout=nn.LockedDropout(0.1)), "Keras has no LockedDropout between layers"),
     ("torch", nn.LSTM(3, 5, reverse=True), "no layer that runs in reverse only"),
 ]
@@ -140,6 +144,10 @@ def test_a_file_that_does_not_give_the_weights_back_is_not_there(
     [
         *EXPORTED, nn.RNN(3, 5, nonlinearity="relu"), nn.GRU(3, 5, bidirectional="sum"),
         nn.Recurrent(3, 5, cell=nn.ResetBeforeGRUCell), nn.RNN(3, 5, 2), nn.LSTM(3, 5).astype(float),
+        nn.Recurrent(3, 5, cell=partial(nn.ActivatedRNNCell, nonlinearity="exp")),
+        nn.LSTM(3, 5, cell=partial(nn.ActivatedLSTMCell, gate="hard_sigmoid_6", candidate="softsign")),
+        nn.GRU(3, 5, cell=partial(nn.ActivatedGRUCell, candidate="elu")),
+        nn.GRU(3, 5, cell=partial(nn.ActivatedResetBeforeGRUCell, gate="hard_sigmoid_6")),
     ],
     ids=repr,
 )  # fmt: skip

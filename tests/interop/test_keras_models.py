@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,49 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.keras_models import INNER, MARKS, B, D, H, T, agree, k, keras, randomised
 from tinygrad_lstm import interop, nn
 from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.interop.keras.files import Layer
 from tinygrad_lstm.interop.keras.models import LAYERS
 
-os.environ["KERAS_BACKEND"] = "numpy"
-keras: Any = pytest.importorskip("keras")
-h5py: Any = pytest.importorskip("h5py")
-if keras.backend.backend() != "numpy":
-    pytest.skip("keras was imported with another backend than numpy", allow_module_level=True)
-pytestmark = [
-    pytest.mark.oracle,
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
-]
-B, T, D, H = 3, 6, 4, 5
-k: Any = keras.layers
-INNER = [
-    lambda **options: k.SimpleRNN(H, **options),
-    lambda **options: k.SimpleRNN(H, activation="relu", **options),
-    lambda **options: k.LSTM(H, **options),
-    lambda **options: k.GRU(H, **options),
-    lambda **options: k.GRU(H, reset_after=False, **options),
-    lambda **options: k.LSTM(H, use_bias=False, **options),
-]
+pytestmark = MARKS
+GATES = ["sigmoid", "tanh", "relu", "exponential", "softsign", "hard_sigmoid", "softplus", "elu", "linear"]
 
 
-def randomised(*layers: Any, words: bool = False) -> Any:
-    """A model with random weights, the biases too."""
-    model = keras.Sequential([keras.Input((None,) if words else (None, D)), *layers])
-    rng = np.random.default_rng(1)
-    model.set_weights([rng.normal(0, 0.6, array.shape).astype(np.float32) for array in model.get_weights()])
-    return model
-
-
-def agree(model: Any, folder: Path, suffix: str, **options: Any) -> nn.Sequential[Any]:
-    """The model read from its file gives what Keras's gives."""
-    model.save(folder / f"model{suffix}")
-    ours = interop.keras.load(folder / f"model{suffix}", **options)
-    rng = np.random.default_rng(2)
-    x = rng.integers(0, 9, (B, T)) if len(model.input_shape) == 2 else rng.normal(size=(B, T, D)).astype(np.float32)
-    theirs = np.asarray(model(x, training=False))
-    np.testing.assert_allclose(ours(x).data, theirs, rtol=2e-5, atol=2e-6)
-    return ours
+def hard_sigmoid_6(x: Any) -> Any:
+    """A function of the user's, which has the name of one of ours."""
+    return x
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
@@ -71,10 +40,54 @@ def test_recurrent_layers(
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize("sequences", [False, True])
-@pytest.mark.parametrize("mode", ["concat", "sum"])
+@pytest.mark.parametrize("mode", ["concat", "sum", "ave", "mul"])
 @pytest.mark.parametrize("make", INNER, ids=range(len(INNER)))
 def test_both_directions(make: Callable[..., Any], mode: str, sequences: bool, suffix: str, tmp_path: Path) -> None:
     agree(randomised(k.Bidirectional(make(return_sequences=sequences), merge_mode=mode)), tmp_path, suffix)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize(("gate", "candidate"), [*zip(GATES, GATES[::-1], strict=True), ("sigmoid", "hard_sigmoid")])
+def test_activations_of_cells(gate: str, candidate: str, suffix: str, tmp_path: Path) -> None:
+    both = {"recurrent_activation": gate, "activation": candidate, "return_sequences": True}
+    for layer in (
+        k.LSTM(H, **both), k.GRU(H, **both), k.GRU(H, reset_after=False, **both), k.Bidirectional(k.LSTM(H, **both)),
+        k.SimpleRNN(H, activation=gate),
+    ):  # fmt: skip
+        agree(randomised(layer, scale=0.2), tmp_path, suffix)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_functional_model_that_is_a_chain(suffix: str, tmp_path: Path) -> None:
+    """Its layers are listed in another order than they are called, and two of them are of one kind."""
+    x = keras.Input((None, D))
+    lower, upper = k.LSTM(H, return_sequences=True), k.LSTM(3)
+    y = k.Dense(2, activation="tanh")(upper(k.Dropout(0.2)(lower(x))))
+    model = keras.Model(x, y)
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.6, array.shape).astype(np.float32) for array in model.get_weights()])
+    agree(model, tmp_path, suffix, inference=True)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_functional_model_that_is_no_chain_is_refused_by_name(suffix: str, tmp_path: Path) -> None:
+    x, other = keras.Input((T, D), name="x"), keras.Input((T, D), name="other")
+    h, state, cell = k.LSTM(H, return_state=True, return_sequences=True, name="encoder")(x)
+    dense = k.Dense(D, name="twice")
+    for outputs, said in {
+        "merge": (k.Add(name="sum")([x, other]), "sum reads x, other; a chain"),
+        "states": (k.LSTM(H, name="decoder")(x, initial_state=[state, cell]), "reads x, state 1 of encoder, state 2"),
+        "a state": (k.Dense(2, name="head")(state), "head reads a state of encoder, not its output"),
+        "outputs": ([h, state], "has the outputs encoder, encoder; a chain"),
+        "shared": (dense(dense(x)), "twice is called 2 times"),
+        "always": (k.Dropout(0.2, name="drops")(x, training=True), "drops is always in training"),
+        "a mask": (k.LSTM(H, name="hears")(x, mask=keras.ops.any(x != 1.0, -1)), r"hears reads x, any"),
+        "skip": (k.Concatenate(name="cat")([x, k.Dense(D, name="side")(x)]), "cat reads x, side"),
+    }.values():  # fmt: skip
+        inputs = [x, other] if "other" in said else x
+        keras.Model(inputs, outputs).save(tmp_path / f"model{suffix}")
+        with pytest.raises(WeightsError, match=said):
+            interop.keras.load(tmp_path / f"model{suffix}")
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
@@ -90,20 +103,30 @@ def test_a_model_of_many_layers(suffix: str, tmp_path: Path) -> None:
     assert len(trajectory) == T
 
 
-@pytest.mark.parametrize("name", ["linear", "tanh", "sigmoid", "relu", "softmax", "log_softmax", "softplus", "silu"])
+@pytest.mark.parametrize("name", [*GATES, "softmax", "log_softmax", "silu", "gelu"])
 def test_activations(name: str, tmp_path: Path) -> None:
     agree(randomised(k.Dense(H, activation=name)), tmp_path, ".keras")
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "hard_sigmoid": (lambda: k.LSTM(H, recurrent_activation="hard_sigmoid"), "recurrent_activation=hard_sigmoid"),
-    "activation": (lambda: k.GRU(H, activation="relu"), "activation=relu"),
+    "gate": (lambda: k.LSTM(H, recurrent_activation="mish"), "lstm.*no cell of ours has recurrent_activation=mish"),
+    "activation": (lambda: k.GRU(H, activation="leaky_relu"), "gru.*no cell of ours has activation=leaky_relu"),
+    "one of ours": (
+        lambda: k.SimpleRNN(H, activation=hard_sigmoid_6),
+        "no cell of ours has activation=.*hard_sigmoid_6",
+    ),
+    "forward": (
+        lambda: k.Bidirectional(k.LSTM(H, go_backwards=True), backward_layer=k.LSTM(H)),
+        "forward direction has go_backwards",
+    ),
+    "of another": (lambda: k.TimeDistributed(k.BatchNormalization()), "of a BatchNormalization; a Dense is read"),
+    "recurrent": (lambda: k.RNN(k.LSTMCell(H)), r"rnn.*\(RNN\): only SimpleRNN, LSTM"),
     "dropout": (lambda: k.LSTM(H, dropout=0.2), "inference=True it is left out"),
     "inner dropout": (lambda: k.Bidirectional(k.GRU(H, recurrent_dropout=0.2)), "recurrent_dropout"),
     "stateful": (lambda: k.LSTM(H, stateful=True), "stateful=True has no counterpart"),
     "another layer": (lambda: k.Conv1D(H, 2), "conv1d.*Conv1D.*have a counterpart"),
-    "merge_mode": (lambda: k.Bidirectional(k.LSTM(H), merge_mode="mul"), "merge_mode=mul"),
-    "elu": (lambda: k.Dense(H, activation="elu"), "activation=elu"),
+    "merge_mode": (lambda: k.Bidirectional(k.LSTM(H), merge_mode=None), "merge_mode=None"),
+    "mish": (lambda: k.Dense(H, activation="mish"), "no function of ours is activation=mish"),
     "axis": (lambda: k.LayerNormalization(axis=1), "normalises the last"),
 }
 
@@ -117,12 +140,6 @@ def test_what_has_no_counterpart_is_refused_by_name(name: str, suffix: str, tmp_
     keras.Sequential([first, make()]).save(tmp_path / f"model{suffix}")
     with pytest.raises(WeightsError, match=said):
         interop.keras.load(tmp_path / f"model{suffix}")
-
-
-def test_words_that_are_masked_are_refused(tmp_path: Path) -> None:
-    randomised(k.Embedding(9, D, mask_zero=True), words=True).save(tmp_path / "model.keras")
-    with pytest.raises(WeightsError, match="mask_zero=True has no counterpart here"):
-        interop.keras.load(tmp_path / "model.keras")
 
 
 def test_dropout_of_a_model_that_is_only_asked_is_left_out(tmp_path: Path) -> None:
@@ -140,7 +157,8 @@ def test_layers_in_cudnns_own_layout() -> None:
             np.hstack([part.T for part in np.split(recurrent, gates, 1)]),
             bias.reshape(-1),
         ]
-        layer, _ = LAYERS[f"CuDNN{kind}"]({"name": "c", "units": H, "return_sequences": True}, stored)
+        options = {"name": "c", "units": H, "return_sequences": True}
+        layer, _ = LAYERS[f"CuDNN{kind}"](Layer(f"CuDNN{kind}", options, stored, 2))
         usual = getattr(nn, kind)(D, H, batch_first=True, dtype=float)
         interop.keras.set_weights(usual, [kernel, recurrent, bias.sum(0) if kind == "LSTM" else bias])
         x = rng.normal(size=(B, T, D))
@@ -165,10 +183,6 @@ def test_files_that_are_none(tmp_path: Path) -> None:
             interop.keras.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         interop.keras.load(tmp_path / "missing.keras")
-    inputs = keras.Input((T, D))
-    keras.Model(inputs, k.LSTM(H)(inputs)).save(tmp_path / "functional.keras")
-    with pytest.raises(WeightsError, match="holds a Functional model"):
-        interop.keras.load(tmp_path / "functional.keras")
 
 
 def test_damaged_bytes_are_an_error_or_the_same_model(tmp_path: Path) -> None:

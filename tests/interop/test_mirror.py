@@ -79,7 +79,7 @@ def test_cells(kind: str, bias: bool) -> None:
     theirs = getattr(torch.nn, kind)(D, H, bias).double()
     found = run(theirs, sequence(B, D), loss=first)
     assert max(found.differences.values()) < 1e-12
-    weights = interop.torch.state_dict(found.model)  # type: ignore[arg-type]  # a cell
+    weights = interop.torch.state_dict(found.model)
     assert {name: array.shape for name, array in weights.items()} == {
         name: tuple(array.shape) for name, array in theirs.state_dict().items()
     }
@@ -266,7 +266,7 @@ def test_what_the_mirror_gives_is_trained_and_left_alone() -> None:
     ours(tg.ones(T, B, D))[0].sum().backward()
     tg.optim.SGD(ours.parameters(), lr=0.1).step()
     assert all(torch.equal(array, before[name]) for name, array in theirs.state_dict().items())
-    assert not np.array_equal(interop.torch.state_dict(ours)["weight_ih_l0"], before["weight_ih_l0"])  # type: ignore[arg-type]
+    assert not np.array_equal(interop.torch.state_dict(ours)["weight_ih_l0"], before["weight_ih_l0"])
 
 
 def test_frozen_weights_stay_frozen() -> None:

@@ -28,6 +28,7 @@ KEEPS = {  # where b of the gate that keeps is, and of the one that writes, in b
     "LSTMCell": (0, 1), "PeepholeLSTMCell": (0, 1), "ClippedLSTMCell": (0, 1), "CandidateDropoutLSTMCell": (0, 1),
     "ProjectedLSTMCell": (0, 1), "LayerNormLSTMCell": (0, 1), "MinLSTMCell": (0, 1), "CoupledLSTMCell": (0, None),
     "GRUCell": (1, None), "LayerNormGRUCell": (1, None), "ResetBeforeGRUCell": (1, None), "MinGRUCell": (0, None),
+    "ActivatedLSTMCell": (0, 1), "ActivatedGRUCell": (1, None), "ActivatedResetBeforeGRUCell": (1, None),
     "MGUCell": (None, 0), "SeparateLSTMCell": ("b_f", "b_i"),
 }  # fmt: skip
 FORGETS = {name for name in NAMES if "LSTM" in name}

@@ -47,6 +47,8 @@ ROWS = [
     pair("clip", lambda x: tg.clip(x, -0.5, 1), lambda t, x: t.clamp(x, -0.5, 1), *M23),
     pair("where", lambda a, b: tg.where(KEY > 0, a, b), lambda t, a, b: t.where(t.tensor(KEY > 0), a, b), (2, 3), (3,)),
     pair("softplus", tg.softplus, lambda t, x: t.nn.functional.softplus(x), *M23),
+    pair("softsign", tg.softsign, lambda t, x: t.nn.functional.softsign(x), *M23),
+    pair("elu", tg.elu, lambda t, x: t.nn.functional.elu(x), *M23),
     pair("softmax", tg.softmax, lambda t, x: t.softmax(x, -1), *M23),
     pair("log_softmax", tg.log_softmax, lambda t, x: t.log_softmax(x, -1), *M23),
     pair("logsumexp", lambda x: tg.logsumexp(x, 1), lambda t, x: t.logsumexp(x, 1), *M23),

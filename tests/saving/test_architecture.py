@@ -20,6 +20,8 @@ CELLS: list[Any] = [
     partial(nn.ClippedLSTMCell, clip=1.5), partial(nn.CandidateDropoutLSTMCell, p=0.25), nn.LayerNormLSTMCell,
     partial(nn.ProjectedLSTMCell, proj_size=2), nn.ResetBeforeGRUCell, nn.LayerNormGRUCell, nn.MGUCell, nn.MinGRUCell,
     nn.MinLSTMCell,
+    partial(nn.ActivatedRNNCell, nonlinearity="elu"), partial(nn.ActivatedLSTMCell, gate="hard_sigmoid"),
+    partial(nn.ActivatedGRUCell, candidate="softsign"), partial(nn.ActivatedResetBeforeGRUCell, candidate="exp"),
 ]  # fmt: skip
 WRAPPED: list[Any] = [
     lambda cell: nn.Zoneout(cell, h=0.1, c=0.2), lambda cell: nn.RecurrentDropout(cell, 0.3),

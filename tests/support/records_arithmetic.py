@@ -26,7 +26,7 @@ from tests.support.record import (
 )
 from tinygrad_lstm.engine.ops import arithmetic, choices, nonlinear
 from tinygrad_lstm.engine.ops import softmax as softmaxes
-from tinygrad_lstm.engine.ops.more import ufuncs
+from tinygrad_lstm.engine.ops.more import activations, ufuncs
 from tinygrad_lstm.errors import DtypeError, ShapeError
 
 
@@ -119,6 +119,21 @@ RECORDS: tuple[Record, ...] = (
         kinks=(Kink(Call(np.array([-1.0, 0.0, 1.0])), ([0.0, 0.0, 1.0],)),),
     ),
     unary(nonlinear.softplus, lambda x: np.log1p(np.exp(x)), analytic=False),
+    unary(
+        activations.hard_sigmoid, lambda x: np.where(x < -2.5, 0, np.where(x > 2.5, 1, 0.2 * x + 0.5)), analytic=False,
+        kinks=(
+            Kink(Call(np.array([-2.5, 0.0, 2.5, 4.0])), ([0.0, 0.2, 0.0, 0.0],)),
+            Kink(Call(np.array([-3.0, 0.0, 2.75, 4.0]), 1 / 6, 0.5), ([0.0, 1 / 6, 1 / 6, 0.0],)),
+        ),
+    ),
+    unary(
+        activations.elu, lambda x: np.where(x > 0, x, np.exp(x) - 1), off_zero, analytic=False,
+        kinks=(Kink(Call(np.array([-1.0, 0.0, 1.0])), ([np.exp(-1), 1.0, 1.0],)),),
+    ),
+    unary(
+        activations.softsign, lambda x: x / (1 + np.abs(x)), off_zero, analytic=False,
+        kinks=(Kink(Call(np.array([-1.0, 0.0, 3.0])), ([1 / 4, 1.0, 1 / 16],)),),
+    ),
     Record(
         softmaxes.softmax, softmax, scores,
         refused=(Refused(Call(ones(2, 3), axis=2), ShapeError, r"softmax\(x \(2, 3\), axis=2\).*out of bounds"),),

@@ -27,6 +27,10 @@ MAKERS: dict[str, Callable[..., nn.Cell]] = {
     "ResetBeforeGRU": nn.ResetBeforeGRUCell,
     "LayerNormGRU": nn.LayerNormGRUCell,
     "MGU": nn.MGUCell,
+    "ActivatedRNN": partial(nn.ActivatedRNNCell, nonlinearity="softsign"),
+    "ActivatedLSTM": partial(nn.ActivatedLSTMCell, gate="hard_sigmoid", candidate="softsign"),
+    "ActivatedGRU": partial(nn.ActivatedGRUCell, gate="hard_sigmoid_6", candidate="elu"),
+    "ActivatedResetBeforeGRU": partial(nn.ActivatedResetBeforeGRUCell, gate="hard_sigmoid", candidate="linear"),
     "Zoneout": lambda D, H: nn.Zoneout(nn.LSTMCell(D, H), h=0.2, c=0.5),
 }
 

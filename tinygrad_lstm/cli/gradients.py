@@ -55,6 +55,7 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], tuple[Array, ...]]] = {
     "sin": (tg.sin, (x,)), "cos": (tg.cos, (x,)), "tan": (tg.tan, (within,)), "arcsin": (tg.arcsin, (within,)),
     "arctan": (tg.arctan, (x,)), "sinh": (tg.sinh, (x,)), "cosh": (tg.cosh, (x,)), "tanh": (tg.tanh, (x,)),
     "sigmoid": (tg.sigmoid, (x,)), "relu": (tg.relu, (kinked,)), "softplus": (tg.softplus, (x,)),
+    "elu": (tg.elu, (kinked,)), "softsign": (tg.softsign, (kinked,)), "hard_sigmoid": (tg.hard_sigmoid, (x,)),
     "absolute": (tg.absolute, (kinked,)), "maximum": (tg.maximum, (apart, apart[::-1])),
     "minimum": (tg.minimum, (apart, apart[::-1])), "clip": (lambda a: tg.clip(a, -9.0, 0.0), (kinked,)),
     "where": (lambda a, b: tg.where(kinked > 0, a, b), (x, y)),

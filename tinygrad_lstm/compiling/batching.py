@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tinygrad_lstm.compiling.factors import HOLE, cut, does_wait, fold_products, ordered
 from tinygrad_lstm.compiling.lines import ADD, Line, Shapes, plain
@@ -243,10 +244,10 @@ class _Batch:
             return None
         if any(isinstance(reads[k], Count) for k in inside):
             return None
-        names = {f"{HOLE}{k}": self._stacked(reads[k]) if k in each else str(reads[k]) for k in inside}  # type: ignore[arg-type]  # Each
+        names = {f"{HOLE}{k}": self._stacked(reads[k]) if k in each else reads[k] for k in inside}  # type: ignore[arg-type]  # Each
         pieces, holes = cut(ast.unparse(tree))
-        values = tuple(names[f"{HOLE}{k}"] for k in holes)
-        text = "".join(piece + value for piece, value in zip(pieces, [*values, ""], strict=True))
+        values: tuple[Any, ...] = tuple(names[f"{HOLE}{k}"] for k in holes)  # a whole number stays one
+        text = "".join(f"{piece}{value}" for piece, value in zip(pieces, [*values, ""], strict=True))
         if text not in self.known:
             of = dict.fromkeys(base_name(reads[k].values[0]) for k in each)  # type: ignore[union-attr]  # Each
             self.known[text] = self._fresh(f"slope_{'_'.join(of)}")

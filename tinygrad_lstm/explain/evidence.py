@@ -16,6 +16,7 @@ from tinygrad_lstm.engine.kept import kept_values
 from tinygrad_lstm.engine.node import Edge, Node
 from tinygrad_lstm.engine.ops import reductions
 from tinygrad_lstm.engine.ops.choices import clip, maximum, minimum, where
+from tinygrad_lstm.engine.ops.more.activations import hard_sigmoid
 from tinygrad_lstm.engine.ops.more.ufuncs import fmax, fmin
 from tinygrad_lstm.engine.ops.nonlinear import relu
 from tinygrad_lstm.engine.ops.primitive import Primitive
@@ -30,6 +31,7 @@ FLAT = 1e-6  # a slope below this counts as none
 COMMON = "gets only what all its classes have in common, which it takes away"
 MASKS: dict[Primitive[Any, Any], str] = {  # what it means when one of these ops hands on nothing
     relu: "is off (its input is ≤ 0)", clip: "is outside its bounds", where: "is masked: the other is taken",
+    hard_sigmoid: "is at 0 or 1, where it is level",
     maximum: "is the smaller one", minimum: "is the larger one", fmax: "is the smaller one",
     fmin: "is the larger one", reductions.max: "is not the largest", reductions.min: "is not the smallest",
     softmax: COMMON, log_softmax: COMMON,

@@ -16,6 +16,7 @@ IN_PLACE = "tensors are not changed in place."
 CONVOLUTION = "there are no convolutions here; the layers are recurrent, e.g. nn.LSTM."
 ATTENTION = "nn.MultiheadAttention and nn.TransformerBlock"
 FOUND = "a plain list or dict in an attribute: an nn.Module finds its parts there"
+HARD_SIGMOID = "tg.hard_sigmoid(x, 1 / 6)"
 OWN_OP = "write it with tg.maximum, tg.where and tg.exp, or as an op of your own with tg.primitive."
 RANKS = "tg.distributed.DataParallel, for an optimiser; mpiexec starts the processes,"
 COMPILER = "tg.compile, of a function that returns a loss"
@@ -107,7 +108,8 @@ LAYERS = {  # of torch.nn and keras.layers
     "Buffer": "an array in an attribute is no nn.Parameter, so it is not trained.", "DataParallel": RANKS,
     "parallel": RANKS, "DistributedDataParallel": RANKS, "FullyShardedDataParallel": RANKS,
     "lr_scheduler": "optim.lr_scheduler",
-    "LeakyReLU": OWN_OP, "ELU": OWN_OP, "PReLU": OWN_OP, "Hardtanh": "tg.clip",
+    "LeakyReLU": OWN_OP, "ELU": "tg.elu", "PReLU": OWN_OP, "Softsign": "tg.softsign",
+    "Hardsigmoid": HARD_SIGMOID, "Hardtanh": "tg.clip",
     "Conv1d": CONVOLUTION, "Conv2d": CONVOLUTION, "Conv2D": CONVOLUTION, "MaxPool2d": CONVOLUTION,
     "AvgPool1d": CONVOLUTION, "BatchNorm2d": CONVOLUTION,
     "Transformer": ATTENTION,
@@ -118,7 +120,8 @@ LAYERS = {  # of torch.nn and keras.layers
 LAYER_FUNCTIONS = {  # of torch.nn.functional
     "dropout": "nn.Dropout", "layer_norm": "nn.LayerNorm", "one_hot": "np.eye(V)[indices]",
     "normalize": "x / tg.norm(x)",
-    "logsigmoid": "-tg.softplus(-x)", "leaky_relu": OWN_OP, "elu": OWN_OP,
+    "logsigmoid": "-tg.softplus(-x)", "leaky_relu": OWN_OP, "elu": "tg.elu",
+    "softsign": "tg.softsign", "hardsigmoid": HARD_SIGMOID,
     "hardtanh": "tg.clip", "binary_cross_entropy": "nn.functional.binary_cross_entropy_with_logits",
     "conv1d": CONVOLUTION, "conv2d": CONVOLUTION,
     "max_pool2d": CONVOLUTION, "scaled_dot_product_attention": ATTENTION,

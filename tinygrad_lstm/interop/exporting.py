@@ -14,6 +14,7 @@ from tinygrad_lstm.errors import ArgumentError, WeightsError
 from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.interop import keras, onnx, torch
 from tinygrad_lstm.interop.files import said_by
+from tinygrad_lstm.nn.architecture import describe
 
 
 class Library(NamedTuple):
@@ -34,8 +35,8 @@ LIBRARIES = {
 def export(layer: nn.Recurrent[Any], path: Path, to: str) -> str:
     """Write a layer, as it is in evaluation, for a library; returns the line of Python that reads it there.
 
-    The file is read back first: it has to hold cells of the same kinds with the same weights, bit by bit (matrices
-    of their own for every gate are written as one).
+    The file is read back first: it has to hold cells of the same kinds and options with the same weights, bit by bit.
+    Matrices of their own for every gate are written as one.
 
     Raises ArgumentError for an unknown library or another ending, and WeightsError, with its name, for what the library
     does not have.
@@ -67,9 +68,9 @@ def _compare(layer: nn.Recurrent[Any], path: Path, to: str) -> None:
     """WeightsError unless the file gives the cells of the layer back."""
     back = [cell for one in said_by(path).values() for cell in one.layers]
     own_cells = [cell.combined() if isinstance(cell, nn.SeparateLSTMCell) else cell for cell in layer.layers]
-    kinds = [type(cell).__name__ for cell in own_cells]
-    if kinds != [type(cell).__name__ for cell in back]:
-        raise WeightsError(f"a file for {to} would not give {', '.join(kinds)} back")
+    if [describe(cell) for cell in own_cells] != [describe(cell) for cell in back]:
+        kinds = ", ".join(type(cell).__name__ for cell in own_cells)
+        raise WeightsError(f"a file for {to} would not give {kinds} back")
     for own, read in zip(own_cells, back, strict=True):
         for (name, before), after in zip(own.state_dict().items(), read.state_dict().values(), strict=True):
             if before.dtype != after.dtype or not np.array_equal(before, after, equal_nan=True):

@@ -47,8 +47,11 @@ def inner_bias(cell: Gates, outer: Array) -> Array:
 
 
 def add_biases(cell: Gates, outer: Array, inner: Array) -> Array:
-    """Their two biases as one. That of a GRU's candidate stays inside the reset: it is set as b_n, not added."""
-    both: Array = outer + inner
+    """Their two biases as one, added in the cell's dtype if theirs is narrower: float16 would round the sum.
+
+    That of a GRU's candidate stays inside the reset: it is set as b_n, not added.
+    """
+    both: Array = np.add(outer, inner, dtype=np.result_type(outer, inner, cell.W.dtype))
     if isinstance(cell, GRUCell) and cell.b_n is not None:
         n = slice(2 * cell.hidden_size, None)
         cell.b_n.data, both[n] = inner[n].copy(), outer[n]

@@ -1,14 +1,20 @@
 """Modules: cells that read as their equations, and the layers that unroll and stack them.
 
 Read in this order: options, init, parts, copying, parameter_counts, missing, calls, module, activations, layers,
-context, cells, unroll, fused, separate, lstm_variants, gru_variants, packing, lists, recurrent, scan, wrappers,
-truncated, utils, attention, architecture, criteria.
+context, cells, unroll, fused, separate, lstm_variants, gru_variants, activated_cells, packing, lists, recurrent,
+scan, wrappers, truncated, utils, attention, architecture, criteria.
 """
 
 from typing import TYPE_CHECKING
 
 from tinygrad_lstm.engine.absent import getattr_of
 from tinygrad_lstm.nn import functional, init, utils
+from tinygrad_lstm.nn.activated_cells import (
+    ActivatedGRUCell,
+    ActivatedLSTMCell,
+    ActivatedResetBeforeGRUCell,
+    ActivatedRNNCell,
+)
 from tinygrad_lstm.nn.activations import (
     GELU,
     Apply,
@@ -55,6 +61,7 @@ from tinygrad_lstm.nn.unroll import Chain, Step, Trajectory, unroll
 from tinygrad_lstm.nn.wrappers import LockedDropout, RecurrentDropout, Residual, WeightDrop, Zoneout
 
 __all__ = [
+    "ActivatedGRUCell", "ActivatedLSTMCell", "ActivatedRNNCell", "ActivatedResetBeforeGRUCell",
     "Apply", "BCEWithLogitsLoss", "CandidateDropoutLSTMCell", "Cell", "Chain", "ClippedLSTMCell", "CoupledLSTMCell",
     "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "GELU", "GRU", "GRUCell", "Gates", "HuberLoss", "Identity",
     "KLDivLoss", "L1Loss", "LSTM", "LSTMCell", "LayerNorm", "LayerNormGRUCell", "LayerNormLSTMCell", "Linear",

@@ -14,6 +14,7 @@ from tinygrad_lstm.engine.naming import label
 from tinygrad_lstm.engine.ops.linear import linear
 from tinygrad_lstm.engine.ops.nonlinear import sigmoid, tanh
 from tinygrad_lstm.engine.tensor import Tensor
+from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.nn.cells import Cell, LSTMCell
 from tinygrad_lstm.nn.init import Init, scheme
 from tinygrad_lstm.nn.module import Parameter
@@ -84,7 +85,9 @@ class SeparateLSTMCell(Cell):
 
     @classmethod
     def of(cls, cell: LSTMCell) -> Self:
-        """The same cell with its matrices taken apart."""
+        """The same cell with its matrices taken apart; ArgumentError for a sibling, which is another function."""
+        if type(cell) is not LSTMCell:
+            raise ArgumentError(f"the matrices of an LSTMCell are taken apart, not those of a {type(cell).__name__}")
         separate = cls(cell.input_size, cell.hidden_size, bias=cell.b is not None)
         weights = {f"{name}_{gate}": block for name, stacked in cell.state_dict().items()
                    for gate, block in zip("fioc", np.split(stacked, 4), strict=True)}  # fmt: skip

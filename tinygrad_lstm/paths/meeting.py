@@ -18,7 +18,7 @@ import numpy as np
 from tinygrad_lstm.engine.node import Node, input_name
 from tinygrad_lstm.engine.ops import choices, indexing, linear, nonlinear, reductions, shapes, softmax
 from tinygrad_lstm.engine.ops.binding import run
-from tinygrad_lstm.engine.ops.more import contractions, norms, picking, products, ufuncs
+from tinygrad_lstm.engine.ops.more import activations, contractions, norms, picking, products, ufuncs
 from tinygrad_lstm.engine.ops.primitive import Primitive
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -138,6 +138,7 @@ RULES: dict[Any, Callable[[Meeting], Any]] = {
     **dict.fromkeys(MOVING, Meeting.moved),
     **dict.fromkeys(UFUNCS, Meeting.elementwise),
     **dict.fromkeys([nonlinear.sigmoid, nonlinear.relu, nonlinear.softplus], Meeting.elementwise),
+    **dict.fromkeys([activations.elu, activations.softsign, activations.hard_sigmoid], Meeting.elementwise),
     **dict.fromkeys([choices.clip, shapes.cast, ufuncs.erf, ufuncs.round], Meeting.elementwise),
     **dict.fromkeys([reductions.sum, reductions.mean, reductions.max, reductions.min], Meeting.reduced),
     **dict.fromkeys([reductions.var, reductions.std, products.prod, norms.norm], Meeting.reduced),

@@ -15,8 +15,8 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import TinygradError
 from tinygrad_lstm.graph import GraphEdge
-from viz.diagram.names import brief
-from viz.diagram.templates import USUAL, Template
+from viz.diagram.names import FUNCTIONS, brief
+from viz.diagram.templates import OF_ALL, PREACTIVATION, USUAL, Template
 from viz.style.steps import at_step, subscript
 from viz.style.text import letter
 
@@ -232,11 +232,30 @@ class CellGraph:
     def operation(self, role: str, t: int) -> str:
         """What the operation of a box is called in this graph; the usual name where the step does not record it."""
         found = self.parts.get((role, t))
-        return self.graph.vertices[found[-1]].op if found else USUAL
+        name = self.graph.vertices[found[-1]].op if found else USUAL
+        return FUNCTIONS.get(name, name)
 
     def crossing_factors(self) -> str:
         """What a gradient is multiplied by at a crossing, with the names of this cell's operations."""
-        return self.template.crossing.replace("{op}", self.operation("squash", self.order[0]))
+        template, t = self.template, self.order[0]
+        candidate = next((role for role, box in template.boxes.items() if box.look == "candidate"), "")
+        op = self.function(candidate, t) if candidate else self.operation("squash", t)
+        gate = self.function(template.gate, t) if template.gate in template.boxes else ""
+        return template.crossing.replace("{op}", op).replace("{gate}", gate)
+
+    def law(self, role: str, t: int) -> str:
+        """What a gate is, as its equation says it in this graph: σ(…), hard-σ(…), 1 − f₂."""
+        law = self.template.boxes[role].law.replace("{t}", self.index(t))
+        return f"{self.function(role, t)}{OF_ALL}" if law.endswith(OF_ALL) else law
+
+    def function(self, role: str, t: int) -> str:
+        """The function that makes a gate or a candidate: the usual one where it is there, φ where there are several."""
+        usual = self.template.boxes[role].law.removesuffix(OF_ALL)
+        ops = [self.graph.vertices[vertex].op for vertex in self.parts.get((role, t), ())]
+        signs = [FUNCTIONS.get(op, op) for op in ops if op not in PREACTIVATION]
+        if not signs or usual in signs:
+            return usual
+        return signs[0] if len(signs) == 1 else "φ"
 
     def name_of(self, node: NodeKey) -> str:
         """A node by its name."""

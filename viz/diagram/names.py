@@ -16,8 +16,7 @@ from viz.style.text import letter
 MOST = 40  # letters of a name that are shown; the tooltip has all of it
 INFIX = {"add": "+", "subtract": "−", "multiply": "⊙", "divide": "÷"}  # written between what they read
 SYMBOLS = INFIX | {"negative": "−", "matmul": "@", "power": "xⁿ", "sigmoid": "σ", "sum": "Σ", "sqrt": "√"}
-
-
+FUNCTIONS = SYMBOLS | {"hard_sigmoid": "hard-σ", "positive": "id"}  # as an equation of a gate has them
 ScopePath: TypeAlias = tuple[tuple[str, int | None], ...]  # each name with the time step that it stands for, if any
 
 

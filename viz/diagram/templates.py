@@ -20,6 +20,7 @@ Reads: TypeAlias = frozenset[str]
 Corners: TypeAlias = Mapping[tuple[str, str], tuple[Place, ...]]  # (source, reader) -> corners; "c-" is the previous c
 
 SUMMED = "∂L/∂W = Σₜ δₜ xₜᵀ, δₜ = ∂L/∂(Wxₜ)"
+OF_ALL = "(…)"  # of the sum of both products and the bias
 USUAL = "tanh"  # what squashes a state, where the graph does not say
 PREACTIVATION = frozenset({"linear", "matmul", "add", "split"})  # what makes the product that the gates share
 SIZES: dict[Look, tuple[float, float]] = {
@@ -36,7 +37,7 @@ class Box:
     y: float
     look: Look
     text: str = ""  # {t} and {p} stand for this and the previous step's index, {op} for the operation's name
-    law: str = ""  # what a gate is, as its equation says it
+    law: str = ""  # what a gate is, as its equation says it, by the usual function: a graph may have another
     note: str = ""  # what it is for, small, beside that
     reads: tuple[Reads, ...] = ()  # unnamed computations that read just these belong here
     wide: float = 0.0  # if not as wide as others of its look
@@ -138,6 +139,11 @@ def sibling(template: Template, boxes: Mapping[str, Box], **changed: object) -> 
     return replace(template, boxes={**template.boxes, **boxes}, **changed)  # type: ignore[arg-type]  # its own fields
 
 
+def _with_long_names(template: Template) -> Template:
+    """The template with room for any function's name where it squashes a state."""
+    return sibling(template, {"squash": replace(template.boxes["squash"], wide=56)})
+
+
 _PREACTIVATION = _reads("x", "h-", "x h-", "")
 
 LSTM = Template(
@@ -166,7 +172,7 @@ LSTM = Template(
     derivative="∂C{t}/∂C{p} = diag(f{t})",
     carry="only × f",
     joining="; from h × o, {op}′",
-    crossing="× σ′, {op}′, Uᵀ",
+    crossing="× {gate}′, {op}′, Uᵀ",
     summed=SUMMED,
     caption=(76, 320),
     asides={"c": (338, 262), "h": (312, -8)},
@@ -197,7 +203,7 @@ PEEPHOLE = replace(
         ("weights", "i"): ((221, 210),),
     },
     derivative="belt: diag(f{t})",
-    crossing="× σ′, {op}′, Uᵀ, p",
+    crossing="× {gate}′, {op}′, Uᵀ, p",
     crossing_path="through h into a gate, or through a peephole, C into a gate",
 )
 
@@ -233,7 +239,7 @@ GRU = Template(
     gate="z",
     derivative="belt: diag(z{t})",
     carry="only × z",
-    crossing="× σ′, {op}′, Uᵀ",
+    crossing="× {gate}′, {op}′, Uᵀ",
     summed=SUMMED,
     caption=(76, 320),
     asides={"h": (336, 262)},
@@ -278,6 +284,7 @@ RNN = Template(
 TEMPLATES = {
     "LSTMCell": LSTM, "SeparateLSTMCell": LSTM, "PeepholeLSTMCell": PEEPHOLE, "CoupledLSTMCell": COUPLED,
     "ProjectedLSTMCell": PROJECTED, "GRUCell": GRU, "ResetBeforeGRUCell": RESET_BEFORE, "RNNCell": RNN,
+    "ActivatedLSTMCell": _with_long_names(LSTM), "ActivatedRNNCell": _with_long_names(RNN),
 }  # fmt: skip
 
 GATES = {

@@ -191,7 +191,7 @@ def _box(scene: Scene, row: Row, role: str, box: Box, t: int) -> None:
 def _equation(row: Row, role: str, box: Box, t: int, hue: Colour) -> Words:
     """What a gate is, f = σ(…), and what it is for as far as there is room."""
     name, colour = row.cells.letter(role), row.theme.text_of(hue)
-    law = box.law.replace("{t}", row.cells.index(t))
+    law = row.cells.law(role, t)
     equation = (
         Span(name, 12, bold=True, italic=name == role),  # C̃ upright: slanted, the tilde slips
         Span(row.cells.index(t)),

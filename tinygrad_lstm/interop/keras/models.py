@@ -1,127 +1,67 @@
-"""``keras.load``: a sequential model of Keras, from its file, as modules of this package; Keras itself is not needed.
+"""``keras.load``: a model of Keras that is a chain of layers, from its file, as modules of this package.
 
-A ``.keras`` file is a zip of the layers' options, in JSON, and of their weights; an ``.h5`` file, of older versions
-too, holds both in one. An entry of ``LAYERS`` makes our modules from the options of a layer and its weights in Keras's
-order. Batches come first, as in Keras: x is (B, T, D) or, of words, (B, T).
+An entry of ``LAYERS`` makes our modules from a layer of the file. Batches come first, as in Keras: x is (B, T, D) or,
+of words, (B, T). Keras itself is not needed.
 """
 
 from __future__ import annotations
 
-import importlib
-import io
-import json
-import re
-import zipfile
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lstm import nn
-from tinygrad_lstm.engine.ops.shapes import concatenate
+from tinygrad_lstm.engine.ops.shapes import concatenate, split
 from tinygrad_lstm.engine.tensor import Tensor
-from tinygrad_lstm.errors import MissingExtraError, WeightsError
-from tinygrad_lstm.files import file_path
+from tinygrad_lstm.errors import WeightsError
+from tinygrad_lstm.interop.keras.files import Layer, Options, layers_of
+from tinygrad_lstm.interop.keras.masks import Masked, Masking, differs_from
 from tinygrad_lstm.interop.keras.weights import set_weights
-from tinygrad_lstm.interop.layout import Array
-
-Options: TypeAlias = dict[str, Any]
-Layer: TypeAlias = tuple[str, Options, list[Array]]  # the kind, its options, its weights
-LARGEST = 1 << 31  # bytes that the members of a file may have when unpacked
+from tinygrad_lstm.nn.activated_cells import FUNCTIONS
 
 
 def load(path: str | Path, *, inference: bool = False) -> nn.Sequential[Any]:
-    """The layers of a ``.keras`` or ``.h5`` file of a sequential model, one after the other.
+    """The layers of a ``.keras`` or ``.h5`` file, one after the other: of a sequential model, or a functional chain.
 
     A recurrent layer is followed by a function that picks what Keras's layer gives: the output of every step, or of
-    the last one. With ``inference`` the model is only asked: what Keras draws at random in training is left out.
+    the last one. Where an embedding or a Masking says which steps count, it holds for the layers after it, as in Keras.
+    With ``inference`` the model is only asked: what Keras draws at random in training is left out.
 
     Raises WeightsError, with the layer's name, for a layer or an option that no module of ours has exactly; for a file
-    that is damaged or holds no sequential model. MissingExtraError without h5py.
+    that is damaged or holds no chain of layers. MissingExtraError without h5py.
     """
-    path = file_path(path)
-    try:
-        layers = list(_layers(path))
-    except (FileNotFoundError, MissingExtraError, WeightsError):
-        raise
-    except Exception as error:  # on a damaged file the readers of zip, HDF5 and JSON raise nearly anything
-        raise WeightsError(f"{path} is no whole file of a Keras model ({error or type(error).__name__})") from error
     made: list[Any] = []
-    for kind, options, weights in layers:
-        name = f"{options.get('name', 'a layer')} ({kind})"
-        if kind not in LAYERS:
+    masks: dict[int, Any] = {}  # by the place of the layer that makes one
+    for layer in layers_of(path):
+        name = f"{layer.options.get('name', 'a layer')} ({layer.kind})"
+        if layer.kind not in LAYERS:
             raise WeightsError(f"{name}: only {', '.join(LAYERS)} have a counterpart here")
-        if drawn := [word for word in ("dropout", "recurrent_dropout") if not inference and options.get(word)]:
-            raise WeightsError(f"{name} draws at random in training ({drawn[0]}): with inference=True it is left out")
+        _refuse_draws(name, layer.options, inference)
         try:
-            made += LAYERS[kind](options, weights)
+            if (mask := _mask_of(layer)) is not None:
+                masks[len(made)] = mask
+            if masks and layer.options.get("zero_output_for_mask"):
+                raise WeightsError("zero_output_for_mask=True has no counterpart here")
+            made += LAYERS[layer.kind](layer)
         except WeightsError as error:
             raise WeightsError(f"{name}: {error}") from None
         except Exception as error:  # options and weights that do not fit one another
             raise WeightsError(f"{name} is not whole ({error or type(error).__name__})") from error
-    model: nn.Sequential[Any] = nn.Sequential(*made)
+    model: nn.Sequential[Any] = Masked(made, masks) if masks else nn.Sequential(*made)
     return model.eval() if inference else model
 
 
-# Files
+def _refuse_draws(name: str, options: Options, inference: bool) -> None:
+    """WeightsError for a recurrent layer, or one of both directions, that draws at random, unless it is only asked."""
+    for own in (options, *(options[part]["config"] for part in ("layer", "backward_layer") if options.get(part))):
+        if drawn := [word for word in ("dropout", "recurrent_dropout") if not inference and own.get(word)]:
+            raise WeightsError(f"{name} draws at random in training ({drawn[0]}): with inference=True it is left out")
 
 
-def _layers(path: Path) -> Iterator[Layer]:
-    """Each layer of the model, in order."""
-    library = h5py()
-    if path.suffix == ".keras":
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > LARGEST:
-                raise WeightsError(f"{path} has more than {LARGEST >> 30} GiB when unpacked")
-            model = json.loads(archive.read("config.json"))
-            weights = library.File(io.BytesIO(archive.read("model.weights.h5")), "r")
-        used: Counter[str] = Counter()
-        for kind, options in _sequence(model, path):
-            group = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
-            name = f"{group}_{used[group]}" if used[group] else group
-            used[group] += 1
-            found = weights["layers"].get(name) if "layers" in weights else None
-            yield kind, options, [] if found is None else _arrays(found)
-    elif path.suffix in (".h5", ".hdf5"):
-        with library.File(path, "r") as file:
-            if "model_config" not in file.attrs:
-                raise WeightsError(f"{path} holds weights alone: make our layers, and hand them to set_weights")
-            for kind, options in _sequence(json.loads(file.attrs["model_config"]), path):
-                group = file["model_weights"][options["name"]]
-                yield kind, options, [np.asarray(group[name]) for name in group.attrs["weight_names"]]
-    else:
-        raise WeightsError(f"a model of Keras is in a file that ends in .keras or .h5, not {path.name!r}")
-
-
-def _sequence(model: Options, path: Path) -> Iterator[tuple[str, Options]]:
-    """The kinds and options of a sequential model's layers."""
-    if model["class_name"] != "Sequential":
-        raise WeightsError(f"{path} holds a {model['class_name']} model; a Sequential one is read")
-    inside = model["config"]
-    for layer in inside["layers"] if isinstance(inside, dict) else inside:  # a bare list, in the first versions
-        if layer["class_name"] != "InputLayer":
-            yield layer["class_name"], layer["config"]
-
-
-def _arrays(group: Any) -> list[Array]:
-    """A layer's weights in the order of its ``get_weights``: of two directions, the forward one's first."""
-    found = [np.asarray(group["vars"][str(k)]) for k in range(len(group["vars"]))] if "vars" in group else []
-    for name in ("cell", "layer", "forward_layer", "backward_layer"):
-        found += _arrays(group[name]) if name in group else []
-    return found
-
-
-def h5py() -> Any:
-    """The package h5py, imported only when it is needed."""
-    try:
-        return importlib.import_module("h5py")
-    except ImportError:
-        raise MissingExtraError('models of Keras need: pip install "tinygrad-lstm[io]" (or h5py)') from None
-
-
-# Layers
+# Recurrent layers ----------------------------------------------------------------------------------------------------
 
 
 def output_of(found: Any) -> Tensor:
@@ -143,104 +83,145 @@ def last_of(found: Any) -> Tensor:
     return last
 
 
-def sum_of_last(found: Any) -> Tensor:
-    """The output after the last step, of both directions added."""
-    h: Tensor = found[1][0] if isinstance(found[1], tuple) else found[1]
-    return h.sum(axis=0)
+def sum_of(both: Tensor) -> Tensor:
+    """Of two directions side by side, their sum."""
+    forward, backward = split(both, 2, axis=-1)
+    return forward + backward
 
 
-def _recurrent(kind: str) -> Callable[[Options, list[Array]], list[Any]]:
-    return lambda options, weights: _run(kind, options, weights, False)
+def mean_of(both: Tensor) -> Tensor:
+    """Of two directions side by side, their mean."""
+    return sum_of(both) / 2
 
 
-def _run(kind: str, options: Options, weights: list[Array], both: bool | str) -> list[Any]:
+def product_of(both: Tensor) -> Tensor:
+    """Of two directions side by side, their product, element by element."""
+    forward, backward = split(both, 2, axis=-1)
+    return forward * backward
+
+
+MERGED: dict[str, list[Any]] = {"concat": [], "sum": [sum_of], "ave": [mean_of], "mul": [product_of]}
+
+
+def _run(layer: Layer, both: bool = False) -> list[Any]:
     """A recurrent layer and what picks its output."""
-    _plain(options, stateful=False, return_state=False)
-    activation = options.get("activation", "tanh")
-    make: Options = {}
-    if kind == "SimpleRNN" and activation == "relu":
-        make["nonlinearity"] = "relu"
-    elif activation != "tanh" or options.get("recurrent_activation", "sigmoid") != "sigmoid":
-        raise WeightsError(f"activation={activation}, recurrent_activation={options.get('recurrent_activation')}")
-    if kind == "GRU" and not options.get("reset_after", False):  # the versions that do not say it had no other
-        make["cell"] = nn.ResetBeforeGRUCell
+    kind, options, weights, _ = layer
+    _plain(options, stateful=False, return_state=False, time_major=False)
+    kernel, recurrent = weights[:2]
+    if recurrent.shape[0] != options["units"]:
+        raise WeightsError(f"units={options['units']}, but its recurrent kernel is {recurrent.shape}")
     reverse = bool(options.get("go_backwards"))
-    layer = getattr(nn, kind.removeprefix("Simple"))(
-        len(weights[0]), options["units"], bias=options["use_bias"], batch_first=True, bidirectional=both,
-        reverse=reverse, dtype=weights[0].dtype, **make,
+    made = getattr(nn, kind.removeprefix("Simple"))(
+        len(kernel), options["units"], bias=options["use_bias"], batch_first=True, bidirectional=both, reverse=reverse,
+        dtype=kernel.dtype, cell=_cell(layer),
     )  # fmt: skip
-    set_weights(layer, weights)
+    set_weights(made, weights)
     if options.get("return_sequences"):
-        return [layer, flipped_output_of if reverse else output_of]
-    return [layer, sum_of_last if both == "sum" else last_of]
+        return [made, flipped_output_of if reverse else output_of]
+    return [made, last_of]
 
 
-def _bidirectional(options: Options, weights: list[Array]) -> list[Any]:
-    inner, modes = options["layer"], {"concat": "concatenate", "sum": "sum"}
-    if inner["class_name"] not in RECURRENT or options.get("merge_mode") not in modes:
-        raise WeightsError(f"of a {inner['class_name']}, merge_mode={options.get('merge_mode')}")
-    if drawn := [word for word in ("dropout", "recurrent_dropout") if inner["config"].get(word)]:
-        raise WeightsError(f"its directions have {drawn[0]}")
-    other = (options.get("backward_layer") or inner)["config"]
-    if differing := [word for word in OF_BOTH if inner["config"].get(word) != other.get(word)]:
+def _cell(layer: Layer) -> Callable[..., nn.Cell]:
+    """What makes our cell with the activations that the layer was saved with."""
+    kind, options = layer.kind, layer.options
+    candidate = _function(layer, "activation", "tanh")
+    if kind == "SimpleRNN":
+        plain = candidate in ("tanh", "relu")
+        return partial(nn.RNNCell if plain else nn.ActivatedRNNCell, nonlinearity=candidate)  # type: ignore[arg-type]  # those two
+    gate = _function(layer, "recurrent_activation", "sigmoid")
+    usual, activated = {
+        "LSTM": (nn.LSTMCell, nn.ActivatedLSTMCell),
+        "GRU": (nn.GRUCell, nn.ActivatedGRUCell),
+        "GRU, reset before": (nn.ResetBeforeGRUCell, nn.ActivatedResetBeforeGRUCell),
+    }[kind if kind == "LSTM" or options.get("reset_after") else "GRU, reset before"]  # older versions had no other
+    if (gate, candidate) == ("sigmoid", "tanh"):
+        return usual
+    return partial(activated, gate=gate, candidate=candidate)
+
+
+def _function(layer: Layer, option: str, default: str) -> str:
+    """The name here of a function of Keras's; its hard sigmoid is another one from version 3 on."""
+    name = layer.options.get(option, default)
+    name = "linear" if name is None else name
+    ours = {"exponential": "exp", "hard_sigmoid": "hard_sigmoid" if layer.version < 3 else "hard_sigmoid_6"}
+    if (
+        not isinstance(name, str)
+        or (found := ours.get(name, name)) not in FUNCTIONS
+        or name in ("exp", "hard_sigmoid_6")
+    ):
+        raise WeightsError(f"no cell of ours has {option}={name}")
+    return found
+
+
+def _bidirectional(layer: Layer) -> list[Any]:
+    inner, mode = layer.options["layer"], layer.options.get("merge_mode")
+    if inner["class_name"] not in RECURRENT or mode not in MERGED:
+        raise WeightsError(f"of a {inner['class_name']}, merge_mode={mode}")
+    config = inner["config"]
+    other = (layer.options.get("backward_layer") or inner)["config"]
+    if differing := [word for word in OF_BOTH if config.get(word) != other.get(word)]:
         raise WeightsError(f"its directions differ in {differing[0]}")
-    return _run(inner["class_name"], inner["config"], weights, modes[options["merge_mode"]])
+    if config.get("go_backwards"):
+        raise WeightsError("its forward direction has go_backwards=True")
+    return [*_run(Layer(inner["class_name"], config, layer.weights, layer.version), True), *MERGED[mode]]
 
 
-def _cudnn(kind: str) -> Callable[[Options, list[Array]], list[Any]]:
-    """A layer of cuDNN's own layout: each gate's kernel as the bytes of its transpose, and two biases."""
-
-    def of(options: Options, weights: list[Array]) -> list[Any]:
-        gates = {"LSTM": 4, "GRU": 3}[kind]
-        kernel, recurrent, bias = weights
-        inputs = [part.T.reshape(part.shape, order="F") for part in np.split(kernel, gates, axis=1)]
-        states = [part.T for part in np.split(recurrent, gates, axis=1)]
-        both = bias.reshape(2, -1)
-        usual = [np.hstack(inputs), np.hstack(states), both.sum(axis=0) if kind == "LSTM" else both]
-        return _run(kind, {**options, "use_bias": True, "reset_after": True, "activation": "tanh"}, usual, False)
-
-    return of
+def _cudnn(kind: str) -> Callable[[Layer], list[Any]]:
+    """A layer for cuDNN alone, which has these functions and no others; ``set_weights`` knows its layout."""
+    fixed: Options = {"use_bias": True, "reset_after": True, "activation": "tanh", "recurrent_activation": "sigmoid"}
+    return lambda layer: _run(Layer(kind, layer.options | fixed, layer.weights, layer.version))
 
 
-def _dense(options: Options, weights: list[Array]) -> list[Any]:
-    kernel, *bias = weights
-    layer = nn.Linear(len(kernel), kernel.shape[1], bool(bias), dtype=kernel.dtype)
-    layer.W.data = kernel.T.copy()
-    if layer.b is not None:
-        layer.b.data = bias[0]
-    return [layer, *_activation(options, [])]
+# Other layers --------------------------------------------------------------------------------------------------------
 
 
-def _embedding(options: Options, weights: list[Array]) -> list[Any]:
-    _plain(options, mask_zero=False)
-    layer = nn.Embedding(len(weights[0]), weights[0].shape[1], dtype=weights[0].dtype)
-    layer.weight.data = weights[0]
-    return [layer]
+def _dense(layer: Layer) -> list[Any]:
+    kernel, *bias = layer.weights
+    made = nn.Linear(len(kernel), kernel.shape[1], bool(bias), dtype=kernel.dtype)
+    made.load_state_dict({"W": kernel.T.copy(), **({"b": bias[0]} if bias else {})})
+    return [made, *_activation(layer)]
 
 
-def _layer_norm(options: Options, weights: list[Array]) -> list[Any]:
+def _embedding(layer: Layer) -> list[Any]:
+    made = nn.Embedding(*layer.weights[0].shape, dtype=layer.weights[0].dtype)
+    made.load_state_dict({"weight": layer.weights[0]})
+    return [made]
+
+
+def _layer_norm(layer: Layer) -> list[Any]:
+    options, weights = layer.options, layer.weights
     _plain(options, scale=True, rms_scaling=False)
     if options["axis"] not in (-1, [-1], [2]):
         raise WeightsError(f"axis={options['axis']}: ours normalises the last one")
-    layer = nn.LayerNorm(len(weights[0]), options["epsilon"], bias=options["center"], dtype=weights[0].dtype)
-    for own, array in zip(layer.parameters(), weights, strict=True):
-        own.data = array
-    return [layer]
+    made = nn.LayerNorm(len(weights[0]), options["epsilon"], bias=options["center"], dtype=weights[0].dtype)
+    made.load_state_dict(dict(zip(dict(made.named_parameters()), weights, strict=True)))
+    return [made]
 
 
-def _time_distributed(options: Options, weights: list[Array]) -> list[Any]:
-    inner = options["layer"]
-    if inner["class_name"] != "Dense":
-        raise WeightsError(f"of a {inner['class_name']}; a Dense is read")
-    return _dense(inner["config"], weights)  # our Linear takes any leading axes
+def _time_distributed(layer: Layer) -> list[Any]:
+    inner = layer.options["layer"]
+    if inner["class_name"] not in ("Dense", "Activation", "LayerNormalization", "Dropout"):
+        raise WeightsError(f"of a {inner['class_name']}; a Dense is read, and what acts on each step alone")
+    return LAYERS[inner["class_name"]](Layer(inner["class_name"], inner["config"], layer.weights, layer.version))
 
 
-def _activation(options: Options, weights: list[Array]) -> list[Any]:
-    name = options.get("activation", "linear")
-    if name not in ACTIVATIONS:
-        raise WeightsError(f"activation={name}; there are {', '.join(ACTIVATIONS)}")
-    make = ACTIVATIONS[name]
-    return [] if make is None else [make()]
+def _activation(layer: Layer) -> list[Any]:
+    name = layer.options.get("activation", "linear")
+    if name in ("linear", None):
+        return []
+    if isinstance(name, str) and name in ACTIVATIONS:
+        return [ACTIVATIONS[name]()]
+    try:
+        return [FUNCTIONS[_function(layer, "activation", "linear")]]
+    except WeightsError:
+        raise WeightsError(f"no function of ours is activation={name}") from None
+
+
+def _mask_of(layer: Layer) -> Callable[[Any], np.ndarray] | None:
+    """What makes the mask of the layers after this one, if it is one that makes a mask."""
+    if layer.kind == "Embedding" and layer.options.get("mask_zero"):
+        return partial(differs_from, value=0, steps=False)
+    return partial(differs_from, value=layer.options["mask_value"], steps=True) if layer.kind == "Masking" else None
 
 
 def _plain(options: Options, **usual: Any) -> None:
@@ -252,19 +233,20 @@ def _plain(options: Options, **usual: Any) -> None:
 
 RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 OF_BOTH = ("units", "activation", "recurrent_activation", "use_bias", "return_sequences", "reset_after")
-ACTIVATIONS: dict[str, Callable[[], nn.Module] | None] = {
-    "linear": None, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "relu": nn.ReLU, "softmax": nn.Softmax,
-    "log_softmax": nn.LogSoftmax, "softplus": nn.Softplus, "silu": nn.SiLU, "swish": nn.SiLU,
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "relu": nn.ReLU, "softmax": nn.Softmax, "log_softmax": nn.LogSoftmax,
+    "softplus": nn.Softplus, "silu": nn.SiLU, "swish": nn.SiLU, "gelu": nn.GELU,
 }  # fmt: skip
-LAYERS: dict[str, Callable[[Options, list[Array]], list[Any]]] = {
-    **{kind: _recurrent(kind) for kind in RECURRENT},
+LAYERS: dict[str, Callable[[Layer], list[Any]]] = {
+    **dict.fromkeys(RECURRENT, _run),
     "CuDNNLSTM": _cudnn("LSTM"),
     "CuDNNGRU": _cudnn("GRU"),
     "Bidirectional": _bidirectional,
     "Dense": _dense,
     "TimeDistributed": _time_distributed,
     "Embedding": _embedding,
+    "Masking": lambda layer: [Masking(layer.options["mask_value"])],
     "LayerNormalization": _layer_norm,
     "Activation": _activation,
-    "Dropout": lambda options, weights: [nn.Dropout(options["rate"])],
+    "Dropout": lambda layer: [nn.Dropout(layer.options["rate"])],
 }

@@ -15,15 +15,15 @@ from typing import Any
 from tinygrad_lstm.engine.ops.nonlinear import relu
 from tinygrad_lstm.errors import WeightsError
 from tinygrad_lstm.files import whole_file
-from tinygrad_lstm.interop.keras.models import Options, h5py
+from tinygrad_lstm.interop.keras.files import Options, h5py
 from tinygrad_lstm.interop.keras.weights import cell_weights, known_cells
-from tinygrad_lstm.nn.cells import Cell, Gates, GRUCell, LSTMCell, RNNCell
-from tinygrad_lstm.nn.gru_variants import ResetBeforeGRUCell
+from tinygrad_lstm.nn.activated_cells import ActivatedRNNCell
+from tinygrad_lstm.nn.cells import Gates, GRUCell, LSTMCell, RNNCell
 from tinygrad_lstm.nn.layers import Dropout
 from tinygrad_lstm.nn.recurrent import Recurrent
 
 VERSION = "3.0.0"  # the first that reads .keras files of this form
-KINDS: dict[type[Cell], str] = {RNNCell: "SimpleRNN", LSTMCell: "LSTM", GRUCell: "GRU", ResetBeforeGRUCell: "GRU"}
+THEIRS = {"hard_sigmoid_6": "hard_sigmoid", "exp": "exponential"}  # functions that have another name there
 WRITTEN = (1980, 1, 1, 0, 0, 0)  # the time of a member, so that the same weights are the same bytes
 
 
@@ -74,19 +74,25 @@ def _layer(cells: list[Gates], k: int, merge: str, width: int) -> Options:
 
 
 def _one(cell: Gates, name: str, backwards: bool) -> Options:
-    kind = (
-        "SimpleRNN"
-        if isinstance(cell, RNNCell)
-        else "GRU"
-        if isinstance(cell, GRUCell | ResetBeforeGRUCell)
-        else "LSTM"
-    )
-    more: Options = {"reset_after": isinstance(cell, GRUCell)} if kind == "GRU" else {}
-    does = "relu" if isinstance(cell, RNNCell) and cell.nonlinearity is relu else "tanh"
+    more: Options = {"activation": _function(getattr(cell, "candidate", "tanh"))}
+    if isinstance(cell, RNNCell | ActivatedRNNCell):
+        kind, does = "SimpleRNN", cell.nonlinearity
+        more = {"activation": _function(does if isinstance(does, str) else "relu" if does is relu else "tanh")}
+    else:
+        kind = "LSTM" if isinstance(cell, LSTMCell) else "GRU"
+        more |= {"recurrent_activation": _function(getattr(cell, "gate", "sigmoid"))}
+        more |= {} if kind == "LSTM" else {"reset_after": isinstance(cell, GRUCell)}
     return _object(
-        kind, name=name, dtype=str(cell.W.dtype), units=cell.hidden_size, use_bias=cell.b is not None, activation=does,
+        kind, name=name, dtype=str(cell.W.dtype), units=cell.hidden_size, use_bias=cell.b is not None,
         return_sequences=True, go_backwards=backwards, **more,
     )  # fmt: skip
+
+
+def _function(name: str) -> str:
+    """Keras's name of a function of ours."""
+    if name == "hard_sigmoid":
+        raise WeightsError("Keras 3 has no hard sigmoid 0.2 x + 0.5; its own is our hard_sigmoid_6")
+    return THEIRS.get(name, name)
 
 
 def _object(kind: str, module: str = "keras.layers", **config: Any) -> Options:

@@ -13,7 +13,7 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.engine.tensor import Tensor
 from tinygrad_lstm.errors import UnsupportedError
 from tinygrad_lstm.interop.layout import Array
-from tinygrad_lstm.interop.torch.weights import array_of, cells_of, load_state_dict
+from tinygrad_lstm.interop.torch.weights import THEIRS, array_of, cells_of, load_state_dict
 from tinygrad_lstm.nn.cells import Cell, GRUCell
 from tinygrad_lstm.nn.lstm_variants import ProjectedLSTMCell
 from tinygrad_lstm.nn.recurrent import Recurrent
@@ -163,5 +163,4 @@ LAYERS: dict[str, Callable[[Any], nn.Module]] = {
     "Flatten": lambda theirs: nn.Flatten(theirs.start_dim, theirs.end_dim),
 }
 KNOWN = ", ".join(LAYERS)
-THEIRS = {"W": "weight", "w": "weight", "weight": "weight", "b": "bias"}
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
