@@ -36,7 +36,7 @@ parts add up. (In the engine the loop takes this sum, for every op; there the ru
 11.0
 
 The rest is as before: the newest array first, parts of the same array added up before it hands anything on. The class
-Value becomes two. A *Node* has what the walk back needs, as ``sources`` above. A *Tensor* is what the user holds: an
+Value becomes two. A *Node* has what the walk back needs, as Value's ``sources``. A *Tensor* is what the user holds: an
 array and where it came from, a node and which of its outputs. A tensor that the user makes is a *leaf*. It needs a
 gradient if it is made with ``requires_grad=True``, as a weight is; data needs none. An op with an input that needs one
 is *recorded*: it makes a node, and its output needs a gradient too. Any other op just computes. The rules stand beside

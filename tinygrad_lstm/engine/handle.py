@@ -47,6 +47,7 @@ class Handle:
         return make_source(node)
 
     def _labels(self) -> dict[int, str] | None:
+        """The label of this value, if it has one, for a node of which it is the only output."""
         name = self._source and (self._source.node.labels or {}).get(self._source.index)
         return {0: name} if name else None
 

@@ -99,7 +99,7 @@ def make_node(
     params: dict[str, Any] = NO_PARAMS, requires_grad: bool = True,
 ) -> Node:  # fmt: skip
     """A new node. A function: a class with an __init__ takes 1.5 times as long, and every op makes a node."""
-    frame = _getframe(3)  # 0 is make_node, 1 record_one, 2 an operator or Primitive.__call__; 3 mostly the user's
+    frame = _getframe(3)  # 0: make_node, 1: record_one, 2: an operator or Primitive.__call__, 3: mostly the user's code
     code = frame.f_code
     if in_engine[code.co_filename]:
         frame = first_outside(frame)

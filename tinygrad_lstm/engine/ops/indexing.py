@@ -5,7 +5,6 @@ The cotangent of what is picked from is zero almost everywhere: its rule returns
 
 from __future__ import annotations
 
-from types import EllipsisType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -71,5 +70,5 @@ def add_at(y: Array, where: Any, values: Array) -> None:
 def has_no_repeats(where: Any) -> bool:
     """Whether no element can be picked twice: slices, numbers, Ellipsis, None and masks only."""
     parts = where if isinstance(where, tuple) else (where,)
-    once = slice | int | np.integer | EllipsisType | None
-    return all(isinstance(part, once) or (isinstance(part, np.ndarray) and part.dtype == bool) for part in parts)
+    others = [part for part in parts if part is not Ellipsis and not isinstance(part, slice | int | np.integer | None)]
+    return all(isinstance(part, np.ndarray) and part.dtype == bool for part in others)
