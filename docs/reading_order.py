@@ -93,7 +93,7 @@ CHAPTERS = {
         "viz/output/{svg,dot,sizes,png_by_graphviz,dot_layout,files,notebook,picture}.py",
     ],
     "Pictures: what there is to draw, and what is known of it": [
-        "viz/diagram/{names,templates,template_variants,derived,cellgraph,surroundings,matching,folding,projection}.py",
+        "viz/diagram/{names,templates,view_templates,masks,derived,cellgraph,surroundings,matching,folding,projection}.py",
         "viz/measure/{backward,gradient,flow}.py",
         "viz/encode/{encoding,legend_words,values,gradients,ratios,flows}.py",
     ],
@@ -102,7 +102,7 @@ CHAPTERS = {
         "viz/diagram/{collapse,blocks}.py",
         "viz/encode/operations.py",
         "viz/views/{operation_places,shape_labels,operations,graph_words}.py",
-        "viz/figures/{options,selection,composition,operations,draw,gradient_paths}.py",
+        "viz/figures/{cell_views,options,selection,composition,operations,draw,gradient_paths}.py",
     ],
     "Pictures of several runs, and of other numbers": [
         "viz/views/norms.py",

@@ -5,9 +5,9 @@ little, the new value changes too, by that change times a factor: where a change
 factor is the *slope* ∂z/∂a; write it down while you compute. To find ∂L/∂x, the slope of the end result L, for every x
 before it, walk back from L, starting with ∂L/∂L = 1. A value z that knows its own ∂L/∂z hands ∂L/∂z times the slope to
 each number that z was made from: that is the chain rule. A number that was used several times gets several parts, and
-they add up: ∂L/∂x = Σ ∂L/∂z · ∂z/∂x over all values z made from x. It must wait for all its parts before it hands
-anything on, so the walk goes from the newest value to the oldest: what was made from x is always newer than x. The walk
-back costs about as much as the computation, however many x there are. ``tinygrad_lstm.engine`` does this with arrays.
+they add up: ∂L/∂x = Σ ∂L/∂z · ∂z/∂x over all values z whose operation read x. It must wait for all its parts before it
+hands anything on, so the walk goes from the newest value to the oldest: a z that read x is newer than x. The walk back
+costs about as much as the computation, however many x there are. ``tinygrad_lstm.engine`` does this with arrays.
 
 >>> x, w, b = Value(2.0), Value(-3.0), Value(7.0)
 >>> y = (w * x + b).tanh()
@@ -32,7 +32,7 @@ class Value:
         self.number = Value.made  # the newer, the larger
 
     def backward(self) -> None:
-        """Add ∂self/∂value to the ``grad`` of every value that self was made from. A second call adds again."""
+        """Add ∂self/∂value to the ``grad`` of every value that led to self, over any number of operations."""
         found: set[Value] = set()
         to_visit = [self]
         while to_visit:

@@ -8,7 +8,7 @@ chain rule multiplies g by that table, a vector-Jacobian product, or *vjp*:
     ∂L/∂xⱼ = Σᵢ gᵢ ∂zᵢ/∂xⱼ
 
 The table is large, but it is never needed, only the product, which is an array in the shape of x. So an op of the
-engine has no slopes. It has a *rule* for each input: a function from g and values of the forward pass to that product.
+engine has no slopes. It has a *rule* for each input: a function of g, and values of the *forward pass*, which made z.
 
 >>> g = np.array([1.0, 10.0])
 >>> a, b = np.array([2.0, 3.0]), np.array([5.0, 7.0])
@@ -26,7 +26,7 @@ of z and an element of W, nearly all of them 0; the product is just gᵢ xⱼ.
 >>> W, x = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([5.0, 7.0])
 >>> linear_vjp_x(g, W), linear_vjp_W(g, x).tolist()
 (array([31., 42.]), [[5.0, 7.0], [50.0, 70.0]])
->>> np.tensordot(g, jacobian(lambda W: W @ x, W), 1).round(6).tolist()
+>>> np.tensordot(g, jacobian(lambda W: W @ x, W), 1).round(6).tolist()  # g @ table, for a table of three axes
 [[5.0, 7.0], [50.0, 70.0]]
 
 ``z = x + b``, where a number b is added to every element of x: NumPy *broadcasts* b. It is used several times, so its
@@ -35,8 +35,12 @@ parts add up. (In the engine the loop takes this sum, for every op; there the ru
 >>> float(broadcast_vjp(g))
 11.0
 
-The rest is as before: the newest array first, parts of the same array added up before it hands anything on. The rules
-of the engine stand beside their ops in ``engine/ops``; the loop is in ``engine/autodiff.py``.
+The rest is as before: the newest array first, parts of the same array added up before it hands anything on. The class
+Value becomes two. A *Node* has what the walk back needs, as Value's ``sources``. A *Tensor* is what the user holds: an
+array and where it came from, a node and which of its outputs. A tensor that the user makes is a *leaf*. It needs a
+gradient if it is made with ``requires_grad=True``, as a weight is; data needs none. An op with an input that needs one
+is *recorded*: it makes a node, and its output needs a gradient too. Any other op just computes. The rules stand beside
+their ops in ``engine/ops``; the loop is in ``engine/autodiff.py``.
 """
 
 from __future__ import annotations
@@ -70,14 +74,11 @@ def broadcast_vjp(g: Array) -> Array:
 
 
 def jacobian(f: Callable[[Array], Array], x: Array, step: float = 1e-6) -> Array:
-    """The table ∂zᵢ/∂xⱼ, by finite differences: only to check the rules above, which do not need it.
-
-    It takes two runs of f for each element of x, and its shape is z's followed by x's.
-    """
+    """The table ∂zᵢ/∂xⱼ, in z's shape followed by x's, by finite differences: only to check the rules above."""
     table = np.empty((*f(x).shape, *x.shape))
     for j in np.ndindex(x.shape):
         up, down = x.copy(), x.copy()
         up[j] += step
         down[j] -= step
-        table[(..., *j)] = (f(up) - f(down)) / (2 * step)
+        table[(..., *j)] = (f(up) - f(down)) / (2 * step)  # of every zᵢ, with respect to xⱼ
     return table.round(6)

@@ -12,11 +12,11 @@ import pytest
 import tinygrad_lstm as tg
 from tinygrad_lstm import Tensor
 from tinygrad_lstm.engine import calls
-from tinygrad_lstm.engine.call_site import Answers
+from tinygrad_lstm.engine.call_site import Cache
 from tinygrad_lstm.engine.ops.primitive import Primitive
 from tinygrad_lstm.errors import TinygradError
 
-OF_TWO = [op for op in Primitive.by_name.values() if op.short == 2]
+OF_TWO = [op for op in Primitive.by_name.values() if op.fast_args == 2]
 
 
 def leaf(requires_grad: bool = True, dtype: Any = np.float32) -> Tensor:
@@ -108,6 +108,6 @@ def test_nodes_of_one_shape_share_the_tuples_that_say_so() -> None:
 
 
 def test_kept_answers_have_a_bound() -> None:
-    halves = Answers(lambda n: n / 2)
+    halves = Cache(lambda n: n / 2)
     assert [halves[n] for n in range(10_000)] == [n / 2 for n in range(10_000)]
     assert len(halves) <= 4097

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import re
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,16 @@ def test_the_way_to_the_backward_loop_is_short() -> None:
     """Chapter zero, an op, forward, backward: what a learner reads in one evening."""
     loop = ORDER.index(ROOT / "tinygrad_lstm" / "engine" / "autodiff.py")
     assert sum(map(READING["lines"], ORDER[: loop + 1])) <= 1500
+
+
+def test_the_readme_names_the_evening_by_chapter() -> None:
+    """Its list has the numbers of the chapters, and in each the files of that chapter, in their order."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    evening = readme.split("\n## One evening\n")[1].split("\nAfter that,")[0]
+    parts = re.split(r"\n(\d)\. ", evening)[1:]
+    shown = [(int(n), re.findall(r"\]\(([\w/]+\.py)\)", text)) for n, text in zip(parts[::2], parts[1::2], strict=True)]
+    chapters = list(READING["CHAPTERS"].values())[:4]
+    assert shown == [(n, [str(p.relative_to(ROOT)) for p in READING["files"](c)]) for n, c in enumerate(chapters)]
 
 
 def test_every_file_needs_only_files_before_it() -> None:

@@ -19,7 +19,7 @@ from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.interop.files import recurrent_layers
 from tinygrad_lstm.pages import filled
-from viz.figures.options import View
+from viz.figures.cell_views import View
 
 PICTURES, PAGES = (".svg", ".png", ".pdf", ".html"), (".html",)
 

@@ -2,13 +2,13 @@
 
 Reverse mode in one sentence: visit the nodes from the newest to the oldest; each hands every source its part of the
 cotangent, and a source that several nodes read adds the parts up before its own turn comes. Creation numbers give the
-order: a node is always newer than what it reads, and its sources never change. The loop in short:
+order: a node is always newer than what it reads. The loop in short (its caller, ``Tensor.backward``, fills ``grad``):
 
     for node in reversed(order):
         g = pending.pop(node)  # dL/dy, complete: all readers of the node are newer, so they came before it
         for position, rule in node.plan.rules:  # a contribution to each source, in its shape and dtype
             pending[node.sources[position].node] += fit(rule(position, g, node.kept), node, position, g)
-        yield node, g
+        yield node, g  # to the caller: node.grad += g, if it is a leaf
 
 Why the order matters: in z = h·h + h, where h = f(x), the node h must wait for all three parts. A walk that went on
 from h at each part, with the sum so far, would hand the first parts to x again with each later one.
@@ -34,24 +34,21 @@ Lift: TypeAlias = Callable[[Node], tuple[Any, ...]]
 
 
 def backpropagate(
-    roots: Sequence[Source],
-    seeds: Sequence[Any],
-    *,
-    targets: set[Node] | None = None,
-    retain_graph: bool = False,
-    lift: Lift | None = None,
-    hook: Hook | None = None,
-    indexed: bool = False,
-) -> Iterator[tuple[Node, Any]]:
+    roots: Sequence[Source], seeds: Sequence[Any], *, targets: set[Node] | None = None, retain_graph: bool = False,
+    lift: Lift | None = None, hook: Hook | None = None, indexed: bool = False,
+) -> Iterator[tuple[Node, Any]]:  # fmt: skip
     """Visit the graph from the newest node to the oldest, handing cotangents on: the whole of reverse mode.
 
     It yields each node with its cotangent, once all contributions are in; the caller keeps those it asked for.
-    ``targets``: only nodes that lead to one of these are visited (None: all that need a gradient). ``lift`` gives
-    what a node kept as Tensors, so that the rules themselves are recorded (create_graph); without it all is NumPy.
-    ``hook`` (by default that of ``through``) sees each contribution before it is summed, and what it returns goes on.
-    It gets whole arrays; with ``indexed`` also an IndexedCotangent, as it is.
 
-    Raises GradError, before anything is touched, where the graph was freed or a kept value was changed.
+    ``roots``: where the walk starts, mostly the loss alone. ``seeds``: the cotangent of each, dL/dL = 1 for a loss.
+    ``targets``: only nodes computed from one of these are visited; None: all that need a gradient.
+    ``retain_graph``: what nodes kept is not freed after use, so that another backward pass can follow.
+    ``lift``: gives what a node kept as Tensors, so that the rules are recorded (create_graph); without it all is NumPy.
+    ``hook``: is called with each contribution before it is added up; what it returns goes on, None cuts the edge.
+    ``indexed``: the hook takes an IndexedCotangent as it is, as the hooks of ``through`` do; without it, whole arrays.
+
+    GradError, before anything is touched, where the graph was freed or a kept value was changed.
     """
     order = topological_order([root.node for root in roots if root.node.requires_grad])
     if targets is not None:
@@ -62,7 +59,7 @@ def backpropagate(
     pending: dict[Node, Any] = dict.fromkeys(order)  # dL/dy so far (None: nothing), of the nodes still to come
     owned: set[Node] = set()  # those whose buffer was made here: nothing else holds it, so it may be added to in place
     recorded = lift is not None
-    if hook is None:
+    if hook is None:  # that of ``through``, if there is one
         hook, indexed = current_hook.get(), True
     for root, seed in zip(roots, seeds, strict=True):
         if root.node in pending:
@@ -103,7 +100,7 @@ def backpropagate(
                 if c is None:
                     continue
                 fits = type(c) is np.ndarray and c.shape == source.shapes[index] and c.dtype is source.dtypes[index]
-                if recorded or not fits:
+                if recorded or not fits:  # most fit, and need no call
                     c = fit(c, node, position, g, recorded, indexed)
                 if hook is not None:
                     c = hook(Edge(node, position, source, index, came_from.tag, g), c)
@@ -112,7 +109,7 @@ def backpropagate(
                 if pending[source] is not None or len(source.shapes) > 1 or type(c) is IndexedCotangent:
                     hand_on(pending, owned, source, index, c, recorded)
                 else:
-                    pending[source] = c  # as it came, and never written to: another node may hold the same array
+                    pending[source] = c  # the first: as it came, never written to, since another node may hold it too
             if not retain_graph and node.kept:
                 node.freed_by, node.kept = this_pass, ()
             yield node, g
@@ -129,7 +126,7 @@ def hand_on(pending: dict[Node, Any], owned: set[Node], node: Node, index: int, 
         outputs[index] = c if outputs[index] is None else outputs[index] + c
     elif type(c) is IndexedCotangent:
         buffer, dtype = pending[node], np.asarray(c.values).dtype
-        wider = dtype.kind == "c" and (buffer is None or buffer.dtype.kind != "c")
+        wider = dtype.kind == "c" and (buffer is None or buffer.dtype.kind != "c")  # complex into a real buffer
         if wider or node not in owned or not node.shapes[0]:  # shape (): a sum is a number, no array to write into
             dtype = dtype if wider else node.dtypes[0] if buffer is None else buffer.dtype
             pending[node] = np.zeros(node.shapes[0], dtype) if buffer is None else np.array(buffer, dtype)

@@ -14,14 +14,14 @@ from typing import Any, TypeAlias
 
 CallSite: TypeAlias = tuple[CodeType, int]  # code object and instruction offset
 PACKAGE = dirname(dirname(_getframe().f_code.co_filename))
-# A call site is never in these folders and files: their code runs between the user's call and the new node
+# Never a call site: their code runs between the user's call and the new node (tags and anomaly call the engine)
 ENGINE = tuple(join(PACKAGE, *parts) for parts in (
     ("engine", ""), ("func", ""), ("errors.py",), ("tags.py",), ("explain", "anomaly.py"))
 )  # fmt: skip
 
 
-class Answers(dict[Any, Any]):
-    """A cache of a function of one argument: ``answers[x]`` is function(x), in half the time of a call."""
+class Cache(dict[Any, Any]):
+    """What a function of one argument returned: ``cache[x]`` is function(x), in half the time of a call."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.function = function
@@ -29,11 +29,11 @@ class Answers(dict[Any, Any]):
     def __missing__(self, x: Any) -> Any:
         if len(self) > 4096:  # a bound; most programs have few
             self.clear()
-        answer = self[x] = self.function(x)
-        return answer
+        result = self[x] = self.function(x)
+        return result
 
 
-in_engine = Answers(lambda file: file.startswith(ENGINE))  # whether a file of code is the engine's: every op asks
+in_engine = Cache(lambda file: file.startswith(ENGINE))  # whether a file of code is the engine's: every op asks
 
 
 def first_outside(frame: FrameType) -> FrameType:

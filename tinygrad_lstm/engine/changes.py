@@ -85,7 +85,7 @@ def _kept_values(node: Node) -> Iterator[tuple[Array, Node]]:
     if node.freed_by is not None:  # by another thread, a moment ago
         raise freed_error([node])
     for name, value in zip(node.plan.keep, kept, strict=True):
-        if name == op.words.y:
+        if name == op.spelling.y:
             yield from ((part, node) for part in (value if op.multi_output else (value,)))
         elif name in op.inputs:
             parts = enumerate(value) if op.sequence else ((op.inputs.index(name), value),)

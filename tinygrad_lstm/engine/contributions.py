@@ -18,8 +18,8 @@ from tinygrad_lstm.errors import ShapeError
 def fit(c: Any, node: Node, position: int, g: Any, recorded: bool = False, indexed: bool = False) -> Any:
     """A contribution c, which a rule gave from the cotangent g, as an array of the input's shape and dtype.
 
-    Broadcasting is undone. An IndexedCotangent becomes a whole array, unless ``indexed`` lets it go on as it is (to a
-    node of one output). With ``recorded``, for second derivatives, the result is a Tensor.
+    Broadcasting is undone. An IndexedCotangent becomes a whole array; with ``indexed`` it stays one, if the source has
+    one output. With ``recorded``, for second derivatives, the result is a Tensor.
     """
     source = node.sources[position]
     assert source is not None
@@ -30,7 +30,7 @@ def fit(c: Any, node: Node, position: int, g: Any, recorded: bool = False, index
         c = from_rule(c, recorded, node, position)
     if c.shape != shape:
         c = unbroadcast(c, shape, node, position)
-    return c if c.dtype is dtype else in_dtype(c, dtype, g, node, position)
+    return c if c.dtype is dtype else in_dtype(c, dtype, g, node, position)  # NumPy has one object for each dtype
 
 
 def repeated_axes(long: Shape, shape: Shape) -> tuple[int, ...]:
@@ -70,11 +70,11 @@ def from_rule(c: Any, recorded: bool, node: Node, position: int) -> Any:
 
 
 def in_dtype(c: Any, dtype: np.dtype[Any], g: Any, node: Node, position: int) -> Any:
-    """A contribution in the dtype of its source. It stays complex where g is, which ``tg.grad`` allows."""
+    """A contribution in the dtype of its source. Values are real, but cotangents of ``tg.grad`` may be complex."""
     kind = c.dtype.kind
     if kind == "c" and any(part.dtype.kind == "c" for part in (g if isinstance(g, list) else [g])):
         return c
-    if kind not in "biuf":
+    if kind not in "biuf":  # bool, int, unsigned int, float
         raise unfit(node, position, f"a cotangent of {c.dtype}")
     return c.astype(dtype)
 

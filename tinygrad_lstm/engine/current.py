@@ -15,5 +15,6 @@ if TYPE_CHECKING:
 
 # Context variables: every op reads grad_enabled, and a threading.local's attribute would take three times as long
 grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
-current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)  # names, and a time step
-current_hook: ContextVar[Callable[[Any, Any], Any] | None] = ContextVar("current_hook", default=None)  # see through()
+current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)  # the path, as lstm/t=3
+# A hook is a function of the user's that a backward pass calls with every contribution before it is added up
+current_hook: ContextVar[Callable[[Any, Any], Any] | None] = ContextVar("current_hook", default=None)

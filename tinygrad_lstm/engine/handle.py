@@ -40,13 +40,14 @@ class Handle:
         return self._source
 
     def _leaf(self, requires_grad: bool, params: dict[str, Any] = NO_PARAMS) -> Source:
-        """A new node without sources, for a leaf or a constant; it takes over the label of the present node."""
+        """A node for a leaf or a constant, labelled as the node before, if any; params: ``detached``, for pictures."""
         shape, dtype = self._data.shape, self._data.dtype
         node = make_node(None, (), (shape,), (dtype,), params=params, requires_grad=requires_grad)
         node.labels = self._labels()
         return make_source(node)
 
     def _labels(self) -> dict[int, str] | None:
+        """The label of this value, if it has one, for a node of which it is the only output."""
         name = self._source and (self._source.node.labels or {}).get(self._source.index)
         return {0: name} if name else None
 
@@ -76,10 +77,7 @@ def plain(value: Any) -> Any:
 
 
 def bare_array(value: Any) -> Array:
-    """The value as a plain ndarray, not of a subclass: np.matrix, for example, has another product.
-
-    Raises DtypeError for a masked array, whose mask would be lost.
-    """
+    """The value as an ndarray of no subclass: np.matrix has another product. DtypeError for a masked array."""
     if type(value) is np.ndarray:
         return value
     if isinstance(value, np.ndarray) and isinstance(value, np.ma.MaskedArray):

@@ -43,7 +43,7 @@ def kept_values(node: Node) -> Iterator[Kept]:
     if node.op is None or node.plan is None or node.freed_by is not None:
         return
     for name, value in zip(node.plan.keep, node.kept, strict=True):
-        if name == node.op.words.y:
+        if name == node.op.spelling.y:
             yield from (Kept(name, node, part) for part in (value if node.op.multi_output else [value]))
         elif name in node.op.inputs and not node.op.sequence:
             source = node.sources[node.op.inputs.index(name)]
@@ -74,7 +74,7 @@ def _arrays_of(node: Node) -> Iterator[tuple[np.ndarray[Any, Any], Made]]:
     for name, value in node.params.items():
         yield from _named(value, Made(node, 0, name))
     for name, value in zip(node.plan.keep, node.kept, strict=True):
-        if name == op.words.y:
+        if name == op.spelling.y:
             outputs = value if op.multi_output else (value,)
             yield from ((array, Made(node, k)) for k, array in enumerate(outputs))
         elif name in op.inputs:

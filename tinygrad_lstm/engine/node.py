@@ -1,8 +1,9 @@
 """The graph: nodes, where their values come from, and the order in which they were made.
 
 A *node* is one run of a primitive, or a leaf (a tensor that no op made), or a constant (a tensor without gradient). It
-keeps the arrays its rules ask for. It points at its sources, never at its readers: so Python frees a graph once nothing
-refers to its newest node.
+keeps the arrays its rules ask for. It points at its *sources*, the nodes whose values it read, never at its *readers*,
+the nodes that read its own. So Python frees a graph once nothing refers to its newest node. A source and a reader are
+the two ends of an *edge*, which may have a *tag*: "carry" says that a state is read for the next state (see ``tags``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm.engine.call_site import Answers, CallSite, first_outside, in_engine
+from tinygrad_lstm.engine.call_site import Cache, CallSite, first_outside, in_engine
 from tinygrad_lstm.engine.current import current_scope
 from tinygrad_lstm.engine.ops.indexing import scatter
 from tinygrad_lstm.engine.ops.plan import Plan
@@ -30,19 +31,19 @@ if TYPE_CHECKING:
 Shape: TypeAlias = tuple[int, ...]
 counter = itertools.count(1)  # numbers nodes, changes of data and backward passes: their order in time can be compared
 NO_PARAMS: dict[str, Any] = {}
-one_shape = Answers(lambda shape: (shape,))  # one tuple for all nodes of a shape: Python's collector has less to search
-one_dtype = Answers(lambda dtype: (dtype,))
+one_shape = Cache(lambda shape: (shape,))  # ``shapes`` of a node of one output: one tuple for all nodes of a shape,
+one_dtype = Cache(lambda dtype: (dtype,))  # so that Python's collector has less to search
 changing = RLock()  # a lock: held while something that threads share is changed
 
 
 class BackwardPass:
-    """A record of one backward pass. Nodes that it freed point at it, for the error of a later pass that needs them."""
+    """A record of one backward pass, for the error of a later one that needs a node whose kept values it freed."""
 
     __slots__ = ("number", "stopped_by")
 
     def __init__(self) -> None:
         self.number = next(counter)
-        self.stopped_by: str | None = None
+        self.stopped_by: str | None = None  # the error that ended it early
 
 
 class Node:
@@ -65,10 +66,10 @@ class Node:
     freed_by: BackwardPass | None  # the pass that did
     params: dict[str, Any]  # options and literals of the call, by name
     number: int
-    scope: Scope | None
+    scope: Scope | None  # the path of names, and the time step, where it was made
     labels: dict[int, str] | None  # the names of the outputs
     grad: Any  # of a leaf, or where retains_grad: a Tensor, put there by ``backward``
-    retains_grad: bool
+    retains_grad: bool  # whether an output of an op gets a ``grad``, as leaves do
     hooks: tuple[Callable[[Any], Any], ...]  # the user's functions of its cotangent
     describe: ClassVar[Callable[[Node], str]]  # how errors name it: ``source_line`` puts it here
     changed_at: int  # when the data of a leaf was last set, on the counter that numbers nodes
@@ -98,7 +99,7 @@ def make_node(
     params: dict[str, Any] = NO_PARAMS, requires_grad: bool = True,
 ) -> Node:  # fmt: skip
     """A new node. A function: a class with an __init__ takes 1.5 times as long, and every op makes a node."""
-    frame = _getframe(3)  # above make_node, record and the operator or Primitive.__call__: most often the user's
+    frame = _getframe(3)  # 0: make_node, 1: record_one, 2: an operator or Primitive.__call__, 3: mostly the user's code
     code = frame.f_code
     if in_engine[code.co_filename]:
         frame = first_outside(frame)
@@ -116,7 +117,7 @@ def make_node(
 
 
 class Source:
-    """Where a value comes from: a node and which of its outputs. A tag, as "carry", is on the edges to its readers."""
+    """Where a value comes from: a node, which of its outputs, and the tag of the edges to its readers."""
 
     __slots__ = ("index", "node", "tag")  # read at every op and every edge: a NamedTuple's fields take twice as long
 
@@ -133,7 +134,7 @@ def make_source(node: Node, index: int = 0, tag: str | None = None) -> Source:
 
 
 class Edge(NamedTuple):
-    """One input of one node, as a hook sees it: ``reader`` reads ``source`` under the name ``name``."""
+    """One input of one node, as hooks are given it: ``reader`` reads ``source`` under the name ``name``."""
 
     reader: Node
     position: int
@@ -174,7 +175,7 @@ def topological_order(roots: Sequence[Node], *, all_nodes: bool = False) -> list
 
 
 def depending_on(targets: set[Node], order: Sequence[Node]) -> list[Node]:
-    """The nodes of an order (oldest first) that were computed from a target, and the targets themselves."""
+    """The targets of a gradient, dL/d(target), and the nodes of an order (oldest first) that were computed from one."""
     found = set(targets)
     for node in order:
         if any(source is not None and source.node in found for source in node.sources):

@@ -1,7 +1,7 @@
 """The forward pass: an op runs on the arrays of its inputs, and a node remembers that it ran.
 
-Nearly all calls in a recurrent cell are of one Tensor or two, without options. The two functions here run them: they
-become ``Primitive.of_one`` and ``of_two``. ``Primitive.interpreter`` runs any other call: see ``calls``, chapter 5.
+Nearly all calls in a recurrent cell are of one Tensor or two, without options. The two functions here run them: the
+fast paths of ``Primitive``. Chapter 5 puts them there (``calls``), and has ``Primitive.interpreter`` for all others.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ def kept_as_tensors(node: Node) -> tuple[Any, ...]:
 
     values: list[Any] = []
     for name, value in zip(plan.keep, kept, strict=True):
-        if name == op.words.saved:
+        if name == op.spelling.saved:
             raise no_second_derivative(op)
-        if name == op.words.y:
+        if name == op.spelling.y:
             outputs = enumerate(value if op.multi_output else [value])
             tensors = tuple(from_array(part, make_source(node, k)) for k, part in outputs)
             value = tensors if op.multi_output else tensors[0]

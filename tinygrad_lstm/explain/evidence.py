@@ -115,7 +115,7 @@ def _why(edge: Edge, g: Any) -> str:
     if op in MASKS:
         return MASKS[op]
     for name, vertex, array in kept_values(edge.reader):
-        if name not in (op.words.y, edge.name) and plain(array).dtype.kind in "fciub" and not plain(array).any():
+        if name not in (op.spelling.y, edge.name) and plain(array).dtype.kind in "fciub" and not plain(array).any():
             return f"multiplies by zero ({vertex.label if vertex is not None and vertex.label else name})"
     if np.abs(g).max() < np.sqrt(np.finfo(g.dtype).tiny):
         return f"is where it underflows: at most {np.abs(g).max():.2g} came in, the product is too small for {g.dtype}"
@@ -129,7 +129,7 @@ def is_curve(node: Node) -> bool:
     op, plan = node.op, node.plan
     if op is None or plan is None or len(op.inputs) != 1 or op.sequence:
         return False
-    return not {op.words.y, *op.inputs}.isdisjoint(plan.keep)
+    return not {op.spelling.y, *op.inputs}.isdisjoint(plan.keep)
 
 
 def _reader(node: Node) -> str:

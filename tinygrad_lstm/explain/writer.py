@@ -106,13 +106,13 @@ class Writer:
         """An input or option of a node's op by name, or what else a rule may ask for."""
         op = node.op
         assert op is not None
-        wide = ".astype('float32')" if _is_wide(node) and name in (*op.inputs, op.words.y) else ""
-        if name in (op.words.y, op.words.saved):
+        wide = ".astype('float32')" if _is_wide(node) and name in (*op.inputs, op.spelling.y) else ""
+        if name in (op.spelling.y, op.spelling.saved):
             y = self.names[node]
-            return mark(y) + wide if name == op.words.y else mark(f"{y}_saved")
-        if name == op.words.needs_input_grad:
+            return mark(y) + wide if name == op.spelling.y else mark(f"{y}_saved")
+        if name == op.spelling.needs_input_grad:
             return str(tuple([source is not None and source.node.requires_grad for source in node.sources]))
-        if (of := op.words.input_of.get(name)) is not None:
+        if (of := op.spelling.input_of.get(name)) is not None:
             texts = [str(self.shape(node, position)) for position in range(len(node.sources))]
             return f"[{', '.join(texts)}]" if op.sequence else texts[op.inputs.index(of)]
         if op.sequence and name == op.names[0]:

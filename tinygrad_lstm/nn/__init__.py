@@ -3,6 +3,9 @@
 Read in this order: options, init, parts, copying, parameter_counts, missing, calls, module, activations, layers,
 context, cells, unroll, fused, separate, lstm_variants, gru_variants, activated_cells, packing, lists, recurrent,
 scan, wrappers, truncated, utils, attention, architecture, criteria.
+
+A new cell goes into ``scan`` where its gates read x alone, so that its state is linear in the state before (minGRU; the
+SRU). Where its gates read h it goes into ``lstm_variants`` or ``gru_variants``, by the cell whose lines it changes.
 """
 
 from typing import TYPE_CHECKING

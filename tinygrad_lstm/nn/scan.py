@@ -1,4 +1,4 @@
-"""Recurrences computed by a scan: minGRU and minLSTM, whose T steps take log₂ T stages (Feng 2024, 2410.01201).
+"""Cells whose gates read x alone, run by a scan of log₂ T stages: minGRU and minLSTM (Feng 2024, 2410.01201).
 
 Where gates and candidate see only x, a step is h' = a ⊙ h + b with a and b known for all T steps beforehand. Two such
 steps in a row are one again, a₂ a₁ ⊙ h + (a₂ b₁ + b₂), and it does not matter which two are put together first. So each

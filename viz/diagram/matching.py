@@ -16,9 +16,9 @@ from tinygrad_lstm import nn
 from tinygrad_lstm.graph import GraphEdge
 from viz.diagram.cellgraph import PARAMETERS, CellGraph, Link, NoCellViewError, NodeKey, NothingRecordedError, OutputKey
 from viz.diagram.derived import derived_template
+from viz.diagram.masks import with_masks
 from viz.diagram.names import classes
 from viz.diagram.surroundings import named_weights, outside
-from viz.diagram.template_variants import with_masks
 from viz.diagram.templates import PREACTIVATION, TEMPLATES, Template
 
 Begins: TypeAlias = Callable[[GraphEdge], NodeKey | None]  # what an edge reads of a step's beginning

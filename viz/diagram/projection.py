@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, PARAMETERS, CellGraph, Link, NodeKey
 from viz.diagram.folding import Run
-from viz.diagram.template_variants import rolled_template, stretched_template, strip_template
 from viz.diagram.templates import Template
+from viz.diagram.view_templates import rolled_template, stretched_template, strip_template
 
 PILL, ROOM = 96, 1.22  # a state's pill with two numbers: points, and how much wider a step is for it
 

@@ -15,8 +15,9 @@ from tinygrad_lstm.arguments import RUNS, takes
 from viz.diagram.folding import Fold
 from viz.diagram.projection import stretch
 from viz.encode.gradients import GradientEncoding, scale_of
+from viz.figures.cell_views import View
 from viz.figures.composition import Arrangement, layers_of
-from viz.figures.options import OF_SEVERAL_RUNS, Options, View, as_asked, options_of
+from viz.figures.options import OF_SEVERAL_RUNS, Options, as_asked, options_of
 from viz.figures.run_words import compare_in_words, describe_left_over, left_over, list_names
 from viz.figures.runs import Run, arrange_runs, open_runs, runs_of
 from viz.measure.gradient import ChainGradient

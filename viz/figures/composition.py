@@ -8,9 +8,10 @@ from math import inf
 
 from viz.diagram.cellgraph import CellGraph
 from viz.diagram.folding import LONGEST, Run, folded_steps, steps_when_opened
-from viz.diagram.projection import fold, roll, strip
+from viz.diagram.projection import fold
 from viz.encode.encoding import Encoding
-from viz.figures.options import Options, View
+from viz.figures.cell_views import CELL_VIEWS, FEW_STEPS, MANY_STEPS, View
+from viz.figures.options import Options
 from viz.figures.selection import Selection
 from viz.measure.gradient import ChainGradient
 from viz.output.picture import Picture
@@ -34,9 +35,7 @@ class Arrangement:
 
     def project(self, cells: CellGraph) -> CellGraph:
         """A chain as it is drawn."""
-        if self.view == "rolled":
-            return roll(cells)
-        return fold(strip(cells) if self.view == "strip" else cells, self.hidden)
+        return fold(CELL_VIEWS[self.view].project(cells), self.hidden)
 
 
 def arrange(
@@ -51,20 +50,21 @@ def arrange(
     structure = {t: tuple(one.structure[t] for one in chains) for t in chains[-1].structure}
     hidden, note, view = folded_steps(structure, options.fold, norms), "", options.view
     shown = chains[-1].last - sum(last - first for first, last in hidden)
-    if view == "auto" and shown > most and options.lit is None:
-        view, note = "strip", f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
-    if view == "rolled":
+    if view == "auto" and (shown <= most or options.lit is not None):
+        view = FEW_STEPS
+    elif view == "auto":
+        view = MANY_STEPS
+        note = f"Shown as a strip of states: the gates of {shown} steps side by side could not be read."
+    if not CELL_VIEWS[view].has_steps:
         hidden = []
-    return Arrangement(
-        view, hidden, note or describe_folds(hidden), options.room if view == "strip" else inf, options.lit
-    )
+    room = options.room if CELL_VIEWS[view].has_rows else inf
+    return Arrangement(view, hidden, note or describe_folds(hidden), room, options.lit)
 
 
 def opened(chains: Sequence[CellGraph], how: Arrangement, options: Options, drawn: int = 0) -> Arrangement:
     """The arrangement with its folds opened, as far as a page carries that for so many chains: these, or as said."""
-    view: View = "cell" if how.view == "auto" else how.view
     steps = steps_when_opened(chains[-1].last, how.hidden, drawn or len(chains))
-    return arrange(chains, replace(options, view=view, fold=steps))
+    return arrange(chains, replace(options, view=how.view, fold=steps))
 
 
 def with_folds_opened(

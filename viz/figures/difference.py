@@ -16,8 +16,9 @@ from viz.diagram.folding import Fold
 from viz.diagram.names import brief
 from viz.diagram.projection import make_room
 from viz.encode.ratios import RatioEncoding
+from viz.figures.cell_views import View
 from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
-from viz.figures.options import OF_SEVERAL_RUNS, View, as_asked, options_of
+from viz.figures.options import OF_SEVERAL_RUNS, as_asked, options_of
 from viz.figures.runs import Run, runs_of
 from viz.measure.gradient import ChainGradient
 from viz.output.picture import Picture

@@ -13,9 +13,10 @@ from tinygrad_lstm.torch_modules import also_of_torch, trajectory_alone
 from viz.diagram.cellgraph import NoCellViewError, NothingRecordedError
 from viz.diagram.folding import Fold
 from viz.encode.values import ValueEncoding
+from viz.figures.cell_views import View
 from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import LIT, OF_A_CELL, OF_OPERATIONS, Engine, Options, View, as_asked, options_of
+from viz.figures.options import LIT, OF_A_CELL, OF_OPERATIONS, Engine, Options, as_asked, options_of
 from viz.figures.selection import TAKES, select_for, tensors_in
 from viz.output.picture import Picture
 from viz.style.theme import ThemeName

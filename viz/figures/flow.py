@@ -15,8 +15,9 @@ from tinygrad_lstm.torch_modules import also_of_torch, loss_and_trajectory
 from viz.diagram.cellgraph import CellGraph
 from viz.diagram.folding import Fold
 from viz.encode.flows import FlowEncoding
+from viz.figures.cell_views import CELL_VIEWS, View
 from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
-from viz.figures.options import OF_EVERY_FIGURE, View, as_asked, options_of
+from viz.figures.options import OF_EVERY_FIGURE, as_asked, options_of
 from viz.figures.selection import select
 from viz.measure.flow import measure_flow
 from viz.output.picture import Picture
@@ -28,7 +29,7 @@ from viz.views.words import describe_balance, describe_flow
 @also_of_torch(loss_and_trajectory)
 @takes(
     loss=LOSS, trajectory=TRAJECTORY, source=TENSOR.or_none(), direction=ARRAY.or_none(),
-    view=one_of("auto", "cell", "strip"), **OF_EVERY_FIGURE,
+    view=one_of("auto", *(name for name, one in CELL_VIEWS.items() if one.has_steps)), **OF_EVERY_FIGURE,
 )  # fmt: skip
 def flow(
     loss: tg.Tensor,

@@ -12,9 +12,10 @@ from tinygrad_lstm.torch_modules import also_of_torch, loss_and_trajectory
 from viz.diagram.folding import Fold
 from viz.diagram.names import Names
 from viz.encode.gradients import GradientEncoding, Strongest, scale_of
+from viz.figures.cell_views import View
 from viz.figures.composition import Arrangement, arrange, picture, state_norms, with_folds_opened
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import LIT, OF_A_CELL, OF_OPERATIONS, Engine, View, as_asked, options_of
+from viz.figures.options import LIT, OF_A_CELL, OF_OPERATIONS, Engine, as_asked, options_of
 from viz.figures.selection import select, select_for, tensors_in
 from viz.measure.backward import strongest_path, watch_backward
 from viz.measure.gradient import ChainGradient, measure_chains

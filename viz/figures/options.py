@@ -6,16 +6,16 @@ import sys
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from tinygrad_lstm.arguments import NAMES, NUMBER, TEXT, instance, integer, one_of
 from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.folding import Fold
+from viz.figures.cell_views import CELL_VIEWS, View
 from viz.output.picture import Picture
 from viz.output.sizes import describe_unreadable
 from viz.style.theme import THEME, Theme, ThemeName, theme_of
 
-View: TypeAlias = Literal["auto", "op", "cell", "strip", "rolled"]
 Engine: TypeAlias = Literal["viz", "dot"]
 SLIDE, POINTS = 1280, 1310 / 1280  # pixels; points of a picture that are shown in one of them
 
@@ -23,12 +23,12 @@ SLIDE, POINTS = 1280, 1310 / 1280  # pixels; points of a picture that are shown 
 OF_EVERY_FIGURE = {"theme": THEME, "header": instance("True or False", bool), "width": NUMBER.or_none()}
 OF_A_CELL = {
     **OF_EVERY_FIGURE,
-    "view": one_of("auto", "op", "cell", "strip", "rolled"),
+    "view": one_of(*get_args(View)),
     "chain": integer(None).or_none(),
 }
 LIT = TEXT.or_none()
 OF_OPERATIONS = {"depth": integer(0).or_none(), "collapse": NAMES, "engine": one_of("viz", "dot")}
-OF_SEVERAL_RUNS = {**OF_EVERY_FIGURE, "view": one_of("auto", "cell", "strip", "rolled")}  # the op view is of one run
+OF_SEVERAL_RUNS = {**OF_EVERY_FIGURE, "view": one_of("auto", *CELL_VIEWS)}  # the op view is of one run
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,14 @@ def options_of(
 ) -> Options:  # fmt: skip
     """The options, if they go together; ArgumentError if not."""
     found = Options(theme_of(theme), view, fold, depth, tuple(collapse), chain, engine, header, width, lit)
-    if view in ("cell", "strip", "rolled") and (depth is not None or found.collapse):
+    if view in CELL_VIEWS and (depth is not None or found.collapse):
         raise ArgumentError(f"depth and collapse close modules of the op view; the {view} view has none to close")
-    if view in ("cell", "strip", "rolled") and engine == "dot":
+    if view in CELL_VIEWS and engine == "dot":
         raise ArgumentError(f'engine="dot" lays out the op view; the {view} view has places of its own')
-    if lit is not None and (view in ("op", "strip") or found.of_operations):
-        raise ArgumentError(f"lit={lit!r} is a part of a cell, which the cell view and the rolled view show")
+    with_gates = [name for name, one in CELL_VIEWS.items() if one.has_gates]
+    if lit is not None and (view not in ("auto", *with_gates) or found.of_operations):
+        shown_by = " and ".join(f"the {name} view" for name in with_gates)
+        raise ArgumentError(f"lit={lit!r} is a part of a cell, which {shown_by} show")
     if width is not None and not width > 0:
         raise ArgumentError(f"width is how many pixels wide the picture is shown, more than 0, not {width!r}")
     return found

@@ -10,6 +10,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.errors import TinygradError
 from viz.diagram.names import brief
+from viz.figures.cell_views import MANY_STEPS
 from viz.figures.composition import Arrangement, arrange, opened
 from viz.figures.options import Options
 from viz.figures.selection import Selection, select
@@ -104,8 +105,8 @@ def arrange_runs(runs: Sequence[Run], options: Options) -> dict[str, Arrangement
         return found
 
     found = decide(options)
-    strip = any(how.view == "strip" for how in found.values())
-    return decide(replace(options, view="strip")) if strip else found
+    many = any(how.view == MANY_STEPS for how in found.values())
+    return decide(replace(options, view=MANY_STEPS)) if many else found
 
 
 def open_runs(runs: Sequence[Run], hows: Mapping[str, Arrangement], options: Options) -> dict[str, Arrangement]:

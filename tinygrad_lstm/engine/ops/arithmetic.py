@@ -56,7 +56,7 @@ negative.defvjp(x=lambda g: -g)
 
 
 def _minus_one(b: Array) -> Array:
-    """b - 1, but 1 where b = 0: so b · a^(b-1) is 0 there, also for a = 0. b may be a bare number, as in x ** 2."""
+    """b - 1; but 1 where b = 0, for there b · a^(b-1) is 0, also for a = 0. b: an array, or a number, as in x ** 2."""
     if isinstance(b, int | float):
         return b - 1 if b else 1
     return np.where(b == 0, 1, b - 1)

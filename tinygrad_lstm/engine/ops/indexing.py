@@ -1,6 +1,6 @@
 """Picking elements out, and adding them back where they came from.
 
-Their cotangents are zero almost everywhere, so the rules return an IndexedCotangent: where, and what to add there.
+The cotangent of what is picked from is zero almost everywhere: its rule returns an IndexedCotangent.
 """
 
 from __future__ import annotations
@@ -54,26 +54,21 @@ def add_at(y: Array, where: Any, values: Array) -> None:
         y[where] += values
         return
     indices = np.asarray(where) if not isinstance(where, tuple) else None
-    if indices is None or indices.dtype == bool or y.ndim == 1 or indices.size < 16:
+    if indices is None or indices.dtype == bool or y.ndim == 1 or indices.size < 16:  # no whole rows, or too few
         total = np.zeros(y.shape, np.float32) if y.dtype == np.float16 else y
         np.add.at(total, where, values)
         if total is not y:
             y += total
         return
-    flat = indices.reshape(-1).astype(np.intp) % len(y)  # % makes indices positive; len(y) needs intp
+    flat = indices.reshape(-1).astype(np.intp) % len(y)  # -1 is len(y) - 1; in int8, say, len(y) would not fit
     order = np.argsort(flat, kind="stable")
-    rows = flat[order]
-    starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))
+    rows = flat[order]  # equal ones side by side
+    starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))  # where another row begins
     y[rows[starts]] += np.add.reduceat(np.reshape(values, (flat.size, *y.shape[1:]))[order], starts, axis=0)
 
 
 def has_no_repeats(where: Any) -> bool:
     """Whether no element can be picked twice: slices, numbers, Ellipsis, None and masks only."""
     parts = where if isinstance(where, tuple) else (where,)
-    return all(
-        part is None
-        or part is Ellipsis
-        or isinstance(part, slice | int | np.integer)
-        or (isinstance(part, np.ndarray) and part.dtype == bool)
-        for part in parts
-    )
+    others = [part for part in parts if part is not Ellipsis and not isinstance(part, slice | int | np.integer | None)]
+    return all(isinstance(part, np.ndarray) and part.dtype == bool for part in others)

@@ -1,4 +1,4 @@
-"""Products of matrices. Shapes are beside each op; ᵀ swaps the last two axes."""
+"""Products of matrices. Shapes are beside each op; ᵀ swaps the last two axes; g is G where it is a matrix."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ from tinygrad_lstm.engine.ops.primitive import Array, primitive
 def matmul(a: Array, b: Array) -> Array:
     """Y = A B: a (..., N, M) and b (..., M, K) give (..., N, K).
 
-    A 1-d a is a row, a 1-d b is a column, as in NumPy.
+    A 1-d a (M,) is a row, a 1-d b (M,) is a column, as in NumPy; y has no axis for it.
     ∂L/∂A = G Bᵀ and ∂L/∂B = Aᵀ G.
     """
     return np.matmul(a, b)
 
 
 def _matmul_vjp_a(g: Array, a_shape: tuple[int, ...], b: Array) -> Array:
-    if b.ndim == 1:  # (..., N, M) · (M,): an outer product gives G Bᵀ
+    if b.ndim == 1:  # a (..., N, M), b (M,), g (..., N): every g times every b, (..., N, 1) * (M,) -> (..., N, M)
         return np.expand_dims(g, -1) * b
-    if len(a_shape) == 1:  # the row (M,) times every matrix of (..., M, K); the loop sums over the leading axes
+    if len(a_shape) == 1:  # a (M,), b (..., M, K), g (..., K): B g, (..., M); the loop sums it to (M,)
         return (b @ np.expand_dims(g, -1))[..., 0]
     return g @ np.swapaxes(b, -1, -2)
 
 
 def _matmul_vjp_b(g: Array, a: Array, b_shape: tuple[int, ...]) -> Array:
-    if a.ndim == 1:  # the row (M,): an outer product gives Aᵀ G
-        return np.expand_dims(a, -1) * np.expand_dims(g, -2) if len(b_shape) > 1 else a * g
-    if len(b_shape) == 1:
+    if a.ndim == 1 and len(b_shape) == 1:  # g is a number
+        return a * g
+    if a.ndim == 1:  # b (..., M, K), g (..., K): every a times every g, (M, 1) * (..., 1, K) -> (..., M, K)
+        return np.expand_dims(a, -1) * np.expand_dims(g, -2)
+    if len(b_shape) == 1:  # a (..., N, M), g (..., N): Aᵀ g, (..., M); the loop sums it to (M,)
         return (np.swapaxes(a, -1, -2) @ np.expand_dims(g, -1))[..., 0]
     return np.swapaxes(a, -1, -2) @ g
 

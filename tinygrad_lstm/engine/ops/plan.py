@@ -21,9 +21,10 @@ PlannedRule: TypeAlias = Callable[[int, Any, tuple[Any, ...]], Any]  # for input
 class Plan:
     """What to keep, and which rules to call, when just these inputs need a gradient.
 
-    ``pick`` takes the kept values out of ``(*inputs, y)``; it is None when the rules ask for others too. Each of the
-    ``rules`` gives the contribution to one input k: ``rule(k, g, kept)``. A joint rule is called before them,
-    ``joint(g, *kept)``; what it gives takes the place of g, and each rule only takes its part of it.
+    ``pick`` takes the kept values out of ``(*inputs, y)``; it is None where a rule asks for another value too, as a
+    shape or an option: then ``kept_values`` finds them. Each of the ``rules`` is for one input k: backward adds
+    ``rule(k, g, kept)`` to ∂L/∂(input k). With a joint rule, it calls ``parts = joint(g, *kept)`` once, and then for
+    each input ``rule(k, parts, kept)``, where the rule is ``take_part``.
     """
 
     keep: tuple[str, ...]  # the names of the values that the rules ask for, each once
@@ -34,63 +35,71 @@ class Plan:
 
 
 def plan_for(op: Primitive[Any, Any], needs_input_grad: tuple[bool, ...]) -> Plan:
-    """The plan of an op when these inputs need a gradient; GradError for an op that has no derivatives."""
+    """Make the plan for these inputs, and store it in ``op.plans``; GradError for an op that has no derivatives."""
     if not op.inputs:
         raise GradError(f"{op.name} has no derivative; give it one with {op.name}.defvjp(...)")
     joint, joint_needs = op.joint or (None, ())
-    keep = {name: n for n, name in enumerate(joint_needs)}  # each name with its position among the kept values
+    slots = {name: n for n, name in enumerate(joint_needs)}  # for each name that a rule asks for: its slot in ``kept``
     widen: Callable[[Rule], Rule] = Primitive.rule_in_float32 if op.wide else lambda rule: rule
 
-    def places(names: Sequence[str]) -> list[int]:
-        return [keep.setdefault(name, len(keep)) for name in names]
+    def slots_of(names: Sequence[str]) -> list[int]:
+        return [slots.setdefault(name, len(slots)) for name in names]
 
-    wanted = [k for k, needed in enumerate(needs_input_grad) if needed]
+    needed = [k for k, needs in enumerate(needs_input_grad) if needs]
     if joint is not None:
-        rules: dict[int, PlannedRule] = dict.fromkeys(wanted, lambda k, parts, kept: parts[k])
+        rules: dict[int, PlannedRule] = dict.fromkeys(needed, take_part)
     elif op.sequence:  # one function for all inputs: there may be thousands
         rule, names = op.rule_for(0)
-        needs = places(names)
-        rules = dict.fromkeys(wanted, lambda k, g, kept: widen(partial(rule, k))(g, *[kept[n] for n in needs]))
+        asked = slots_of(names)
+        rules = dict.fromkeys(needed, lambda k, g, kept: widen(partial(rule, k))(g, *[kept[n] for n in asked]))
     else:
-        rules = {k: _adapt(widen(rule), places(names)) for k in wanted for rule, names in [op.rule_for(k)]}
-    positions = {name: k for k, name in enumerate(op.inputs)} | {op.words.y: len(op.inputs)}
-    pick = _picker([positions[x] for x in keep]) if not op.sequence and keep.keys() <= positions.keys() else None
-    plan = Plan(tuple(keep), pick, tuple(rules.items()), joint and widen(joint), op.multi_output)
-    if not op.sequence or len(needs_input_grad) < 5:  # with all lengths of sequences the cache would have no bound
+        rules = {}
+        for k in needed:
+            rule, names = op.rule_for(k)
+            rules[k] = _adapt(widen(rule), slots_of(names))
+    positions = {name: k for k, name in enumerate((*op.inputs, op.spelling.y))}  # in (*inputs, y)
+    pick = _picker([positions[x] for x in slots]) if not op.sequence and slots.keys() <= positions.keys() else None
+    plan = Plan(tuple(slots), pick, tuple(rules.items()), joint and widen(joint), op.multi_output)
+    if not op.sequence or len(needs_input_grad) < 5:  # a plan for every length of sequence would be too many to store
         op.plans[needs_input_grad] = plan
     return plan
 
 
-def _adapt(rule: Rule, needs: Sequence[int]) -> PlannedRule:
-    """The rule of one input as a planned rule; ``needs``: which of the kept values it asks for."""
-    if not needs:
+def take_part(k: int, parts: Any, kept: tuple[Any, ...]) -> Any:
+    """What the joint rule gave for input k."""
+    return parts[k]
+
+
+def _adapt(rule: Rule, slots: Sequence[int]) -> PlannedRule:
+    """The rule of one input as a planned rule; ``slots``: which of the kept values it asks for."""
+    if not slots:
         return lambda k, g, kept: rule(g)
-    if len(needs) == 1:
-        n = needs[0]
+    if len(slots) == 1:
+        n = slots[0]
         return lambda k, g, kept: rule(g, kept[n])
-    return lambda k, g, kept: rule(g, *[kept[n] for n in needs])  # slower than the others, which are nearly all
+    return lambda k, g, kept: rule(g, *[kept[n] for n in slots])  # the two above are faster, and the usual case
 
 
-def _picker(slots: list[int]) -> Callable[..., tuple[Any, ...]]:
+def _picker(positions: list[int]) -> Callable[..., tuple[Any, ...]]:
     """A function that takes these elements out of a tuple. It always gives a tuple, also of one element or none."""
-    if len(slots) > 1:
-        return itemgetter(*slots)
-    return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))  # a slice gives a tuple
+    if len(positions) > 1:
+        return itemgetter(*positions)
+    return itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))  # a slice gives a tuple
 
 
 def kept_values(
     op: Primitive[Any, Any], plan: Plan, arrays: Sequence[Array], y: Any, params: Mapping[str, Any],
     needs_input_grad: tuple[bool, ...], saved: Any = None,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """The values that the rules of a plan ask for, where these are more than its inputs and its output."""
-    others = {op.words.y: y, op.words.saved: saved, op.words.needs_input_grad: needs_input_grad, **params}
+    """The values that the rules of a plan ask for; ``params`` has the options of this call, by name."""
+    others = {op.spelling.y: y, op.spelling.saved: saved, op.spelling.needs_input_grad: needs_input_grad, **params}
     kept = []
     for name in plan.keep:
         if name in others:
             kept.append(others[name])
             continue
-        given = tuple(arrays) if op.sequence else arrays[op.inputs.index(op.words.input_of.get(name, name))]
-        if name in op.words.input_of:
+        given = tuple(arrays) if op.sequence else arrays[op.inputs.index(op.spelling.input_of.get(name, name))]
+        if name in op.spelling.input_of:
             given = tuple(map(np.shape, given)) if op.sequence else np.shape(given)
         kept.append(given)
     return tuple(kept)

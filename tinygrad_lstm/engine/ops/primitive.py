@@ -6,9 +6,8 @@ There are three ways to give derivatives:
 * ``defvjp_args(rule)``: one rule for any number of inputs, given as one sequence (concatenate, stack).
 * ``defvjp_all(rule)``: one joint rule for all inputs, where their derivatives share work.
 
-A rule is the vector-Jacobian product (vjp): from ``g``, the cotangent dL/dy, to dL/d(input). It *names what it needs*,
-and only that is kept for backward: ``g``, the output ``y``, inputs and parameters by their names; ``rules`` has the
-whole list. Rules are written in NumPy. Broadcasting is undone by the backward loop, not by the rule.
+A rule *names what it needs* (``rules`` has the list), and only that is kept for backward. Rules are written in NumPy.
+Broadcasting is undone by the backward loop, not by the rule. P, Q, R and every ``overload`` are for type checkers.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
-from tinygrad_lstm.engine.ops.rules import Rule, Words
+from tinygrad_lstm.engine.ops.rules import Rule, Spelling
 
 if TYPE_CHECKING:  # for the types of calls only; nothing here uses them
     from tinygrad_lstm.engine.call_types import Given, Listed, One, Tensor, Three, Two
     from tinygrad_lstm.engine.ops.plan import Plan
 
-Array: TypeAlias = Any  # an ndarray; in a rule a Tensor where backward itself is recorded, for second derivatives
-CheckedRule: TypeAlias = tuple[Rule, tuple[str, ...]]  # a rule, and the names it asks for after its first parameters
+Array: TypeAlias = Any  # an ndarray; a Tensor where a rule is itself to be recorded, so that it has derivatives too
+CheckedRule: TypeAlias = tuple[Rule, tuple[str, ...]]  # a rule, and the names it asks for after g
 P = ParamSpec("P")  # the parameters of the forward
 Q = ParamSpec("Q")  # those after the arrays
 R = TypeVar("R")  # what a call returns: a Tensor, or a tuple of Tensors
@@ -41,26 +40,26 @@ class Primitive(Generic[P, R]):
         self, forward: Callable[P, Any], *, multi_output: bool = False, numpy: Any = None, saves: bool = False,
         view: bool = False, wide: bool = False, hides_steps: bool = False,
     ) -> None:  # fmt: skip
-        self.forward: Callable[..., Any] = Primitive.in_float32(forward) if wide else forward
+        self.forward: Callable[..., Any] = Primitive.in_float32(forward) if wide else forward  # in_float32: see below
         self.name = self.__name__ = forward.__name__
         self.__doc__, self.__module__, self.__qualname__ = forward.__doc__, forward.__module__, forward.__qualname__
         self.signature = self.__signature__ = inspect.signature(forward)
         self.multi_output, self.saves, self.view, self.wide = multi_output, saves, view, wide
         self.hides_steps = hides_steps
-        self.built_in = (self.__module__ or "").startswith(__package__)  # a user's op may give complex numbers: checked
+        self.built_in = (self.__module__ or "").startswith(__package__)  # no op of a user
         parameters = self.signature.parameters
         self.names = tuple(parameters)
         self.defaults = {name: p.default for name, p in parameters.items() if p.default is not inspect.Parameter.empty}
         self.options = self.defaults  # the parameters that are no inputs, with their defaults
-        self.words = Words(self.names)
+        self.spelling = Spelling(self.names)
         self.inputs: tuple[str, ...] = ()  # the differentiable parameters; there are none before a defvjp
         self.sequence = False  # the first parameter is a sequence of inputs
-        self.short = 0  # 1 or 2: a call with so many arguments gives all inputs and no options: a fast path
-        self.unary = False  # one input, which comes first: another fast path
-        self.forms: dict[tuple[Any, ...], Any] = {}  # a cache: how arguments are bound, by their number and names
+        self.fast_args = 0  # 1 or 2: a call with just so many arguments, all of them inputs, takes a fast path
+        self.unary = False  # one input, which comes first: then a call with options takes a fast path as well
+        self.forms: dict[tuple[Any, ...], Any] = {}  # a cache of ``binding``, chapter 5: for any other call
         self.rules: dict[str, CheckedRule] = {}
         self.joint: CheckedRule | None = None
-        self.slopes: dict[str, str] = {}  # how derivatives read, where the text of a rule does not show it
+        self.slopes: dict[str, str] = {}  # ∂y/∂(input) as text, for pictures: see ``defslope``
         self.plans: dict[tuple[bool, ...], Plan] = {}  # by which inputs need a gradient
         functions = numpy if isinstance(numpy, tuple) else (numpy,) if numpy is not None else ()
         Primitive.by_numpy.update(dict.fromkeys(functions, self))
@@ -77,10 +76,9 @@ class Primitive(Generic[P, R]):
         self.rules = self._declare(self.names[:1], {self.names[0]: rule}, "k", sequence=True)
 
     def defvjp_all(self, rule: Rule, inputs: Sequence[str] | None = None, *, sequence: bool = False) -> None:
-        """One joint rule that returns a cotangent for each input (None for an input that needs none).
+        """One joint rule that returns a cotangent for each input, in their order, or None for an input that needs none.
 
-        ``inputs`` names the differentiable parameters; without it they are those that have no default. With
-        ``sequence=True`` the inputs are the elements of the first parameter.
+        ``inputs`` are their names, by default all without a default value; ``sequence``: the elements of the first.
         """
         required = tuple(name for name in self.names if name not in self.defaults)
         inputs = self.names[:1] if sequence else required if inputs is None else tuple(inputs)
@@ -91,7 +89,7 @@ class Primitive(Generic[P, R]):
         return self.joint or self.rules[self.inputs[0 if self.sequence else position]]
 
     def defslope(self, **slopes: str) -> None:
-        """How ∂y/∂(input) reads where the text of the rule does not show it: ``sigmoid.defslope(x="y (1 - y)")``."""
+        """What pictures show for ∂y/∂(input) instead of the rule's source: ``sigmoid.defslope(x="y (1 - y)")``."""
         if unknown := ", ".join(sorted(set(slopes) - set(self.inputs))):
             raise TypeError(f"{self.name} has no derivative by {unknown}; it has one by {', '.join(self.inputs)}")
         self.slopes |= slopes
@@ -99,31 +97,36 @@ class Primitive(Generic[P, R]):
     def _declare(
         self, inputs: tuple[str, ...], rules: dict[str, Rule], *first: str, sequence: bool = False
     ) -> dict[str, CheckedRule]:
-        """These parameters are the inputs, the others options. Returns the rules with the names that they ask for.
-
-        Raises TypeError, before anything is changed, if one of those will not be there.
-        """
+        """Set inputs and options; the rules, checked. TypeError, before that, for one that asks for an unknown name."""
         if self.inputs:
             raise TypeError(f"{self.name} has its derivatives already")
         first = (*first, "gs" if self.multi_output else "g")
         try:
-            needs = {name: self.words.needs_of(rule, first, inputs, self.saves) for name, rule in rules.items()}
+            needs = {name: self.spelling.needs_of(rule, first, inputs, self.saves) for name, rule in rules.items()}
         except TypeError as error:
             raise TypeError(f"a rule of {self.name} {error}") from None
         self.inputs, self.sequence, self.forms = inputs, sequence, {}
         self.options = {name: value for name, value in self.defaults.items() if name not in inputs}
-        short = self.built_in and len(inputs) < 3 and not (sequence or self.multi_output or self.saves)
-        self.short = len(inputs) if short and (*inputs, *self.options) == self.names else 0
-        self.unary = self.built_in and inputs == self.names[:1] and not (sequence or self.saves)
+        fast = self.built_in and not (sequence or self.saves)  # ``calls`` checks what a user's forward gives
+        self.unary = fast and inputs == self.names[:1]
+        inputs_first = len(inputs) < 3 and (*inputs, *self.options) == self.names
+        self.fast_args = len(inputs) if fast and inputs_first and not self.multi_output else 0
         return {name: (rule, needs[name]) for name, rule in rules.items()}
 
-    # What runs a call knows Tensors and graphs: it comes later and is put in here (docs/reading-order.md: 2 and 5)
+    # What runs a call knows Tensors and graphs: it comes in later chapters, which put it in here
     interpreter: ClassVar[Callable[[Primitive[Any, Any], tuple[Any, ...], dict[str, Any]], Any]]  # any call
-    of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # the fast paths of ``short``
+    of_one: ClassVar[Callable[[Primitive[Any, Any], Any], Tensor]]  # the fast paths of ``fast_args``
     of_two: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]
     beside_literal: ClassVar[Callable[[Primitive[Any, Any], Any, Any], Tensor]]  # of_two where one is no Tensor
     in_float32: ClassVar[Callable[[Callable[..., Any]], Callable[..., Any]]]  # wraps the forward, if ``wide``
     rule_in_float32: ClassVar[Callable[[Rule], Rule]]  # and the rules
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}{self.signature}>"
+
+    def __reduce__(self) -> str:
+        """Copied and pickled by reference, as functions are: by the name under which its module has it."""
+        return self.__qualname__
 
     @overload  # for type checkers only: where the forward takes arrays (1, 2, 3, a sequence), a call takes Tensors
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -137,16 +140,9 @@ class Primitive(Generic[P, R]):
     def __call__(self: Listed[Q, R], several: Sequence[Given], /, *args: Q.args, **kwargs: Q.kwargs) -> R: ...
     def __call__(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run it in the engine: Tensors in, Tensors out."""
-        if kwargs or len(args) != self.short or not args:
+        if kwargs or len(args) != self.fast_args or not args:
             return Primitive.interpreter(self, args, kwargs)
         return Primitive.of_one(self, args[0]) if len(args) == 1 else Primitive.of_two(self, args[0], args[1])
-
-    def __repr__(self) -> str:
-        return f"<primitive {self.name}{self.signature}>"
-
-    def __reduce__(self) -> str:
-        """Copied and pickled by reference, as functions are: by the name under which its module has it."""
-        return self.__qualname__
 
 
 @overload
@@ -162,7 +158,7 @@ def primitive(forward: Any = None, /, **options: Any) -> Any:
     forward returns ``(output, saved)`` and a rule may ask for ``saved``; such an op has no second derivative. ``view``:
     the output may share memory with the first input, so that a change of the input changes the output too. ``wide``:
     the op adds up many numbers of one array, so float16 is computed in float32, in forward and rules, and rounded once.
-    ``hides_steps``: the op runs a whole loop over time inside, so the routes through its steps are not in the graph.
+    ``hides_steps``: the op runs a whole loop over time inside, so the graph cannot show how a gradient went through it.
 
     >>> import numpy as np, tinygrad_lstm as tg
     >>> @tg.primitive

@@ -1,22 +1,22 @@
 """What a rule may ask for by name, and what it may return.
 
-A rule is a function from ``g``, the cotangent dL/dy of an op's output, to dL/d(input). Its parameters after g name the
-values it needs, as b in ``lambda g, b: g * b``, and only these are kept for backward. The *inputs* of an op are the
-arguments that get a gradient; its other parameters, e.g. an axis, are *options*. The next file explains the brackets.
+A rule is a function from ``g``, the cotangent ∂L/∂y of an op's output y (z so far), to ∂L/∂(input). Its parameters
+after g name the values it needs, as b in ``lambda g, b: g * b``, and only these are kept for backward. The *inputs* of
+an op are the arguments that may get a gradient; its other parameters, e.g. an axis, are *options*.
 
-====================  ==========================================================================
+====================  ========================================================================================
 ``g``                 the cotangent of the output (``gs``, a list, when there are several outputs)
 ``y``                 the output (a tuple when there are several)
 ``a``                 the input or option of that name
 ``a_shape``           the shape of that input, when its values are not needed
-``saved``             what the forward returned beside its output (``saves=True``)
-``k``                 which of the inputs (``defvjp_args``)
-``needs_input_grad``  which inputs need a gradient, a tuple of bools (``defvjp_all``)
-====================  ==========================================================================
+``saved``             what the forward returned beside its output, if the op was made with ``saves=True``
+``k``                 which of the inputs, in one rule for any number of them
+``needs_input_grad``  which inputs need a gradient, a tuple of bools: a rule for all can leave the others out
+====================  ========================================================================================
 
 An op may have an input with a name of this table. The name then means the input, and the table's word gets an
 underscore: where y is an input, the output is ``y_``. The first parameter must be called g, so that a rule that forgets
-the cotangent fails where it is written. Only where an input is called g, the cotangent may have another name.
+the cotangent fails where it is written; only where an input is called g, it may have another name.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ Rule: TypeAlias = Callable[..., Any]
 class IndexedCotangent(NamedTuple):
     """A cotangent that is zero outside ``where``; the loop adds ``values`` there in place.
 
-    Repeated indices add up. A rule may return it instead of a whole array: where each of T steps reads one row of an
-    array of T rows, that costs O(T), and T whole arrays would cost O(T²).
+    Repeated indices add up. The rule of ``x[t]`` returns one instead of a whole array: a network that reads x[0], x[1],
+    ..., x[T - 1] hands T rows back, which is O(T) numbers; T whole arrays of T rows would be O(T²).
     """
 
     where: Any
     values: Any
 
 
-class Words:
-    """How the rules of one op spell the words of the table, given the names of its inputs and options.
+class Spelling:
+    """How the rules of one op spell the words of the table, since its inputs and options may have these names.
 
-    >>> words = Words(("x", "y", "x_shape"))
-    >>> words.y, words.saved, words.input_of
-    ('y_', 'saved', {'x_shape_': 'x', 'y_shape': 'y', 'x_shape_shape': 'x_shape'})
+    >>> spelling = Spelling(("x", "y"))  # of an op with the inputs x and y
+    >>> spelling.y, spelling.saved, spelling.input_of
+    ('y_', 'saved', {'x_shape': 'x', 'y_shape': 'y'})
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
         self.y, self.saved, self.needs_input_grad = map(self._free, ("y", "saved", "needs_input_grad"))
-        self.input_of = {self._free(f"{name}_shape"): name for name in names}  # by the word for its shape
+        self.input_of = {self._free(f"{name}_shape"): name for name in names}  # which input a shape is of
 
     def _free(self, word: str) -> str:
         while word in self.names:  # an input or an option has this name
@@ -73,5 +73,5 @@ class Words:
         return needs
 
     def _fits(self, name: str, word: str) -> bool:
-        """Whether a leading parameter may have this name: the word itself or, where an input has it, a free name."""
+        """Whether the parameter for a word may be called so: another name only where an input already has the word."""
         return name == word or (word in self.names and name not in self.names)
