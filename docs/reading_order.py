@@ -89,7 +89,7 @@ CHAPTERS = {
         "viz/output/{svg,dot,sizes,png_by_graphviz,dot_layout,files,notebook,picture}.py",
     ],
     "Pictures: what there is to draw, and what is known of it": [
-        "viz/diagram/{names,templates,template_variants,derived,cellgraph,surroundings,matching,folding,projection}.py",
+        "viz/diagram/{names,templates,template_variants,derived,cellgraph,reads,surroundings,matching,folding,projection}.py",
         "viz/measure/{backward,gradient,flow}.py",
         "viz/encode/{encoding,legend_words,values,gradients,ratios,flows}.py",
     ],
