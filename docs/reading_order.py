@@ -81,7 +81,7 @@ CHAPTERS = {
     "Graph drawing": [
         "viz/style/fonts.py",
         "viz/layout/{geometry,arrowheads,ports,ranks,ordering,heights,bends,layered}.py",
-        "viz/layout/{panels,blocks,lanes,rows,timeline}.py",
+        "viz/layout/{panels,blocks,lanes,row,timeline}.py",
     ],
     "Pictures: marks in their places, and the files they are written to": [
         "viz/style/{text,steps,theme,stroke,width_scales}.py",

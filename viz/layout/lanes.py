@@ -14,12 +14,12 @@ PAD = 20.0  # points that a single shared box is wider than its lines are apart,
 
 
 class Run(NamedTuple):
-    """A level piece of a line, from one x to another; ``key`` says which line, and which of its pieces."""
+    """The level piece of a line, from one x to another."""
 
     low: float
     high: float
     width: float
-    key: tuple[int, int]
+    line: int
 
 
 def tracks(runs: Sequence[tuple[float, float]], clear: float = 4.0) -> list[int]:
@@ -52,19 +52,19 @@ class Bank:
     away: int
     clear: float
     runs: list[Run] = field(default_factory=list)
-    heights: dict[tuple[int, int], float] = field(default_factory=dict)
+    heights: dict[int, float] = field(default_factory=dict)  # of each line
     thickness: float = 0.0
 
     def settle(self) -> None:
         """Give every run its track: how far it is from the row's border."""
         pitch = max((run.width for run in self.runs), default=0.0) + self.clear
         found = tracks([(run.low, run.high) for run in self.runs])
-        self.heights = {run.key: pitch * (track + 1) for run, track in zip(self.runs, found, strict=True)}
+        self.heights = {run.line: pitch * (track + 1) for run, track in zip(self.runs, found, strict=True)}
         self.thickness = pitch * (max(found, default=-1) + 1)
 
-    def at(self, key: tuple[int, int], border: float) -> float:
-        """The height of a run if the row's border is at this one."""
-        return border + self.away * self.heights[key]
+    def at(self, line: int, border: float) -> float:
+        """The height of a line's run if the row's border is at this one."""
+        return border + self.away * self.heights[line]
 
 
 def shared_boxes(
@@ -81,7 +81,7 @@ def shared_boxes(
     sides: dict[str, tuple[float, float]] = {}
     slots: dict[int, float] = {}
     places, reach = sorted(taken), max((line.width for line in lines), default=0.0) + 2
-    edge = 0.0  # on the left of it is the margin, where lines go from row to row
+    edge = 0.0
     for name in sorted(wishes, key=lambda name: middles[name]):
         room = ports.side([lines[k].width for _, k in wishes[name]])
         left = x = max(edge, middles[name] - max(room, widths[name]) / 2)
