@@ -58,7 +58,19 @@ class CollectorPause:
 
 
 def collector_paused(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, with a ``CollectorPause`` around every call."""
+    """The function, during whose calls Python's garbage collector rests, as it does while a graph grows.
+
+    For a function that makes thousands of objects which live until its end, so that a search finds nothing: one that
+    runs a layer of your own step by step, or draws a long run. ``pause_collector(False)`` leaves the collector alone
+    here too.
+
+    >>> import gc
+    >>> @collector_paused
+    ... def build():
+    ...     return gc.isenabled()
+    >>> build(), gc.isenabled()
+    (False, True)
+    """
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

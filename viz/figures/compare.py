@@ -32,6 +32,7 @@ APART = 34  # points from one run to the next
 
 
 @takes(runs=RUNS, **OF_SEVERAL_RUNS)
+@tg.collector_paused
 def compare(
     runs: Mapping[str, tuple[tg.Tensor, nn.Trajectory]],
     *,

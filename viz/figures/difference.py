@@ -26,6 +26,7 @@ from viz.views.words import describe_ratios
 
 
 @takes(one=RUN, other=RUN, names=NAMES, **OF_SEVERAL_RUNS)
+@tg.collector_paused
 def difference(
     one: tuple[tg.Tensor, nn.Trajectory],
     other: tuple[tg.Tensor, nn.Trajectory],

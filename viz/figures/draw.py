@@ -24,6 +24,7 @@ from viz.views.words import describe_values
 
 @also_of_torch(trajectory_alone)
 @takes(**OF_A_CELL, **OF_OPERATIONS)
+@tg.collector_paused
 def draw(
     what: tg.Tensor | nn.Trajectory | Iterable[Any],
     *,

@@ -30,6 +30,7 @@ from viz.views.words import describe_balance, describe_flow
     loss=LOSS, trajectory=TRAJECTORY, source=TENSOR.or_none(), direction=ARRAY.or_none(),
     view=one_of("auto", "cell", "strip"), **OF_EVERY_FIGURE,
 )  # fmt: skip
+@tg.collector_paused
 def flow(
     loss: tg.Tensor,
     trajectory: nn.Trajectory,

@@ -26,6 +26,7 @@ from viz.views.words import describe_gradients
 
 @also_of_torch(loss_and_trajectory)
 @takes(loss=LOSS, trajectory=TRAJECTORY, strongest=TENSOR.or_none(), **OF_A_CELL, **OF_OPERATIONS)
+@tg.collector_paused
 def gradient_paths(
     loss: tg.Tensor,
     trajectory: nn.Trajectory,
@@ -78,6 +79,7 @@ def gradient_paths(
 
 @also_of_torch(loss_and_trajectory)
 @takes(loss=LOSS, trajectory=TRAJECTORY, chain=integer(None).or_none())
+@tg.collector_paused
 def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int | None = None) -> str:
     """The story of ``gradient_paths`` in words, with the same numbers.
 

@@ -72,6 +72,7 @@ class Player:
 
 @also_of_torch(loss_and_trajectory)
 @takes(loss=LOSS, trajectory=TRAJECTORY.or_none(), chain=integer(None).or_none())
+@tg.collector_paused
 def player(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, *, chain: int | None = None) -> Player:
     """A page that steps through the forward pass, and through the backward pass in the engine's own order.
 
