@@ -18,6 +18,7 @@ from tinygrad_lstm.escaping import element_id, markup, printable, script_json
 from tinygrad_lstm.explain.trace import Amount
 from viz.diagram.cellgraph import EdgeKey
 from viz.diagram.names import INFIX
+from viz.measure.backward import Event
 from viz.output.picture import Picture
 from viz.output.svg import size_of
 from viz.playback.laws import Laws
@@ -45,6 +46,7 @@ class Figure:
     what: str = ""  # what is drawn, in a few words
     routes: tuple[str, ...] = ()  # what carry and crossing are called, where there are two
     known: Mapping[int, Any] = field(default_factory=dict)  # values of vertices that are at hand
+    events: Sequence[Event] | None = None  # of the backward pass that the picture shows
 
 
 def page(figure: Figure, tape: Tape) -> str:
