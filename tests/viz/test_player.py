@@ -124,7 +124,7 @@ def test_every_value_of_the_forward_pass_is_on_the_tape() -> None:
 
 
 def test_the_graph_is_walked_once_and_the_loss_goes_back_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The picture and the tape show one pass, a second one has the crossings cut; slopes at 0 come from single rules."""
+    """The picture and the tape show one pass, a second one cuts the crossings; slopes at 0 come from single rules."""
     counts: Counter[str] = Counter()
 
     def count(place: str) -> None:
