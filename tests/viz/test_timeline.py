@@ -180,7 +180,7 @@ def test_any_graph_along_time_has_no_defect_but_crossings(graph: Any) -> None:
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), max_size=12))
 def test_no_two_runs_meet_on_a_track(ends: list[tuple[float, float]]) -> None:
     runs = [(min(pair), max(pair)) for pair in ends]
-    found = lanes.tracks(runs, clear=4)
+    found = lanes.tracks(runs)
     for k, (low, high) in enumerate(runs):
         for other, (a, b) in enumerate(runs[:k]):
             assert found[k] != found[other] or high + 4 < a or b + 4 < low

@@ -14,13 +14,13 @@ from viz.diagram.names import Names
 from viz.encode.gradients import GradientEncoding, Strongest, scale_of
 from viz.figures.composition import Arrangement, arrange, picture, state_norms, with_folds_opened
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import OF_A_CELL, OF_OPERATIONS, Engine, View, as_asked, options_of
+from viz.figures.options import OF_A_CELL, OF_OPERATIONS, Engine, Options, View, as_asked
 from viz.figures.selection import select, select_for, tensors_in
 from viz.measure.backward import strongest_path, watch_backward
 from viz.measure.gradient import ChainGradient, measure_chains
 from viz.output.picture import Picture
 from viz.style.text import number
-from viz.style.theme import ThemeName
+from viz.style.theme import ThemeName, theme_of
 from viz.views.words import describe_gradients
 
 
@@ -56,7 +56,7 @@ def gradient_paths(
     >>> picture.title
     'Where the gradient of L flows: one LSTM, two time steps'
     """
-    options = options_of(theme, view, fold, depth, collapse, chain, engine, header, width)
+    options = Options(theme_of(theme), view, fold, depth, tuple(collapse), chain, engine, header, width)
     chosen, note = select_for(trajectory, options, loss)
     graph = chosen.graph if chosen is not None else tg.graph_of([loss, *tensors_in(trajectory)])
     delivered = watch_backward(loss, graph, crossed=chosen is not None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -13,7 +12,7 @@ from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.folding import Fold
 from viz.output.picture import Picture
 from viz.output.sizes import describe_unreadable
-from viz.style.theme import THEME, Theme, ThemeName, theme_of
+from viz.style.theme import THEME, Theme
 
 View: TypeAlias = Literal["auto", "op", "cell", "strip", "rolled"]
 Engine: TypeAlias = Literal["viz", "dot"]
@@ -32,7 +31,7 @@ OF_SEVERAL_RUNS = {**OF_EVERY_FIGURE, "view": one_of("auto", "cell", "strip", "r
 
 @dataclass(frozen=True)
 class Options:
-    """View, folds, colours, and which modules or chains: what the arguments of a call come to."""
+    """View, folds, colours, and which modules or chains: what the arguments of a call come to, if they go together."""
 
     theme: Theme
     view: View = "auto"
@@ -44,6 +43,15 @@ class Options:
     header: bool = True
     width: float | None = None
 
+    def __post_init__(self) -> None:
+        view = self.view
+        if view in ("cell", "strip", "rolled") and (self.depth is not None or self.collapse):
+            raise ArgumentError(f"depth and collapse close modules of the op view; the {view} view has none to close")
+        if view in ("cell", "strip", "rolled") and self.engine == "dot":
+            raise ArgumentError(f'engine="dot" lays out the op view; the {view} view has places of its own')
+        if self.width is not None and not self.width > 0:
+            raise ArgumentError(f"width is how many pixels wide the picture is shown, more than 0, not {self.width!r}")
+
     @property
     def room(self) -> float:
         """How wide a strip may be, in points, before it begins another row: what a slide, or the width asked, shows."""
@@ -54,22 +62,6 @@ class Options:
         """Whether only the op view has what was asked for."""
         asked = bool(self.collapse) or self.depth is not None or self.engine == "dot"
         return self.view == "op" or (self.view == "auto" and asked)
-
-
-def options_of(
-    theme: ThemeName, view: View = "auto", fold: Fold = "auto", depth: int | None = None,
-    collapse: Iterable[str] = (), chain: int | None = None, engine: Engine = "viz", header: bool = True,
-    width: float | None = None,
-) -> Options:  # fmt: skip
-    """The options, if they go together; ArgumentError if not."""
-    found = Options(theme_of(theme), view, fold, depth, tuple(collapse), chain, engine, header, width)
-    if view in ("cell", "strip", "rolled") and (depth is not None or found.collapse):
-        raise ArgumentError(f"depth and collapse close modules of the op view; the {view} view has none to close")
-    if view in ("cell", "strip", "rolled") and engine == "dot":
-        raise ArgumentError(f'engine="dot" lays out the op view; the {view} view has places of its own')
-    if width is not None and not width > 0:
-        raise ArgumentError(f"width is how many pixels wide the picture is shown, more than 0, not {width!r}")
-    return found
 
 
 def as_asked(picture: Picture, options: Options) -> Picture:

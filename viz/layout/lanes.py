@@ -10,6 +10,7 @@ from typing import NamedTuple
 from viz.layout import ports
 from viz.layout.layered import Line
 
+CLEAR = 4.0  # points between two runs on one track
 PAD = 20.0  # points that a single shared box is wider than its lines are apart, on either side
 
 
@@ -22,7 +23,7 @@ class Run(NamedTuple):
     line: int
 
 
-def tracks(runs: Sequence[tuple[float, float]], clear: float = 4.0) -> list[int]:
+def tracks(runs: Sequence[tuple[float, float]]) -> list[int]:
     """The track of each run, 0 next to the blocks: on one track no two of them meet.
 
     In channel routing the left-edge algorithm (Hashimoto & Stevens 1971) takes the runs from the left, each on the
@@ -36,7 +37,7 @@ def tracks(runs: Sequence[tuple[float, float]], clear: float = 4.0) -> list[int]
     taken: list[list[tuple[float, float]]] = []
     for k in sorted(range(len(runs)), key=lambda k: (runs[k][1] - runs[k][0], runs[k])):
         low, high = runs[k]
-        free = (n for n, others in enumerate(taken) if all(high + clear < a or b + clear < low for a, b in others))
+        free = (n for n, others in enumerate(taken) if all(high + CLEAR < a or b + CLEAR < low for a, b in others))
         track = next(free, len(taken))
         if track == len(taken):
             taken.append([])

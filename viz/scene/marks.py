@@ -44,9 +44,9 @@ def width_of(row: Iterable[Span]) -> float:
     return sum(span.width for span in row)
 
 
-def rows(*lines: str, size: float = 12, colour: Colour = "") -> tuple[Row, ...]:
+def rows(*lines: str, colour: Colour = "") -> tuple[Row, ...]:
     """Lines of text in one look."""
-    return tuple((Span(line, size, colour),) for line in lines)
+    return tuple((Span(line, colour=colour),) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
