@@ -71,6 +71,18 @@ def test_an_operation_without_a_rule_and_a_large_index_read_all() -> None:
         assert losses_drawn(viz.gradient_paths((part**2).sum(), run, view="cell")) == [f"h_{t}" for t in range(1, 6)]
 
 
+def test_a_gate_that_is_read_outside_is_named_at_that_step_alone() -> None:
+    run = a_run()
+    picture = viz.gradient_paths(run["f"][-1].sum() + (run["c"][1:3] ** 2).sum(), run, view="cell")
+    guide = [node.rows[0][0].text for name, node in picture.scene.nodes.items() if name.startswith("guide_")]
+    assert "Read from outside as well, which is not drawn: f₅." in " ".join(guide)
+
+
+def test_inner_states_of_which_a_slice_is_read_have_chips() -> None:
+    run = a_run()
+    assert losses_drawn(viz.gradient_paths((run["c"][1:3] ** 2).sum(), run, view="cell")) == ["c_2", "c_3"]
+
+
 def test_of_two_directions_the_one_that_is_read() -> None:
     tg.manual_seed(0)
     run = nn.LSTM(3, H, bidirectional=True).unroll(tg.randn(T, B, 3))
