@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -101,6 +102,39 @@ def test_what_the_layer_above_reads_is_drawn_as_before() -> None:
     assert losses_drawn(picture) == ["chain0_h_3", "h_5"]
     above = {edge.source for edge in picture.scene.edges if edge.stroke.kind == "depth"}
     assert above == {f"chain0_h_{t}" for t in range(1, 6)}
+
+
+STEPS: list[Callable[[tg.Tensor, random.Random], tg.Tensor]] = [
+    lambda x, choose: tg.tanh(x),
+    lambda x, choose: x[(slice(None),) * (axis := choose.randrange(x.ndim)) + (choose.randrange(x.shape[axis]),)],
+    lambda x, choose: x[choose.choice([slice(1), slice(None, None, 2), slice(None, -1), [0, -1], [0]])],
+    lambda x, choose: tg.swapaxes(x, 0, -1),
+    lambda x, choose: tg.transpose(x),
+    lambda x, choose: tg.reshape(x, (-1, x.shape[-1])),
+    lambda x, choose: tg.concatenate([x, x[:1] * 0.5], axis=0),
+    lambda x, choose: tg.concatenate([np.ones(x.shape), x], axis=-1),
+    lambda x, choose: x @ np.linspace(0.1, 1, 2 * x.shape[-1]).reshape(-1, 2),
+    lambda x, choose: tg.stack([x, x + 1], axis=choose.randrange(x.ndim + 1)),
+    lambda x, choose: choose.choice(tg.unstack(x)),
+    lambda x, choose: tg.split(x, [1], axis=choose.randrange(x.ndim))[0],
+    lambda x, choose: x * np.ones((2, *([1] * x.ndim))),
+    lambda x, choose: tg.softmax(x, axis=-1) + x,
+]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_step_to_which_a_gradient_comes_is_left_out(seed: int) -> None:
+    """Whatever is made of the stack of all steps: backward is the witness, with weights for which no gradient is 0."""
+    choose, run = random.Random(seed), a_run(seed)
+    x = run.output
+    for _ in range(choose.randint(1, 5)):
+        if x.ndim > 1 and 0 not in x.shape:
+            x = choose.choice(STEPS)(x, choose)
+    loss = (x**2).sum()
+    drawn = {int(name.removeprefix("h_")) for name in losses_drawn(viz.gradient_paths(loss, run, view="cell"))}
+    (stack,) = [event for event in tg.backward_events(loss, retain_graph=True, accumulate=False)
+                if event.node is run.output.source.node]  # fmt: skip
+    assert drawn >= {t for t, part in enumerate(stack.contributions, start=1) if part.array.any()}
 
 
 @pytest.mark.parametrize("name", sorted(RULES))
