@@ -162,7 +162,7 @@ def test_what_cannot_be_drawn_to_the_right_is_an_error() -> None:
 def test_a_box_grows_for_the_lines_that_end_there() -> None:
     sizes = {"a": (20.0, 10.0)} | {f"b{k}": (20.0, 10.0) for k in range(5)}
     lines = [Line("a", f"b{k}", 6.0) for k in range(5)]
-    assert layered(sizes, lines).boxes["a"].height == ports.side([6.0] * 5) > 60
+    assert layered(sizes, lines).boxes["a"].height == sum(map(ports.room, [6.0] * 5)) > 60
     assert layered(sizes, lines[:1]).boxes["b3"].height == 10
 
 
@@ -190,7 +190,7 @@ def test_a_long_chain_needs_no_recursion() -> None:
 @given(st.lists(st.tuples(st.floats(-100, 100), WIDTHS), min_size=1, max_size=8), st.floats(0, 200))
 def test_slots_keep_the_order_and_their_distance(wanted: list[tuple[float, float]], height: float) -> None:
     wishes, widths = [wish for wish, _ in wanted], [width for _, width in wanted]
-    height = max(height, ports.side(widths))
+    height = max(height, sum(map(ports.room, widths)))
     found = ports.slots(wishes, widths, -height / 2, height / 2)
     for (one, a), (other, b) in pairwise(zip(found, widths, strict=True)):
         assert other - one >= (ports.room(a) + ports.room(b)) / 2 - 1e-9

@@ -1,17 +1,12 @@
-"""Lanes and channels: level pieces of lines above or below a row of blocks, packed into few tracks; shared boxes."""
+"""Lanes and channels: level pieces of lines above or below a row of blocks, packed into few tracks."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from viz.layout import ports
-from viz.layout.layered import Line
-
 CLEAR = 4.0  # points between two runs on one track
-PAD = 20.0  # points that a single shared box is wider than its lines are apart, on either side
 
 
 class Run(NamedTuple):
@@ -66,45 +61,3 @@ class Bank:
     def at(self, line: int, border: float) -> float:
         """The height of a line's run if the row's border is at this one."""
         return border + self.away * self.heights[line]
-
-
-def shared_boxes(
-    widths: Mapping[str, float], wishes: Mapping[str, Sequence[tuple[float, int]]], lines: Sequence[Line], gap: float,
-    taken: Sequence[tuple[float, int]],
-) -> tuple[dict[str, tuple[float, float]], dict[int, float]]:  # fmt: skip
-    """The left and the right of each box that many lines come from, and the x at which each line leaves it.
-
-    A wish is where a line would best leave, and its number. A single box is as wide as its wishes are apart, so that
-    all its lines go straight up. Several boxes stand side by side, each near the middle of its wishes; their lines
-    leave beside the places that are ``taken`` by other lines, which come down from the blocks.
-    """
-    middles = {name: sum(x for x, _ in there) / max(len(there), 1) for name, there in wishes.items()}
-    sides: dict[str, tuple[float, float]] = {}
-    slots: dict[int, float] = {}
-    places, reach = sorted(taken), max((line.width for line in lines), default=0.0) + 2
-    edge = 0.0
-    for name in sorted(wishes, key=lambda name: middles[name]):
-        room = ports.side([lines[k].width for _, k in wishes[name]])
-        left = x = max(edge, middles[name] - max(room, widths[name]) / 2)
-        if len(wishes) == 1:
-            left = x = min(wishes[name], default=(x, 0))[0] - PAD
-        else:
-            x += max(widths[name] - room, 0.0) / 2
-        for wish, k in sorted(wishes[name]):
-            half = ports.room(lines[k].width) / 2
-            slots[k] = _beside(max(x + half, wish) if len(wishes) == 1 else x + half, k, places, lines, reach)
-            x = slots[k] + half
-        sides[name] = left, max(x, left + widths[name]) + PAD * (len(wishes) == 1)
-        edge = sides[name][1] + gap
-    return sides, slots
-
-
-def _beside(x: float, k: int, taken: Sequence[tuple[float, int]], lines: Sequence[Line], reach: float) -> float:
-    """The first place for line k from here to the right that is far enough from all that other lines have taken."""
-    while True:
-        near = taken[bisect_left(taken, (x - reach, 0)) : bisect_left(taken, (x + reach, 0))]
-        ends = [(place, (lines[k].width + lines[other].width) / 2 + 2) for place, other in near if other != k]
-        beyond = [place + apart for place, apart in ends if abs(x - place) < apart - 1e-6]
-        if not beyond:
-            return x
-        x = max(beyond)

@@ -16,7 +16,7 @@ from viz.layout import bends
 from viz.layout.arrowheads import head_size
 from viz.layout.blocks import Block, Box, Part, Side, block
 from viz.layout.geometry import Path, Point, Rect, moved, simplified
-from viz.layout.lanes import Run, shared_boxes
+from viz.layout.lanes import Run
 from viz.layout.layered import Line, Spacing
 from viz.layout.panels import Panels
 from viz.layout.row import Row
@@ -55,12 +55,11 @@ def timeline(
     """Place boxes in their blocks, side by side in the order of their numbers, and lead the lines.
 
     ``panels`` have the blocks that each is around; one may be inside another. A line whose source's row is above 0
-    passes other blocks above them, any other below. A single shared box is as wide as its readers are apart; several
-    stand side by side.
+    passes other blocks above them, any other below. What is in no block stands side by side below all; no line leads
+    there.
 
     >>> items = {f"h{t}": Item(40, 20, block=t) for t in (1, 2, 3)} | {"W": Item(40, 20, block=None)}
-    >>> lines = [Line("h1", "h2"), Line("h2", "h3"), Line("W", "h2"), Line("W", "h3")]
-    >>> drawn = timeline(items, lines, panels={"t = 2": [2]})
+    >>> drawn = timeline(items, [Line("h1", "h2"), Line("h2", "h3")], panels={"t = 2": [2]})
     >>> [drawn.boxes[name].middle.y for name in ("h1", "h2", "h3")]
     [0.0, 0.0, 0.0]
     >>> drawn.boxes["W"].top < drawn.panels["t = 2"].bottom < drawn.boxes["h2"].bottom
@@ -82,7 +81,7 @@ class _Draft:
         spacing: Spacing,
     ) -> None:
         self.items, self.lines, self.spacing = items, lines, spacing
-        self.ends = [(items[line.source].block, items[line.target].block) for line in lines]
+        self.ends = [(self._block_of(line.source), self._block_of(line.target)) for line in lines]
         numbers = sorted({item.block for item in items.values() if item.block is not None})
         self.next = dict(pairwise(numbers))
         self.panels = Panels(around, numbers)
@@ -104,38 +103,37 @@ class _Draft:
         }
         self.onwards: dict[int, list[int]] = {number: [] for number in numbers}  # the lines from each to the next block
         for k, (one, _) in enumerate(self.ends):
-            if one is not None and self._follows(k):
+            if self._follows(k):
                 self.onwards[one].append(k)
         self.pitch = max((line.width for line in lines), default=0.0) + spacing.line
-        self.bars: dict[str, Rect] = {}
-        self.slots: dict[int, float] = {}  # the x at which a line ends at a shared box
+        self.shared: dict[str, Rect] = {}  # what is in no block
         self.gap = cache(self._gap)
         self.row = Row(self.blocks, self.panels, lambda number: self.gap(number).width, spacing.line)
+
+    def _block_of(self, name: str) -> int:
+        block = self.items[name].block
+        if block is None:
+            raise ArgumentError(f"no line leads to {name}, which is in no block: give it one")
+        return block
 
     def _divide(self, k: int, parts: dict[int, dict[int, Part]]) -> None:
         """Say what each of the blocks at the ends of a line sees of it."""
         line, (one, other) = self.lines[k], self.ends[k]
-        if one is None and other is None:
-            raise ArgumentError(
-                f"the line {line.source} -> {line.target} is between two shared boxes: give one a block"
-            )
-        if one is not None and one == other:
+        if one == other:
             parts[one][k] = Part(self.place[line.source], self.place[line.target], line.width, line.pull)
             return
         row = self.items[line.source].row
         if row != self.items[line.target].row:
             row = 0.0  # it leaves its row
-        if one is not None:
-            leaves = "right" if self._follows(k) else self._side(k)
-            parts[one][k] = Part(self.place[line.source], leaves, line.width, line.pull, row)
-        if other is not None:
-            enters = "left" if self._follows(k) else self._side(k)
-            parts[other][k] = Part(enters, self.place[line.target], line.width, line.pull, row)
+        leaves: Side = "right" if self._follows(k) else self._side(k)
+        enters: Side = "left" if self._follows(k) else self._side(k)
+        parts[one][k] = Part(self.place[line.source], leaves, line.width, line.pull, row)
+        parts[other][k] = Part(enters, self.place[line.target], line.width, line.pull, row)
 
     def _follows(self, k: int) -> bool:
         """Whether a line leads from a block to the next one."""
         one, other = self.ends[k]
-        return one is not None and other is not None and self.next.get(one) == other
+        return self.next.get(one) == other
 
     def _passes(self, k: int) -> bool:
         """Whether a line goes through lanes or channels."""
@@ -144,7 +142,7 @@ class _Draft:
 
     def _side(self, k: int) -> Side:
         """Where a line passes blocks."""
-        return "above" if self.items[self.lines[k].source].row > 0 and None not in self.ends[k] else "below"
+        return "above" if self.items[self.lines[k].source].row > 0 else "below"
 
     def _draw_blocks(self, parts: Mapping[int, Mapping[int, Part]]) -> dict[int, Block]:
         """Draw every block. Of blocks that differ in the widths of lines only all are drawn as one, for the widest."""
@@ -179,38 +177,32 @@ class _Draft:
         return bends.gap(pieces, self.spacing.rank, self.spacing.line / 2)
 
     def fill_banks(self) -> None:
-        """Put every level piece of a line on a track, and the shared boxes in their places below all."""
-        passing = [k for k in range(len(self.lines)) if self._passes(k)]
-        drops = {(k, n): x for k in passing for n in (0, 1) if (x := self._drop(k, n)) is not None}
-        widths = {name: item.width for name, item in self.items.items() if item.block is None}
-        wishes: dict[str, list[tuple[float, int]]] = {name: [] for name in widths}
-        for k in passing:
-            for n, name in enumerate((self.lines[k].source, self.lines[k].target)):
-                if name in wishes:
-                    wishes[name].append((drops[k, 1 - n], k))
-        taken = [(x, k) for (k, _), x in drops.items()]
-        sides, self.slots = shared_boxes(widths, wishes, self.lines, self.spacing.box, taken)
-        for k in passing:
-            x, u = (drops.get((k, n), self.slots.get(k, 0.0)) for n in (0, 1))
+        """Put every level piece of a line on a track, and what is in no block below all."""
+        for k, line in enumerate(self.lines):
+            x, u = self._drops(k) if self._passes(k) else (0.0, 0.0)
             if x != u:
-                self.row.banks[self._side(k)].runs.append(Run(min(x, u), max(x, u), self.lines[k].width, k))
+                self.row.banks[self._side(k)].runs.append(Run(min(x, u), max(x, u), line.width, k))
         for bank in self.row.banks.values():
             bank.settle()
-        y = self.row.border("below") - self.row.banks["below"].thickness - self.pitch - head_size(self.pitch)[0]
-        for name, (left, right) in sides.items():
-            self.bars[name] = Rect(left, y - self.items[name].height, right, y)
+        top = self.row.border("below") - self.row.banks["below"].thickness - self.pitch - head_size(self.pitch)[0]
+        left = 0.0
+        for name, item in self.items.items():
+            if item.block is None:
+                self.shared[name] = Rect(left, top - item.height, left + item.width, top)
+                left += item.width + self.spacing.box
 
-    def _drop(self, k: int, end: int) -> float | None:
-        """The x at which a line comes up or down at its begin (0) or end (1); of a shared box None."""
-        number = self.ends[k][end]
-        return None if number is None else self.row.corners[number].x + self.pieces[number, k][end - 1].x
+    def _drops(self, k: int) -> tuple[float, float]:
+        """The x at which a line leaves its first block for a lane or a channel, and at which it enters its last."""
+        one, other = self.ends[k]
+        leaves, enters = self.pieces[one, k][-1].x, self.pieces[other, k][0].x
+        return self.row.corners[one].x + leaves, self.row.corners[other].x + enters
 
     # What comes out
 
     def boxes(self) -> dict[str, Rect]:
         """Every box, in the order given."""
         return {
-            name: self.bars[name]
+            name: self.shared[name]
             if item.block is None
             else self.blocks[item.block].boxes[self.place[name]].moved(*self.row.corners[item.block])
             for name, item in self.items.items()
@@ -227,23 +219,20 @@ class _Draft:
     def path(self, k: int) -> Path:
         """The whole path of a line."""
         one, other = self.ends[k]
-        start = self._piece(k, one, self.lines[k].source)
-        if one is not None and one == other:
+        start = self._piece(k, one)
+        if one == other:
             return start
-        stop = self._piece(k, other, self.lines[k].target)
+        stop = self._piece(k, other)
         if self._passes(k):
             between = self._along_track(k, start[-1], stop[0])
         else:
-            assert one is not None
             early, late = self.gap(one).knees[self.onwards[one].index(k)]
             edge = self.row.corners[one].x + self.blocks[one].width + self.panels.pad(one, 1)
             between = Point(edge + early, start[-1].y), Point(edge + late, stop[0].y)
         return simplified((*start, *between, *stop), bends.LEVEL / 10)
 
-    def _piece(self, k: int, number: int | None, name: str) -> Path:
-        """A line's path inside a block, or where it ends at a shared box."""
-        if number is None:
-            return (Point(self.slots[k], self.bars[name].top),)
+    def _piece(self, k: int, number: int) -> Path:
+        """A line's path inside a block."""
         return moved(self.pieces[number, k], *self.row.corners[number])
 
     def _along_track(self, k: int, start: Point, stop: Point) -> Path:
