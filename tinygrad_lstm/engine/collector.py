@@ -89,7 +89,7 @@ def resume() -> None:
 
 
 def pause_collector(on: bool) -> None:
-    """Let the garbage collector rest while a recurrent layer runs and during ``backward`` and ``grad``, or not.
+    """Let the garbage collector rest while a recurrent layer runs, in ``backward`` and ``grad``, in drawings, or not.
 
     It does unless ``pause_collector(False)`` says otherwise: for a program that chooses itself when the collector
     searches, or whose own code makes cycles of large arrays in the middle of a long run.
