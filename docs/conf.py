@@ -1,6 +1,7 @@
 """How Sphinx builds the site: ``make docs`` runs it on this folder. What it needs beyond Sphinx is in building/."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -29,6 +30,8 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_execution_excludepatterns = ["auto_examples/*"]
+if find_spec("torch") is None:  # too large to be asked for: the page stands without outputs then, and says so
+    nb_execution_excludepatterns.append("from_a_training_script*")
 nb_merge_streams = True
 nb_output_stderr = "remove-warn"  # what a page prints there is a fault of the page
 

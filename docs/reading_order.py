@@ -85,7 +85,7 @@ CHAPTERS = {
     "Graph drawing": [
         "viz/style/fonts.py",
         "viz/layout/{geometry,arrowheads,ports,ranks,ordering,heights,bends,layered}.py",
-        "viz/layout/{panels,blocks,lanes,rows,timeline}.py",
+        "viz/layout/{panels,blocks,lanes,row,timeline}.py",
     ],
     "Pictures: marks in their places, and the files they are written to": [
         "viz/style/{text,steps,theme,stroke,width_scales}.py",
@@ -93,7 +93,7 @@ CHAPTERS = {
         "viz/output/{svg,dot,sizes,png_by_graphviz,dot_layout,files,notebook,picture}.py",
     ],
     "Pictures: what there is to draw, and what is known of it": [
-        "viz/diagram/{names,templates,view_templates,masks,derived,cellgraph,surroundings,matching,folding,projection}.py",
+        "viz/diagram/{names,templates,view_templates,masks,derived,cellgraph,reads,surroundings,matching,folding,projection}.py",
         "viz/measure/{backward,gradient,flow}.py",
         "viz/encode/{encoding,legend_words,values,gradients,ratios,flows}.py",
     ],

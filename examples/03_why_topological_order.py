@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import viz
 from tinygrad_lstm.micro import Value
-from viz.scene.marks import Cluster, Edge, Node, Scene, Span, between
+from viz.scene.marks import Cluster, Edge, Node, Scene, Span
 from viz.style.stroke import Stroke
 from viz.style.theme import theme_of
 
@@ -129,7 +129,7 @@ def draw(walks: dict[str, list[Turn]]) -> viz.Picture:
                 (x, y), (u, v) = PLACES[name(part.taker)], PLACES[name(value)]
                 aside = 30 * number - 15 if value is b else 0  # b = a·a reads a twice
                 middle = (x + u) / 2, (y + v) / 2 + below + aside
-                points = between(scene.nodes[taker], scene.nodes[giver], middle)
+                points = scene.nodes[taker].towards(middle), middle, scene.nodes[giver].towards(middle)
                 edge = f"{taker}-{giver}-{number}"
                 scene.add(Edge(edge, taker, giver, points, Stroke(hue, 2, dashed=part.late, backward=True)))
                 row = (Span(f"{part.amount:g}{', too late' * part.late}", 13, theme.text_of(hue)),)

@@ -28,7 +28,7 @@ picking        index, take, take_along_axis, embedding, index_put, index_add, sc
 plain results  all, any, argmax, argmin, argsort, count_nonzero
 gradients      grad, backward_events, through, gradcheck, gradgradcheck
 own ops        primitive, primitive_multi, Primitive, IndexedCotangent
-modes          no_grad, enable_grad, detect_anomaly, pause_collector
+modes          no_grad, enable_grad, detect_anomaly, pause_collector, collector_paused
 the graph      graph_of, Graph, scope, label, tag, register_tag, trace, program, memory, explain_grad,
                compile
 files          save, load
@@ -46,7 +46,7 @@ import tinygrad_lstm.engine.calls  # noqa: F401  # it puts the engine under the 
 from tinygrad_lstm import errors
 from tinygrad_lstm.engine.arrays import get_default_dtype, set_default_dtype
 from tinygrad_lstm.engine.backward_events import backward_events
-from tinygrad_lstm.engine.collector import pause_collector
+from tinygrad_lstm.engine.collector import collector_paused, pause_collector
 from tinygrad_lstm.engine.creation import (
     arange,
     eye,
@@ -195,20 +195,20 @@ def __dir__() -> list[str]:
 __all__ = [
     "abs", "absolute", "add", "all", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
     "arctanh", "argmax", "argmin", "argsort", "array_split", "atleast_1d", "atleast_2d", "backward_events",
-    "broadcast_to", "cast", "cbrt", "ceil", "clip", "column_stack", "compile", "concatenate", "contract",
-    "copysign", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "detect_anomaly", "diag",
-    "diagonal", "distributed", "divide", "dot", "einsum", "elu", "embedding", "enable_grad", "erf", "errors", "exp",
-    "exp2", "expand_dims", "explain_grad", "expm1", "eye", "flip", "floor", "floor_divide", "fmax", "fmin", "fmod",
-    "full", "func", "generator", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "Graph", "graph_of",
-    "hard_sigmoid", "heaviside", "hstack", "hypot", "index", "index_add", "index_put", "IndexedCotangent", "inner",
-    "interop", "label", "linear", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2",
-    "logsumexp", "losses", "manual_seed", "matmul", "max", "maximum", "mean", "memory", "min", "minimum",
-    "moveaxis", "multiply", "negative", "nn", "no_grad", "norm", "ones", "ones_like", "optim", "outer", "pad",
-    "paths", "pause_collector", "positive", "power", "primitive", "Primitive", "primitive_multi", "prod", "program",
-    "rad2deg", "rand", "randn", "ravel", "reciprocal", "register_tag", "relu", "remainder", "repeat", "reshape",
-    "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype", "sigmoid", "sign", "sin", "sinh",
-    "softmax", "softmax_cross_entropy", "softplus", "softsign", "sort", "split", "sqrt", "square", "squeeze",
-    "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis", "tan", "tanh", "tensor",
-    "Tensor", "tensordot", "through", "tile", "trace", "transpose", "tril", "triu", "trunc", "unstack", "var",
-    "vdot", "vstack", "where", "zeros", "zeros_like",
+    "broadcast_to", "cast", "cbrt", "ceil", "clip", "collector_paused", "column_stack", "compile", "concatenate",
+    "contract", "copysign", "cos", "cosh", "count_nonzero", "cumprod", "cumsum", "deg2rad", "detect_anomaly",
+    "diag", "diagonal", "distributed", "divide", "dot", "einsum", "elu", "embedding", "enable_grad", "erf",
+    "errors", "exp", "exp2", "expand_dims", "explain_grad", "expm1", "eye", "flip", "floor", "floor_divide", "fmax",
+    "fmin", "fmod", "full", "func", "generator", "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "Graph",
+    "graph_of", "hard_sigmoid", "heaviside", "hstack", "hypot", "index", "index_add", "index_put",
+    "IndexedCotangent", "inner", "interop", "label", "linear", "load", "log", "log10", "log1p", "log2",
+    "log_softmax", "logaddexp", "logaddexp2", "logsumexp", "losses", "manual_seed", "matmul", "max", "maximum",
+    "mean", "memory", "min", "minimum", "moveaxis", "multiply", "negative", "nn", "no_grad", "norm", "ones",
+    "ones_like", "optim", "outer", "pad", "paths", "pause_collector", "positive", "power", "Primitive", "primitive",
+    "primitive_multi", "prod", "program", "rad2deg", "rand", "randn", "ravel", "reciprocal", "register_tag", "relu",
+    "remainder", "repeat", "reshape", "rint", "roll", "round", "save", "scatter", "scope", "set_default_dtype",
+    "sigmoid", "sign", "sin", "sinh", "softmax", "softmax_cross_entropy", "softplus", "softsign", "sort", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tag", "take", "take_along_axis",
+    "tan", "tanh", "Tensor", "tensor", "tensordot", "through", "tile", "trace", "transpose", "tril", "triu",
+    "trunc", "unstack", "var", "vdot", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

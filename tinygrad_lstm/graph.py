@@ -75,10 +75,11 @@ class Graph:
 
     def id_of(self, value: Tensor | Node) -> int:
         """The id of the vertex behind a tensor or a node of this graph; ArgumentError if it is not in it."""
-        if value not in self:
-            what = value.source.node if isinstance(value, Tensor) else value
-            raise ArgumentError(f"this {self} has no vertex for {what}" + _PICKLED * (not self._ids))
-        return self._ids[value.source.node if isinstance(value, Tensor) else value]
+        node = value.source.node if isinstance(value, Tensor) else value
+        found = self._ids.get(node) if isinstance(node, Node) else None
+        if found is None:
+            raise ArgumentError(f"this {self} has no vertex for {node}" + _PICKLED * (not self._ids))
+        return found
 
     def ids_in(self, other: Graph) -> dict[int, int]:
         """The id in another graph of each vertex that is in both."""

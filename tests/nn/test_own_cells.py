@@ -218,9 +218,10 @@ def test_every_edge_between_steps_has_a_line(run: tuple[nn.Trajectory, Tensor]) 
 def test_the_belt_is_all_the_way_from_what_carries_to_the_state(kind: str) -> None:
     trajectory, loss = made(kind, False)
     (chain,) = select(trajectory, None, loss).chains
-    ops = [chain.graph.vertices[chain.parts[role, 2][0]].op for role in chain.template.belt[:-1]]
+    *along, state = chain.template.belts[chain.template.belt_state]
+    ops = [chain.graph.vertices[chain.parts[role, 2][0]].op for role in along]
     assert ops == (["multiply", "add", "subtract", "clip"] if kind == "long belt" else ["multiply", "add"])
-    assert chain.template.belt[-1] == chain.template.belt_state == ("m" if kind == "long belt" else "c")
+    assert state == chain.template.belt_state == ("m" if kind == "long belt" else "c")
 
 
 def test_every_carried_state_has_a_belt_above_all_that_is_not_carried() -> None:
@@ -250,7 +251,7 @@ def test_every_carried_state_has_a_belt_above_all_that_is_not_carried() -> None:
 def test_a_mask_is_no_belt_of_the_cell() -> None:
     trajectory, loss = runs.run("plain own", masked="mask")  # nothing is carried but where the mask holds a row
     (chain,) = select(trajectory, None, loss).chains
-    assert chain.template.belt == ()
+    assert not chain.template.belts
     assert any(line.only_carries for line in chain.links)
     trajectory, loss = runs.run("own", masked="mask")
     assert select(trajectory, None, loss).chains[0].template.belt_state == "m"

@@ -32,7 +32,7 @@ VALUES: list[Callable[[], Any]] = [
 NO_CALLS_OF_OURS = {
     "all", "any", "argmax", "argmin", "argsort", "count_nonzero",  # NumPy's own
     "load", "save", "set_default_dtype", "Primitive", "primitive", "primitive_multi", "Graph", "IndexedCotangent",
-    "Tensor", "pause_collector", "scope", "enable_grad", "no_grad", "detect_anomaly",
+    "Tensor", "pause_collector", "collector_paused", "scope", "enable_grad", "no_grad", "detect_anomaly",
 }  # fmt: skip
 FUNCTIONS = {name: getattr(tg, name) for name in tg.__all__ if name not in NO_CALLS_OF_OURS}
 FUNCTIONS = {name: f for name, f in FUNCTIONS.items() if callable(f) and inspect.signature(f).parameters}

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 from tests.support.drawing import Boxes, Drawing, Edge, Text, read
-from viz.layout.geometry import Point, Rect, crossing, distance, inside, path_bounds
+from viz.layout.geometry import Point, Rect, distance, inside, path_bounds
 
 KINDS = (
     "line behind a node", "line on a line", "arrowhead on an arrowhead", "label struck by a line", "text on text",
@@ -177,3 +177,14 @@ def crossings(drawing: Drawing) -> Iterator[Defect]:
     for (one, a, b), (other, c, d) in near_pairs(pieces(drawing)):
         if one is not other and (at := crossing(a, b, c, d)) is not None:
             yield Defect("crossing", f"{one.name} and {other.name}", at)
+
+
+def crossing(a: Point, b: Point, c: Point, d: Point) -> Point | None:
+    """Where the pieces a-b and c-d cross, ends left out; parallel ones do not cross."""
+    ux, uy, vx, vy = b.x - a.x, b.y - a.y, d.x - c.x, d.y - c.y
+    turn = ux * vy - uy * vx
+    if not turn:
+        return None
+    s = ((c.x - a.x) * vy - (c.y - a.y) * vx) / turn
+    t = ((c.x - a.x) * uy - (c.y - a.y) * ux) / turn
+    return Point(a.x + s * ux, a.y + s * uy) if 0 < s < 1 and 0 < t < 1 else None

@@ -12,10 +12,10 @@ from viz.layout.layered import Line
 
 def plain(
     boxes: Mapping[str, Rect], lines: Sequence[Line], paths: Sequence[Path],
-    panels: Mapping[str, Sequence[Rect]] | None = None, heads: Literal["source", "target"] = "target",
+    panels: Mapping[str, Rect] | None = None, heads: Literal["source", "target"] = "target",
 ) -> str:  # fmt: skip
     """An SVG of boxes without text; y runs downwards, so the drawing is turned."""
-    parts = [group("frame", name, rect(box)) for name, there in (panels or {}).items() for box in there]
+    parts = [group("frame", name, rect(box)) for name, box in (panels or {}).items()]
     for k, (line, path) in enumerate(zip(lines, paths, strict=True)):
         way = path if heads == "target" else path[::-1]
         corners = " ".join(pair(corner) for corner in arrowhead(way, line.width))

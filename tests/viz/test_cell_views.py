@@ -15,8 +15,9 @@ from tinygrad_lstm.errors import ArgumentError
 from viz.diagram.cellgraph import CellGraph
 from viz.figures.cell_views import CELL_VIEWS, FEW_STEPS, MANY_STEPS, CellView, View
 from viz.figures.composition import arrange
-from viz.figures.options import options_of
+from viz.figures.options import Options
 from viz.figures.selection import select
+from viz.style.theme import theme_of
 
 VIEWS = list(CELL_VIEWS)
 
@@ -37,7 +38,7 @@ def test_every_view_of_the_table_draws_a_picture_of_its_own() -> None:
 
 def test_auto_is_the_view_of_few_steps_or_of_many() -> None:
     for steps, view in ((3, FEW_STEPS), (13, MANY_STEPS)):
-        assert arrange(select(trajectory_of(steps)).chains, options_of("light", fold=None)).view == view
+        assert arrange(select(trajectory_of(steps)).chains, Options(theme_of("light"), fold=None)).view == view
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -51,13 +52,13 @@ def test_what_the_table_says_of_a_view_holds(view: View) -> None:
             return True
         return False
 
-    how = arrange(select(trajectory).chains, options_of("light", view, fold=[5], width=700))
+    how = arrange(select(trajectory).chains, Options(theme_of("light"), view, fold=[5], width=700))
     assert bool(how.hidden) == row.has_steps
     assert isinf(how.room) != row.has_rows
-    assert refused(lambda: options_of("light", view, lit="f")) != row.has_gates
+    assert refused(lambda: Options(theme_of("light"), view, lit="f")) != row.has_gates
     assert refused(lambda: viz.flow(trajectory.steps[-1].h.sum(), trajectory, view=view)) != row.has_steps
-    assert refused(lambda: options_of("light", view, depth=1))
-    assert refused(lambda: options_of("light", view, engine="dot"))
+    assert refused(lambda: Options(theme_of("light"), view, depth=1))
+    assert refused(lambda: Options(theme_of("light"), view, engine="dot"))
 
 
 def test_the_row_of_a_view_decides_how_a_chain_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +70,7 @@ def test_the_row_of_a_view_decides_how_a_chain_is_drawn(monkeypatch: pytest.Monk
 
     monkeypatch.setitem(CELL_VIEWS, "cell", CellView(as_it_is, has_steps=False))
     chains = select(trajectory_of(9)).chains
-    how = arrange(chains, options_of("light", "cell", fold=[5]))
+    how = arrange(chains, Options(theme_of("light"), "cell", fold=[5]))
     how.project(chains[0])
     assert seen == [chains[0]]
     assert how.hidden == []

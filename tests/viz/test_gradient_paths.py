@@ -76,7 +76,7 @@ def test_the_share_bars_are_those_of_routes(case: Drawn) -> None:
     picture = case.view("cell")
     expected = 0
     for k, chain in enumerate(case.chains):
-        for t in chain.order[:-1] if chain.template.belt else []:
+        for t in chain.order[:-1] if chain.template.belts else []:
             tensor = chain.state(chain.template.belt_state, t)
             total = case.gradient(tensor)
             if total is None or not np.linalg.norm(total):

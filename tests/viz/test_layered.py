@@ -10,11 +10,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.support.layout_lint import crossing
 from tests.support.long_chains import run_with_a_shallow_stack
 from tinygrad_lstm.errors import ArgumentError
 from viz.layout import bends, ordering, ports
 from viz.layout.arrowheads import arrowhead
-from viz.layout.geometry import Path, Point, Rect, crossing, meets, path_bounds
+from viz.layout.geometry import Path, Point, Rect, bounds, meets, path_bounds
 from viz.layout.layered import Line, Placement, Spacing, layered
 from viz.layout.ranks import cut
 
@@ -137,7 +138,7 @@ def test_an_lstm_has_its_belt_on_top_and_its_hidden_state_below_without_a_crossi
     assert placed.ranks["c0"] == placed.ranks["h0"] == 0
     assert placed.ranks["h"] == max(placed.ranks.values())
     assert placed.crossings == 0
-    assert placed.bounds.width < 760
+    assert bounds([*placed.boxes.values(), *map(path_bounds, placed.paths)]).width < 760
     for line, path in zip(lines, placed.paths, strict=True):
         if {line.source, line.target} <= {*BELT} and line.source != "c0":
             assert {point.y for point in path} == {path[0].y}, line  # level all the way
@@ -161,7 +162,7 @@ def test_what_cannot_be_drawn_to_the_right_is_an_error() -> None:
 def test_a_box_grows_for_the_lines_that_end_there() -> None:
     sizes = {"a": (20.0, 10.0)} | {f"b{k}": (20.0, 10.0) for k in range(5)}
     lines = [Line("a", f"b{k}", 6.0) for k in range(5)]
-    assert layered(sizes, lines).boxes["a"].height == ports.side([6.0] * 5) > 60
+    assert layered(sizes, lines).boxes["a"].height == sum(map(ports.room, [6.0] * 5)) > 60
     assert layered(sizes, lines[:1]).boxes["b3"].height == 10
 
 
@@ -183,20 +184,13 @@ def test_a_long_chain_needs_no_recursion() -> None:
     assert run_with_a_shallow_stack(program) == "1\n"
 
 
-def test_placements_move_as_a_whole() -> None:
-    placed = layered(SIZES, [Line(*pair) for pair in LSTM])
-    there = placed.moved(100, -50)
-    assert there.bounds == placed.bounds.moved(100, -50)
-    assert there.paths[0][0].x == placed.paths[0][0].x + 100
-
-
 # The parts -----------------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.tuples(st.floats(-100, 100), WIDTHS), min_size=1, max_size=8), st.floats(0, 200))
 def test_slots_keep_the_order_and_their_distance(wanted: list[tuple[float, float]], height: float) -> None:
     wishes, widths = [wish for wish, _ in wanted], [width for _, width in wanted]
-    height = max(height, ports.side(widths))
+    height = max(height, sum(map(ports.room, widths)))
     found = ports.slots(wishes, widths, -height / 2, height / 2)
     for (one, a), (other, b) in pairwise(zip(found, widths, strict=True)):
         assert other - one >= (ports.room(a) + ports.room(b)) / 2 - 1e-9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import re
 import subprocess
@@ -316,3 +317,34 @@ def test_importing_viz_brings_in_no_drawing_library() -> None:
         [sys.executable, "-c", script], capture_output=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert done.stdout.decode().strip() == "[]"
+
+
+def test_the_garbage_collector_rests_while_a_picture_is_drawn_and_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made then lives to the end, so that a search of it would find nothing."""
+    seen: list[bool] = []
+
+    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
+        def watching(*args: Any, **options: Any) -> Any:
+            seen.append(gc.isenabled())
+            return function(*args, **options)
+
+        return watching
+
+    for place in ("viz.figures.draw.arrange", "viz.figures.gradient_paths.arrange", "viz.figures.compare.arrange_runs",
+                  "viz.figures.difference.arrange", "viz.figures.flow.arrange", "viz.playback.player.picture",
+                  "viz.output.picture.svg_of", "viz.output.picture.dot_of"):  # fmt: skip
+        module, _, name = place.rpartition(".")
+        monkeypatch.setattr(place, watched(getattr(importlib.import_module(module), name)))
+    trajectory = tg.nn.LSTM(2, 3).unroll(tg.randn(3, 1, 2))
+    loss = (trajectory.output**2).sum()
+    viz.draw(trajectory)
+    viz.compare({"one": (loss, trajectory)})
+    viz.difference((loss, trajectory), (loss, trajectory))
+    viz.flow(loss, trajectory)
+    viz.player(loss, trajectory)
+    picture = viz.gradient_paths(loss, trajectory)
+    assert picture.svg.endswith("</svg>")
+    assert picture.source.endswith("}\n")
+    assert len(seen) >= 8
+    assert not any(seen)
+    assert gc.isenabled()

@@ -58,7 +58,19 @@ class CollectorPause:
 
 
 def collector_paused(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, with a ``CollectorPause`` around every call."""
+    """The function, during whose calls Python's garbage collector rests, as it does while a graph grows.
+
+    For a function that makes thousands of objects which live until its end, so that a search finds nothing: one that
+    runs a layer of your own step by step, or draws a long run. ``pause_collector(False)`` leaves the collector alone
+    here too.
+
+    >>> import gc
+    >>> @collector_paused
+    ... def build():
+    ...     return gc.isenabled()
+    >>> build(), gc.isenabled()
+    (False, True)
+    """
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -77,7 +89,7 @@ def resume() -> None:
 
 
 def pause_collector(on: bool) -> None:
-    """Let the garbage collector rest while a recurrent layer runs and during ``backward`` and ``grad``, or not.
+    """Let the garbage collector rest while a recurrent layer runs, in ``backward`` and ``grad``, in drawings, or not.
 
     It does unless ``pause_collector(False)`` says otherwise: for a program that chooses itself when the collector
     searches, or whose own code makes cycles of large arrays in the middle of a long run.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
@@ -39,14 +39,17 @@ class NothingRecordedError(TinygradError, ValueError):
     """A trajectory that left no graph to draw."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Link:
-    """One line of the picture and the edges of the graph that it stands for, most often a single one."""
+    """One line of the picture and the edges of the graph that it stands for, most often a single one.
+
+    It is equal to itself alone: numbers are looked up by it many times.
+    """
 
     source: NodeKey
     reader: NodeKey
     edges: tuple[GraphEdge, ...]  # none for the line from an operation to the pill of the state that it makes
-    classes: tuple[str, ...] = field(default=(), compare=False)  # what ``tg.paths`` calls these edges
+    classes: tuple[str, ...] = ()  # what ``tg.paths`` calls these edges
 
     @property
     def keys(self) -> tuple[EdgeKey, ...]:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from viz.diagram.templates import SIZES, Box, Template
 from viz.layout.geometry import Place
 
+MASK = 66  # points that a mask moves a state aside
 
-def with_masks(template: Template, states: tuple[str, ...], room: float = 66) -> Template:
+
+def with_masks(template: Template, states: tuple[str, ...]) -> Template:
     """The template with a box before each of these states where a mask chooses between the new value and the old.
 
     The box is where the state was, whose column moves aside. The old value has a line of its own past the step, since a
@@ -17,9 +19,9 @@ def with_masks(template: Template, states: tuple[str, ...], room: float = 66) ->
     found = template
     for name in sorted(states, key=lambda name: template.boxes[name].x):
         if not any(f"hold_{other}" in found.boxes and found.boxes[other].x == found.boxes[name].x for other in states):
-            found = _moved_aside(found, found.boxes[name].x, room)  # states in one column move together
+            found = _moved_aside(found, found.boxes[name].x, MASK)  # states in one column move together
         state = found.boxes[name]
-        x, y = state.x - room, state.y
+        x, y = state.x - MASK, state.y
         before = x - template.pitch + state.size[0] / 2  # the right side of the state before
         if name == template.belt_state:
             lane: tuple[Place, ...] = ((12, y + 14), (12, y + 42), (x, y + 42))

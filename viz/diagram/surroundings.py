@@ -8,6 +8,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.graph import GraphEdge
 from viz.diagram.cellgraph import LOSS, NEXT_LAYER, NodeKey, OutputKey
+from viz.diagram.reads import find_unread
 
 
 def named_weights(graph: tg.Graph, cell: nn.Cell) -> dict[int, str]:
@@ -22,18 +23,20 @@ def outside(
 ) -> tuple[dict[tuple[NodeKey, NodeKey], list[GraphEdge]], tuple[NodeKey, ...]]:
     """The lines from states to what reads them outside of the chain, the next layer or the loss; and what else is read.
 
-    ``where`` are the vertices of the chain by their parts; what is read of them and is no state has no line.
+    ``where`` are the vertices of the chain by their parts; what is read of them and is no state has no line. A part of
+    which nothing is read in the end is none of these, as in a stack of all steps of which a loss takes the last.
     """
     links: dict[tuple[NodeKey, NodeKey], list[GraphEdge]] = {}
     elsewhere: dict[NodeKey, None] = {}  # in the order in which they are found
+    leaving = [edge for edge in graph.edges if edge.source in where and edge.reader not in where]
     feeding = _feeding(graph, above, where)
-    for edge in graph.edges:
-        if edge.source in where and edge.reader not in where:
-            part = states.get((edge.source, edge.index))
-            if part is None:
-                elsewhere[where[edge.source]] = None
-            else:
-                links.setdefault((part, (NEXT_LAYER if edge.reader in feeding else LOSS, part[1])), []).append(edge)
+    unread = find_unread(graph, {edge for edge in leaving if edge.reader not in feeding})
+    for edge in (edge for edge in leaving if edge not in unread):
+        part = states.get((edge.source, edge.index))
+        if part is None:
+            elsewhere[where[edge.source]] = None
+        else:
+            links.setdefault((part, (NEXT_LAYER if edge.reader in feeding else LOSS, part[1])), []).append(edge)
     return links, tuple(elsewhere)
 
 

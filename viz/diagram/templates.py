@@ -83,11 +83,6 @@ class Template:
         """The states that a step makes, that of the belt first."""
         return list(dict.fromkeys([self.belt_state, *self.made_in]))
 
-    @property
-    def belt(self) -> tuple[str, ...]:
-        """The boxes of the first belt; () if no state is carried."""
-        return self.belts.get(self.belt_state, ())
-
     @cached_property
     def on_belts(self) -> Mapping[str, str]:
         """Of each box on a belt, a mask among them, the state that is carried there."""

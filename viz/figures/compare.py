@@ -17,13 +17,13 @@ from viz.diagram.projection import stretch
 from viz.encode.gradients import GradientEncoding, scale_of
 from viz.figures.cell_views import View
 from viz.figures.composition import Arrangement, layers_of
-from viz.figures.options import OF_SEVERAL_RUNS, Options, as_asked, options_of
+from viz.figures.options import OF_SEVERAL_RUNS, Options, as_asked
 from viz.figures.run_words import compare_in_words, describe_left_over, left_over, list_names
 from viz.figures.runs import Run, arrange_runs, open_runs, runs_of
 from viz.measure.gradient import ChainGradient
 from viz.output.picture import Picture
 from viz.scene.marks import Scene
-from viz.style.theme import ThemeName
+from viz.style.theme import ThemeName, theme_of
 from viz.views.cells import draw_layers
 from viz.views.header import add_header_of_rows
 from viz.views.norms import Series, draw_caption, plot_norms
@@ -33,6 +33,7 @@ APART = 34  # points from one run to the next
 
 
 @takes(runs=RUNS, **OF_SEVERAL_RUNS)
+@tg.collector_paused
 def compare(
     runs: Mapping[str, tuple[tg.Tensor, nn.Trajectory]],
     *,
@@ -59,7 +60,7 @@ def compare(
     >>> print(compare(runs))
     Two runs on one scale: RNN and LSTM. Of the gradient's norm at t = 8 there is left at t = 1: RNN ... of ∂L/∂h; ...
     """
-    options, named = options_of(theme, view, fold, header=header, width=width), runs_of(runs.items())
+    options, named = Options(theme_of(theme), view, fold, header=header, width=width), runs_of(runs.items())
     hows = arrange_runs(named, options)
     whole = _draw(named, hows, options)
     if any(how.hidden for how in hows.values()):

@@ -18,15 +18,16 @@ from viz.diagram.projection import make_room
 from viz.encode.ratios import RatioEncoding
 from viz.figures.cell_views import View
 from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
-from viz.figures.options import OF_SEVERAL_RUNS, as_asked, options_of
+from viz.figures.options import OF_SEVERAL_RUNS, Options, as_asked
 from viz.figures.runs import Run, runs_of
 from viz.measure.gradient import ChainGradient
 from viz.output.picture import Picture
-from viz.style.theme import ThemeName
+from viz.style.theme import ThemeName, theme_of
 from viz.views.words import describe_ratios
 
 
 @takes(one=RUN, other=RUN, names=NAMES, **OF_SEVERAL_RUNS)
+@tg.collector_paused
 def difference(
     one: tuple[tg.Tensor, nn.Trajectory],
     other: tuple[tg.Tensor, nn.Trajectory],
@@ -58,7 +59,7 @@ def difference(
     >>> print(difference(run(before), run(after)))
     The gradient, “before” and “after”, in one LSTM, two time steps: L = ... The norm of ∂L/∂C: ... → ... at t = 2, ...
     """
-    options, called = options_of(theme, view, fold, header=header, width=width), _names(names)
+    options, called = Options(theme_of(theme), view, fold, header=header, width=width), _names(names)
     runs = runs_of(zip(called, (one, other), strict=True))
     _check_same(*runs)
     norms = [run.norms(name) for run in runs for name in run.top.cells.template.made_in]

@@ -16,15 +16,16 @@ from viz.encode.values import ValueEncoding
 from viz.figures.cell_views import View
 from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import LIT, OF_A_CELL, OF_OPERATIONS, Engine, Options, as_asked, options_of
+from viz.figures.options import LIT, OF_A_CELL, OF_OPERATIONS, Engine, Options, as_asked
 from viz.figures.selection import TAKES, select_for, tensors_in
 from viz.output.picture import Picture
-from viz.style.theme import ThemeName
+from viz.style.theme import ThemeName, theme_of
 from viz.views.words import describe_values
 
 
 @also_of_torch(trajectory_alone)
 @takes(lit=LIT, **OF_A_CELL, **OF_OPERATIONS)
+@tg.collector_paused
 def draw(
     what: tg.Tensor | nn.Trajectory | Iterable[Any],
     *,
@@ -56,7 +57,7 @@ def draw(
     >>> print(draw((x * x).sum()))
     A graph of 3 vertices and 3 edges: 1 parameter, 2 operations (1 multiply, 1 sum).
     """
-    options = options_of(theme, view, fold, depth, collapse, chain, engine, header, width, lit)
+    options = Options(theme_of(theme), view, fold, depth, tuple(collapse), chain, engine, header, width, lit)
     if isinstance(what, nn.Trajectory):
         return as_asked(_draw_trajectory(what, options), options)
     if chain is not None:

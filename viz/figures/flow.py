@@ -17,11 +17,11 @@ from viz.diagram.folding import Fold
 from viz.encode.flows import FlowEncoding
 from viz.figures.cell_views import CELL_VIEWS, View
 from viz.figures.composition import Arrangement, arrange, picture, with_folds_opened
-from viz.figures.options import OF_EVERY_FIGURE, as_asked, options_of
+from viz.figures.options import OF_EVERY_FIGURE, Options, as_asked
 from viz.figures.selection import select
 from viz.measure.flow import measure_flow
 from viz.output.picture import Picture
-from viz.style.theme import ThemeName
+from viz.style.theme import ThemeName, theme_of
 from viz.style.width_scales import LinearWidth
 from viz.views.words import describe_balance, describe_flow
 
@@ -31,6 +31,7 @@ from viz.views.words import describe_balance, describe_flow
     loss=LOSS, trajectory=TRAJECTORY, source=TENSOR.or_none(), direction=ARRAY.or_none(),
     view=one_of("auto", *(name for name, one in CELL_VIEWS.items() if one.has_steps)), **OF_EVERY_FIGURE,
 )  # fmt: skip
+@tg.collector_paused
 def flow(
     loss: tg.Tensor,
     trajectory: nn.Trajectory,
@@ -57,7 +58,7 @@ def flow(
     The flow from C₁ to L = ... in one LSTM, three time steps: in all ... = ‖∂L/∂C₁‖². The belt is the path
     along the cell state C. A crossing leads through h into a gate. From t = 1 to 2: ...
     """
-    options, chosen = options_of(theme, view, fold, header=header, width=width), select(trajectory, None, loss)
+    options, chosen = Options(theme_of(theme), view, fold, header=header, width=width), select(trajectory, None, loss)
     start = _start(chosen.chains[0]) if source is None else source
     found = measure_flow(loss, chosen.chains, start, direction)
     for cells, caption in zip(chosen.chains, chosen.captions, strict=True):

@@ -15,18 +15,19 @@ from viz.encode.gradients import GradientEncoding, Strongest, scale_of
 from viz.figures.cell_views import View
 from viz.figures.composition import Arrangement, arrange, picture, state_norms, with_folds_opened
 from viz.figures.operations import picture_of_operations
-from viz.figures.options import LIT, OF_A_CELL, OF_OPERATIONS, Engine, as_asked, options_of
+from viz.figures.options import LIT, OF_A_CELL, OF_OPERATIONS, Engine, Options, as_asked
 from viz.figures.selection import select, select_for, tensors_in
 from viz.measure.backward import strongest_path, watch_backward
 from viz.measure.gradient import ChainGradient, measure_chains
 from viz.output.picture import Picture
 from viz.style.text import number
-from viz.style.theme import ThemeName
+from viz.style.theme import ThemeName, theme_of
 from viz.views.words import describe_gradients
 
 
 @also_of_torch(loss_and_trajectory)
 @takes(loss=LOSS, trajectory=TRAJECTORY, strongest=TENSOR.or_none(), lit=LIT, **OF_A_CELL, **OF_OPERATIONS)
+@tg.collector_paused
 def gradient_paths(
     loss: tg.Tensor,
     trajectory: nn.Trajectory,
@@ -57,7 +58,7 @@ def gradient_paths(
     >>> picture.title
     'Where the gradient of L flows: one LSTM, two time steps'
     """
-    options = options_of(theme, view, fold, depth, collapse, chain, engine, header, width, lit)
+    options = Options(theme_of(theme), view, fold, depth, tuple(collapse), chain, engine, header, width, lit)
     chosen, note = select_for(trajectory, options, loss)
     graph = chosen.graph if chosen is not None else tg.graph_of([loss, *tensors_in(trajectory)])
     delivered = watch_backward(loss, graph, crossed=chosen is not None)
@@ -80,6 +81,7 @@ def gradient_paths(
 
 @also_of_torch(loss_and_trajectory)
 @takes(loss=LOSS, trajectory=TRAJECTORY, chain=integer(None).or_none())
+@tg.collector_paused
 def describe(loss: tg.Tensor, trajectory: nn.Trajectory, *, chain: int | None = None) -> str:
     """The story of ``gradient_paths`` in words, with the same numbers.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
@@ -14,7 +13,7 @@ from viz.diagram.folding import Fold
 from viz.figures.cell_views import CELL_VIEWS, View
 from viz.output.picture import Picture
 from viz.output.sizes import describe_unreadable
-from viz.style.theme import THEME, Theme, ThemeName, theme_of
+from viz.style.theme import THEME, Theme
 
 Engine: TypeAlias = Literal["viz", "dot"]
 SLIDE, POINTS = 1280, 1310 / 1280  # pixels; points of a picture that are shown in one of them
@@ -33,7 +32,7 @@ OF_SEVERAL_RUNS = {**OF_EVERY_FIGURE, "view": one_of("auto", *CELL_VIEWS)}  # th
 
 @dataclass(frozen=True)
 class Options:
-    """View, folds, colours, and which modules or chains: what the arguments of a call come to."""
+    """View, folds, colours, and which modules or chains: what the arguments of a call come to, if they go together."""
 
     theme: Theme
     view: View = "auto"
@@ -46,6 +45,19 @@ class Options:
     width: float | None = None
     lit: str | None = None
 
+    def __post_init__(self) -> None:
+        view, lit = self.view, self.lit
+        if view in CELL_VIEWS and (self.depth is not None or self.collapse):
+            raise ArgumentError(f"depth and collapse close modules of the op view; the {view} view has none to close")
+        if view in CELL_VIEWS and self.engine == "dot":
+            raise ArgumentError(f'engine="dot" lays out the op view; the {view} view has places of its own')
+        with_gates = [name for name, one in CELL_VIEWS.items() if one.has_gates]
+        if lit is not None and (view not in ("auto", *with_gates) or self.of_operations):
+            shown_by = " and ".join(f"the {name} view" for name in with_gates)
+            raise ArgumentError(f"lit={lit!r} is a part of a cell, which {shown_by} show")
+        if self.width is not None and not self.width > 0:
+            raise ArgumentError(f"width is how many pixels wide the picture is shown, more than 0, not {self.width!r}")
+
     @property
     def room(self) -> float:
         """How wide a strip may be, in points, before it begins another row: what a slide, or the width asked, shows."""
@@ -56,26 +68,6 @@ class Options:
         """Whether only the op view has what was asked for."""
         asked = bool(self.collapse) or self.depth is not None or self.engine == "dot"
         return self.view == "op" or (self.view == "auto" and asked)
-
-
-def options_of(
-    theme: ThemeName, view: View = "auto", fold: Fold = "auto", depth: int | None = None,
-    collapse: Iterable[str] = (), chain: int | None = None, engine: Engine = "viz", header: bool = True,
-    width: float | None = None, lit: str | None = None,
-) -> Options:  # fmt: skip
-    """The options, if they go together; ArgumentError if not."""
-    found = Options(theme_of(theme), view, fold, depth, tuple(collapse), chain, engine, header, width, lit)
-    if view in CELL_VIEWS and (depth is not None or found.collapse):
-        raise ArgumentError(f"depth and collapse close modules of the op view; the {view} view has none to close")
-    if view in CELL_VIEWS and engine == "dot":
-        raise ArgumentError(f'engine="dot" lays out the op view; the {view} view has places of its own')
-    with_gates = [name for name, one in CELL_VIEWS.items() if one.has_gates]
-    if lit is not None and (view not in ("auto", *with_gates) or found.of_operations):
-        shown_by = " and ".join(f"the {name} view" for name in with_gates)
-        raise ArgumentError(f"lit={lit!r} is a part of a cell, which {shown_by} show")
-    if width is not None and not width > 0:
-        raise ArgumentError(f"width is how many pixels wide the picture is shown, more than 0, not {width!r}")
-    return found
 
 
 def as_asked(picture: Picture, options: Options) -> Picture:

@@ -101,11 +101,6 @@ def moved(path: Iterable[Point], dx: float, dy: float) -> Path:
     return tuple(Point(x + dx, y + dy) for x, y in path)
 
 
-def length(path: Sequence[Point]) -> float:
-    """The length of a path."""
-    return sum(math.dist(a, b) for a, b in pairwise(path))
-
-
 def distance(point: Point, start: Point, stop: Point) -> float:
     """How far a point is from a straight piece.
 
@@ -117,21 +112,6 @@ def distance(point: Point, start: Point, stop: Point) -> float:
     along = ((point.x - start.x) * dx + (point.y - start.y) * dy) / square if square else 0.0
     along = min(max(along, 0.0), 1.0)
     return math.hypot(point.x - start.x - along * dx, point.y - start.y - along * dy)
-
-
-def crossing(a: Point, b: Point, c: Point, d: Point) -> Point | None:
-    """Where the pieces a-b and c-d cross, ends left out; parallel ones do not cross.
-
-    >>> crossing(Point(0, 0), Point(4, 4), Point(0, 4), Point(4, 0))
-    Point(x=2.0, y=2.0)
-    """
-    ux, uy, vx, vy = b.x - a.x, b.y - a.y, d.x - c.x, d.y - c.y
-    turn = ux * vy - uy * vx
-    if not turn:
-        return None
-    s = ((c.x - a.x) * vy - (c.y - a.y) * vx) / turn
-    t = ((c.x - a.x) * uy - (c.y - a.y) * ux) / turn
-    return Point(a.x + s * ux, a.y + s * uy) if 0 < s < 1 and 0 < t < 1 else None
 
 
 def inside(start: Point, stop: Point, rect: Rect) -> tuple[float, float] | None:

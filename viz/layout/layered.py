@@ -10,10 +10,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from viz.layout import bends
-from viz.layout.geometry import Path, Point, Rect, bounds, moved, path_bounds, simplified
+from viz.layout.geometry import Path, Point, Rect, simplified
 from viz.layout.heights import Ends, heights, settled
 from viz.layout.ordering import crossings, order, positions
 from viz.layout.ports import room, slots
@@ -41,16 +41,6 @@ class Placement:
     paths: tuple[Path, ...]
     ranks: dict[str, int]
     crossings: int = 0
-
-    @property
-    def bounds(self) -> Rect:
-        """The rectangle around everything."""
-        return bounds([*self.boxes.values(), *map(path_bounds, self.paths)])
-
-    def moved(self, dx: float, dy: float) -> Placement:
-        """The same somewhere else."""
-        boxes = {name: box.moved(dx, dy) for name, box in self.boxes.items()}
-        return replace(self, boxes=boxes, paths=tuple(moved(path, dx, dy) for path in self.paths))
 
 
 def layered(

@@ -20,14 +20,14 @@ class Panels:
                 for block in there:
                     self.around[block].append(name)
 
-    def pad(self, block: int, side: int, at_the_end: bool) -> float:
-        """The room for the panels that begin (0) or end (1) at a block; at the end of a row all of them do."""
-        return PADDING * sum(at_the_end or self.ends[name][side] == block for name in self.around[block])
+    def pad(self, block: int, side: int) -> float:
+        """The room for the panels that begin (0) or end (1) at a block."""
+        return PADDING * sum(self.ends[name][side] == block for name in self.around[block])
 
-    def padding(self, name: str, block: int, side: int, at_the_end: bool) -> float:
+    def padding(self, name: str, block: int, side: int) -> float:
         """How far a panel's side is from its first block (0) or its last (1): the panels inside are in between."""
         inside = self.around[block][self.around[block].index(name) :]
-        return PADDING * sum(at_the_end or self.ends[inner][side] == block for inner in inside)
+        return PADDING * sum(self.ends[inner][side] == block for inner in inside)
 
     def depth(self, block: int) -> int:
         """How many panels are around a block."""

@@ -17,11 +17,6 @@ def room(width: float) -> float:
     return max(width, 2 * head_size(width)[1]) + CLEAR
 
 
-def side(widths: Sequence[float]) -> float:
-    """How high a side must be for the lines that end there."""
-    return sum(map(room, widths))
-
-
 def spread(
     wishes: Sequence[float], apart: Sequence[float], low: float, high: float, pulls: Sequence[float] = ()
 ) -> list[float]:

@@ -1,4 +1,4 @@
-"""Drawings side by side along time: blocks in rows, panels around them, lanes above, channels below, shared boxes last.
+"""Drawings side by side along time: blocks, panels around them, lanes above, channels below, shared boxes last.
 
 A block is a time step, or what comes before or after all steps. A line to the next block crosses the gap between them;
 one that passes blocks goes through a lane above or a channel below. What all steps share, the weights, is below.
@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, pairwise
-from math import inf
+from itertools import pairwise
 
 from tinygrad_lstm.errors import ArgumentError
 from viz.layout import bends
 from viz.layout.arrowheads import head_size
 from viz.layout.blocks import Block, Box, Part, Side, block
-from viz.layout.geometry import Path, Point, Rect, bounds, moved, path_bounds, simplified
-from viz.layout.lanes import Bank, Run, shared_boxes, tracks
+from viz.layout.geometry import Path, Point, Rect, moved, simplified
+from viz.layout.lanes import Run
 from viz.layout.layered import Line, Spacing
-from viz.layout.panels import PADDING, Panels
-from viz.layout.rows import Rows
+from viz.layout.panels import Panels
+from viz.layout.row import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +38,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Where every box, every line (in the order given) and every panel is: a panel has a part in each of its rows."""
+    """Where every box, every line (in the order given) and every panel is."""
 
     boxes: dict[str, Rect]
     paths: tuple[Path, ...]
-    panels: dict[str, tuple[Rect, ...]]
-
-    @property
-    def bounds(self) -> Rect:
-        """The rectangle around everything."""
-        return bounds([*self.boxes.values(), *chain(*self.panels.values()), *map(path_bounds, self.paths)])
+    panels: dict[str, Rect]
 
 
 def timeline(
@@ -57,25 +51,22 @@ def timeline(
     *,
     panels: Mapping[str, Sequence[int]] | None = None,
     spacing: Spacing | None = None,
-    wrap: float = inf,
 ) -> Timeline:
     """Place boxes in their blocks, side by side in the order of their numbers, and lead the lines.
 
-    ``panels`` have the blocks that each is around; one may be inside another. Blocks that would reach further than
-    ``wrap`` begin a new row. A line whose source's row is above 0 passes other blocks above them, any other below. A
-    single shared box is as wide as its readers are apart; several stand side by side.
+    ``panels`` have the blocks that each is around; one may be inside another. A line whose source's row is above 0
+    passes other blocks above them, any other below. What is in no block stands side by side below all; no line leads
+    there.
 
     >>> items = {f"h{t}": Item(40, 20, block=t) for t in (1, 2, 3)} | {"W": Item(40, 20, block=None)}
-    >>> lines = [Line("h1", "h2"), Line("h2", "h3"), Line("W", "h2"), Line("W", "h3")]
-    >>> drawn = timeline(items, lines, panels={"t = 2": [2]})
+    >>> drawn = timeline(items, [Line("h1", "h2"), Line("h2", "h3")], panels={"t = 2": [2]})
     >>> [drawn.boxes[name].middle.y for name in ("h1", "h2", "h3")]
     [0.0, 0.0, 0.0]
-    >>> drawn.boxes["W"].top < drawn.panels["t = 2"][0].bottom < drawn.boxes["h2"].bottom
+    >>> drawn.boxes["W"].top < drawn.panels["t = 2"].bottom < drawn.boxes["h2"].bottom
     True
     """
-    draft = _Draft(items, lines, panels or {}, spacing or Spacing(), wrap)
+    draft = _Draft(items, lines, panels or {}, spacing or Spacing())
     draft.fill_banks()
-    draft.stack()
     return Timeline(draft.boxes(), tuple(map(draft.path, range(len(lines)))), draft.panel_rects())
 
 
@@ -88,10 +79,9 @@ class _Draft:
         lines: Sequence[Line],
         around: Mapping[str, Sequence[int]],
         spacing: Spacing,
-        wrap: float,
     ) -> None:
         self.items, self.lines, self.spacing = items, lines, spacing
-        self.ends = [(items[line.source].block, items[line.target].block) for line in lines]
+        self.ends = [(self._block_of(line.source), self._block_of(line.target)) for line in lines]
         numbers = sorted({item.block for item in items.values() if item.block is not None})
         self.next = dict(pairwise(numbers))
         self.panels = Panels(around, numbers)
@@ -113,42 +103,37 @@ class _Draft:
         }
         self.onwards: dict[int, list[int]] = {number: [] for number in numbers}  # the lines from each to the next block
         for k, (one, _) in enumerate(self.ends):
-            if one is not None and self._follows(k):
+            if self._follows(k):
                 self.onwards[one].append(k)
         self.pitch = max((line.width for line in lines), default=0.0) + spacing.line
-        self.bars: dict[str, Rect] = {}
-        self.slots: dict[int, float] = {}  # the x at which a line ends at a shared box
-        self.margins: dict[int, float] = {}  # the x at which a line goes down from row to row
+        self.shared: dict[str, Rect] = {}  # what is in no block
         self.gap = cache(self._gap)
-        self.rows = Rows(self.blocks, self.panels, lambda number: self.gap(number).width, wrap, spacing.line)
-        for row in self.rows.rows[:-1]:
-            last = max(row.corners)
-            row.wraps = sorted(self.onwards[last], key=lambda k: -self.pieces[last, k][-1].y)
+        self.row = Row(self.blocks, self.panels, lambda number: self.gap(number).width, spacing.line)
+
+    def _block_of(self, name: str) -> int:
+        block = self.items[name].block
+        if block is None:
+            raise ArgumentError(f"no line leads to {name}, which is in no block: give it one")
+        return block
 
     def _divide(self, k: int, parts: dict[int, dict[int, Part]]) -> None:
         """Say what each of the blocks at the ends of a line sees of it."""
         line, (one, other) = self.lines[k], self.ends[k]
-        if one is None and other is None:
-            raise ArgumentError(
-                f"the line {line.source} -> {line.target} is between two shared boxes: give one a block"
-            )
-        if one is not None and one == other:
+        if one == other:
             parts[one][k] = Part(self.place[line.source], self.place[line.target], line.width, line.pull)
             return
         row = self.items[line.source].row
         if row != self.items[line.target].row:
             row = 0.0  # it leaves its row
-        if one is not None:
-            leaves = "right" if self._follows(k) else self._side(k)
-            parts[one][k] = Part(self.place[line.source], leaves, line.width, line.pull, row)
-        if other is not None:
-            enters = "left" if self._follows(k) else self._side(k)
-            parts[other][k] = Part(enters, self.place[line.target], line.width, line.pull, row)
+        leaves: Side = "right" if self._follows(k) else self._side(k)
+        enters: Side = "left" if self._follows(k) else self._side(k)
+        parts[one][k] = Part(self.place[line.source], leaves, line.width, line.pull, row)
+        parts[other][k] = Part(enters, self.place[line.target], line.width, line.pull, row)
 
     def _follows(self, k: int) -> bool:
         """Whether a line leads from a block to the next one."""
         one, other = self.ends[k]
-        return one is not None and other is not None and self.next.get(one) == other
+        return self.next.get(one) == other
 
     def _passes(self, k: int) -> bool:
         """Whether a line goes through lanes or channels."""
@@ -157,7 +142,7 @@ class _Draft:
 
     def _side(self, k: int) -> Side:
         """Where a line passes blocks."""
-        return "above" if self.items[self.lines[k].source].row > 0 and None not in self.ends[k] else "below"
+        return "above" if self.items[self.lines[k].source].row > 0 else "below"
 
     def _draw_blocks(self, parts: Mapping[int, Mapping[int, Part]]) -> dict[int, Block]:
         """Draw every block. Of blocks that differ in the widths of lines only all are drawn as one, for the widest."""
@@ -180,7 +165,7 @@ class _Draft:
             drawn |= dict.fromkeys(numbers, block(boxes[numbers[0]], tuple(widest), self.spacing))
         return {number: drawn[number] for number in self.members}
 
-    # Rows of blocks, and what is between them
+    # What is between the blocks, above and below them
 
     def _gap(self, number: int) -> bends.Gap:
         """The gap after a block, where its lines go to the heights of the next one."""
@@ -192,64 +177,41 @@ class _Draft:
         return bends.gap(pieces, self.spacing.rank, self.spacing.line / 2)
 
     def fill_banks(self) -> None:
-        """Put the shared boxes in their places, and every level piece of a line on a track."""
-        passing = [k for k in range(len(self.lines)) if self._passes(k)]
-        there = {k: [self.rows.of[number] for number in self.ends[k]] for k in passing}
-        drops = {(k, n): x for k in passing for n in (0, 1) if (x := self._drop(k, n)) is not None}
-        widths = {name: item.width for name, item in self.items.items() if item.block is None}
-        wishes: dict[str, list[tuple[float, int]]] = {name: [] for name in widths}
-        for k in passing:
-            for n, name in enumerate((self.lines[k].source, self.lines[k].target)):
-                if name in wishes:
-                    wishes[name].append((drops[k, 1 - n] if there[k][0] == there[k][1] else 0.0, k))
-        taken = [(x, k) for (k, n), x in drops.items() if there[k][n] == self.rows.of[None]]
-        sides, self.slots = shared_boxes(widths, wishes, self.lines, self.spacing.box, taken)
-        self.bars = {name: Rect(left, 0, right, self.items[name].height) for name, (left, right) in sides.items()}
-        for k, (one, other) in there.items():
-            width, (x, u) = self.lines[k].width, (drops.get((k, n), self.slots.get(k, 0.0)) for n in (0, 1))
-            if one == other and x != u:
-                self._bank(one, k).runs.append(Run(min(x, u), max(x, u), width, (k, 0)))
-            elif one != other:
-                self._bank(one, k).runs.append(Run(-inf, x, width, (k, 0)))
-                self._bank(other, k).runs.append(Run(-inf, u, width, (k, 1)))
-        down = [k for k, (one, other) in there.items() if one != other]
-        out = tracks([(min(there[k]), max(there[k])) for k in down], clear=0.5)
-        most = max((len(row.wraps) for row in self.rows.rows), default=0)
-        self.margins = {k: -PADDING - self.pitch * (most + 2 + track) for k, track in zip(down, out, strict=True)}
-        for row in self.rows.rows:
-            row.above.settle()
-            row.below.settle()
+        """Put every level piece of a line on a track, and what is in no block below all."""
+        for k, line in enumerate(self.lines):
+            x, u = self._drops(k) if self._passes(k) else (0.0, 0.0)
+            if x != u:
+                self.row.banks[self._side(k)].runs.append(Run(min(x, u), max(x, u), line.width, k))
+        for bank in self.row.banks.values():
+            bank.settle()
+        top = self.row.border("below") - self.row.banks["below"].thickness - self.pitch - head_size(self.pitch)[0]
+        left = 0.0
+        for name, item in self.items.items():
+            if item.block is None:
+                self.shared[name] = Rect(left, top - item.height, left + item.width, top)
+                left += item.width + self.spacing.box
 
-    def _bank(self, row: int, k: int) -> Bank:
-        return self.rows.rows[row].above if self._side(k) == "above" else self.rows.rows[row].below
-
-    def _drop(self, k: int, end: int) -> float | None:
-        """The x at which a line comes up or down at its begin (0) or end (1); of a shared box None."""
-        number = self.ends[k][end]
-        if number is None:
-            return None
-        return self.rows.rows[self.rows.of[number]].corners[number].x + self.pieces[number, k][end - 1].x
-
-    def stack(self) -> None:
-        """Put every row below the one before, and the shared boxes below all."""
-        y = self.rows.stack(self.pitch, self.spacing.rank) - head_size(self.pitch)[0]
-        self.bars = {name: box.moved(0, y - box.height) for name, box in self.bars.items()}
+    def _drops(self, k: int) -> tuple[float, float]:
+        """The x at which a line leaves its first block for a lane or a channel, and at which it enters its last."""
+        one, other = self.ends[k]
+        leaves, enters = self.pieces[one, k][-1].x, self.pieces[other, k][0].x
+        return self.row.corners[one].x + leaves, self.row.corners[other].x + enters
 
     # What comes out
 
     def boxes(self) -> dict[str, Rect]:
         """Every box, in the order given."""
         return {
-            name: self.bars[name]
+            name: self.shared[name]
             if item.block is None
-            else self.blocks[item.block].boxes[self.place[name]].moved(*self.rows.corner(item.block))
+            else self.blocks[item.block].boxes[self.place[name]].moved(*self.row.corners[item.block])
             for name, item in self.items.items()
         }
 
-    def panel_rects(self) -> dict[str, tuple[Rect, ...]]:
+    def panel_rects(self) -> dict[str, Rect]:
         """Every panel, those inside blocks last."""
-        return self.rows.panel_rects() | {
-            group: (rect.moved(*self.rows.corner(number)),)
+        return self.row.panel_rects() | {
+            group: rect.moved(*self.row.corners[number])
             for number, groups in self.groups.items()
             for group, rect in zip(groups, self.blocks[number].panels, strict=True)
         }
@@ -257,44 +219,26 @@ class _Draft:
     def path(self, k: int) -> Path:
         """The whole path of a line."""
         one, other = self.ends[k]
-        start = self._piece(k, one, self.lines[k].source)
-        if one is not None and one == other:
+        start = self._piece(k, one)
+        if one == other:
             return start
-        stop = self._piece(k, other, self.lines[k].target)
+        stop = self._piece(k, other)
         if self._passes(k):
-            between = self._through_banks(k, start[-1], stop[0])
-        elif self.rows.of[one] != self.rows.of[other]:
-            between = self._around_rows(k, start[-1], stop[0])
+            between = self._along_track(k, start[-1], stop[0])
         else:
-            assert one is not None
             early, late = self.gap(one).knees[self.onwards[one].index(k)]
-            edge = self.rows.corner(one).x + self.blocks[one].width + self.panels.pad(one, 1, False)
+            edge = self.row.corners[one].x + self.blocks[one].width + self.panels.pad(one, 1)
             between = Point(edge + early, start[-1].y), Point(edge + late, stop[0].y)
         return simplified((*start, *between, *stop), bends.LEVEL / 10)
 
-    def _piece(self, k: int, number: int | None, name: str) -> Path:
-        """A line's path inside a block, or where it ends at a shared box."""
-        if number is None:
-            return (Point(self.slots[k], self.bars[name].top),)
-        return moved(self.pieces[number, k], *self.rows.corner(number))
+    def _piece(self, k: int, number: int) -> Path:
+        """A line's path inside a block."""
+        return moved(self.pieces[number, k], *self.row.corners[number])
 
-    def _through_banks(self, k: int, start: Point, stop: Point) -> Path:
-        """From one drop to the other: along a track, or along two and through the margin from row to row."""
-        one, other = (self.rows.of[number] for number in self.ends[k])
-        if one == other and start.x == stop.x:
+    def _along_track(self, k: int, start: Point, stop: Point) -> Path:
+        """From one drop to the other, level in between."""
+        if start.x == stop.x:
             return ()
-        first = self._bank(one, k).at((k, 0), self.rows.rows[one].border(self._side(k)))
-        if one == other:
-            return Point(start.x, first), Point(stop.x, first)
-        second = self._bank(other, k).at((k, 1), self.rows.rows[other].border(self._side(k)))
-        x = self.margins[k]
-        return Point(start.x, first), Point(x, first), Point(x, second), Point(stop.x, second)
-
-    def _around_rows(self, k: int, start: Point, stop: Point) -> Path:
-        """From the end of a row to the beginning of the next, in a spiral: the uppermost line goes outside first."""
-        row = self.rows.rows[self.rows.of[self.ends[k][0]]]
-        place, count = row.wraps.index(k), len(row.wraps)
-        right = self.rows.right + PADDING + self.pitch * (count - place)
-        left = -PADDING - self.pitch * (place + 1)
-        y = row.border("below") - row.below.thickness - self.pitch * (count - place)
-        return Point(right, start.y), Point(right, y), Point(left, y), Point(left, stop.y)
+        side = self._side(k)
+        y = self.row.banks[side].at(k, self.row.border(side))
+        return Point(start.x, y), Point(stop.x, y)

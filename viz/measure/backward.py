@@ -7,8 +7,7 @@ second time here, no ``.grad`` is touched, and the graph stays usable.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -18,6 +17,7 @@ import tinygrad_lstm as tg
 from viz.diagram.cellgraph import EdgeKey, OutputKey
 
 Array: TypeAlias = Any
+Event: TypeAlias = Any  # of ``tg.backward_events``
 
 SMALL = 64  # numbers; so many are summed faster one by one
 
@@ -102,41 +102,54 @@ def sums_of(found: Pass, edges: Iterable[tuple[EdgeKey, OutputKey]]) -> dict[Out
     return sums
 
 
-def watch_backward(loss: tg.Tensor, graph: tg.Graph, crossed: bool = True) -> Delivered:
+def watch_backward(
+    loss: tg.Tensor, graph: tg.Graph, crossed: bool = True, events: Iterable[Event] | None = None
+) -> Delivered:
     """What two backward passes from a loss deliver in a graph that holds it; without ``crossed`` the first one alone.
 
-    Raises GradError where nothing needs a gradient, or the graph has been freed.
+    ``events`` are those of the first pass, where the caller has them. Raises GradError where nothing needs a gradient,
+    or the graph has been freed.
     """
     with np.errstate(all="ignore"):  # a gradient that exploded is drawn as it is
-        whole = _watch(loss, graph)
-        uncrossed = _watch(loss, graph, crossing=False) if crossed else Pass({}, {}, set())
+        whole = _watch(backward_events(loss) if events is None else events, graph)
+        uncrossed = Pass({}, {}, set())
+        if crossed:
+            with tg.through(_stop_crossings, indexed=True):
+                uncrossed = _watch(backward_events(loss), graph)
         return Delivered(float(loss.item()) if loss.size == 1 else None, graph, whole, uncrossed)
 
 
-def _watch(loss: tg.Tensor, graph: tg.Graph, crossing: bool = True) -> Pass:
-    """One backward pass, watched event by event; without ``crossing`` nothing goes on into the gates.
+def backward_events(loss: tg.Tensor) -> Iterator[Event]:
+    """The events of a backward pass that changes nothing; GradError where there is none, or none any more."""
+    if not loss.requires_grad:
+        raise tg.errors.GradError("nothing that the loss depends on requires a gradient, so none flows")
+    try:
+        yield from tg.backward_events(loss, retain_graph=True, accumulate=False)
+    except tg.errors.GradError as error:
+        raise _too_late(error) from None
+
+
+def _watch(events: Iterable[Event], graph: tg.Graph) -> Pass:
+    """What a backward pass delivers, event by event."""
+    found = Pass({}, {}, set())
+    for event in events:
+        vertex, total = graph.id_of(event.node), event.cotangent
+        found.visited.add(vertex)
+        if isinstance(total, list):
+            found.values.update({(vertex, index): part for index, part in enumerate(total)})
+        else:
+            found.values[vertex, 0] = total
+        for part in event.contributions:
+            found.edges[vertex, part.edge.position] = part.edge.whole(part.cotangent)
+    return found
+
+
+def _stop_crossings(edge: Any, cotangent: Any) -> Any:
+    """Let nothing go on into the gates.
 
     What crosses is what ``tg.paths.routes`` counts: every read of an earlier state that does not carry it on.
     """
-    if not loss.requires_grad:
-        raise tg.errors.GradError("nothing that the loss depends on requires a gradient, so none flows")
-    found = Pass({}, {}, set())
-
-    def stop_crossings(edge: Any, cotangent: Any) -> Any:
-        return None if tg.paths.is_crossing(edge) else cotangent
-
-    try:
-        with nullcontext() if crossing else tg.through(stop_crossings, indexed=True):
-            for event in tg.backward_events(loss, retain_graph=True, accumulate=False):
-                vertex = graph.id_of(event.node)
-                found.visited.add(vertex)
-                totals = event.cotangent if isinstance(event.cotangent, list) else [event.cotangent]
-                found.values.update({(vertex, index): total for index, total in enumerate(totals)})
-                for part in event.contributions:
-                    found.edges[vertex, part.edge.position] = part.edge.whole(part.cotangent)
-    except tg.errors.GradError as error:
-        raise _too_late(error) from None
-    return found
+    return None if tg.paths.is_crossing(edge) else cotangent
 
 
 def _too_late(error: Exception) -> tg.errors.GradError:

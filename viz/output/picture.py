@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import tinygrad_lstm as tg
 from tinygrad_lstm.errors import ArgumentError
 from viz.output.dot import dot_of
 from viz.output.files import free_path, place_for, write_file
@@ -41,11 +42,13 @@ class Picture:
         return sum(node.shape != "text" for node in self.scene.nodes.values())
 
     @cached_property
+    @tg.collector_paused
     def source(self) -> str:
         """The drawing as DOT text, the same for the same graph in any process."""
         return dot_of(self.scene)
 
     @cached_property
+    @tg.collector_paused
     def svg(self) -> str:
         """The drawing as SVG that fits any width, with title and description for those who cannot see it.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -18,6 +19,7 @@ from tinygrad_lstm.escaping import element_id, markup, printable, script_json
 from tinygrad_lstm.explain.trace import Amount
 from viz.diagram.cellgraph import EdgeKey
 from viz.diagram.names import INFIX
+from viz.measure.backward import Event
 from viz.output.picture import Picture
 from viz.output.svg import size_of
 from viz.playback.laws import Laws
@@ -27,6 +29,7 @@ from viz.scene.marks import Scene
 from viz.style.text import number_of_points
 from viz.style.theme import THEMES, colour_rules, shades
 
+NOT_FINITE = {"nan": '"NaN"', "inf": '"inf"', "-inf": '"−inf"'}
 MANY = 1000  # vertices; of more of them the page has only the norms of arrays, so that it stays small
 
 
@@ -45,6 +48,7 @@ class Figure:
     what: str = ""  # what is drawn, in a few words
     routes: tuple[str, ...] = ()  # what carry and crossing are called, where there are two
     known: Mapping[int, Any] = field(default_factory=dict)  # values of vertices that are at hand
+    events: Sequence[Event] | None = None  # of the backward pass that the picture shows
 
 
 def page(figure: Figure, tape: Tape) -> str:
@@ -103,12 +107,18 @@ def encode(figure: Figure, tape: Tape, names: list[str]) -> str:
     def amount(given: Amount | None) -> str:
         if given is None:
             return "0"
-        if id(given) not in amounts:
+        written = amounts.get(id(given))
+        if written is None:
             values = given.values if isinstance(given.values, list) else [] if given.values is None else [given.values]
-            shape = text(" × ".join(map(str, given.shape)))
-            amounts[id(given)] = _array([shape, *map(_number, [given.norm, *(values if len(values) <= most else [])])])
-        return amounts[id(given)]
+            numbers = map(_number, [given.norm, *(values if len(values) <= most else [])])
+            written = amounts[id(given)] = f"[{shape(given.shape)},{','.join(numbers)}]"
+        return written
 
+    @cache
+    def shape(sizes: tuple[int, ...]) -> int:
+        return text(" × ".join(map(str, sizes)))
+
+    @cache  # each edge is read forward and backward
     def element(reader: int, position: int) -> int:
         return text(" ".join(map(element_id, figure.edges.get((reader, position), ()))))
 
@@ -149,6 +159,5 @@ def _array(parts: Iterable[object]) -> str:
 
 def _number(x: float) -> str:
     """A number as JSON has it; what is not finite as a word."""
-    if not math.isfinite(x):
-        return '"NaN"' if math.isnan(x) else '"inf"' if x > 0 else '"−inf"'
-    return f"{x:.4g}"
+    digits = f"{x:.4g}"
+    return NOT_FINITE.get(digits, digits)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.arguments import LOSS, TRAJECTORY, integer, takes
@@ -23,7 +25,7 @@ from viz.figures.composition import Arrangement, picture
 from viz.figures.operations import picture_of_operations
 from viz.figures.options import Options
 from viz.figures.selection import Selection, select
-from viz.measure.backward import watch_backward
+from viz.measure.backward import Event, backward_events, watch_backward
 from viz.measure.gradient import measure_chains
 from viz.output.files import place_for, write_file
 from viz.output.notebook import bundle
@@ -72,6 +74,7 @@ class Player:
 
 @also_of_torch(loss_and_trajectory)
 @takes(loss=LOSS, trajectory=TRAJECTORY.or_none(), chain=integer(None).or_none())
+@tg.collector_paused
 def player(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, *, chain: int | None = None) -> Player:
     """A page that steps through the forward pass, and through the backward pass in the engine's own order.
 
@@ -89,7 +92,7 @@ def player(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, *, chain: i
     Played in 3 steps forward and 3 backward.
     """
     figure = figure_of(loss, trajectory, chain)
-    tape = tape_of(loss, figure.graph, figure.known)
+    tape = tape_of(loss, figure.graph, figure.known, figure.events)
     played = f"Played in {len(tape.forward)} steps forward and {len(tape.backward)} backward."
     return Player(figure.picture.title, f"{figure.picture.description} {played}", page(figure, tape))
 
@@ -101,17 +104,24 @@ def figure_of(loss: tg.Tensor, trajectory: nn.Trajectory | None = None, chain: i
             return _cell_figure(loss, select(trajectory, chain, loss))
     except NoCellViewError:
         pass
-    graph = tg.graph_of(loss)
-    delivered = watch_backward(loss, graph, crossed=False)
+    graph, events = tg.graph_of(loss), _events_of(loss)
+    delivered = watch_backward(loss, graph, crossed=False, events=events)
     options = Options(THEMES["light"], "op", fold=None)
     drawn = picture_of_operations(graph, options, delivered, encode=_PlayedOperations)
     nodes, edges = _elements(drawn)
-    return Figure(replace(drawn, title=TITLE), graph, nodes, edges, what="every operation")
+    return Figure(replace(drawn, title=TITLE), graph, nodes, edges, what="every operation", events=events)
+
+
+def _events_of(loss: tg.Tensor) -> list[Event]:
+    """One backward pass, for the picture and the tape."""
+    with np.errstate(all="ignore"):  # a gradient that exploded is shown as it is
+        return list(backward_events(loss))
 
 
 def _cell_figure(loss: tg.Tensor, chosen: Selection) -> Figure:
     """The cell view, with every step of it."""
-    delivered = watch_backward(loss, chosen.graph)
+    events = _events_of(loss)
+    delivered = watch_backward(loss, chosen.graph, events=events)
     gradients = measure_chains(chosen.chains, delivered)
     encodings = [_PlayedGradients(each, THEMES["light"], scale_of(gradients)) for each in gradients]
     title, words = f"Where the gradient of L flows: {chosen.title}", describe_gradients(gradients, chosen.captions)
@@ -127,6 +137,7 @@ def _cell_figure(loss: tg.Tensor, chosen: Selection) -> Figure:
         drawn, graph, _with_losses(nodes, edges, chosen, drawn), edges, what=chosen.title,
         routes=(("C", "h") if template.is_lstm else ("carry", "crossing")) if template.belts else (),
         known={vertex: t.data for t in tensors if len(graph.vertices[vertex := graph.id_of(t)].shapes) == 1},
+        events=events,
     )  # fmt: skip
 
 

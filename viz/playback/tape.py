@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from tinygrad_lstm.explain.formulas import Derivative, derivative, slope_at_ones
 from tinygrad_lstm.explain.trace import Amount
 from tinygrad_lstm.explain.values import kept_values
 from tinygrad_lstm.graph import GraphEdge
-from viz.measure.backward import Array, norm
+from viz.measure.backward import Array, Event, backward_events, norm
 
 FEW = 8  # so many numbers are listed; of more, only their norm
 
@@ -73,8 +73,12 @@ class Tape:
     backward: tuple[BackwardStep, ...]
 
 
-def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None = None) -> Tape:
-    """The tape of a loss in a graph that holds it; ``known`` are values of vertices that the caller has at hand.
+def tape_of(
+    loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None = None, events: Sequence[Event] | None = None
+) -> Tape:
+    """The tape of a loss in a graph that holds it.
+
+    ``known`` are values of vertices that the caller has at hand, ``events`` those of a backward pass.
 
     Every ``.grad`` is as it was afterwards, and the graph can be used again.
 
@@ -91,7 +95,7 @@ def tape_of(loss: tg.Tensor, graph: tg.Graph, known: Mapping[int, Array] | None 
     """
     values: dict[int, Array] = {graph.id_of(loss): loss.data, **(known or {})}
     with np.errstate(all="ignore"):  # a gradient that exploded is shown as it is
-        events = list(tg.backward_events(loss, retain_graph=True, accumulate=False))
+        events = list(backward_events(loss)) if events is None else events
         _look_up(events, graph, values)
         backward = _turns(events, graph)
         forward = tuple(
@@ -115,7 +119,7 @@ def _ratio(contribution: Array, g: Array) -> Array | None:
     return contribution / g if g.size == 1 or g.shape == contribution.shape else None
 
 
-def _look_up(events: list[Any], graph: tg.Graph, values: dict[int, Array]) -> None:
+def _look_up(events: Sequence[Event], graph: tg.Graph, values: dict[int, Array]) -> None:
     """Add the values that the rules have kept, and, of the others, those that follow from what is known.
 
     No rule keeps a sum's value: its operation is run again on what it read.
@@ -141,7 +145,7 @@ def _output(value: Array, index: int) -> Array:
     return value[index] if isinstance(value, list) else value
 
 
-def _turns(events: list[Any], graph: tg.Graph) -> tuple[BackwardStep, ...]:
+def _turns(events: Sequence[Event], graph: tg.Graph) -> tuple[BackwardStep, ...]:
     readers = Counter(part.source for event in events for part in event.contributions)
     come: Counter[Any] = Counter()
     sums: dict[tuple[Any, int], Array] = {}

@@ -44,9 +44,9 @@ def width_of(row: Iterable[Span]) -> float:
     return sum(span.width for span in row)
 
 
-def rows(*lines: str, size: float = 12, colour: Colour = "") -> tuple[Row, ...]:
+def rows(*lines: str, colour: Colour = "") -> tuple[Row, ...]:
     """Lines of text in one look."""
-    return tuple((Span(line, size, colour),) for line in lines)
+    return tuple((Span(line, colour=colour),) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,6 @@ class Node:
         """Its outline as a rectangle."""
         return Rect.around(self.middle, *self.size)
 
-    def has_at_side(self, place: Place) -> bool:
-        """Whether a place is on the left or the right side of the rectangle around it."""
-        (x, y), (u, v) = self.middle, place
-        return abs(abs(u - x) - self.size[0] / 2) < 0.1 and abs(v - y) <= self.size[1] / 2
-
     def towards(self, other: Place) -> Place:
         """Where a straight line from the middle to another place leaves the outline.
 
@@ -100,19 +95,6 @@ def text_from(id: str, left: Place, *row: Span, high: float = 15) -> Node:
     """A row of text to the right of this place."""
     wide = width_of(row)
     return Node(id, (left[0] + wide / 2, left[1]), (wide, high), (row,), shape="text", left=True)
-
-
-def between(one: Node, other: Node, *bends: Place) -> tuple[Place, ...]:
-    """The points of a line between two nodes, straight or along these bends, from outline to outline.
-
-    A first or a last bend at a side is where the line begins or ends there, but for a disc's.
-    """
-    first = [bend for bend in bends[:1] if one.has_at_side(bend)]
-    last = [bend for bend in bends[-1:] if other.has_at_side(bend)]
-    inner = bends[len(first) : len(bends) - len(last)]
-    places = [one.middle, *inner, other.middle]
-    start = first[0] if first and one.shape != "disc" else one.towards(places[1])
-    return start, *inner, last[0] if last and other.shape != "disc" else other.towards(places[-2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from viz.layout import ports
 from viz.layout.geometry import Box, Place
 from viz.scene.marks import Cluster, Node, Path, Scene, Shape, Span, text_from
 from viz.style import fonts
@@ -153,34 +154,14 @@ def _labels(scene: Scene, axes: Axes, series: Sequence[Series]) -> None:
     begins = [axes.at(min(one.levels), one.levels[min(one.levels)]) for one in series]
     right = min(x for x, _ in begins) - 26
     left = right - max(fonts.width(one.name, 12) for one in series)
-    heights = spread([y for _, y in begins], LINE)
+    order = sorted(range(len(begins)), key=lambda k: begins[k][1])
+    spread = ports.spread([begins[k][1] for k in order], [LINE] * (len(begins) - 1), -math.inf, math.inf)
+    heights = dict(zip(order, spread, strict=True))
     for k, (one, (x, y)) in enumerate(zip(series, begins, strict=True)):
         hue = hue_of(theme, one.run)
         row = Span(one.label, 12, theme.text_of(hue), bold=True), Span(f"\u00a0{one.share}", 12, theme.quiet)
         node = text_from(f"norms_label_{k}", (left, heights[k]), *row)
         scene.add(node, Path(((right + 2, heights[k]), (right + 14, y), (x - 5, y)), Stroke(hue, 0.8)))
-
-
-def spread(heights: Sequence[float], apart: float) -> list[float]:
-    """Heights as near to these as can be, so far apart and in the same order.
-
-    >>> spread([0.0, 1.0, 40.0], 10)
-    [-4.5, 5.5, 40.0]
-    """
-    groups: list[list[float]] = []  # of heights that touch, each less its place in the group
-    for k in sorted(range(len(heights)), key=heights.__getitem__):
-        groups.append([heights[k]])
-        while len(groups) > 1 and _middle(groups[-1], apart)[0] - _middle(groups[-2], apart)[1] < apart:
-            groups[-2:] = [groups[-2] + groups[-1]]
-    placed = [low + apart * k for group in groups for low in [_middle(group, apart)[0]] for k in range(len(group))]
-    order = sorted(range(len(heights)), key=heights.__getitem__)
-    return [placed[order.index(k)] for k in range(len(heights))]
-
-
-def _middle(group: Sequence[float], apart: float) -> tuple[float, float]:
-    """The lowest and the highest place of a group around its mean."""
-    mean, half = sum(group) / len(group), apart * (len(group) - 1) / 2
-    return mean - half, mean + half
 
 
 def hue_of(theme: Theme, run: int) -> Colour:

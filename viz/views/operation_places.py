@@ -56,7 +56,7 @@ def place_operations(quotient: Quotient, looks: Mapping[str, Node], widths: Mapp
         stop = _docked(path[-1], drawn.boxes[line.target], looks.get(line.target))
         whole = (start, *path[1:-1], stop)
         paths[link.id] = whole[::-1] if link.id in backwards else whole
-    return Drawing(drawn.boxes, paths, {name: rects[0] for name, rects in drawn.panels.items()}, blocks.inside())
+    return Drawing(drawn.boxes, paths, drawn.panels, blocks.inside())
 
 
 def chip_of(link: OperationLink) -> str:

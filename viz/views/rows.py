@@ -45,13 +45,6 @@ class Row:
         self.before = 0 if rolled else axis.last + 1 if reverse else axis.first - 1  # the step that it starts after
         self.continues = not rolled and self.before != self.cells.start
         self.passed = passed  # by lines between the layers, for which the bar of weights has gaps
-        self.number = number  # of several rows of the same chain
-        self.suffix = f"_row{number + 1}" if number else ""  # of the ids of what every row has
-        reverse, rolled = self.cells.chain.reverse, self.cells.rolled
-        self.before = 0 if rolled else axis.last + 1 if reverse else axis.first - 1  # the step that it starts after
-        self.continues = not rolled and self.before != self.cells.start
-        self.passed = passed  # by lines between the layers, for which the bar of weights has gaps
-        self.takes_turns = False
         self.top, self.bottom = base + self.template.top, base + self.template.bottom
         self.runs = {t: run for run in axis.hidden for t in range(run[0], run[1] + 1)}
 

@@ -26,12 +26,11 @@ def describe_node(cells: CellGraph, role: str, t: int) -> tuple[str, ...]:
             values = tensor.data.mean(), tensor.data.min(), tensor.data.max()
         mean, low, high = (number(float(value)) for value in values)
         lines.append(f"{cells.sign(role, t)} {tensor.shape} {tensor.dtype}: mean {mean}, {low} to {high}")
-    source: dict[str, str] = {}  # each line of it once
-    for vertex in cells.parts.get((cells.template.made_in.get(role, role), t), ()):
-        place = cells.graph.vertices[vertex].place
-        code = linecache.getline(place.file, place.line).split("#")[0].strip()
-        source[f"{os.path.basename(place.file)}:{place.line}"] = code
-    lines += [f"{where}  {code}" for where, code in source.items()]
+    vertices = cells.parts.get((cells.template.made_in.get(role, role), t), ())
+    places = dict.fromkeys([(place.file, place.line) for v in vertices for place in [cells.graph.vertices[v].place]])
+    for file, line in places:  # each line of the source once
+        code = linecache.getline(file, line).split("#")[0].strip()
+        lines.append(f"{os.path.basename(file)}:{line}  {code}")
     return tuple(lines or [cells.sign(role, t)])
 
 
