@@ -14,17 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tinygrad_lstm.compiling.factors import HOLE, cut, does_wait, fold_products, ordered
-from tinygrad_lstm.compiling.lines import ADD, Line, Shapes, plain
+from tinygrad_lstm.compiling.lines import ADD, ELEMENT, Line, Shapes, plain
 from tinygrad_lstm.compiling.recording import Outputs
 from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read, needed_after
 from tinygrad_lstm.compiling.sums import base_name
 
-PLACE = ("", "[", "] ")  # of a line that is not written: its value is an element of an array
 OVER_TIME = "_over_time"
 PRODUCT = ("", " + _product(_rows(", ").T, _rows(", "))")  # dU = dU + dzᵀ h, the W rule of linear
-INPUT_PRODUCT = ("", " + _product(_rows(", ").T, _rows(", "[", "]))")  # the same with x out of a list
-SLICE = ("", "[(slice(None),) * (", " % ", ".ndim) + (", ",)]")  # the rule of stack
-INPUT_PRODUCTS = {("_product(", ", ", ".T)"), ("_product(", "[", "], ", ".T)")}  # W x_t
+INPUT_PRODUCT = ("_product(", ", ", ".T)")  # W x_t
 
 
 def batch(items: Sequence[Item], wanted: Iterable[str], outputs: Outputs) -> list[Item]:
@@ -52,15 +49,15 @@ class _Batch:
     shapes: Shapes
     outputs: Outputs
     names: set[str]  # of arrays over time, in the whole program
-    whole: dict[tuple[str, ...], str]  # of values in a row, or of a list, the array over time that earlier lines made
+    whole: dict[tuple[str, ...], str]  # of values in a row, the array over time that earlier lines made
     before: list[Item] = field(default_factory=list)
     after: list[Item] = field(default_factory=list)
     collected: dict[tuple[str, ...], str] = field(default_factory=dict)  # the same for arrays made after the loop
     known: dict[str, str] = field(default_factory=dict)  # by text, what is computed before the loop already
 
     def run(self) -> list[Item]:
-        if (places := self._slices()) is not None:
-            return places
+        if (elements := self._elements()) is not None:
+            return elements
         self.loop = fold_products(self.loop, self.needed)
         sunk = [q for q in range(len(self.loop.body)) if self._sink(q)]
         hoisted: dict[int, str] = {}  # by line
@@ -75,18 +72,14 @@ class _Batch:
         kept = [q for q in range(len(self.loop.body)) if q not in sunk and q not in hoisted]
         return [*self.before, *([self.loop.only(kept)] if kept else []), *self.after]
 
-    def _slices(self) -> list[Item] | None:
-        """Of a loop that only takes the steps out of an array, the places where they are."""
-        loop = self.loop
-        if (
-            len(loop.body) > 1
-            or loop.body[0].pieces != SLICE
-            or loop.reads[0][1] != 0
-            or loop.reads[0][3] != Count(0, 1)
-        ):
-            return None
-        array = str(loop.reads[0][0])
-        return [Line(value, PLACE, (array, k)) for k, value in enumerate(loop.made[0])]
+    def _elements(self) -> list[Item] | None:
+        """Of a loop that only takes the steps out of an array, a line for each of them."""
+        match self.loop.body, self.loop.reads:
+            case [Line(pieces=pieces)], [[str(array), Count(0, 1)]] if pieces == ELEMENT:
+                if self.shapes.get(array, ())[:1] == (self.loop.count,):
+                    self.whole[tuple(self.loop.made[0])] = array
+                return [Line(value, ELEMENT, (array, k)) for k, value in enumerate(self.loop.made[0])]
+        return None
 
     # After the loop ---------------------------------------------------------------------------------------------------
 
@@ -99,10 +92,7 @@ class _Batch:
         axes = line.holes[2:]
         is_sum = line.pieces[:2] == ("", " + np.sum(") and line.pieces[2:3] == (", axis=(",)
         pieces: tuple[str, ...]
-        if line.pieces == INPUT_PRODUCT and isinstance(reads[2], str):
-            wholes = [self._made_whole(reads[1]), self._whole_list(reads[2], reads[3])]
-            pieces = PRODUCT
-        elif line.pieces == PRODUCT:
+        if line.pieces == PRODUCT:
             wholes, pieces = [self._made_whole(reads[1]), self._made_whole(reads[2])], PRODUCT
         elif is_sum and axes and all(isinstance(axis, int) for axis in axes) and line.pieces[-1] in (",))", "))"):
             over = ", ".join(str(axis) for axis in (0, *(int(axis) + 1 for axis in axes)))
@@ -118,7 +108,8 @@ class _Batch:
     def _made_whole(self, read: Read) -> str | None:
         """The array over time, after the loop, of what is read at all steps."""
         values = self._values(read)
-        return None if values is None else _stack(values, self.collected, self.after, self._fresh)
+        known = self.whole if values and tuple(values) in self.whole else self.collected
+        return None if values is None else _stack(values, known, self.after, self._fresh)
 
     def _uses(self, q: int) -> Iterator[bool]:
         for reads in self.loop.reads:
@@ -162,19 +153,11 @@ class _Batch:
     def _hoist_product(self, q: int) -> str | None:
         """W x_t for all t, if it does not wait."""
         line, reads = self.loop.body[q], self.loop.reads[q]
-        if line.pieces not in INPUT_PRODUCTS or not isinstance(reads[-1], str):
-            return None
-        if isinstance(reads[0], Each) and len(reads) == 2:
-            whole = self._stacked(reads[0])
-        elif len(reads) == 3 and isinstance(reads[0], str) and isinstance(reads[1], Count):
-            if (all_of := self._whole_list(reads[0], reads[1])) is None:
-                return None
-            whole = all_of
-        else:
+        if line.pieces != INPUT_PRODUCT or not (isinstance(reads[0], Each) and isinstance(reads[1], str)):
             return None
         shape = (self.loop.count, *self.shapes[plain(self.loop.made[q][0])])
         pieces = ("_product(_rows(", "), ", f".T).reshape({shape})")
-        return self._all_steps(q, pieces, (whole, reads[-1]))
+        return self._all_steps(q, pieces, (self._stacked(reads[0]), reads[1]))
 
     def _hoist_sum(self, q: int) -> str | None:
         """W x_t + b for all t."""
@@ -196,20 +179,9 @@ class _Batch:
         self._note(name, self.loop.made[q])
         self.before.append(Line(name, pieces, holes, line.scope, line.place))
         made = self.loop.made[q][::-1] if self.loop.backward else self.loop.made[q]
-        self.before += [Line(value, PLACE, (name, k)) for k, value in enumerate(made)]
+        self.before += [Line(value, ELEMENT, (name, k)) for k, value in enumerate(made)]
         self.whole[tuple(made)] = name
         return name
-
-    def _whole_list(self, name: str, index: Read) -> str | None:
-        """The array over time of a list, if its elements are read one after the other, all of them."""
-        if index != self.loop.t or f"{name}[{self.loop.count}]" in self.shapes:
-            return None
-        if (shape := self.shapes.get(name)) is not None:  # an array, of which the steps are rows
-            return name if shape[0] == self.loop.count else None
-        if (name,) not in self.whole:
-            self.whole[name,] = self._fresh(name)
-            self.before.append(Line(self.whole[name,], ("np.stack(", ")"), (name,)))
-        return self.whole[name,]
 
     def _stacked(self, read: Each) -> str:
         """The array over time of values in a row, in the order of t."""

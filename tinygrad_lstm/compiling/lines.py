@@ -20,6 +20,8 @@ MARK = "·"
 ADD = ("", " + ", "")  # the pieces of a sum
 NUMBER = re.compile(r"""(?<![\w.])(\d+)(?![\w.])|'[^']*'|"[^"]*"|[\w.]*\d[eE][-+]\d+""")  # a whole one, or none
 SLICE = ("", "[..., ", ":", "]")  # a part along the last axis
+ELEMENT = ("", "[", "]")
+STEP = ("", "[(slice(None),) * (", " % ", ".ndim) + (", ",)]")  # the rule of stack
 STEPS = ("list(np.moveaxis(", ", ", ", ", "))")  # of unstack
 ADD_AT = """def add_at(x, where, values):
     np.add.at(x, where, values)
@@ -45,9 +47,9 @@ class Line(NamedTuple):
         return [hole for hole in self.holes if isinstance(hole, str)]
 
     @property
-    def form(self) -> tuple[tuple[str, ...], tuple[bool, ...]]:
+    def form(self) -> tuple[tuple[str, ...], tuple[object, ...]]:
         """What two lines have in common that do the same with other values."""
-        return self.pieces, tuple(isinstance(hole, str) for hole in self.holes)
+        return self.pieces, self.holes[1:] if self.pieces == SLICE else tuple(isinstance(x, str) for x in self.holes)
 
 
 def beside(line: Line) -> str:
@@ -86,7 +88,7 @@ def read_lines(recording: Recording) -> Lines:
         else:  # the output, and what a forward saves for its rules
             both = f"{fresh[0]}_both"
             lines.append(Line(both, pieces, holes, scope, place))
-            lines += [Line(name, ("", "[", "]"), (both, k), scope, place) for k, name in enumerate(fresh)]
+            lines += [Line(name, ELEMENT, (both, k), scope, place) for k, name in enumerate(fresh)]
         now.update(zip(targets, fresh, strict=True))
     if any(MARK in name for name in count):
         raise UnsupportedError(f"a name with {MARK} in it cannot be compiled")
@@ -141,6 +143,8 @@ def drop_second_names(program: Lines, lines: Sequence[Line]) -> tuple[Lines, lis
         if line.pieces == STEPS:  # the steps of x are its rows
             pieces = ("np.moveaxis(", ", ", ", 0)") if line.holes[1] else ("", "")
             line = line._replace(pieces=pieces, holes=line.holes[: len(pieces) - 1])
+        if line.pieces == STEP and line.holes[1] == 0:
+            line = line._replace(pieces=ELEMENT, holes=(line.holes[0], line.holes[3]))
         if line.pieces == ("", "") and isinstance(line.holes[0], str):
             same[line.target] = line.holes[0]
         else:

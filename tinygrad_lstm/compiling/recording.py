@@ -71,6 +71,17 @@ class _Recorder(Writer):
         self.read: set[str] = set()
         self.taken |= given.keys()
 
+    def output(self, node: Node, index: int) -> str:
+        text = super().output(node, index)
+        return text if text.endswith("\0") else mark(f"{self.names[node]}_part{index}")
+
+    def forward(self, node: Node) -> None:
+        """Each of several outputs is a value of its own."""
+        super().forward(node)
+        for k in range(len(node.shapes)):
+            if (part := unmarked(self.output(node, k))) != self.names[node]:
+                self.write(node, (part,), f"{mark(self.names[node])}[{k}]")
+
     def literal(self, node: Node, name: str, value: Any) -> str:
         if isinstance(value, tuple | list | dict | slice) and (
             arrays := [one for one in arrays_in(value) if isinstance(one, np.ndarray)]

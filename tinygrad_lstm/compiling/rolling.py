@@ -10,6 +10,7 @@ What a line reads decides whether it fits into a loop. Over the steps, the reads
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -126,8 +127,16 @@ def make_loop(lines: Sequence[Line], period: int) -> Loop | None:
             return None
         reads.append([read for read in found if read is not None])
     made = [[lines[r * period + q].target for r in range(count)] for q in range(period)]
-    slopes = [read.slope for row in reads for read in row if isinstance(read, Count)]
-    return _hold_earlier(Loop(count, list(lines[:period]), reads, made, sum(slopes) < 0))
+    backward = sum(_slope(read) for row in reads for read in row) < 0
+    return _hold_earlier(Loop(count, list(lines[:period]), reads, made, backward))
+
+
+def _slope(read: Read) -> int:
+    """How a number that is read changes in one step: a whole one, or that of an output such as ``x_part3``."""
+    if isinstance(read, Each):
+        numbers = [int(found[1]) for name in read.values[:2] if (found := re.search(r"_part(\d+)$", name))]
+        return numbers[1] - numbers[0] if len(numbers) == 2 else 0
+    return read.slope if isinstance(read, Count) else 0
 
 
 def _hold_earlier(loop: Loop) -> Loop:

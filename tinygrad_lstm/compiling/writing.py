@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tinygrad_lstm.compiling.batching import OVER_TIME, PLACE
+from tinygrad_lstm.compiling.batching import OVER_TIME
 from tinygrad_lstm.compiling.keeping import INTO, steps_into
-from tinygrad_lstm.compiling.lines import ADD, Line, Lines, beside, plain
+from tinygrad_lstm.compiling.lines import ADD, ELEMENT, Line, Lines, beside, plain
 from tinygrad_lstm.compiling.loops import LoopWriter
 from tinygrad_lstm.compiling.places import Places
 from tinygrad_lstm.compiling.recording import Outputs
@@ -56,8 +56,8 @@ class Writer:
                 yield from self.under(re.sub(r"/t=\d+", "/t", item.body[0].scope))
                 yield from LoopWriter(self, item, later).text()
                 continue
-            if item.pieces == PLACE:
-                name, position = self.places[str(item.holes[0])], int(item.holes[1])
+            if item.pieces == ELEMENT and isinstance(position := item.holes[1], int):
+                name = self.places[str(item.holes[0])]
                 self.places.put(name, {item.target: position})
                 self.held.get(name, set()).add(item.target)
                 continue
