@@ -10,17 +10,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
-from tinygrad_lstm.compiling.recording import Recording
+from tinygrad_lstm.compiling.recording import Outputs, Recording
 from tinygrad_lstm.errors import UnsupportedError
 
-Shapes = dict[str, tuple[int, ...]]  # of values by name
 MARK = "·"
 ADD = ("", " + ", "")  # the pieces of a sum
 NUMBER = re.compile(r"""(?<![\w.])(\d+)(?![\w.])|'[^']*'|"[^"]*"|[\w.]*\d[eE][-+]\d+""")  # a whole one, or none
 SLICE = ("", "[..., ", ":", "]")  # a part along the last axis
 ELEMENT = ("", "[", "]")
+INPUT_PRODUCTS = {("_product(", ", ", ".T)"), ("", ".dot(", ".T)")}  # W x_t
 STEP = ("", "[(slice(None),) * (", " % ", ".ndim) + (", ",)]")  # the rule of stack
 STEPS = ("list(np.moveaxis(", ", ", ", ", "))")  # of unstack
 ADD_AT = """def add_at(x, where, values):
@@ -66,6 +67,7 @@ class Lines:
     lines: list[Line]
     loss: Line
     gradients: dict[str, str]  # by leaf
+    outputs: Outputs
 
 
 def plain(name: str) -> str:
@@ -95,7 +97,7 @@ def read_lines(recording: Recording) -> Lines:
     text, found = recording.result
     functions = str(recording.prelude).strip() + f"\n\n\n{ADD_AT}" * any(s.adds for s in recording.backward)
     gradients = {leaf: now[name] for leaf, name in found.items()}
-    return Lines(recording.names(), functions, lines, Line("", *cut(text, now)), gradients)
+    return Lines(recording.names(), functions, lines, Line("", *cut(text, now)), gradients, recording.outputs)
 
 
 def cut(text: str, now: dict[str, str]) -> tuple[tuple[str, ...], tuple[str | int, ...]]:
@@ -143,6 +145,11 @@ def drop_second_names(program: Lines, lines: Sequence[Line]) -> tuple[Lines, lis
         if line.pieces == STEPS:  # the steps of x are its rows
             pieces = ("np.moveaxis(", ", ", ", 0)") if line.holes[1] else ("", "")
             line = line._replace(pieces=pieces, holes=line.holes[: len(pieces) - 1])
+        for k, (piece, after) in enumerate(pairwise(line.pieces)):
+            kind = program.outputs.get(plain(str(line.holes[k])))
+            if piece.endswith("_product(") and after == ", " and kind is not None and len(kind[0]) == 2:  # of matrices
+                around = line.pieces[:k], line.pieces[k + 2 :]
+                line = line._replace(pieces=(*around[0], piece.removesuffix("_product("), ".dot(", *around[1]))
         if line.pieces == STEP and line.holes[1] == 0:
             line = line._replace(pieces=ELEMENT, holes=(line.holes[0], line.holes[3]))
         if line.pieces == ("", "") and isinstance(line.holes[0], str):

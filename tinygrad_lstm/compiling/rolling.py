@@ -11,6 +11,7 @@ What a line reads decides whether it fits into a loop. Over the steps, the reads
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -63,6 +64,10 @@ class Loop:
     def t(self) -> Count:
         """The number of a step, which goes down in a backward loop."""
         return Count(self.count - 1, -1) if self.backward else Count(0, 1)
+
+    def uses(self) -> Counter[int]:
+        """How often the value of each line is read, in the same step or in the next one."""
+        return Counter(read.line for reads in self.reads for read in reads if isinstance(read, Here | Before))
 
     def outer_reads(self) -> Iterator[str]:
         """The values from before the loop that it reads."""
