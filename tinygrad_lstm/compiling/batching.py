@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from tinygrad_lstm.compiling.factors import HOLE, cut, does_wait, fold_products, ordered
 from tinygrad_lstm.compiling.lines import ADD, ELEMENT, INPUT_PRODUCTS, Line, plain
 from tinygrad_lstm.compiling.recording import Outputs
-from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read, needed_after
+from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read, last_reads
 from tinygrad_lstm.compiling.sums import base_name
 
 OVER_TIME = "_over_time"
@@ -31,8 +31,12 @@ def batch(items: Sequence[Item], wanted: Iterable[str], outputs: Outputs) -> lis
     batched: list[Item] = []
     names: set[str] = set()
     whole: dict[tuple[str, ...], str] = {}
-    for item, needed in zip(items, needed_after(items, wanted), strict=True):
-        batched += _Batch(item, needed, outputs, names, whole).run() if isinstance(item, Loop) else [item]
+    last = last_reads(items, wanted)
+    for k, item in enumerate(items):
+        if isinstance(item, Loop):
+            batched += _Batch(item, item.read_after(k, last), outputs, names, whole).run()
+        else:
+            batched.append(item)
     return batched
 
 

@@ -145,11 +145,11 @@ def drop_second_names(program: Lines, lines: Sequence[Line]) -> tuple[Lines, lis
         if line.pieces == STEPS:  # the steps of x are its rows
             pieces = ("np.moveaxis(", ", ", ", 0)") if line.holes[1] else ("", "")
             line = line._replace(pieces=pieces, holes=line.holes[: len(pieces) - 1])
-        for k, (piece, after) in enumerate(pairwise(line.pieces)):
+        for k in _products(line.pieces):
             kind = program.outputs.get(plain(str(line.holes[k])))
-            if piece.endswith("_product(") and after == ", " and kind is not None and len(kind[0]) == 2:  # of matrices
-                around = line.pieces[:k], line.pieces[k + 2 :]
-                line = line._replace(pieces=(*around[0], piece.removesuffix("_product("), ".dot(", *around[1]))
+            if kind is not None and len(kind[0]) == 2:  # a matrix
+                before, after = (*line.pieces[:k], line.pieces[k].removesuffix("_product(")), line.pieces[k + 2 :]
+                line = line._replace(pieces=(*before, ".dot(", *after))
         if line.pieces == STEP and line.holes[1] == 0:
             line = line._replace(pieces=ELEMENT, holes=(line.holes[0], line.holes[3]))
         if line.pieces == ("", "") and isinstance(line.holes[0], str):
@@ -158,6 +158,12 @@ def drop_second_names(program: Lines, lines: Sequence[Line]) -> tuple[Lines, lis
             kept.append(line)
     gradients = {leaf: same.get(name, name) for leaf, name in program.gradients.items()}
     return replace(program, loss=renamed(program.loss), gradients=gradients), kept
+
+
+@lru_cache(maxsize=4096)
+def _products(pieces: tuple[str, ...]) -> list[int]:
+    """The holes x of ``_product(x, ``."""
+    return [k for k, (piece, after) in enumerate(pairwise(pieces)) if piece.endswith("_product(") and after == ", "]
 
 
 def _version(name: str, count: dict[str, int]) -> str:

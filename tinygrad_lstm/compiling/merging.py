@@ -6,7 +6,6 @@ side, the three are one ``sigmoid``. ``(W x + U h) + b`` becomes ``(W x + b) + U
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from tinygrad_lstm.compiling.lines import ADD, ELEMENT, SLICE, Line
 from tinygrad_lstm.compiling.recording import Outputs
 from tinygrad_lstm.compiling.sums import base_name
 
-SPLIT = re.compile(r"split\(.*, axis=(-?\d+)\)")
+SPLIT = {("split(", ", axis=", ")"): 1, ("split(", ", axis=-", ")"): -1}  # the sign of the axis, which is a hole
 CALLS = [("sigmoid(", ")"), ("np.tanh(", ")")]  # element by element
 
 
@@ -44,8 +43,10 @@ def _slices(lines: Sequence[Line], outputs: Outputs) -> Iterator[Line]:
     """The lines, where the parts of a split along the last axis are slices of what was split."""
     ends: dict[str | int, tuple[str, int]] = {}  # of a split: of what, and where its next part begins
     for line in lines:
-        found = SPLIT.fullmatch(line.fill([str(hole) for hole in line.holes]))
-        if found and int(found[1]) in (-1, len(outputs[f"{line.target}_part0"][0]) - 1):
+        axis = (
+            SPLIT.get((line.pieces[0], *line.pieces[-2:]), 0) * int(line.holes[-1]) if line.pieces[0] == "split(" else 0
+        )
+        if axis and axis in (-1, len(outputs[f"{line.target}_part0"][0]) - 1):
             ends[line.target] = str(line.holes[0]), 0
         elif line.pieces == ELEMENT and line.holes[0] in ends:
             whole, start = ends[line.holes[0]]

@@ -78,9 +78,9 @@ class _Recorder(Writer):
     def forward(self, node: Node) -> None:
         """Each of several outputs is a value of its own."""
         super().forward(node)
-        for k in range(len(node.shapes)):
-            if (part := unmarked(self.output(node, k))) != self.names[node]:
-                self.write(node, (part,), f"{mark(self.names[node])}[{k}]")
+        if (name := mark(self.names[node])) != self.output(node, 0):
+            for k in range(len(node.shapes)):
+                self.write(node, (unmarked(self.output(node, k)),), f"{name}[{k}]")
 
     def literal(self, node: Node, name: str, value: Any) -> str:
         if isinstance(value, tuple | list | dict | slice) and (
@@ -201,7 +201,8 @@ def _describe(
     return Recording(
         forward, writer.statements[len(forward) :], writer.prelude, (text, gradients), writer.inputs, loss.data,
         writer.gradients, arguments, found, constants, writer.given,
-        {name: draw for draw, name in writer.drawn.items()}, watch.draws, set(arguments.values()), _outputs(writer),
+        {name: draw for draw, name in writer.drawn.items()}, watch.draws, set(arguments.values()),
+        {} if first else _outputs(writer),
     )  # fmt: skip
 
 

@@ -69,6 +69,10 @@ class Loop:
         """How often the value of each line is read, in the same step or in the next one."""
         return Counter(read.line for reads in self.reads for read in reads if isinstance(read, Here | Before))
 
+    def read_after(self, number: int, last: dict[str, int]) -> set[str]:
+        """Of what the loop makes, what is read after it; the loop is the item of this number."""
+        return {name for made in self.made for name in made if last.get(name, -1) > number}
+
     def outer_reads(self) -> Iterator[str]:
         """The values from before the loop that it reads."""
         for read in (read for reads in self.reads for read in reads):
@@ -195,12 +199,10 @@ def drop_dead(items: Sequence[Item], wanted: Iterable[str]) -> list[Item]:
     return kept[::-1]
 
 
-def needed_after(items: Sequence[Item], wanted: Iterable[str]) -> list[set[str]]:
-    """For each item, the values that are read after it."""
-    needed = [set(wanted)]
-    for item in reversed(items[1:]):
-        needed.append(needed[-1].union(reads_of(item)))
-    return needed[::-1]
+def last_reads(items: Sequence[Item], wanted: Iterable[str]) -> dict[str, int]:
+    """By value, the number of the last item that reads it; the wanted ones are read after all items."""
+    last = {name: number for number, item in enumerate(items) for name in reads_of(item)}
+    return last | dict.fromkeys(wanted, len(items))
 
 
 def _drop_in_loop(loop: Loop, needed: set[str]) -> Loop | None:
