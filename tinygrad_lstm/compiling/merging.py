@@ -14,7 +14,7 @@ from tinygrad_lstm.compiling.lines import ADD, ELEMENT, SLICE, Line
 from tinygrad_lstm.compiling.recording import Outputs
 from tinygrad_lstm.compiling.sums import base_name
 
-SPLIT = {("split(", ", axis=", ")"): 1, ("split(", ", axis=-", ")"): -1}  # the sign of the axis, which is a hole
+AXIS = {", axis=": 1, ", axis=-": -1}  # before the number of an axis: its sign
 CALLS = [("sigmoid(", ")"), ("np.tanh(", ")")]  # element by element
 
 
@@ -43,10 +43,8 @@ def _slices(lines: Sequence[Line], outputs: Outputs) -> Iterator[Line]:
     """The lines, where the parts of a split along the last axis are slices of what was split."""
     ends: dict[str | int, tuple[str, int]] = {}  # of a split: of what, and where its next part begins
     for line in lines:
-        axis = (
-            SPLIT.get((line.pieces[0], *line.pieces[-2:]), 0) * int(line.holes[-1]) if line.pieces[0] == "split(" else 0
-        )
-        if axis and axis in (-1, len(outputs[f"{line.target}_part0"][0]) - 1):
+        sign = AXIS.get(line.pieces[-2]) if line.pieces[0] == "split(" else None
+        if sign and sign * int(line.holes[-1]) in (-1, len(outputs[f"{line.target}_part0"][0]) - 1):
             ends[line.target] = str(line.holes[0]), 0
         elif line.pieces == ELEMENT and line.holes[0] in ends:
             whole, start = ends[line.holes[0]]
