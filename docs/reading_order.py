@@ -49,7 +49,7 @@ CHAPTERS = {
     ],
     "Compiling a recording": [
         "tinygrad_lstm/compiling/{watching,surroundings,arguments,recording}.py",
-        "tinygrad_lstm/compiling/{lines,merging,sums,repeats,rolling,factors,batching,lives,keeping,places,loops,writing,compiled,step}.py",
+        "tinygrad_lstm/compiling/{lines,sums,merging,repeats,rolling,factors,batching,lives,keeping,places,loops,writing,compiled,step}.py",
     ],
     "Networks": [
         "tinygrad_lstm/nn/{options,init,parts,copying,parameter_counts,missing,calls,module}.py",

@@ -13,8 +13,10 @@ import tinygrad_lstm as tg
 from tests.support import cells
 from tinygrad_lstm import nn
 from tinygrad_lstm.compiling.factors import fold_products
-from tinygrad_lstm.compiling.lines import Line
+from tinygrad_lstm.compiling.lines import SLICE, Line
 from tinygrad_lstm.compiling.lives import assign_names, check_names, lives
+from tinygrad_lstm.compiling.merging import merge
+from tinygrad_lstm.compiling.places import Places
 from tinygrad_lstm.compiling.repeats import Repeat, find_repeats
 from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Loop, make_loop, roll
 
@@ -57,6 +59,7 @@ def test_each_weight_has_one_product_and_the_inputs_one() -> None:
     products = re.compile(r"_product\(|\.dot\(")
     assert len(products.findall(body)) == 5
     assert sum(bool(products.search(line)) for line in inside) == 2
+    assert "_product(" not in "".join(inside)  # that they multiply matrices is known from the recording
     assert sum("sigmoid" in line for line in inside) == 1  # of f, i and o at once
     assert not any(name in line for line in inside for name in ("dW", "dU", "db"))
     assert len(inside) <= 22
@@ -172,6 +175,42 @@ def test_a_product_is_written_into_the_line_that_reads_it_unless_another_reads_i
     assert folded.reads[0] == [Before(1, "dc_0"), i, s]
     assert folded.body[0].fill(["dc", "i", "s"]) == "(dc * i) * s"
     assert fold_products(once, {"dg_2"}).made == made  # it is read after the loop
+
+
+def test_values_at_equal_distances_in_an_array_are_a_row() -> None:
+    places = Places(["a_0"])
+    places.put("a_at", {f"a_{k}": k for k in range(6)}, length=6)
+    assert places.row(["a_1", "a_3", "a_5"]) == ("a_at", 1, 2)
+    assert places.row(["a_5", "a_4", "a_3"]) == ("a_at", 5, -1)
+    assert places.row(["a_1", "a_2", "a_4"]) is None
+    assert places.row(["a_1", "a_1", "a_1"]) is None
+    assert places.spread(["a_1", "a_3", "a_5"]) == "*a_at[1::2]"
+    assert places.spread(["a_4", "a_2", "a_0"]) == "*a_at[4::-2]"
+    assert places.spread(["a_0", "a_1", "a_2", "a_5", "a_1", "a_3"]) == "*a_at[:3], a_at[5], a_at[1], a_at[3]"
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_steps_of_x_are_read_where_x_is(reverse: bool) -> None:
+    """W x_t of all steps is one product of x itself, also where the loop goes from the last step to the first."""
+    text = source(nn.LSTM(D, H, reverse=reverse))
+    assert "np.dot(_rows(x), W.T, _rows(" in text
+    assert "_product(_rows(dv" in text
+    assert ".T, _rows(x))" in text
+    assert loops(text) == ([BACKWARD, FORWARD] if reverse else [FORWARD, BACKWARD])
+
+
+def test_gates_that_share_a_call_are_named_after_all_of_them() -> None:
+    assert "f_i_o_t = sigmoid_into(v" in source(nn.LSTM(D, H))
+    outputs = dict.fromkeys(("y_part0", "y_part1", "y_part2", "a_1", "b_1"), ((2, 2), "f4"))
+    parts = [line(f"y_part{k}", ("", "[", "]"), "y", k) for k in range(3)]
+    calls = [line(f"{name}_1", ("np.tanh(", ")"), f"y_part{k}") for k, name in ((0, "a"), (2, "b"))]
+    for axis, is_last in ((("axis=-", 1), True), (("axis=", 1), True), (("axis=", 0), False), (("axis=-", 2), False)):
+        split = line("y", ("split(", ", ", f", {axis[0]}", ")"), "z", 3, axis[1])
+        apart = merge([split, *parts, *calls], dict(outputs))
+        assert [one.pieces == SLICE for one in apart] == [False, *[is_last] * 3, False, False]  # a and b stay alone
+        beside = [split, *parts, calls[0], calls[1]._replace(holes=("y_part1",))]
+        shared = [one.holes for one in merge(beside, dict(outputs)) if one.target.startswith("a_b")]
+        assert shared == [("z", 0, 4)] * is_last
 
 
 def test_reads_two_steps_back_are_left_as_they_are() -> None:

@@ -10,22 +10,18 @@ After: a gradient that each step adds to, and no step reads, is one product or o
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tinygrad_lstm.compiling.factors import HOLE, cut, does_wait, fold_products, ordered
-from tinygrad_lstm.compiling.lines import ADD, Line, Shapes, plain
+from tinygrad_lstm.compiling.lines import ADD, ELEMENT, INPUT_PRODUCTS, Line, plain
 from tinygrad_lstm.compiling.recording import Outputs
-from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read, needed_after
+from tinygrad_lstm.compiling.rolling import Before, Count, Each, Here, Item, Loop, Read, last_reads
 from tinygrad_lstm.compiling.sums import base_name
 
-PLACE = ("", "[", "] ")  # of a line that is not written: its value is an element of an array
 OVER_TIME = "_over_time"
 PRODUCT = ("", " + _product(_rows(", ").T, _rows(", "))")  # dU = dU + dzᵀ h, the W rule of linear
-INPUT_PRODUCT = ("", " + _product(_rows(", ").T, _rows(", "[", "]))")  # the same with x out of a list
-SLICE = ("", "[(slice(None),) * (", " % ", ".ndim) + (", ",)]")  # the rule of stack
-INPUT_PRODUCTS = {("_product(", ", ", ".T)"), ("_product(", "[", "], ", ".T)")}  # W x_t
 
 
 def batch(items: Sequence[Item], wanted: Iterable[str], outputs: Outputs) -> list[Item]:
@@ -33,14 +29,13 @@ def batch(items: Sequence[Item], wanted: Iterable[str], outputs: Outputs) -> lis
 
     Shape and dtype of arrays over time are added to ``outputs``.
     """
-    shapes = {name: shape for name, (shape, _) in outputs.items()}
     batched: list[Item] = []
     names: set[str] = set()
     whole: dict[tuple[str, ...], str] = {}
-    needed = needed_after(items, wanted)
+    last = last_reads(items, wanted)
     for k, item in enumerate(items):
         if isinstance(item, Loop):
-            batched += _Batch(item, needed[k], shapes, outputs, names, whole).run()
+            batched += _Batch(item, item.read_after(k, last), outputs, names, whole).run()
         else:
             batched.append(item)
     return batched
@@ -50,94 +45,63 @@ def batch(items: Sequence[Item], wanted: Iterable[str], outputs: Outputs) -> lis
 class _Batch:
     loop: Loop
     needed: set[str]  # of what the loop makes, what is read after it
-    shapes: Shapes
     outputs: Outputs
     names: set[str]  # of arrays over time, in the whole program
-    whole: dict[tuple[str, ...], str]  # of values in a row, or of a list, the array over time that earlier lines made
+    whole: dict[tuple[str, ...], str]  # of values in a row, the array over time that lines before the loop made
     before: list[Item] = field(default_factory=list)
     after: list[Item] = field(default_factory=list)
     collected: dict[tuple[str, ...], str] = field(default_factory=dict)  # the same for arrays made after the loop
     known: dict[str, str] = field(default_factory=dict)  # by text, what is computed before the loop already
 
     def run(self) -> list[Item]:
-        if (places := self._slices()) is not None:
-            return places
-        self.loop = fold_products(self.loop, self.needed)
-        sunk = [q for q in range(len(self.loop.body)) if self._sink(q)]
-        hoisted: dict[int, str] = {}  # by line
-        for q in range(len(self.loop.body)):
+        if (elements := self._elements()) is not None:
+            return elements
+        self.loop = loop = fold_products(self.loop, self.needed)
+        kept: list[int] = []
+        sunk = [q for q in range(len(loop.body)) if self._sink(q)]
+        hoisted: set[int] = set()
+        for q, reads in enumerate(loop.reads):
             if q in sunk:
                 continue
-            self.loop.reads[q] = [self._after_hoisting(read, hoisted) for read in self.loop.reads[q]]
-            if (name := self._hoist_product(q) or self._hoist_sum(q)) is not None:
-                hoisted[q] = name
+            for k, read in enumerate(reads):
+                if isinstance(read, Here) and read.line in hoisted:
+                    reads[k] = Each(tuple(loop.made[read.line]))
+            if self._hoist_product(q) or self._hoist_sum(q):
+                hoisted.add(q)
             else:
                 self._hoist_factors(q)
-        kept = [q for q in range(len(self.loop.body)) if q not in sunk and q not in hoisted]
-        return [*self.before, *([self.loop.only(kept)] if kept else []), *self.after]
+                kept.append(q)
+        return [*self.before, *([loop.only(kept)] if kept else []), *self.after]
 
-    def _slices(self) -> list[Item] | None:
-        """Of a loop that only takes the steps out of an array, the places where they are."""
-        loop = self.loop
-        if (
-            len(loop.body) > 1
-            or loop.body[0].pieces != SLICE
-            or loop.reads[0][1] != 0
-            or loop.reads[0][3] != Count(0, 1)
-        ):
-            return None
-        array = str(loop.reads[0][0])
-        return [Line(value, PLACE, (array, k)) for k, value in enumerate(loop.made[0])]
+    def _elements(self) -> list[Item] | None:
+        """Of a loop that only takes the steps out of an array, a line for each of them."""
+        match self.loop.body, self.loop.reads:
+            case [Line(pieces=pieces)], [[str(array), Count(0, 1)]] if pieces == ELEMENT:
+                if (self._shape(array) or ())[:1] == (self.loop.count,):
+                    self.whole[tuple(self.loop.made[0])] = array
+                return [Line(value, ELEMENT, (array, k)) for k, value in enumerate(self.loop.made[0])]
+        return None
 
-    # After the loop ---------------------------------------------------------------------------------------------------
+    def _shape(self, value: str) -> tuple[int, ...] | None:
+        kind = self.outputs.get(plain(value))
+        return kind and kind[0]
 
-    def _sink(self, q: int) -> bool:
-        """Whether the line is a sum over the steps that can wait until after the loop; if so it is written there."""
-        line, reads = self.loop.body[q], self.loop.reads[q]
-        own = reads[0] if reads else None
-        if not (isinstance(own, Before) and own.line == q and sum(self._uses(q)) == 1):
-            return False
-        axes = line.holes[2:]
-        is_sum = line.pieces[:2] == ("", " + np.sum(") and line.pieces[2:3] == (", axis=(",)
-        pieces: tuple[str, ...]
-        if line.pieces == INPUT_PRODUCT and isinstance(reads[2], str):
-            wholes = [self._made_whole(reads[1]), self._whole_list(reads[2], reads[3])]
-            pieces = PRODUCT
-        elif line.pieces == PRODUCT:
-            wholes, pieces = [self._made_whole(reads[1]), self._made_whole(reads[2])], PRODUCT
-        elif is_sum and axes and all(isinstance(axis, int) for axis in axes) and line.pieces[-1] in (",))", "))"):
-            over = ", ".join(str(axis) for axis in (0, *(int(axis) + 1 for axis in axes)))
-            wholes, pieces = [self._made_whole(reads[1])], ("", " + np.sum(", f", axis=({over}))")
+    # Arrays over time -------------------------------------------------------------------------------------------------
+
+    def _array(self, read: Here | Before | Each, after: bool = False) -> str:
+        """The array of what is read at all steps, in the order of t, made before or after the loop if it is not yet."""
+        if isinstance(read, Each):
+            key = read.values
         else:
-            return False
-        if None in wholes:
-            return False
-        holes = (own.first, *[whole for whole in wholes if whole is not None])
-        self.after.append(Line(self.loop.made[q][-1], pieces, holes, line.scope, line.place))
-        return True
-
-    def _made_whole(self, read: Read) -> str | None:
-        """The array over time, after the loop, of what is read at all steps."""
-        values = self._values(read)
-        return None if values is None else _stack(values, self.collected, self.after, self._fresh)
-
-    def _uses(self, q: int) -> Iterator[bool]:
-        for reads in self.loop.reads:
-            for read in reads:
-                yield isinstance(read, Here | Before) and read.line == q
-
-    def _values(self, read: Read) -> list[str] | None:
-        """What is read at all steps, in the order of t."""
-        values: Sequence[str]
-        if isinstance(read, Here):
-            values = self.loop.made[read.line]
-        elif isinstance(read, Before):
-            values = [read.first, *self.loop.made[read.line][:-1]]
-        elif isinstance(read, Each):
-            values = read.values
-        else:
-            return None
-        return [*values[::-1]] if self.loop.backward else [*values]
+            key = tuple(self.loop.made[read.line])
+            key = (read.first, *key[:-1]) if isinstance(read, Before) else key
+        key = key[::-1] if self.loop.backward else key
+        known = self.collected if after and key not in self.whole else self.whole
+        if key not in known:
+            known[key] = self._fresh(base_name(key[-1]))
+            made = Line(known[key], ("np.stack([", *[", "] * (len(key) - 1), "])"), key)
+            (self.after if after else self.before).append(made)
+        return known[key]
 
     def _fresh(self, name: str) -> str:
         """A name for an array over time."""
@@ -153,70 +117,58 @@ class _Batch:
         if len(kinds) == 1 and (kind := kinds.pop()) is not None:
             self.outputs[name] = (self.loop.count, *kind[0]), kind[1]
 
+    # After the loop ---------------------------------------------------------------------------------------------------
+
+    def _sink(self, q: int) -> bool:
+        """Whether the line is a sum over the steps that can wait until after the loop; if so it is written there."""
+        line, (own, *reads) = self.loop.body[q], self.loop.reads[q] or [0]
+        if not (isinstance(own, Before) and own.line == q and self.loop.uses()[q] == 1):
+            return False
+        pieces, axes = line.pieces, line.holes[2:]
+        is_sum = pieces[:2] == ("", " + np.sum(") and pieces[2:3] == (", axis=(",) and pieces[-1] in (",))", "))")
+        if is_sum and axes and all(isinstance(axis, int) for axis in axes):
+            over = ", ".join(str(axis) for axis in (0, *(int(axis) + 1 for axis in axes)))
+            pieces, reads = ("", " + np.sum(", f", axis=({over}))"), reads[:1]
+        elif pieces != PRODUCT:
+            return False
+        parts = [read for read in reads if isinstance(read, Here | Before | Each)]
+        if len(parts) == len(reads):
+            holes = own.first, *[self._array(read, after=True) for read in parts]
+            self.after.append(Line(self.loop.made[q][-1], pieces, holes, line.scope, line.place))
+        return len(parts) == len(reads)
+
     # Before the loop --------------------------------------------------------------------------------------------------
 
-    def _after_hoisting(self, read: Read, hoisted: dict[int, str]) -> Read:
-        if isinstance(read, Here) and read.line in hoisted:
-            return Each(tuple(self.loop.made[read.line]))
-        return read
-
-    def _hoist_product(self, q: int) -> str | None:
+    def _hoist_product(self, q: int) -> bool:
         """W x_t for all t, if it does not wait."""
-        line, reads = self.loop.body[q], self.loop.reads[q]
-        if line.pieces not in INPUT_PRODUCTS or not isinstance(reads[-1], str):
-            return None
-        if isinstance(reads[0], Each) and len(reads) == 2:
-            whole = self._stacked(reads[0])
-        elif len(reads) == 3 and isinstance(reads[0], str) and isinstance(reads[1], Count):
-            if (all_of := self._whole_list(reads[0], reads[1])) is None:
-                return None
-            whole = all_of
-        else:
-            return None
-        shape = (self.loop.count, *self.shapes[plain(self.loop.made[q][0])])
-        pieces = ("_product(_rows(", "), ", f".T).reshape({shape})")
-        return self._all_steps(q, pieces, (whole, reads[-1]))
+        match self.loop.reads[q]:
+            case [Each() as x, str(W)] if self.loop.body[q].pieces in INPUT_PRODUCTS:
+                shape = (self.loop.count, *(self._shape(self.loop.made[q][0]) or ()))
+                self._all_steps(q, ("_product(_rows(", "), ", f".T).reshape({shape})"), (self._array(x), W))
+                return True
+        return False
 
-    def _hoist_sum(self, q: int) -> str | None:
+    def _hoist_sum(self, q: int) -> bool:
         """W x_t + b for all t."""
-        reads = self.loop.reads[q]
-        if self.loop.body[q].pieces != ADD or not (isinstance(reads[0], Each) and isinstance(reads[1], str)):
-            return None
-        shapes = [self.shapes.get(plain(name)) for name in (*reads[0].values, self.loop.made[q][0])]
-        if (
-            len(set(shapes)) != 1
-            or shapes[0] is None
-            or len(self.shapes.get(reads[1], "too many axes")) > len(shapes[0])
-        ):
-            return None
-        return self._all_steps(q, ADD, (self._stacked(reads[0]), reads[1]))
+        match self.loop.reads[q]:
+            case [Each() as z, str(b)] if self.loop.body[q].pieces == ADD:
+                shapes = {self._shape(name) for name in (*z.values, self.loop.made[q][0])}
+                (shape, *others), of_b = shapes, self._shape(b)
+                if others or shape is None or of_b is None or len(of_b) > len(shape):
+                    return False
+                self._all_steps(q, ADD, (self._array(z), b))
+                return True
+        return False
 
-    def _all_steps(self, q: int, pieces: tuple[str, ...], holes: tuple[str, ...]) -> str:
-        """Write before the loop what a line makes at all steps."""
-        line, name = self.loop.body[q], self._fresh(plain(self.loop.made[q][0]))
-        self._note(name, self.loop.made[q])
+    def _all_steps(self, q: int, pieces: tuple[str, ...], holes: tuple[str, ...]) -> None:
+        """Write a line for all steps before the loop, and where the value of each step is in it."""
+        line, made = self.loop.body[q], self.loop.made[q]
+        name = self._fresh(plain(made[0]))
+        self._note(name, made)
+        made = made[::-1] if self.loop.backward else made
         self.before.append(Line(name, pieces, holes, line.scope, line.place))
-        made = self.loop.made[q][::-1] if self.loop.backward else self.loop.made[q]
-        self.before += [Line(value, PLACE, (name, k)) for k, value in enumerate(made)]
+        self.before += [Line(value, ELEMENT, (name, k)) for k, value in enumerate(made)]
         self.whole[tuple(made)] = name
-        return name
-
-    def _whole_list(self, name: str, index: Read) -> str | None:
-        """The array over time of a list, if its elements are read one after the other, all of them."""
-        if index != self.loop.t or f"{name}[{self.loop.count}]" in self.shapes:
-            return None
-        if (shape := self.shapes.get(name)) is not None:  # an array, of which the steps are rows
-            return name if shape[0] == self.loop.count else None
-        if (name,) not in self.whole:
-            self.whole[name,] = self._fresh(name)
-            self.before.append(Line(self.whole[name,], ("np.stack(", ")"), (name,)))
-        return self.whole[name,]
-
-    def _stacked(self, read: Each) -> str:
-        """The array over time of values in a row, in the order of t."""
-        values = self._values(read)
-        assert values is not None
-        return _stack(values, self.whole, self.before, self._fresh)
 
     def _hoist_factors(self, q: int) -> None:
         """Take out of a line the parts of its expression that read nothing a step makes."""
@@ -227,45 +179,29 @@ class _Batch:
         found = _TakeOut(self, new_reads).visit(ordered(line, reads))
         if len(new_reads) == len(reads):
             return
-        text = ast.unparse(found)
-        pieces, holes = cut(text)
-        self.loop.body[q] = Line(line.target, pieces, tuple(0 for _ in holes), line.scope, line.place)
+        pieces, holes = cut(ast.unparse(found))
+        self.loop.body[q] = line._replace(pieces=pieces, holes=tuple([0 for _ in holes]))
         self.loop.reads[q] = [new_reads[k] for k in holes]
 
     def take(self, tree: ast.expr, reads: list[Read]) -> ast.expr | None:
         """An expression of values from before the loop, computed for all t; None where shapes do not allow it."""
-        inside = [
-            int(n.id.removeprefix(HOLE)) for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id.startswith(HOLE)
-        ]
-        each = [k for k in inside if isinstance(reads[k], Each)]
-        shapes = {self.shapes.get(plain(value)) for k in each for value in reads[k].values}  # type: ignore[union-attr]  # Each
-        fixed = [self.shapes.get(str(reads[k])) for k in inside if isinstance(reads[k], str)]
-        if len(each) < 2 or len(shapes) != 1 or None in shapes or any(shape != () for shape in fixed):
-            return None
-        if any(isinstance(reads[k], Count) for k in inside):
-            return None
-        names = {f"{HOLE}{k}": self._stacked(reads[k]) if k in each else reads[k] for k in inside}  # type: ignore[arg-type]  # Each
         pieces, holes = cut(ast.unparse(tree))
-        values: tuple[Any, ...] = tuple(names[f"{HOLE}{k}"] for k in holes)  # a whole number stays one
-        text = "".join(f"{piece}{value}" for piece, value in zip(pieces, [*values, ""], strict=True))
+        each = {k: read for k in holes if isinstance(read := reads[k], Each)}
+        values = [value for read in each.values() for value in read.values]
+        shapes = {self._shape(value) for value in values}
+        others = [read for k in holes if not isinstance(read := reads[k], Each | int)]
+        scalars = all(isinstance(read, str) and self._shape(read) == () for read in others)
+        if sum(k in each for k in holes) < 2 or len(shapes) != 1 or None in shapes or not scalars:
+            return None
+        arrays: tuple[Any, ...] = tuple([self._array(each[k]) if k in each else reads[k] for k in holes])
+        text = Line("", pieces, ()).fill([str(one) for one in arrays])  # a whole number stays one in the line
         if text not in self.known:
-            of = dict.fromkeys(base_name(reads[k].values[0]) for k in each)  # type: ignore[union-attr]  # Each
+            of = dict.fromkeys(base_name(read.values[0]) for read in each.values())
             self.known[text] = self._fresh(f"slope_{'_'.join(of)}")
-            self.before.append(Line(self.known[text], pieces, values))
-            self._note(self.known[text], [value for k in each for value in reads[k].values])  # type: ignore[union-attr]  # Each
+            self.before.append(Line(self.known[text], pieces, arrays))
+            self._note(self.known[text], values)
         reads += [self.known[text], self.loop.t]
         return ast.Subscript(ast.Name(f"{HOLE}{len(reads) - 2}"), ast.Name(f"{HOLE}{len(reads) - 1}"))
-
-
-def _stack(
-    values: Sequence[str], known: dict[tuple[str, ...], str], lines: list[Item], fresh: Callable[[str], str]
-) -> str:
-    """The array over time of values in a row, in the order of t, made by one more line if it is not known."""
-    key = tuple(values)
-    if key not in known:
-        known[key] = fresh(base_name(key[-1]))
-        lines.append(Line(known[key], ("np.stack([", *[", "] * (len(key) - 1), "])"), key))
-    return known[key]
 
 
 class _TakeOut(ast.NodeTransformer):

@@ -7,7 +7,6 @@ Where a product is read once, by a line of the same step, it is written there: `
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from dataclasses import replace
 from typing import TypeGuard
 
@@ -29,7 +28,7 @@ def fold_products(loop: Loop, needed: set[str]) -> Loop:
             texts, numbers = cut(ast.unparse(ordered(body[q], reads)))
             body[q] = body[q]._replace(pieces=texts, holes=tuple([0 for _ in numbers]))
             rows[q] = [reads[k] for k in numbers]
-    uses = Counter(read.line for reads in rows for read in reads if isinstance(read, Here | Before))
+    uses = replace(loop, reads=rows).uses()
     gone: set[int] = set()
     for q in range(len(body)):
         for k in reversed(range(len(rows[q]))):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -59,7 +58,7 @@ def keep(loop: Loop, later: set[int], names: list[str], outputs: Outputs) -> Kep
         if isinstance(read, Before) and read.line in arrays and outputs.get(plain(read.first)) == arrays[read.line]:
             starts[read.line] = read.first
     parts: dict[int, tuple[int, int, int]] = {}
-    uses = Counter(read.line for reads in loop.reads for read in reads if isinstance(read, Here | Before))
+    uses = loop.uses()
     for q in sorted(arrays):
         lines = _concatenated(loop, q)
         widths = [kind[0][-1] for line in lines if (kind := kinds[line]) is not None]

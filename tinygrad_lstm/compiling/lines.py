@@ -10,16 +10,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
-from tinygrad_lstm.compiling.recording import Recording
+from tinygrad_lstm.compiling.recording import Outputs, Recording
 from tinygrad_lstm.errors import UnsupportedError
 
-Shapes = dict[str, tuple[int, ...]]  # of values by name
 MARK = "·"
 ADD = ("", " + ", "")  # the pieces of a sum
 NUMBER = re.compile(r"""(?<![\w.])(\d+)(?![\w.])|'[^']*'|"[^"]*"|[\w.]*\d[eE][-+]\d+""")  # a whole one, or none
 SLICE = ("", "[..., ", ":", "]")  # a part along the last axis
+ELEMENT = ("", "[", "]")
+INPUT_PRODUCTS = {("_product(", ", ", ".T)"), ("", ".dot(", ".T)")}  # W x_t
+STEP = ("", "[(slice(None),) * (", " % ", ".ndim) + (", ",)]")  # the rule of stack
 STEPS = ("list(np.moveaxis(", ", ", ", ", "))")  # of unstack
 ADD_AT = """def add_at(x, where, values):
     np.add.at(x, where, values)
@@ -45,9 +48,9 @@ class Line(NamedTuple):
         return [hole for hole in self.holes if isinstance(hole, str)]
 
     @property
-    def form(self) -> tuple[tuple[str, ...], tuple[bool, ...]]:
+    def form(self) -> tuple[tuple[str, ...], tuple[object, ...]]:
         """What two lines have in common that do the same with other values."""
-        return self.pieces, tuple(isinstance(hole, str) for hole in self.holes)
+        return self.pieces, self.holes[1:] if self.pieces == SLICE else tuple(isinstance(x, str) for x in self.holes)
 
 
 def beside(line: Line) -> str:
@@ -64,6 +67,7 @@ class Lines:
     lines: list[Line]
     loss: Line
     gradients: dict[str, str]  # by leaf
+    outputs: Outputs
 
 
 def plain(name: str) -> str:
@@ -86,14 +90,14 @@ def read_lines(recording: Recording) -> Lines:
         else:  # the output, and what a forward saves for its rules
             both = f"{fresh[0]}_both"
             lines.append(Line(both, pieces, holes, scope, place))
-            lines += [Line(name, ("", "[", "]"), (both, k), scope, place) for k, name in enumerate(fresh)]
+            lines += [Line(name, ELEMENT, (both, k), scope, place) for k, name in enumerate(fresh)]
         now.update(zip(targets, fresh, strict=True))
     if any(MARK in name for name in count):
         raise UnsupportedError(f"a name with {MARK} in it cannot be compiled")
     text, found = recording.result
     functions = str(recording.prelude).strip() + f"\n\n\n{ADD_AT}" * any(s.adds for s in recording.backward)
     gradients = {leaf: now[name] for leaf, name in found.items()}
-    return Lines(recording.names(), functions, lines, Line("", *cut(text, now)), gradients)
+    return Lines(recording.names(), functions, lines, Line("", *cut(text, now)), gradients, recording.outputs)
 
 
 def cut(text: str, now: dict[str, str]) -> tuple[tuple[str, ...], tuple[str | int, ...]]:
@@ -141,12 +145,25 @@ def drop_second_names(program: Lines, lines: Sequence[Line]) -> tuple[Lines, lis
         if line.pieces == STEPS:  # the steps of x are its rows
             pieces = ("np.moveaxis(", ", ", ", 0)") if line.holes[1] else ("", "")
             line = line._replace(pieces=pieces, holes=line.holes[: len(pieces) - 1])
+        for k in _products(line.pieces):
+            kind = program.outputs.get(plain(str(line.holes[k])))
+            if kind is not None and len(kind[0]) == 2:  # a matrix
+                before, after = (*line.pieces[:k], line.pieces[k].removesuffix("_product(")), line.pieces[k + 2 :]
+                line = line._replace(pieces=(*before, ".dot(", *after))
+        if line.pieces == STEP and line.holes[1] == 0:
+            line = line._replace(pieces=ELEMENT, holes=(line.holes[0], line.holes[3]))
         if line.pieces == ("", "") and isinstance(line.holes[0], str):
             same[line.target] = line.holes[0]
         else:
             kept.append(line)
     gradients = {leaf: same.get(name, name) for leaf, name in program.gradients.items()}
     return replace(program, loss=renamed(program.loss), gradients=gradients), kept
+
+
+@lru_cache(maxsize=4096)
+def _products(pieces: tuple[str, ...]) -> list[int]:
+    """The holes x of ``_product(x, ``."""
+    return [k for k, (piece, after) in enumerate(pairwise(pieces)) if piece.endswith("_product(") and after == ", "]
 
 
 def _version(name: str, count: dict[str, int]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from tinygrad_lstm.compiling.keeping import keep, written_into
-from tinygrad_lstm.compiling.lines import Line, beside, plain
+from tinygrad_lstm.compiling.lines import beside
 from tinygrad_lstm.compiling.lives import assign_names
 from tinygrad_lstm.compiling.places import Places
 from tinygrad_lstm.compiling.recording import Outputs
@@ -81,7 +81,7 @@ class LoopWriter:
 
     def step(self, q: int, row: list[str]) -> Iterator[str]:
         """The statements of one line of a step: its value goes where it is kept."""
-        line, name = self.of_matrices(q), self.names[q]
+        line, name = self.loop.body[q], self.names[q]
         if q in self.kept.parts or q in self.kept.arrays:
             kind = self.kept.arrays.get(q)
             called = written_into(line, row, self.at(q), self.around.into) if kind is None or kind[0] else None
@@ -98,16 +98,6 @@ class LoopWriter:
         """The place in an array over time that belongs to a step."""
         whole = {**self.kept.views, **self.kept.parts}.get(q, (q,))[0]
         return f"{self.arrays[q]}[t{' + 1' * (whole in self.kept.starts and not self.loop.backward)}]"
-
-    def of_matrices(self, q: int) -> Line:
-        """A line of the body, which does not ask whether what it multiplies are matrices where that is known."""
-        line, pieces = self.loop.body[q], [*self.loop.body[q].pieces]
-        for k, read in enumerate(self.loop.reads[q]):
-            if pieces[k].endswith("_product(") and pieces[k + 1] == ", " and isinstance(read, Here | Before):
-                kind = self.around.outputs.get(plain(self.loop.made[read.line][0]))
-                if kind is not None and len(kind[0]) == 2:
-                    pieces[k : k + 2] = [pieces[k].removesuffix("_product("), ".dot("]
-        return line._replace(pieces=tuple(pieces))
 
     def place(self) -> None:
         """Note where the values of the loop are found after it."""

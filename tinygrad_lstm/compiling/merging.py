@@ -6,25 +6,24 @@ side, the three are one ``sigmoid``. ``(W x + U h) + b`` becomes ``(W x + b) + U
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from typing import Any
 
-from tinygrad_lstm.compiling.lines import ADD, SLICE, Line, Shapes
+from tinygrad_lstm.compiling.lines import ADD, ELEMENT, SLICE, Line
 from tinygrad_lstm.compiling.recording import Outputs
+from tinygrad_lstm.compiling.sums import base_name
 
-SPLIT = re.compile(r"split\(.*, axis=(-?\d+)\)")
-CALLS = [("sigmoid(", "[", "])"), ("np.tanh(", "[", "])")]  # element by element, of one part of a split
+AXIS = {", axis=": 1, ", axis=-": -1}  # before the number of an axis: its sign
+CALLS = [("sigmoid(", ")"), ("np.tanh(", ")")]  # element by element
 
 
 def merge(lines: Sequence[Line], outputs: Outputs) -> list[Line]:
     """The same program with fewer calls. Shape and dtype of values that these make are added to ``outputs``."""
-    shapes = {name: shape for name, (shape, _) in outputs.items()}
-    return list(_merged(_biases_first(lines, shapes), shapes, outputs))
+    return _merged(list(_slices(_biases_first(lines, outputs), outputs)), outputs)
 
 
-def _biases_first(lines: Sequence[Line], shapes: Shapes) -> list[Line]:
+def _biases_first(lines: Sequence[Line], outputs: Outputs) -> list[Line]:
     """``v = a + c; w = v + b`` as ``v = a + b; w = v + c``, for an input b, where no other line reads v."""
     made = {line.target: k for k, line in enumerate(lines)}
     reads = Counter(name for line in lines for name in line.reads)
@@ -34,68 +33,58 @@ def _biases_first(lines: Sequence[Line], shapes: Shapes) -> list[Line]:
         if v not in made or line.holes[1] in made or reads[v] != 1 or changed[made[v]].pieces != ADD:
             continue
         a, c = changed[made[v]].holes
-        if shapes.get(str(a)) == shapes.get(str(c)) is not None:  # so that b fits a as it fits the sum
+        if a in outputs and c in outputs and outputs[a][0] == outputs[c][0]:  # so that b fits a as it fits the sum
             changed[made[v]] = changed[made[v]]._replace(holes=(a, line.holes[1]))
             changed[k] = line._replace(holes=(v, c))
     return changed
 
 
-def _merged(lines: Sequence[Line], shapes: Shapes, outputs: Outputs) -> Iterator[Line]:
-    parts: dict[str, tuple[str, list[int]]] = {}  # of a split along the last axis: of what, and where each part begins
-    calls: dict[int, tuple[str, int, int]] = {}  # of a line: the call that it shares, and its place there
+def _slices(lines: Sequence[Line], outputs: Outputs) -> Iterator[Line]:
+    """The lines, where the parts of a split along the last axis are slices of what was split."""
+    ends: dict[str | int, tuple[str, int]] = {}  # of a split: of what, and where its next part begins
     for line in lines:
-        found = SPLIT.fullmatch(line.fill([str(hole) for hole in line.holes]))
-        if found and int(found[1]) in (-1, len(shapes.get(f"{line.target}[0]", ())) - 1):
-            widths: list[int] = []
-            while (shape := shapes.get(f"{line.target}[{len(widths)}]")) is not None:
-                widths.append(shape[-1])
-            parts[line.target] = str(line.holes[0]), [sum(widths[:k]) for k in range(len(widths) + 1)]
-    groups: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        sign = AXIS.get(line.pieces[-2]) if line.pieces[0] == "split(" else None
+        if sign and sign * int(line.holes[-1]) in (-1, len(outputs[f"{line.target}_part0"][0]) - 1):
+            ends[line.target] = str(line.holes[0]), 0
+        elif line.pieces == ELEMENT and line.holes[0] in ends:
+            whole, start = ends[line.holes[0]]
+            stop = start + outputs[line.target][0][-1]
+            ends[line.holes[0]] = whole, stop
+            line = line._replace(pieces=SLICE, holes=(whole, start, stop))
+        yield line
+
+
+def _merged(lines: Sequence[Line], outputs: Outputs) -> list[Line]:
+    """The lines, where the same call of slices that stand side by side is one call, of which they are slices."""
+    slices = {line.target: line.holes for line in lines if line.pieces == SLICE}
+    calls: dict[Any, list[tuple[Any, Any, int]]] = {}  # by what is sliced and the call: start, stop and line
     for number, line in enumerate(lines):
-        if line.pieces in CALLS and line.holes[0] in parts:
-            groups.setdefault((str(line.holes[0]), CALLS.index(line.pieces)), []).append((int(line.holes[1]), number))
-    first: dict[int, list[Line]] = {}
-    for (name, kind), members in groups.items():
+        if line.pieces in CALLS and line.holes[0] in slices:
+            whole, start, stop = slices[str(line.holes[0])]
+            calls.setdefault((whole, line.pieces), []).append((start, stop, number))
+    changed: dict[int, list[Line]] = {}
+    for (whole, (call, end)), members in calls.items():
         for run in _runs(sorted(members)):
-            whole, bounds = parts[name]
-            start, stop = bounds[run[0][0]], bounds[run[-1][0] + 1]
-            early = min(number for _, number in run)
-            shared = f"{name}_{'st'[kind]}{run[0][0]}"
-            pieces = (f"{CALLS[kind][0]}", "[..., ", ":", "])")
-            made = lines[early]._replace(target=shared, pieces=pieces, holes=(whole, start, stop))
-            first.setdefault(early, []).append(made)
-            shape, dtype = outputs[f"{name}[{run[0][0]}]"]
-            outputs[shared] = (*shape[:-1], stop - start), dtype
-            for k, number in run:
-                calls[number] = shared, bounds[k] - start, bounds[k + 1] - start
-    for number, line in enumerate(lines):
-        yield from first.get(number, [])
-        yield line._replace(pieces=SLICE, holes=calls[number]) if number in calls else _slices(line, parts)
+            (first, *_), (*_, last, _), early = run[0], run[-1], min(number for *_, number in run)
+            shared = "_".join([*(base_name(lines[number].target) for *_, number in run), str(early)])  # f_i_o_7
+            shape, dtype = outputs[lines[early].target]
+            outputs[shared] = (*shape[:-1], last - first), dtype
+            for start, stop, number in run:
+                changed[number] = [lines[number]._replace(pieces=SLICE, holes=(shared, start - first, stop - first))]
+            made = lines[early]._replace(
+                target=shared, pieces=(call, "[..., ", ":", f"]{end}"), holes=(whole, first, last)
+            )
+            changed[early].insert(0, made)
+    return [new for number, line in enumerate(lines) for new in changed.get(number, [line])]
 
 
-def _runs(members: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """Of parts in order, those that stand side by side, at least two."""
+def _runs(members: list[tuple[Any, Any, int]]) -> Iterator[list[tuple[Any, Any, int]]]:
+    """Of slices in order, those that stand side by side, at least two."""
     run = members[:1]
-    for one, other in pairwise(members):
-        if other[0] != one[0] + 1:
-            if len(run) > 1:
-                yield run
-            run = []
-        run.append(other)
-    if len(run) > 1:
-        yield run
-
-
-def _slices(line: Line, parts: dict[str, tuple[str, list[int]]]) -> Line:
-    """A line that reads parts of splits, with views of what was split instead."""
-    pieces, holes = list(line.pieces), list(line.holes)
-    k = 0
-    while k + 1 < len(holes):
-        hole, index = holes[k], holes[k + 1]
-        if isinstance(hole, str) and hole in parts and isinstance(index, int) and pieces[k + 1] == "[":
-            whole, bounds = parts[hole]
-            holes[k : k + 2] = [whole, bounds[index], bounds[index + 1]]
-            pieces[k + 1 : k + 2] = ["[..., ", ":"]
-            k += 1
-        k += 2 if isinstance(hole, str) and hole in parts else 1
-    return line._replace(pieces=tuple(pieces), holes=tuple(holes))
+    for one in [*members[1:], (None, None, -1)]:
+        if one[0] == run[-1][1]:
+            run.append(one)
+            continue
+        if len(run) > 1:
+            yield run
+        run = [one]

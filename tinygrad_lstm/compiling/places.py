@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 Place = tuple[str, int | None]
 
@@ -32,13 +31,8 @@ class Places:
 
     def row(self, values: Sequence[str]) -> tuple[str, int, int] | None:
         """The array in which values are at equal distances: its name, the first position, and the distance."""
-        for name, _ in self._places[values[1]]:
-            found = [[k for other, k in self._places[value] if other == name and k is not None] for value in values]
-            positions = [row[0] for row in found if row]
-            slopes = {b - a for a, b in pairwise(positions)}
-            if len(positions) == len(values) and len(slopes) == 1:
-                return name, positions[0], slopes.pop()
-        return None
+        count, name, first, slope = self._run(values, 0)
+        return (name, first, slope) if count == len(values) else None
 
     def spread(self, values: Sequence[str]) -> str:
         """The values one after the other: ``h, *h_at[:49]``.
@@ -51,32 +45,29 @@ class Places:
         texts: list[str] = []
         k = 0
         while k < len(values):
-            count, name, first, slope = max(self._run(values, k, place) for place in self._places[values[k]])
-            if count > 2:
-                texts.append(f"*{name}{self._part(name, first, count, slope)}")
-                k += count
-            else:
-                texts.append(self[values[k]])
-                k += 1
+            count, name, first, slope = self._run(values, k)
+            texts.append(f"*{name}{self._part(name, first, count, slope)}" if count > 2 else self[values[k]])
+            k += count if count > 2 else 1
         return ", ".join(texts)
 
-    def _run(self, values: Sequence[str], k: int, place: Place) -> tuple[int, str, int, int]:
-        """How many values from the k-th on are side by side in an array, and from where on, in which direction."""
-        name, first = place
+    def _run(self, values: Sequence[str], k: int) -> tuple[int, str, int, int]:
+        """How many values from the k-th on are at equal distances in an array, which, from where on, and how far."""
+        return max(self._run_in(values, k, *place) for place in self._places[values[k]])
+
+    def _run_in(self, values: Sequence[str], k: int, name: str, first: int | None) -> tuple[int, str, int, int]:
         if first is None:
             return 1, name, 0, 0
         count, slope = 1, 0
-        while k + count < len(values):
-            steps = [p - first for other, p in self._places[values[k + count]] if other == name and p is not None]
-            if not steps or steps[0] not in ((slope * count,) if slope else (1, -1)):
+        for value in values[k + 1 :]:
+            steps = [p - first for other, p in self._places[value] if other == name and p is not None]
+            if not steps or steps[0] != (slope * count or steps[0]) or not steps[0]:
                 break
             slope, count = slope or steps[0], count + 1
         return count, name, first, slope
 
     def _part(self, name: str, first: int, count: int, slope: int) -> str:
-        length = self._lengths.get(name)
-        if slope > 0:
-            start, stop = first or "", "" if first + count == length else first + count
-            return f"[{start}:{stop}]" if (start, stop) != ("", "") else ""
-        start, stop = "" if first + 1 == length else first, "" if first == count - 1 else first - count
-        return f"[{start}:{stop}:-1]"
+        length, stop = self._lengths.get(name, -1), first + slope * count
+        start: int | str = "" if first == (0 if slope > 0 else length - 1) else first
+        end: int | str = "" if stop < 0 or stop >= length >= 0 else stop
+        text = f"{start}:{end}" + f":{slope}" * (slope != 1)
+        return f"[{text}]" if text != ":" else ""

@@ -71,6 +71,17 @@ class _Recorder(Writer):
         self.read: set[str] = set()
         self.taken |= given.keys()
 
+    def output(self, node: Node, index: int) -> str:
+        text = super().output(node, index)
+        return text if text.endswith("\0") else mark(f"{self.names[node]}_part{index}")
+
+    def forward(self, node: Node) -> None:
+        """Each of several outputs is a value of its own."""
+        super().forward(node)
+        if (name := mark(self.names[node])) != self.output(node, 0):
+            for k in range(len(node.shapes)):
+                self.write(node, (unmarked(self.output(node, k)),), f"{name}[{k}]")
+
     def literal(self, node: Node, name: str, value: Any) -> str:
         if isinstance(value, tuple | list | dict | slice) and (
             arrays := [one for one in arrays_in(value) if isinstance(one, np.ndarray)]
@@ -190,7 +201,8 @@ def _describe(
     return Recording(
         forward, writer.statements[len(forward) :], writer.prelude, (text, gradients), writer.inputs, loss.data,
         writer.gradients, arguments, found, constants, writer.given,
-        {name: draw for draw, name in writer.drawn.items()}, watch.draws, set(arguments.values()), _outputs(writer),
+        {name: draw for draw, name in writer.drawn.items()}, watch.draws, set(arguments.values()),
+        {} if first else _outputs(writer),
     )  # fmt: skip
 
 

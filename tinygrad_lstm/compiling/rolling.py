@@ -10,6 +10,8 @@ What a line reads decides whether it fits into a loop. Over the steps, the reads
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -62,6 +64,14 @@ class Loop:
     def t(self) -> Count:
         """The number of a step, which goes down in a backward loop."""
         return Count(self.count - 1, -1) if self.backward else Count(0, 1)
+
+    def uses(self) -> Counter[int]:
+        """How often the value of each line is read, in the same step or in the next one."""
+        return Counter(read.line for reads in self.reads for read in reads if isinstance(read, Here | Before))
+
+    def read_after(self, number: int, last: dict[str, int]) -> set[str]:
+        """Of what the loop makes, what is read after it; the loop is the item of this number."""
+        return {name for made in self.made for name in made if last.get(name, -1) > number}
 
     def outer_reads(self) -> Iterator[str]:
         """The values from before the loop that it reads."""
@@ -126,8 +136,16 @@ def make_loop(lines: Sequence[Line], period: int) -> Loop | None:
             return None
         reads.append([read for read in found if read is not None])
     made = [[lines[r * period + q].target for r in range(count)] for q in range(period)]
-    slopes = [read.slope for row in reads for read in row if isinstance(read, Count)]
-    return _hold_earlier(Loop(count, list(lines[:period]), reads, made, sum(slopes) < 0))
+    backward = sum(_slope(read) for row in reads for read in row) < 0
+    return _hold_earlier(Loop(count, list(lines[:period]), reads, made, backward))
+
+
+def _slope(read: Read) -> int:
+    """How a number that is read changes in one step: a whole one, or that of an output such as ``x_part3``."""
+    if isinstance(read, Each):
+        numbers = [int(found[1]) for name in read.values[:2] if (found := re.search(r"_part(\d+)$", name))]
+        return numbers[1] - numbers[0] if len(numbers) == 2 else 0
+    return read.slope if isinstance(read, Count) else 0
 
 
 def _hold_earlier(loop: Loop) -> Loop:
@@ -181,12 +199,10 @@ def drop_dead(items: Sequence[Item], wanted: Iterable[str]) -> list[Item]:
     return kept[::-1]
 
 
-def needed_after(items: Sequence[Item], wanted: Iterable[str]) -> list[set[str]]:
-    """For each item, the values that are read after it."""
-    needed = [set(wanted)]
-    for item in reversed(items[1:]):
-        needed.append(needed[-1].union(reads_of(item)))
-    return needed[::-1]
+def last_reads(items: Sequence[Item], wanted: Iterable[str]) -> dict[str, int]:
+    """By value, the number of the last item that reads it; the wanted ones are read after all items."""
+    last = {name: number for number, item in enumerate(items) for name in reads_of(item)}
+    return last | dict.fromkeys(wanted, len(items))
 
 
 def _drop_in_loop(loop: Loop, needed: set[str]) -> Loop | None:

@@ -20,10 +20,10 @@ Kind = tuple[str, str, tuple[str, ...]]  # of what is added: the name without it
 def base_name(name: str) -> str:
     """A name without its step and without the mark of a later value.
 
-    >>> base_name("dh_19·2"), base_name("dh_19__2"), base_name("dh__2")
-    ('dh', 'dh__2', 'dh__2')
+    >>> base_name("dh_19·2"), base_name("dh_19__2"), base_name("dh__2"), base_name("z_19_part3")
+    ('dh', 'dh__2', 'dh__2', 'z_part3')
     """
-    return re.sub(r"(?<!_)_\d+(__\d+)?$", r"\1", plain(name))
+    return re.sub(r"(?<!_)_\d+(__\d+)?(_part\d+)?$", r"\1\2", plain(name))
 
 
 def added(line: Line) -> tuple[str, ...] | None:

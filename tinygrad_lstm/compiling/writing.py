@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tinygrad_lstm.compiling.batching import OVER_TIME, PLACE
+from tinygrad_lstm.compiling.batching import OVER_TIME
 from tinygrad_lstm.compiling.keeping import INTO, steps_into
-from tinygrad_lstm.compiling.lines import ADD, Line, Lines, beside, plain
+from tinygrad_lstm.compiling.lines import ADD, ELEMENT, Line, Lines, beside, plain
 from tinygrad_lstm.compiling.loops import LoopWriter
 from tinygrad_lstm.compiling.places import Places
 from tinygrad_lstm.compiling.recording import Outputs
-from tinygrad_lstm.compiling.rolling import Item, Loop, needed_after, reads_of
+from tinygrad_lstm.compiling.rolling import Item, Loop, last_reads, reads_of
 from tinygrad_lstm.compiling.sums import ZERO
 
 
@@ -31,7 +31,8 @@ class Writer:
         self.uses = Counter(name for item in items for name in reads_of(item))
         self.into = {name for name, (known, _) in INTO.items() if known in program.functions}
         self.held: dict[str, set[str]] = {}  # arrays over time, with the values that are found in them
-        self.still_read: set[str] = set()  # values that this item or a later one reads
+        self.last = last_reads(items, [*program.loss.reads, *self.returned])
+        self.now = 0  # the number of the item that is written
         self.scope = ""
         self.lists: dict[tuple[str, ...], str] = {}  # of values in a row, the list that was made of them
 
@@ -49,15 +50,14 @@ class Writer:
 
     def body(self) -> Iterator[str]:
         """The statements, with the scope above them where it changes."""
-        after = needed_after(self.items, [*self.program.loss.reads, *self.returned])
-        for item, later in zip(self.items, after, strict=True):
-            self.still_read = later.union(reads_of(item))
+        for number, item in enumerate(self.items):
+            self.now = number
             if isinstance(item, Loop):
                 yield from self.under(re.sub(r"/t=\d+", "/t", item.body[0].scope))
-                yield from LoopWriter(self, item, later).text()
+                yield from LoopWriter(self, item, item.read_after(number, self.last)).text()
                 continue
-            if item.pieces == PLACE:
-                name, position = self.places[str(item.holes[0])], int(item.holes[1])
+            if item.pieces == ELEMENT and isinstance(position := item.holes[1], int):
+                name = self.places[str(item.holes[0])]
                 self.places.put(name, {item.target: position})
                 self.held.get(name, set()).add(item.target)
                 continue
@@ -105,7 +105,7 @@ class Writer:
         """An array that is made once; one of this kind whose values nothing reads any more serves again."""
         text = f"np.empty({shape}, {str(dtype)!r})"
         for other, values in self.held.items():
-            if self.buffers[other] == text and values.isdisjoint(self.still_read):
+            if self.buffers[other] == text and all(self.last.get(value, -1) < self.now for value in values):
                 del self.held[other]
                 self.buffers[name] = other
                 return

@@ -3,7 +3,7 @@
 The collector looks for objects that only hold each other, again and again as more objects live. A graph has none: a
 node points at older nodes only, so it dies by reference count alone. But an unrolled run makes thousands of objects
 that live until ``backward``, and each search visits them all: more than a quarter of a training step of an LSTM with
-1,000 steps (``benchmarks/growth.py``).
+1,000 steps (``benchmarks/growth.py``). One search remains, after the run, so that no garbage lives longer.
 """
 
 from __future__ import annotations

@@ -67,8 +67,11 @@ class Writer:
     def free(self, name: str, outputs: int = 0) -> str:
         """A name that is not in use, nor is any name that the program makes of it, as that of its cotangent."""
         name = free = identifier(name)
-        k, ends = self.uses.get(name, 1), ["", "_parts", *(f"_{index}" for index in range(outputs))]
-        while not self.taken.isdisjoint(made := {free, f"{free}_saved", *(f"d{free}{end}" for end in ends)}):
+        k, of_each = self.uses.get(name, 1), range(outputs)
+        while not self.taken.isdisjoint(made := {
+            free, f"{free}_saved", f"d{free}", f"d{free}_parts",
+            *[f"d{free}_{index}" for index in of_each], *[f"{free}_part{index}" for index in of_each],
+        }):  # fmt: skip
             k += 1
             free = f"{name}__{k}"
         self.uses[name] = k
