@@ -16,9 +16,7 @@ author = "the authors of tinygrad_lstm"
 version = release = tinygrad_lstm.__version__
 language = "en"
 
-extensions = [
-    "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx_gallery.gen_gallery",
-]  # fmt: skip
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx_gallery.gen_gallery"]
 exclude_patterns = ["_build", "building", "auto_examples/*.ipynb", "course/solutions"]
 templates_path = ["_templates"]
 
@@ -43,7 +41,7 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 
 # The scripts of examples/
-sphinx_gallery_conf = examples.settings(DOCS)
+sphinx_gallery_conf = examples.settings()
 
 mathjax_path = mathjax.PATH
 html_theme = "furo"

@@ -44,7 +44,7 @@ That there are several processes is read from what `mpiexec` sets. Under another
 program with `from mpi4py import MPI`.
 
 `Training(..., shards=8)`, `Fit(..., shards=8)` and `tinygrad-lstm train TASK --shards 8` do the same; rank 0 alone
-prints, calls the callbacks and writes files. `examples/20_two_processes.py` is a program to start from.
+prints, calls the callbacks and writes files. `examples/14_two_processes.py` is a program to start from.
 
 ## Shards, and why the bits are the same
 

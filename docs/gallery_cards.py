@@ -17,6 +17,7 @@ import viz
 from tinygrad_lstm.errors import MissingExtraError
 from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
+from viz import plots
 from viz.output.png_by_graphviz import NoGraphvizError
 
 Section: TypeAlias = tuple[str, str, Iterator["Card"]]  # heading, a sentence below it, cards
@@ -44,8 +45,7 @@ def plot(caption: str, draw: Callable[..., Any], *args: Any, **options: Any) -> 
     def write(folder: Path, name: str) -> None:
         for theme in ("light", "dark"):
             axes = np.atleast_1d(np.asarray(draw(*args, theme=theme, **options), object))
-            with whole_file(folder / f"{name}-{theme}.svg") as file:
-                axes.flat[0].get_figure().savefig(file, format="svg", metadata={"Date": None})
+            plots.save(axes.flat[0], folder / f"{name}-{theme}.svg")
 
     return Card(caption, write)
 

@@ -25,7 +25,7 @@ from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.lab.conditions import show
 from viz.output.png_by_graphviz import NoGraphvizError
-from viz.style import fonts
+from viz.scene.legend import wrap
 
 WIDE, HIGH, MARGIN = 1280, 720, 64
 ROOM = (WIDE - 2 * MARGIN, 430)  # for the picture, from 150 points below the top
@@ -58,7 +58,7 @@ class Slide(NamedTuple):
         claim = self.result.claim
         rows = [
             text(self.section.title, 72, 38, bold=True),
-            *(text(line, 112 + 30 * k, 22) for k, line in enumerate(wrapped(claim.sentence, 22))),
+            *(text(line, 112 + 30 * k, 22) for k, line in enumerate(wrap(claim.sentence, ROOM[0], 22))),
             fitted(self.result.svg() or ""),
             text(value, 650, 44, bold=True, colour="#D55E00"),
             text(said, 684, 18, colour="#5F6C7B"),
@@ -77,18 +77,6 @@ def text(words: str, y: float, size: float, bold: bool = False, colour: str = "#
     place = f'x="{WIDE - MARGIN}" text-anchor="end"' if end else f'x="{MARGIN}"'
     weight = ' font-weight="bold"' * bold
     return f'<text {place} y="{y:g}" font-size="{size:g}"{weight} fill="{colour}">{markup(words)}</text>'
-
-
-def wrapped(words: str, size: float) -> list[str]:
-    """The words as lines that are as wide as a slide."""
-    lines = [""]
-    for word in words.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if fonts.width(longer, size) > ROOM[0]:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
 
 
 def fitted(svg: str) -> str:
@@ -122,7 +110,7 @@ def png(slide: Slide, path: Path) -> None:
     figure = plt.figure(figsize=(WIDE / 100, HIGH / 100), dpi=100, facecolor="white")
     for words, y, size, weight, colour in (
         (slide.section.title, 80, 38, "bold", "#1F2933"),
-        ("\n".join(wrapped(slide.result.claim.sentence, 22)), 150, 22, "normal", "#1F2933"),
+        ("\n".join(wrap(slide.result.claim.sentence, ROOM[0], 22)), 150, 22, "normal", "#1F2933"),
         (value, 650, 44, "bold", "#D55E00"),
         (said, 690, 18, "normal", "#5F6C7B"),
     ):

@@ -32,7 +32,7 @@ Numbered scripts, each one idea: ``python examples/01_scalar_chain.py`` prints i
 """
 
 
-def settings(docs: Path) -> dict[str, Any]:
+def settings() -> dict[str, Any]:
     """What sphinx-gallery is to do."""
     return {
         "examples_dirs": str(COPIES), "gallery_dirs": "auto_examples", "filename_pattern": executed(),

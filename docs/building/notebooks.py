@@ -20,13 +20,14 @@ def setup(app: Sphinx) -> None:
 
 
 def be_quiet(folder: Path) -> None:
-    """Kernels run with settings of their own, not with a user's, and say only what is wrong."""
+    """Kernels run with settings of their own, not with a user's, say only what is wrong, and note no progress."""
     profile = folder / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n", "utf-8")
     os.environ["IPYTHONDIR"] = str(folder / "ipython")
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
         os.environ[name] = str(folder)
+    os.environ["TINYGRAD_LSTM_PROGRESS"] = ""  # of the exercises
     logging.getLogger("traitlets").setLevel(logging.WARNING)
 
 
@@ -67,10 +68,9 @@ def notebook_of(text: str, format: str) -> NotebookNode:
     >>> [(cell.cell_type, cell.source) for cell in notebook_of(page, "md:myst").cells]
     [('markdown', '# A title'), ('code', '1 + 1')]
     """
-    if "display_name" not in text:
-        text = text.replace(
-            "\n  name: python3\n", "\n  name: python3\n  display_name: Python 3\n", 1
-        )  # jupytext asks for it
+    name, shown = "\n  name: python3\n", "  display_name: Python 3\n"  # jupytext asks for the second
+    if shown not in text:
+        text = text.replace(name, name + shown, 1)
     notebook = jupytext.reads(text, fmt=format)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     for cell in notebook.cells:

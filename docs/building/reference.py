@@ -55,7 +55,7 @@ class Names(SphinxDirective):
         if isinstance(thing, type):
             members = "\n   :members:" + "\n   :inherited-members: object" * ("inherited" in self.options)
             return f".. autoclass:: {place}.{name}{members}"
-        if isinstance(thing, Primitive) or callable(thing):
+        if callable(thing):
             return f".. autofunction:: {place}.{name}"
         return f".. py:data:: {place}.{name}\n   :type: {type(thing).__name__}"
 

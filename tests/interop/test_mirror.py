@@ -181,6 +181,7 @@ def test_packed_sequences(kind: str, lengths: list[int], batch_first: bool) -> N
     assert repr(found).startswith(f"Run(Packs, L = {found.loss.item():.4g}, layer: Trajectory(")
 
 
+@pytest.mark.slow
 def test_random_modules() -> None:
     """Layers in any order, of any sizes, in float32 and float64."""
     rng = np.random.default_rng(0)
@@ -218,6 +219,7 @@ def test_random_modules() -> None:
 # What can be done with them ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_module_is_drawn_and_measured_by_its_own_name() -> None:
     lstm, x = torch.nn.LSTM(D, H).double(), sequence()
     by_hand = run(lstm, x, loss=first)

@@ -169,7 +169,7 @@ def test_a_scripted_module_of_pytorch(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("dynamo", [False, True])
+@pytest.mark.parametrize("dynamo", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_both_exporters_of_pytorch(kind: str, dynamo: bool, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")

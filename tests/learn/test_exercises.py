@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ for number in CHAPTERS:
     WRONG |= answers["WRONG"]
 RIGHTS = [(id, k) for id in EXERCISES for k in range(len(RIGHT[id]))]
 WRONGS = [(id, words) for id in EXERCISES for words, _ in WRONG[id]]
+
+
+def marked(ids: Iterable[str], *slow: str) -> list[Any]:
+    return [pytest.param(id, marks=pytest.mark.slow if id in slow else ()) for id in ids]
 
 
 def answer_with(answer: Answer, id: str, seed: int) -> Any:
@@ -70,7 +74,7 @@ def test_a_wrong_answer_is_told_what_is_wrong(id: str, words: str, seed: int) ->
     assert words in verdict.message
 
 
-@pytest.mark.parametrize("id", [id for id in EXERCISES if EXERCISES[id].numbers(0)])
+@pytest.mark.parametrize("id", marked([id for id in EXERCISES if EXERCISES[id].numbers(0)], "7.3", "10.2"))
 def test_no_numbers_of_a_class_set_make_two_mistakes_look_alike(id: str) -> None:
     for seed in range(3, 13):
         for words, answer in WRONG[id]:
@@ -87,7 +91,7 @@ ODD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("id", EXERCISES)
+@pytest.mark.parametrize("id", marked(EXERCISES, "7.3"))
 def test_an_odd_answer_has_a_verdict(id: str) -> None:
     for answer in ODD:
         verdict = EXERCISES[id].check(answer, 0)

@@ -44,12 +44,6 @@ def test_its_image_is_as_large(slide: Any, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["slide.png"]
 
 
-def test_long_sentences_are_broken_into_lines() -> None:
-    lines = LECTURE["wrapped"]("word " * 60, 22)
-    assert len(lines) > 1
-    assert " ".join(lines).split() == ["word"] * 60
-
-
 def test_a_number_is_more_than_a_rounding_error() -> None:
     made = LECTURE["Slide"](5, lab.sections()[4], lab.claims["E1"].run())
     assert made.figure == (lab.conditions.show(made.result.checks[0].value), made.result.checks[0].name)

@@ -77,17 +77,8 @@ def test_every_name_has_an_example(place: str) -> None:
     assert not bare, "give them an example, in the docstring or on the page"
 
 
-MOVES = [
-    "reshape",
-    "expand_dims",
-    "squeeze",
-    "swapaxes",
-    "roll",
-    "stack",
-    "unstack",
-    "cast",
-    "take_along_axis",
-]  # words say it all
+# Words say all of these
+MOVES = ["reshape", "expand_dims", "squeeze", "swapaxes", "roll", "stack", "unstack", "cast", "take_along_axis"]
 
 
 def test_every_op_that_computes_something_has_its_formula() -> None:

@@ -18,9 +18,14 @@ def command(*arguments: str, folder: Path | None = None, **changes: str) -> subp
 
 
 def refused(said: str, *arguments: str, folder: Path | None = None) -> None:
-    """The command ends with exit code 2, and says so in one line."""
-    done = command(*arguments, folder=folder)
-    assert done.returncode == 2
+    """The command, run in this process, ends with exit code 2, and says so in one line."""
+    from typer.testing import CliRunner
+
+    from tinygrad_lstm.cli.app import app
+
+    with contextlib.chdir(folder or "."):
+        done = CliRunner().invoke(app, arguments, env={"COLUMNS": "100", "NO_COLOR": "1"})
+    assert done.exit_code == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""

@@ -241,6 +241,7 @@ def test_ctrl_c_ends_it_without_a_traceback(arguments: list[str], tmp_path: Path
     assert (running.returncode, said) == (130, [])
 
 
+@pytest.mark.slow
 def test_colours_are_for_terminals_and_only_without_no_color(run: Callable[..., Any], tmp_path: Path) -> None:
     wrong = ["inspect", "missing.npz"]
     assert ESCAPE not in command(*wrong, folder=tmp_path, NO_COLOR="").stderr
@@ -248,6 +249,7 @@ def test_colours_are_for_terminals_and_only_without_no_color(run: Callable[..., 
     assert "[31m" not in in_a_terminal(*wrong, folder=tmp_path, NO_COLOR="1")
 
 
+@pytest.mark.slow
 def test_the_shell_completes_commands_options_and_cells(tmp_path: Path) -> None:
     """What bash calls when Tab is pressed, of the program installed as tinygrad-lstm."""
     program = tmp_path / "tinygrad-lstm"

@@ -41,6 +41,7 @@ def test_every_cell_is_drawn_and_played(cell: str, tmp_path: Path) -> None:
     assert "<script" in (tmp_path / "cell.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_suffix_says_what_is_drawn(tmp_path: Path) -> None:
     for suffix, beginning in ((".svg", b"<"), (".PNG", b"\x89PNG"), (".pdf", b"%PDF"), (".html", b"<!doctype html>")):
         out = tmp_path / "new" / f"lstm{suffix}"

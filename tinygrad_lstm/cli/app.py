@@ -250,8 +250,8 @@ def bench(
 @app.command(epilog="Example: tinygrad-lstm train adding --cell GRU --updates 500 --out adding")
 def train(
     task: Annotated[str, typer.Argument(metavar="TASK", help="adding, recall, france, ...; a wrong name lists all.")],
-    out: Annotated[Path, typer.Option(parser=_path, metavar="DIR", help="The folder to write to.")],
-    cell: Annotated[str, typer.Option(metavar="CELL", help="LSTM, GRU, ...; a wrong name lists all.")] = "LSTM",
+    out: Out,
+    cell: Annotated[str, typer.Option(help="LSTM, GRU, ...; a wrong name lists all.", **SOME_CELL)] = "LSTM",
     hidden: Hidden = 32,
     updates: Annotated[int, typer.Option(min=1, help="How many updates of the weights.")] = 1000,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
@@ -260,11 +260,11 @@ def train(
     shards: Annotated[
         int, typer.Option(min=1, help="Parts of each batch that ranks share: mpiexec -n 4 tinygrad-lstm train ...")
     ] = 1,
-) -> None:
+) -> int:
     """Let a cell learn a task. Ctrl-C writes a checkpoint to go on from, as a run to the end does."""
     from tinygrad_lstm.cli.train import run
 
-    raise typer.Exit(run(task, cell, hidden, updates, out, resume, seed, as_json, shards))
+    return run(task, cell, hidden, updates, out, resume, seed, as_json, shards)
 
 
 @app.command(epilog="Example: tinygrad-lstm learn 0.1")
@@ -275,8 +275,8 @@ def learn(
     hint: Annotated[bool, typer.Option("--hint", help="The next hint of the exercise.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="The numbers of the class set made with this seed.")] = 0,
     as_json: Json = False,
-) -> None:
+) -> int:
     """List the exercises of the course and what is solved, or show one; they are answered in Python or a notebook."""
     from tinygrad_lstm.cli.learn import run
 
-    raise typer.Exit(run(which, hint, seed, as_json))
+    return run(which, hint, seed, as_json)

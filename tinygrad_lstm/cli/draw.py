@@ -68,11 +68,16 @@ def chosen(path: Path, cell: str | None, which: str | None) -> tuple[str, nn.Rec
     return name, layers[name], [*layers]
 
 
+def describe_choice(name: str, path: Path, there: list[str]) -> str:
+    """Which layer of a file was chosen, and how another is."""
+    others = f", one of {', '.join(there)}; --layer names another" if len(there) > 1 else ""
+    return f"{name} in {path}{others}"
+
+
 def _layer(cell: str | None, hidden: int, weights: Path | None, which: str | None, seed: int) -> nn.Recurrent[Any]:
     if weights is not None:
         name, layer, there = chosen(weights, cell, which)
-        more = "" if len(there) == 1 else f", one of {', '.join(there)}; --layer names another"
-        say(Console(), f"The weights are those of {name} in {weights}{more}.")
+        say(Console(), f"The weights are those of {describe_choice(name, weights, there)}.")
         return layer.eval()
     if which is not None:
         raise ArgumentError("--layer names one of the layers in a file of --weights")

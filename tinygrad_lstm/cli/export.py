@@ -6,18 +6,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tinygrad_lstm.cli.draw import chosen
+from tinygrad_lstm.cli.draw import chosen, describe_choice
 from tinygrad_lstm.cli.messages import DONE, make_writable, say
-from tinygrad_lstm.interop.exporting import converted, export
+from tinygrad_lstm.interop.exporting import converted, write
 
 
 def run(path: Path, to: str, out: Path, which: str | None, cell: str | None) -> int:
     """Write it, and say how it is read there; returns the exit code."""
     name, layer, there = chosen(path, cell, which)
-    converted(layer, out, to)  # before a folder is made for it
+    content = converted(layer, out, to)  # before a folder is made for it
     make_writable(out.parent, [out.name])
-    read = export(layer, out, to)
-    more = "" if len(there) == 1 else f", one of {', '.join(there)}; --layer names another"
-    say(Console(), f"{type(layer).__name__}({layer.extra_repr()}), {name} of {path}{more}.")
+    read = write(content, out, to)
+    say(Console(), f"{type(layer).__name__}({layer.extra_repr()}), {describe_choice(name, path, there)}.")
     say(Console(), f"{out} was read back and holds the same weights, bit by bit. In {to}: {read}")
     return DONE

@@ -28,7 +28,7 @@ def run(path: Path, as_json: bool) -> int:
     if not layers:
         layers = guessed(arrays, path)
     cells = [memory_of(name, cell) for name, cell in cells_in(layers)]
-    nodes = [node for node, _ in records(path)] if path.suffix == ".onnx" else []
+    nodes = list(records(path)) if path.suffix == ".onnx" else []
     if as_json:
         there = {name: f"{type(layer).__name__}({layer.extra_repr()})" for name, layer in layers.items()}
         found = {"arrays": [record(*item) for item in arrays.items()], "layers": there}

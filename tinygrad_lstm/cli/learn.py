@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +9,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from tinygrad_lstm.cli.messages import DONE, answer, plain, say
+from tinygrad_lstm.cli.messages import DONE, print_json, say
 from tinygrad_lstm.errors import ArgumentError
 from tinygrad_lstm.escaping import printable
 from tinygrad_lstm.learn import ExerciseSet, chapters
@@ -21,11 +20,7 @@ from tinygrad_lstm.learn.progress import progress_file
 
 def run(which: str | None, hint: bool, seed: int, as_json: bool) -> int:
     """List the exercises, of all chapters or one, or show one; returns the exit code."""
-    return answer(lambda console: _run(console, which, hint, seed, as_json))
-
-
-def _run(console: Console, which: str | None, hint: bool, seed: int, as_json: bool) -> int:
-    course = ExerciseSet(seed)
+    console, course = Console(), ExerciseSet(seed)
     if which is not None and "." in which:
         show_exercise(console, course, which, hint, as_json)
         return DONE
@@ -33,7 +28,7 @@ def _run(console: Console, which: str | None, hint: bool, seed: int, as_json: bo
         raise ArgumentError("--hint is of one exercise, as in tinygrad-lstm learn 0.1 --hint")
     chosen = chapters() if which is None else (find_chapter(which),)
     if as_json:
-        print(json.dumps([record(chapter, course) for chapter in chosen], ensure_ascii=False, indent=1))
+        print_json([record(chapter, course) for chapter in chosen])
     else:
         list_exercises(console, chosen, course)
     return DONE
@@ -44,10 +39,9 @@ def show_exercise(console: Console, course: ExerciseSet, id: str, hint: bool, as
     question = course.show(id)
     if hint:
         given = course.hint(id)
-        print(json.dumps(vars(given), ensure_ascii=False)) if as_json else say(console, str(given))
+        print_json(vars(given)) if as_json else say(console, str(given))
     elif as_json:
-        fields = {**vars(question), "numbers": plain(question.numbers), **course.record(id)}
-        print(json.dumps(fields, ensure_ascii=False, indent=1, default=str))  # str: of an op, which is no JSON
+        print_json(vars(question) | course.record(id))
     else:
         text = "\n".join(map(printable, question.markdown.split("\n")))
         console.print(Markdown(text)) if console.is_terminal else say(console, text)

@@ -29,8 +29,8 @@ def say(console: Console, text: str, style: str | None = None) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a value for another program: numbers that JSON does not have, inf and NaN, become words."""
-    print(json.dumps(plain(value), ensure_ascii=False, indent=1))
+    """Print a value for another program: what JSON does not have, as inf, NaN or an op, becomes words."""
+    print(json.dumps(plain(value), ensure_ascii=False, indent=1, default=str))
 
 
 def answer(command: Callable[[Console], int], is_quiet: Callable[[], bool] = lambda: False) -> int:

@@ -6,28 +6,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tinygrad_lstm import interop, nn
+from tinygrad_lstm import interop
 from tinygrad_lstm.errors import WeightsError
 from tinygrad_lstm.interop.onnx.loading import DEFAULTS, Node
 
 Record = dict[str, Any]
 
 
-def records(path: Path) -> Iterator[tuple[Record, nn.Recurrent[Any] | None]]:
-    """What each node is, and its layer, if a layer of ours does the same."""
+def records(path: Path) -> Iterator[Record]:
+    """What each node is, for another program."""
     for node in interop.onnx.nodes(path):
-        layer, refused = None, None
+        options = DEFAULTS | node.attributes
+        sizes, refused = [options.get("hidden_size")], None
         try:
             layer = node.layer()
+            sizes = [layer.input_size, layer.hidden_size]
         except WeightsError as error:
             refused = str(error)
-        options = DEFAULTS | node.attributes
-        sizes = [options.get("hidden_size")] if layer is None else [layer.input_size, layer.hidden_size]
         yield {
             "name": node.name, "operator": node.operator, "place": node.place, "sizes": sizes,
             "direction": options["direction"], "activations": node.activations, "starts_from": start_of(node),
             "lengths": node.inputs.get("sequence_lens"), "refused": refused,
-        }, layer  # fmt: skip
+        }  # fmt: skip
 
 
 def start_of(node: Node) -> str:

@@ -6,7 +6,6 @@ Under ``mpiexec`` the ranks share each batch; rank 0 alone prints and writes.
 from __future__ import annotations
 
 import importlib.util
-import json
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -18,11 +17,10 @@ from threadpoolctl import threadpool_limits
 import tinygrad_lstm as tg
 from tinygrad_lstm import distributed, nn, saving
 from tinygrad_lstm.cli.cells import CELLS, find_cell
-from tinygrad_lstm.cli.messages import BROKE_OFF, DONE, INTERRUPTED, answer, make_writable, plain, say
+from tinygrad_lstm.cli.messages import BROKE_OFF, DONE, INTERRUPTED, answer, make_writable, print_json, say
 from tinygrad_lstm.cli.progress import progress_bar
 from tinygrad_lstm.data import TASKS, Task
 from tinygrad_lstm.errors import ArgumentError, GradError
-from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.nn.fused import fusible
 from tinygrad_lstm.training import CSVLog, SequenceModel, Training
 
@@ -90,7 +88,7 @@ def _run(
 
 def _report(console: Console, result: dict[str, Any], out: Path, drawn: bool, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(plain(result), indent=1))
+        print_json(result)
         return
     best = "not measured" if result["best"] is None else f"{result['best']:.3g}"
     say(
@@ -112,8 +110,5 @@ def _draw_curve(training: Training, task: Task, path: Path) -> bool:
     points = {update.number: update.score for update in training.history if update.score is not None}
     lines = {f"chance {task.chance:.3g}": task.chance, f"goal {task.goal:.3g}": task.goal}
     ax = plots.scores({task.name: points}, x="update", y=task.measure.score, lines=lines)
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    with whole_file(path) as file:
-        figure.savefig(file, format="svg")
+    plots.save(ax, path)
     return True

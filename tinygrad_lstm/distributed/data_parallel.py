@@ -93,8 +93,9 @@ class DataParallel:
             loss, more = self._run(loss_of, parts, 1.0)
             return (loss, *more) if more else loss
         rows = count_rows(parts, axes)
-        share = self._share_of_rows(rows, weights)
-        shares = [float(share[span].sum()) for span in spans(rows, self.shards)]
+        share, rows_of = self._share_of_rows(rows, weights), spans(rows, self.shards)
+        shares = [float(share[own].sum()) for own in rows_of]
+        our_shards = range(self.shards)[spans(self.shards, size())[rank()]]
         common = int(generator().integers(2**63))
         parameters = self.optimizer.parameters
         before = [parameter.grad for parameter in parameters]
@@ -103,9 +104,8 @@ class DataParallel:
         def run_own() -> Any:
             arrays = [array for part in parts for array in arrays_in(part)]
             results = []
-            for shard in self._own_shards():
-                own = spans(rows, self.shards)[shard]
-                shard_parts = [cut(part, along, own) for part, along in zip(parts, axes, strict=True)]
+            for shard in our_shards:
+                shard_parts = [cut(part, along, rows_of[shard]) for part, along in zip(parts, axes, strict=True)]
                 for parameter in parameters:
                     parameter.grad = None
                 with random_numbers(shard, common):
@@ -123,11 +123,6 @@ class DataParallel:
         wanted = np.flatnonzero(np.any([there for _, _, there in said], axis=0))
         self._add([parameters[k] for k in wanted], [[each[k] for k in wanted] for each in gradients], shares)
         return _joined([result for _, results, _ in said for result in results], shares, axes[-1])
-
-    def _own_shards(self) -> range:
-        """The numbers of the shards that this rank runs."""
-        own = spans(self.shards, size())[rank()]
-        return range(own.start, own.stop)
 
     def _share_of_rows(self, rows: int, weights: Any) -> np.ndarray:
         """How much each row counts in the mean; together 1."""

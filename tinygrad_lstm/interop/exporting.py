@@ -41,7 +41,11 @@ def export(layer: nn.Recurrent[Any], path: Path, to: str) -> str:
     Raises ArgumentError for an unknown library or another ending, and WeightsError, with its name, for what the library
     does not have.
     """
-    content = converted(layer, path, to)
+    return write(converted(layer, path, to), path, to)
+
+
+def write(content: bytes, path: Path, to: str) -> str:
+    """Write what was ``converted``; returns the line of Python that reads it there."""
     with whole_file(path) as file:
         file.write(content)
     return LIBRARIES[to].read.format(path=str(path))

@@ -1,4 +1,4 @@
-"""An answer as what the check needs: an array of real numbers, a function, one of several choices, a count."""
+"""An answer as what the check needs: real numbers, a function, one of several choices, a count."""
 
 from __future__ import annotations
 
@@ -35,6 +35,22 @@ def as_array(answer: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def _place(where: Any) -> str:
     return f" at {tuple(map(int, np.argwhere(where)[0]))}" if where.ndim else ""
+
+
+def as_number(answer: Any, what: str) -> float:
+    """One number."""
+    found = as_array(answer, what)
+    if found.size != 1:
+        raise WrongAnswerError(f"{what} is one number, not an array of shape {found.shape}")
+    return float(found.item())
+
+
+def as_whole_number(answer: Any, what: str) -> int:
+    """One whole number."""
+    found = as_array(answer, what)
+    if found.size != 1 or not found.item().is_integer():
+        raise WrongAnswerError(f"{what} is one whole number, not {shown(answer)}")
+    return int(found.item())
 
 
 def as_function(answer: Any, *takes: str) -> Any:
@@ -84,12 +100,10 @@ def choose(answer: Any, right: str, others: Mapping[str, str]) -> None:
 
 def count(answer: Any, right: int, what: str, mistakes: Mapping[int, str] | Sequence[tuple[int, str]] = ()) -> None:
     """A whole number; ``mistakes``: typical wrong ones, and what is wrong with each."""
-    found = as_array(answer, what)
-    if found.size != 1 or found.item() != round(found.item()):
-        raise WrongAnswerError(f"{what} is one whole number, not {shown(answer)}")
-    if found.item() == right:
+    found = as_whole_number(answer, what)
+    if found == right:
         return
     for number, reason in dict(mistakes).items():
-        if found.item() == number:
+        if found == number:
             raise WrongAnswerError(reason)
-    raise WrongAnswerError(f"{what} is not {found.item():g}: that is too {'many' if found.item() > right else 'few'}")
+    raise WrongAnswerError(f"{what} is not {found:g}: that is too {'many' if found > right else 'few'}")

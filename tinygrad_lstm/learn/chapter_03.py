@@ -9,7 +9,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm.errors import GradcheckError, TinygradError
-from tinygrad_lstm.learn.answers import as_array, as_list, choose
+from tinygrad_lstm.learn.answers import as_array, as_list, as_number, choose
 from tinygrad_lstm.learn.compare import compare
 from tinygrad_lstm.learn.exercise import Chapter, Numbers
 from tinygrad_lstm.learn.verdict import WrongAnswerError
@@ -139,10 +139,7 @@ def step(answer: Any, k: float, x: float) -> str:
 
     Choose ε such that the result is right to nine digits: a relative error below 1e-9. Answer with ε.
     """
-    found = as_array(answer, "ε")
-    if found.size != 1:
-        raise WrongAnswerError(f"ε is one number, not an array of shape {found.shape}")
-    eps = found.item()
+    eps = as_number(answer, "ε")
     if eps <= 0:
         raise WrongAnswerError(f"ε is {eps:g}; it has to be positive")
     if x + eps == x:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lstm as tg
-from tinygrad_lstm.learn.answers import as_array, as_function, as_list
+from tinygrad_lstm.learn.answers import as_function, as_list, as_number
 from tinygrad_lstm.learn.compare import compare
 from tinygrad_lstm.learn.exercise import Chapter, Numbers
 from tinygrad_lstm.learn.verdict import WrongAnswerError
@@ -82,10 +82,7 @@ def scale(answer: Any, U: Any) -> str:
     With which scale s > 0 does the gradient neither vanish nor explode over many steps? Answer with a number; the
     question's `.numbers` has U.
     """
-    found = as_array(answer, "s")
-    if found.size != 1:
-        raise WrongAnswerError(f"s is one number, not an array of shape {found.shape}")
-    s, radius = found.item(), float(np.abs(np.linalg.eigvals(U)).max())
+    s, radius = as_number(answer, "s"), float(np.abs(np.linalg.eigvals(U)).max())
     if s <= 0:
         raise WrongAnswerError(f"s is {s:g}; a scale is positive" + (": with 0 nothing comes back" if s == 0 else ""))
     rate = s * gradient_rate(U)

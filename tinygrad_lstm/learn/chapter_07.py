@@ -9,7 +9,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn, paths
-from tinygrad_lstm.learn.answers import as_array, as_list
+from tinygrad_lstm.learn.answers import as_array, as_list, as_number
 from tinygrad_lstm.learn.compare import compare
 from tinygrad_lstm.learn.exercise import Chapter, Numbers
 from tinygrad_lstm.learn.verdict import WrongAnswerError
@@ -120,7 +120,7 @@ def make_it_carry(answer: Any, T: int, percent: int, measure: Measure) -> str:
 
     The question's `.numbers["measure"](b, factor)` gives both figures, as parts of 1. Answer with `[b, factor]`.
     """
-    b, factor = (float(as_number(part, name)) for part, name in zip(as_list(answer, 2, "numbers"), BIAS, strict=True))
+    b, factor = (as_number(part, name) for part, name in zip(as_list(answer, 2, "numbers"), BIAS, strict=True))
     if factor <= 0:
         raise WrongAnswerError("the factor of U is above 0: without U no gate sees what the cell has shown")
     if b > STEEPEST:
@@ -149,14 +149,6 @@ def make_it_carry(answer: Any, T: int, percent: int, measure: Measure) -> str:
 BIAS = "the bias", "the factor of U"
 
 
-def as_number(part: Any, name: str) -> Any:
-    """One number."""
-    found = as_array(part, name)
-    if found.size != 1:
-        raise WrongAnswerError(f"{name} is one number, not {found.size}")
-    return found.item()
-
-
 def is_enough(measured: tuple[float, float], percent: int) -> bool:
     """Whether both figures are as they should be."""
     kept, share = measured
@@ -171,14 +163,14 @@ def crossings(rng: np.random.Generator) -> Numbers:
         cell.U.data *= 1.5
         trajectory = lstm.unroll(1.5 * rng.standard_normal((T, 1, 2)))
         L = trajectory.steps[-1].h.sum()
-        found = flows(trajectory, L)
+        found = Flows(trajectory, L)
         by_step, gates = found.by_step, sorted(found.by_gate.values())
         top = sorted(by_step.values())[::-1]
         if top[0] > 1.3 * max(top[1], 0.02) and gates[-1] > 1.3 * max(gates[-2], 0.02) and found.best > 2:
             return {"T": T, "trajectory": trajectory, "L": L}
 
 
-class flows:  # noqa: N801  # what a function of this name would return
+class Flows:
     """What crosses into each step on the way from C₁ to L, and into each gate at the step into which most crosses."""
 
     def __init__(self, trajectory: nn.Trajectory, L: tg.Tensor) -> None:
@@ -204,7 +196,7 @@ def most_crossed(answer: Any, T: int, trajectory: nn.Trajectory, L: tg.Tensor) -
     and which of `"f"`, `"i"`, `"o"`, `"g"` gets most of it there? Answer with `[t, gate]`.
     """
     step, gate = as_list(answer, 2, "parts, a step and a gate")
-    number, found = as_number(step, "the step"), flows(trajectory, L)
+    number, found = as_number(step, "the step"), Flows(trajectory, L)
     best, by_step = found.best, found.by_step
     if number not in by_step:
         raise WrongAnswerError(f"the step is a whole number from 2 to {T}: C₁ is where the flow starts")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lstm.learn.answers import as_array, as_function
+from tinygrad_lstm.learn.answers import as_function, as_whole_number
 from tinygrad_lstm.learn.compare import compare
 from tinygrad_lstm.learn.exercise import Chapter, Numbers
-from tinygrad_lstm.learn.verdict import WrongAnswerError, shown
+from tinygrad_lstm.learn.verdict import WrongAnswerError
 
 chapter = Chapter(9, "Training in practice")
 EXACT = 1e-6
@@ -74,10 +74,7 @@ def choose_k(answer: Any, f: float, T: int, bound: float) -> str:
 
     What is the smallest k with which the relative error of the gradient, |truncated - full| / full, is at most «bound»?
     """
-    found = as_array(answer, "k")
-    if found.size != 1 or found.item() != round(found.item()):
-        raise WrongAnswerError(f"k is one whole number, not {shown(answer)}")
-    k, right = round(found.item()), smallest(f, T, bound)
+    k, right = as_whole_number(answer, "k"), smallest(f, T, bound)
     if not 1 <= k <= T:
         raise WrongAnswerError(f"k is {k}; a chunk has 1 to {T} steps")
     left = f"chunks of {k} leave an error of {error(f, T, k):.3f}"

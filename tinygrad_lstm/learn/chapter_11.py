@@ -133,7 +133,7 @@ def weights(answer: Any) -> str:
                 "the rows do not match: dz and x of the same step and sequence belong together":
                     dz.reshape(-1, 4 * H).T @ read.swapaxes(0, 1).reshape(T * B, -1),
                 "h_prev is shifted once more: its row t is what step t read":
-                    per_row.sum((0, 1)) - right + np.einsum("tbk,tbd->kd", dz[1:], read[:-1]),
+                    np.einsum("tbk,tbd->kd", dz[1:], read[:-1]),
             },
         )  # fmt: skip
     compare(found[2], dz.sum((0, 1)), "db", within=EXACT, mistakes={

@@ -94,7 +94,9 @@ class Training:
         self.parallel = DataParallel(self.optimizer, self.shards)
         self.schedule = self.schedule and self.schedule(self.optimizer)
         self.seed_of_batches = int(generator().integers(2**31)) if self.seed is None else self.seed
-        self.drawn, self.pieces, self.state = 0, list[Batch](), None  # of the batch at hand: number, rest, state
+        self.drawn = 0  # the number of the batch at hand
+        self.pieces: list[Batch] = []  # what is left of it
+        self.state: State = None  # after the pieces before
         self.whole = True  # no update is half done
 
     # The loop --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from tinygrad_lstm.errors import WeightsError
 from tinygrad_lstm.files import file_path, whole_file
 from tinygrad_lstm.interop.onnx.graph import Graph
 from tinygrad_lstm.interop.onnx.operators import OPERATORS, attributes_of, inputs_of
-from tinygrad_lstm.interop.onnx.parts import Picked, Value, write_part, write_pick
+from tinygrad_lstm.interop.onnx.parts import Picked, Value, check_drops_nothing, write_part, write_pick
 from tinygrad_lstm.nn.layers import Dropout, Embedding
 from tinygrad_lstm.nn.lists import Sequential
 from tinygrad_lstm.nn.module import Module
@@ -173,8 +173,7 @@ def _cells(layer: Recurrent) -> list[list[Any]]:
     if layer.num_layers > 1:
         if not isinstance(between, Dropout):
             raise WeightsError(f"between layers only a Dropout can be left out, not a {type(between).__name__}")
-        if between.training and between.p:
-            raise WeightsError("a file's layer drops nothing, and this one is in training: call its eval() first")
+        check_drops_nothing(between)
     all_cells = [cell.combined() if type(cell) is SeparateLSTMCell else cell for cell in layer.layers]
     layers = [all_cells[k : k + ways] for k in range(0, len(all_cells), ways)]
     for cells in layers:

@@ -31,8 +31,7 @@ Write = Callable[[Graph, Any, Value, str], Value]
 def write_part(graph: Graph, part: nn.Module, x: Value, to: str) -> Value:
     """The nodes of one part of a network, in evaluation; WeightsError for one that has no counterpart."""
     if isinstance(part, nn.Dropout):
-        if part.training and part.p:
-            raise WeightsError("a file's network drops nothing, and this one is in training: call its eval() first")
+        check_drops_nothing(part)
         return Value(graph.node("Identity", [x.name], to), x.shape)
     if type(part) in PARTS:
         return PARTS[type(part)](graph, part, x, to)
@@ -42,6 +41,12 @@ def write_part(graph: Graph, part: nn.Module, x: Value, to: str) -> Value:
         return Value(to, x.shape)
     known = ", ".join(kind.__name__ for kind in (nn.Dropout, *PARTS, *FUNCTIONS))
     raise WeightsError(f"{part!r} has no counterpart in an exported network; {known} have one")
+
+
+def check_drops_nothing(dropout: nn.Dropout) -> None:
+    """WeightsError for a dropout that is at work, as no file has it."""
+    if dropout.training and dropout.p:
+        raise WeightsError("a file's network drops nothing, and this one is in training: call its eval() first")
 
 
 def _linear(graph: Graph, layer: nn.Linear, x: Value, to: str) -> Value:

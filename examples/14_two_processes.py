@@ -6,8 +6,8 @@ An LSTM learns to add two numbers that are marked in a sequence. Each batch is c
 share, and their gradients are added in the order of the shards. So the weights are the same, bit for bit, whether there
 is one process, or two, or four. Run it with one, and then with two:
 
-    python examples/20_two_processes.py
-    mpiexec -n 2 python examples/20_two_processes.py     (pip install "tinygrad-lstm[mpi]" mpich)
+    python examples/14_two_processes.py
+    mpiexec -n 2 python examples/14_two_processes.py     (pip install "tinygrad-lstm[mpi]" mpich)
 """
 
 import hashlib
