@@ -36,11 +36,12 @@ def factor(answer: Any, w: float, h: float, n: int) -> str:
     1. By which factor does one step multiply the gradient on its way back, ∂h_t/∂h_{t-1}?
     2. What is left of a gradient after n = «n» steps, ∂h_t/∂h_{t-n}?
 
-    Answer with the two numbers, `[first, second]`.
+    Answer with the two numbers, `[first, second]`, the first not rounded, the second to two digits or more.
     """
     one, all_of_them = as_list(answer, 2, "numbers")
     right = w * (1 - h * h)
-    compare(one, right, "the factor of one step", factors={"w": w, "1 - h²": 1 - h * h}, mistakes={
+    factors = {"w": w, "1 - h²": 1 - h * h}
+    compare(one, right, "the factor of one step", factors=factors, right_within=EXACT, mistakes={
         "this is the slope of σ, h (1 - h), times w; the unit has a tanh": w * h * (1 - h),
         "the square is missing: the slope of tanh is 1 - h²": w * (1 - h),
         "the slope is taken at h as if it were the sum in the tanh: h is already the tanh": w * (1 - np.tanh(h) ** 2),
