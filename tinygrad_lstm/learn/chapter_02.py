@@ -30,8 +30,8 @@ def next_cotangent(answer: Any, y: Any, g: Any) -> str:
     - `y = «y»`
     - the cotangent ∂L/∂y that arrived is `g = «g»`
 
-    Which cotangent ∂L/∂z does it hand on? Answer with a (2, 3) array, not rounded; the question's `.numbers` has y and
-    g.
+    Which cotangent ∂L/∂z does it hand on? The question's `.numbers` has y and g. Answer with a (2, 3) array, not
+    rounded.
     """
     factors = {"g": g, "1 - y²": 1 - y * y, "y": y}
     compare(answer, g * (1 - y * y), "∂L/∂z", factors=factors, right_within=EXACT, mistakes={

@@ -105,8 +105,8 @@ def _op(name: str, *, broken: bool = False) -> Op:
 def planted(answer: Any, ops: dict[str, Op]) -> str:
     """The question's `.numbers["ops"]` has four ops by name: softsign, leaky, hat, root. The rule of one is wrong.
 
-    Find it with `tg.gradcheck`. Answer with its name and one number x at which gradcheck fails, `[name, x]`; x is not
-    where an op has a kink.
+    Find it with `tg.gradcheck`. Answer with its name and one number x, away from the kinks, at which gradcheck
+    fails: `[name, x]`.
     """
     name, place = as_list(answer, 2, "parts, a name and a number")
     x = as_array(place, "x")
