@@ -68,6 +68,9 @@ WRONG = {
         ("this is ∂L/∂x", lambda w, x, b, y: 2 * (w * x + b - y) * w),
         ("this is L itself", lambda w, x, b, y: (w * x + b - y) ** 2),
         ("`w * x + b - y` is missing", lambda x: 2 * x),
+        ("the factors `2` and `x` are missing", lambda w, x, b, y: w * x + b - y),
+        ("is near, and not near enough", lambda w, x, b, y: 2 * (w * x + b - y) * x * (44.8 / 45)),
+        ("near enough: do not round", lambda w, x, b, y: 2 * (w * x + b - y) * x * (1 + 2e-6)),
     ],
     "0.2": [
         ("path through `w * x` is missing", lambda w, x, b: w * x + b),
@@ -77,9 +80,13 @@ WRONG = {
         ("`w * x` is counted twice", lambda w, x, b: 2 * w * (x + 1) + w * x + b),
         ("sign is wrong", lambda w, x, b: -w * (2 * x + 1) - b),
         ("this is ∂L/∂w", lambda x: x * x + x),
+        ("from `a * x` to a to x", lambda w, x: w * x),
+        ("from the sum to a to x", lambda w: w),
+        ("is near, and not near enough", lambda w, x, b: 1.004 * (w * (2 * x + 1) + b)),
     ],
     "0.3": [
         ("factor `k` is missing", gate(lambda x, y, k: y * (1 - y))),
+        ("factors `k` and `1 - y` are missing", gate(lambda x, y, k: y)),
         ("factor `1 - y` is missing", gate(lambda x, y, k: k * y)),
         ("slope of tanh", gate(lambda x, y, k: 1 - y * y)),
         ("computed from x", gate(lambda x, y, k: k * x * (1 - x))),

@@ -88,6 +88,7 @@ WRONG = {
         ("it is transposed", lambda y, g: (g * (1 - y * y)).T),
         ("the square is missing", lambda y, g: g * (1 - y)),
         ("factor `y` is there once too often", lambda y, g: g * (1 - y * y) * y),
+        ("every entry is 1.003 times the right one", lambda y, g: 1.003 * g * (1 - y * y)),
         ("1 of 6 entries are wrong, the first at (1, 2)", lambda y, g: g * (1 - y * y) + [[0, 0, 0], [0, 0, 1]]),
     ],
     "2.2": [
@@ -113,6 +114,7 @@ WRONG = {
         ("B is in place of A", lambda: lambda g, A, B: (g @ B.T, B.T @ g)),
         ("entry by entry", lambda: lambda g, A, B: (g * B, A * g)),
         ("∂L/∂A: the product with g is missing", lambda: lambda g, A, B: (B.T, A.T)),
-        ("a list of 2 arrays, not a value of type function", lambda: lambda g, A, B: lambda: 0),
+        ("the pair (cotangent of A, cotangent of B); yours is one array", lambda: lambda g, A, B: g @ B.T),
+        ("the pair (cotangent of A, cotangent of B), not a value of type function", lambda: lambda g, A, B: lambda: 0),
     ],
 }  # fmt: skip

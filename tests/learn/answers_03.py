@@ -85,8 +85,8 @@ RIGHT = {
     "3.1": [from_the_output, in_one_rule, saving],
     "3.2": [
         lambda ops: list(fails_at(ops)),
-        lambda ops: (fails_at(ops, (-0.3, -0.9))[0].upper(), np.array([-0.3, -0.9])),
-        lambda ops: [fails_at(ops)[0], tg.tensor(np.array([-0.7, 1.0]))],
+        lambda ops: (fails_at(ops, (-0.3, -0.9))[0].upper(), np.array([-0.3])),
+        lambda ops: [fails_at(ops)[0], tg.tensor(np.array(-0.7))],
     ],
     "3.3": [lambda: 1e-6, lambda: np.array([3e-6]), lambda: np.finfo(float).eps ** (1 / 3)],
 }
@@ -109,7 +109,11 @@ WRONG = {
     "3.2": [
         ("is right: gradcheck passes", lambda ops: [other_name(ops), -0.5]),
         ("the name is right; but at x = 0.7", lambda ops: [fails_at(ops)[0], 0.7]),
-        ("kinks", lambda ops: [fails_at(ops)[0], 0.0]),
+        ("at x = 0, at 0 or beside it, are kinks", lambda ops: [fails_at(ops)[0], 0.0]),
+        ("at x = 1e-09, at 0 or beside it, are kinks", lambda ops: [fails_at(ops)[0], 1e-9]),
+        ("at x = -1e-06, at 0 or beside it, are kinks", lambda ops: [fails_at(ops)[0], -1e-6]),
+        ("at x = -1e+200 the difference is no slope", lambda ops: [fails_at(ops)[0], -1e200]),
+        ("x is one number, not an array of shape (2,)", lambda ops: [fails_at(ops)[0], [-0.3, -0.9]]),
         ("a list of 2 parts", lambda ops: fails_at(ops)[0]),
         ("one of 'hat', 'leaky', 'root', 'softsign'", lambda ops: ["tanh", -0.5]),
         ("x is of type str", lambda ops: [fails_at(ops)[0], "-0.5"]),

@@ -87,6 +87,12 @@ WRONG = {
         ("every step has one", lambda w, h, n: [w * (1 - h * h), w**n * (1 - h * h)]),
         ("after one step", lambda w, h, n: [w * (1 - h * h), w * (1 - h * h)]),
         ("what is left: the sign is wrong", lambda w, h, n: [w * (1 - h * h), -((w * (1 - h * h)) ** n)]),
+        ("the factor of one step: ", lambda w, h, n: [1.004 * w * (1 - h * h), (w * (1 - h * h)) ** n]),
+        ("what is left: ", lambda w, h, n: [w * (1 - h * h), 1.006 * (w * (1 - h * h)) ** n]),
+        ("the size is not", lambda w, h, n: [w * (1 - h * h), 1.15 * (w * (1 - h * h)) ** n]),
+        ("is near, and not near", lambda w, h, n: [w * (1 - h * h), 0.935 * (w * (1 - h * h)) ** n]),
+        ("not even the sign", lambda w, h, n: [w * (1 - h * h), -0.7 * (w * (1 - h * h)) ** n]),
+        ("it is zero: nothing arrives", lambda w, h, n: [w * (1 - h * h), 0]),
         ("a list of 2 numbers", lambda w, h, n: w * (1 - h * h)),
     ],
     "5.2": [

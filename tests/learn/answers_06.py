@@ -154,6 +154,7 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
         ("it has the new C;", fixed(lambda dC, f, C_prev, C: dC * C * f * (1 - f))),
         ("slope of tanh", fixed(lambda dC, f, C_prev, C: dC * C_prev * (1 - f**2))),
         ("factor C_prev is missing", fixed(lambda dC, f, C_prev, C: dC * f * (1 - f))),
+        ("factors `C_prev` and `f` are missing", fixed(lambda dC, f, C_prev, C: dC * (1 - f))),
         ("factor `1 - f` is missing", fixed(lambda dC, f, C_prev, C: dC * C_prev * f)),
         ("factor `f` is missing", fixed(lambda dC, f, C_prev, C: dC * C_prev * (1 - f))),
         ("the sign is wrong", fixed(lambda dC, f, C_prev, C: dC * C_prev * f * (f - 1))),

@@ -88,7 +88,7 @@ def by_loop(z: Any, r: Any) -> Any:
 
 
 RIGHT = {
-    "8.1": [by_bisection, lambda n: round(-np.log(2 ** (1 / n) - 1), 2), lambda n: np.log(n / np.log(2))],
+    "8.1": [by_bisection, lambda n: round(-np.log(2 ** (1 / n) - 1), 2), lambda n: -np.log(np.expm1(np.log(2) / n))],
     "8.2": [
         fixed(by_the_engine),
         fixed(by_differences),
@@ -106,6 +106,8 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
         ("half over one step", lambda n: 0.0),
         ("base 2", lambda n: np.log2(n)),
         ("σ was taken of f", lambda n: 1 / (1 + np.exp(-(0.5 ** (1 / n))))),
+        ("is near, and not near enough", lambda n: logit(0.5 ** (1 / n)) - 0.033),
+        ("near enough: do not round", lambda n: logit(0.5 ** (1 / n)) + 0.006),
         ("not a function", lambda n: logit),
     ],
     "8.2": [
@@ -114,9 +116,18 @@ WRONG: dict[str, list[tuple[str, Function]]] = {
         ("`f, by its peephole` is missing", peephole(none, right_i)),
         ("`i, by its peephole` is missing", peephole(right_f, none)),
         ("both peepholes the slope", peephole(lambda f, C, p, q: C * p, lambda i, g, p, q, C: g * p)),
-        ("p_f and p_i are missing", peephole(lambda f, C, p, q: C * f * (1 - f), lambda i, g, *_: g * i * (1 - i))),
-        ("lacks C_prev", peephole(lambda f, C, p, q: f * (1 - f) * p, right_i)),
-        ("C_prev where g belongs", peephole(right_f, lambda i, g, p, q, C: C * i * (1 - i) * p)),
+        ("at f the slope of σ", peephole(lambda f, C, p, q: C * p, right_i)),
+        (
+            "at both peepholes the weight p",
+            peephole(lambda f, C, p, q: C * f * (1 - f), lambda i, g, *_: g * i * (1 - i)),
+        ),
+        ("at i the weight p", peephole(right_f, lambda i, g, *_: g * i * (1 - i))),
+        ("at f the other factor is missing", peephole(lambda f, C, p, q: f * (1 - f) * p, right_i)),
+        (
+            "at both peepholes the other",
+            peephole(lambda f, C, p, q: f * (1 - f) * p, lambda i, g, p, *_: i * (1 - i) * p),
+        ),
+        ("at i the factors of the two gates are swapped", peephole(right_f, lambda i, g, p, q, C: C * i * (1 - i) * p)),
         ("slope of tanh", peephole(lambda f, C, p, q: C * (1 - f**2) * p, lambda i, g, p, *_: g * (1 - i**2) * p)),
         ("factor 1 - y", peephole(lambda f, C, p, *_: C * f * p, lambda i, g, p, *_: g * i * p)),
         ("are swapped", peephole(lambda f, C, p, q: C * f * (1 - f) * q, lambda i, g, p, q, C: g * i * (1 - i) * q)),

@@ -26,3 +26,10 @@ def test_the_measure_of_7_2_is_what_routes_say() -> None:
     assert shut < 0.05 < 0.9 < opened
     assert abs(drowned - 1) > 0.2
     assert alone == pytest.approx(1.0, abs=1e-6)
+
+
+def test_what_a_check_demands_the_question_says() -> None:
+    """A walk that recurses and a gate that cannot shut are refused, and so a learner can read that they are."""
+    assert "many thousand values in a row" in learn.show("1.2").text
+    assert "b is at most 12" in learn.show("7.2").text
+    assert all("not rounded" in " ".join(learn.show(id).text.split()) for id in ("0.1", "0.2", "2.1", "5.1"))

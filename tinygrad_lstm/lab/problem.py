@@ -52,7 +52,7 @@ def gradient_passes_every_step(run: Run) -> None:
     "P2", "Each step multiplies the gradient by weight matrices and derivatives of activations.", broken=["no tanh'"]
 )
 def each_step_multiplies(run: Run) -> None:
-    """At every step of an RNN, the gradient by h before it is the gradient by h, times 1 - h², times U."""
+    """At every step of an RNN, the gradient by h before it is the gradient by h, times 1 - h², times Uᵀ."""
     rnn = nn.RNN(3, 8)
     steps = rnn.unroll(tg.randn(40, 2, 3)).steps
     gradients = tg.grad((steps[-1].h ** 2).sum(), [step.h for step in steps])

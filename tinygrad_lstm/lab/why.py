@@ -39,8 +39,8 @@ def one_step_is_f(run: Run) -> None:
 
 
 @section.identity(
-    "V1'", "In full, ∂C_t/∂C_(t-1) is diag(f) plus the path over h into f, i and the candidate.", broken=["peephole"],
-    correction="diag(f) is one edge of several: h also comes from the C before, and it moves all four gates. The "
+    "V1'", "In full, dC_t/dC_(t-1) is diag(f) plus the path over h into f, i and the candidate.", broken=["peephole"],
+    correction="diag(f) is one edge of several: h also comes from the C before, and C_t reads h in f, i and C̃. The "
     "notes' formula holds only with h held fixed, or detached.",
 )  # fmt: skip
 def in_full_there_is_more(run: Run) -> None:

@@ -80,7 +80,9 @@ def as_list(answer: Any, length: int, what: str) -> list[Any]:
         kind = "an empty one" if isinstance(answer, list | tuple) else f"a value of type {type(answer).__name__}"
         raise WrongAnswerError(f"the answer is a list of {length} {what}, not {kind}")
     if len(found) != length:
-        raise WrongAnswerError(f"the answer is a list of {length} {what}; yours has {len(found)}")
+        whole = isinstance(answer, np.ndarray | tg.Tensor)
+        yours = f"is one array of shape {answer.shape}" if whole else f"has {len(found)}"
+        raise WrongAnswerError(f"the answer is a list of {length} {what}; yours {yours}")
     return found
 
 

@@ -87,8 +87,9 @@ def backward(answer: Any) -> str:
                     to_visit.append(source)
     ```
 
-    Write one that is right for all. A `Value` has `data`, `grad`, `sources` (pairs of a value and a slope) and `number`
-    (the newer, the larger); `grad` is 0.0 before. Do not call `Value.backward`. Answer with the function.
+    Write one that is right for all, also for graphs of many thousand values in a row. A `Value` has `data`, `grad`,
+    `sources` (pairs of a value and a slope) and `number` (the newer, the larger); `grad` is 0.0 before. Do not call
+    `Value.backward`. Answer with the function.
     """
     check_walk(as_function(answer, "loss"))
     return "every value hands on once, after all its parts have arrived, with a loop that works at any depth"

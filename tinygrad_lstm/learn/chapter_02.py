@@ -30,9 +30,11 @@ def next_cotangent(answer: Any, y: Any, g: Any) -> str:
     - `y = «y»`
     - the cotangent ∂L/∂y that arrived is `g = «g»`
 
-    Which cotangent ∂L/∂z does it hand on? Answer with a (2, 3) array; the question's `.numbers` has y and g.
+    Which cotangent ∂L/∂z does it hand on? The question's `.numbers` has y and g. Answer with a (2, 3) array, not
+    rounded.
     """
-    compare(answer, g * (1 - y * y), "∂L/∂z", factors={"g": g, "1 - y²": 1 - y * y, "y": y}, mistakes={
+    factors = {"g": g, "1 - y²": 1 - y * y, "y": y}
+    compare(answer, g * (1 - y * y), "∂L/∂z", factors=factors, right_within=EXACT, mistakes={
         "this is the slope of σ, y (1 - y), times g; tanh has the slope 1 - y²": g * y * (1 - y),
         "the slope is taken at y, as if y were z: 1 - tanh(y)²; y is already the tanh": g * (1 - np.tanh(y) ** 2),
         "g is squared in place of y": y * (1 - g * g),
@@ -79,6 +81,9 @@ def broadcast(answer: Any) -> str:
     return "what broadcasting read several times gets the sum of the parts: the sum is the rule of broadcasting"
 
 
+PAIR = "arrays, the pair (cotangent of A, cotangent of B)"
+
+
 @chapter.exercise("2.3", "The rule of a matrix product", hints=(
     "Shapes decide nearly everything: with A (2, 3), B (3, 4), g is (2, 4), and ∂L/∂A has to be (2, 3).",
     "y[i, k] = Σⱼ A[i, j] B[j, k], so A[i, j] is read by the whole row i of y: ∂L/∂A[i, j] = Σₖ g[i, k] B[j, k].",
@@ -92,7 +97,7 @@ def matrix_product(answer: Any) -> str:
     rule, rng = as_function(answer, "g", "A", "B"), np.random.default_rng(1)
     for m, n, p in ((3, 3, 3), (2, 3, 4)):  # first with squares: there a wrong product is computed, and can be named
         A, B, g = rng.standard_normal((m, n)), rng.standard_normal((n, p)), rng.standard_normal((m, p))
-        dA, dB = as_list(rule(g.copy(), A.copy(), B.copy()), 2, "arrays")
+        dA, dB = as_list(rule(g.copy(), A.copy(), B.copy()), 2, PAIR)
         square = m == n == p
         of_A: dict[str, Any] = {
             "B is not transposed": g @ B, "the order of the product is wrong": B.T @ g,

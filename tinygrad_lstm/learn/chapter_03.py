@@ -71,26 +71,30 @@ Op = Callable[..., tg.Tensor]
 
 def ops_with_a_bug(rng: np.random.Generator) -> Numbers:
     """Four ops, three of them right; the rule of the fourth is wrong for some inputs only."""
-    wrong = str(rng.choice(["softsign", "leaky", "hat", "root"]))
-    rules: dict[str, tuple[Any, Any, Any]] = {  # the forward, its rule, and a rule that is wrong for some x
-        "softsign": (lambda x: x / (1 + np.abs(x)), lambda g, x: g / (1 + np.abs(x)) ** 2,
-                     lambda g, x: g / (1 + x) ** 2),
-        "leaky": (lambda x: np.where(x > 0, x, 0.1 * x), lambda g, x: g * np.where(x > 0, 1.0, 0.1),
-                  lambda g, x: g * np.where(x > -1, 1.0, 0.1)),
-        "hat": (lambda x: np.exp(-np.abs(x)), lambda g, x, y: -g * y * np.sign(x), lambda g, x, y: -g * y),
-        "root": (lambda x: np.sqrt(1 + x * x), lambda g, x, y: g * x / y, lambda g, x, y: g * np.abs(x) / y),
-    }  # fmt: skip
-    ops: dict[str, Op] = {}
-    for name, (forward, right, broken) in rules.items():
-        op = tg.primitive(_named(forward, name))
-        op.defvjp(x=broken if name == wrong else right)
-        ops[name] = op
-    return {"ops": ops}
+    wrong = str(rng.choice(list(RULES)))
+    return {"ops": {name: _op(name, broken=name == wrong) for name in RULES}}
 
 
-def _named(function: Any, name: str) -> Any:
+RULES: dict[str, tuple[Any, Any, Any]] = {  # the forward, its rule, and a rule that is wrong for some x
+    "softsign": (lambda x: x / (1 + np.abs(x)), lambda g, x: g / (1 + np.abs(x)) ** 2, lambda g, x: g / (1 + x) ** 2),
+    "leaky": (lambda x: np.where(x > 0, x, 0.1 * x), lambda g, x: g * np.where(x > 0, 1.0, 0.1),
+              lambda g, x: g * np.where(x > -1, 1.0, 0.1)),
+    "hat": (lambda x: np.exp(-np.abs(x)), lambda g, x, y: -g * y * np.sign(x), lambda g, x, y: -g * y),
+    "root": (lambda x: np.sqrt(1 + x * x), lambda g, x, y: g * x / y, lambda g, x, y: g * np.abs(x) / y),
+}  # fmt: skip
+KINK = 1e-5  # nearer to 0 a difference from both sides reads both sides of a kink there
+
+
+def _op(name: str, *, broken: bool = False) -> Op:
+    forward, right, wrong = RULES[name]
+
+    def function(x: Any) -> Any:
+        return forward(x)
+
     function.__name__ = function.__qualname__ = name
-    return function
+    op = tg.primitive(function)
+    op.defvjp(x=wrong if broken else right)
+    return op
 
 
 @chapter.exercise("3.2", "The rule that is wrong for some inputs", ops_with_a_bug, hints=(
@@ -101,7 +105,8 @@ def _named(function: Any, name: str) -> Any:
 def planted(answer: Any, ops: dict[str, Op]) -> str:
     """The question's `.numbers["ops"]` has four ops by name: softsign, leaky, hat, root. The rule of one is wrong.
 
-    Find it with `tg.gradcheck`. Answer with its name and a number x at which gradcheck fails, `[name, x]`.
+    Find it with `tg.gradcheck`. Answer with its name and one number x, away from the kinks, at which gradcheck
+    fails: `[name, x]`.
     """
     name, place = as_list(answer, 2, "parts, a name and a number")
     x = as_array(place, "x")
@@ -109,12 +114,20 @@ def planted(answer: Any, ops: dict[str, Op]) -> str:
     (wrong,) = set(ops) - set(passing)
     reason = "is right: gradcheck passes for x = -1.7, -0.6, 0.4 and 1.9"
     choose(name, wrong, {other: f"the rule of {other} {reason}" for other in passing})
-    if (x == 0).any():
+    if x.size != 1:
+        raise WrongAnswerError(f"x is one number, not an array of shape {x.shape}")
+    at = f"at x = {x.item():g}"
+    if abs(x.item()) < KINK:
         raise WrongAnswerError(
-            "at x = 0 are kinks, at which a difference from both sides is no slope: choose another x"
+            f"the name is right; but {at}, at 0 or beside it, are kinks: a difference reads both sides of one, and is "
+            "no slope: choose another x"
         )
     if _passes(ops[wrong], x):
-        raise WrongAnswerError(f"the name is right; but at x = {answer[1]} gradcheck of {wrong} passes: try another x")
+        raise WrongAnswerError(f"the name is right; but {at} gradcheck of {wrong} passes: try another x")
+    if not _passes(_op(wrong), x):
+        raise WrongAnswerError(
+            f"the name is right; but {at} the difference is no slope: with the right rule gradcheck fails there too"
+        )
     return f"{wrong} passes for some x and fails at yours: a gradient is checked where the rule has different branches"
 
 

@@ -14,6 +14,7 @@ from tinygrad_lstm.learn.verdict import WrongAnswerError
 
 chapter = Chapter(5, "Vanishing and exploding, clipping")
 EXACT = 1e-5
+THREE_DIGITS = 5e-3  # by so much, relative to the number itself, rounding to three digits changes it at most
 
 
 def one_unit(rng: np.random.Generator) -> Numbers:
@@ -36,17 +37,18 @@ def factor(answer: Any, w: float, h: float, n: int) -> str:
     1. By which factor does one step multiply the gradient on its way back, ∂h_t/∂h_{t-1}?
     2. What is left of a gradient after n = «n» steps, ∂h_t/∂h_{t-n}?
 
-    Answer with the two numbers, `[first, second]`.
+    Answer with the two numbers, `[first, second]`, the first not rounded, the second to three digits.
     """
     one, all_of_them = as_list(answer, 2, "numbers")
     right = w * (1 - h * h)
-    compare(one, right, "the factor of one step", factors={"w": w, "1 - h²": 1 - h * h}, mistakes={
+    factors = {"w": w, "1 - h²": 1 - h * h}
+    compare(one, right, "the factor of one step", factors=factors, right_within=EXACT, mistakes={
         "this is the slope of σ, h (1 - h), times w; the unit has a tanh": w * h * (1 - h),
         "the square is missing: the slope of tanh is 1 - h²": w * (1 - h),
         "the slope is taken at h as if it were the sum in the tanh: h is already the tanh": w * (1 - np.tanh(h) ** 2),
         "this is w h; the chain rule needs slopes": w * h,
     })  # fmt: skip
-    compare(all_of_them, right**n, "what is left", within=2e-2, mistakes={
+    compare(all_of_them, right**n, "what is left", within=2e-2, right_within=THREE_DIGITS, mistakes={
         "the factors of the steps are added; on one path they multiply": n * right,
         "this is what is left after one step": right,
         "one step too few": right ** (n - 1),

@@ -19,6 +19,7 @@ chapter = Chapter(7, "Two paths")
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Measure: TypeAlias = Callable[[float, float], tuple[float, float]]
 STEEPEST = 12.0  # σ'(12) is 6e-6: a gate that is wider open hardly learns to shut
+FAINTEST = 1e-6  # of a smaller U a sum in float32 shows nothing
 NAMES = {"f": "f", "i": "i", "o": "o", "g": "C̃"}
 
 
@@ -116,13 +117,19 @@ def make_it_carry(answer: Any, T: int, percent: int, measure: Measure) -> str:
     """A fresh LSTM has 8 units and L reads its last C. Choose the bias b of its forget gates, and a factor for its U:
 
     1. of dL/dC at the last step, the belt keeps at least «percent» % over «T» steps: ‖λ₀‖ there over the norm here;
-    2. the belt's share of the whole gradient is between 80 % and 120 %.
+    2. the belt's share of the whole gradient is between 80 % and 120 %;
+    3. b is at most 12, so that a gate can still learn to shut, and the factor is above 0, so that U is still there.
 
     The question's `.numbers["measure"](b, factor)` gives both figures, as parts of 1. Answer with `[b, factor]`.
     """
     b, factor = (as_number(part, name) for part, name in zip(as_list(answer, 2, "numbers"), BIAS, strict=True))
-    if factor <= 0:
-        raise WrongAnswerError("the factor of U is above 0: without U no gate sees what the cell has shown")
+    if abs(factor) < FAINTEST:
+        as_none = f", and {factor:g} is as good as none" if factor else ""
+        raise WrongAnswerError(f"without U no gate sees what the cell has shown{as_none}")
+    if factor < 0:
+        raise WrongAnswerError(
+            f"the factor of U is above 0: {factor:g} turns every sign, and makes U no smaller than {-factor:g} does"
+        )
     if b > STEEPEST:
         raise WrongAnswerError(f"σ({b:g}) is so near 1 that its slope is almost 0: such a gate never learns to shut")
     f = 1 / (1 + np.exp(-b))

@@ -13,6 +13,7 @@ from tinygrad_lstm.learn.exercise import Chapter, Numbers
 chapter = Chapter(8, "Gates and variants")
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+TWO_DIGITS = 0.005 + 1e-9  # how far a number is at most from the one that is rounded to two digits behind the point
 
 
 def half_life(rng: np.random.Generator) -> Numbers:
@@ -31,7 +32,7 @@ def bias_for_a_half_life(answer: Any, n: int) -> str:
     Answer with a number, to two digits behind the point.
     """
     f = 0.5 ** (1 / n)
-    compare(answer, logit(f), "b", within=0.01, mistakes={
+    compare(answer, logit(f), "b", right_within=TWO_DIGITS / logit(f), mistakes={
         f"this is the gate f; b is what goes into σ, and σ({f:.3f}) is {1 / (1 + np.exp(-f)):.2f}": f,
         "after so many steps 1/e is left, not 1/2": logit(np.exp(-1 / n)),
         "after so many steps a quarter is left, not a half": logit(0.25 ** (1 / n)),
@@ -74,24 +75,27 @@ def build_the_peephole(
     gradient = as_function(answer, "dC", "f", "i", "g", "C_prev", "p_f", "p_i")
     belt, by_f, by_i = dC * f, dC * C_prev * f * (1 - f) * p_f, dC * g * i * (1 - i) * p_i
     found = gradient(*(array.copy() for array in (dC, f, i, g, C_prev, p_f, p_i)))
+    mistakes = {  # of one peephole, or of both
+        "the slope of σ is missing": (dC * C_prev * p_f, dC * g * p_i),
+        "the weight p is missing: the gates read p * C_prev": (dC * C_prev * f * (1 - f), dC * g * i * (1 - i)),
+        "the other factor is missing: ∂L/∂f = dC * C_prev, ∂L/∂i = dC * g": (
+            dC * f * (1 - f) * p_f, dC * i * (1 - i) * p_i
+        ),
+        "it is the slope of tanh, 1 - y²; a gate has y (1 - y)": (
+            dC * C_prev * (1 - f * f) * p_f, dC * g * (1 - i * i) * p_i
+        ),
+        "the factor 1 - y of σ's slope y (1 - y) is missing": (dC * C_prev * f * p_f, dC * g * i * p_i),
+        "the factor dC is missing": (C_prev * f * (1 - f) * p_f, g * i * (1 - i) * p_i),
+        "the factors of the two gates are swapped: ∂L/∂f = dC * C_prev, ∂L/∂i = dC * g": (
+            dC * g * f * (1 - f) * p_f, dC * C_prev * i * (1 - i) * p_i
+        ),
+    }  # fmt: skip
     compare(found, belt + by_f + by_i, "dL/dC_prev", within=1e-6, mistakes={
         "this is a plain LSTM: what comes back through the two peepholes is missing": belt,
         "only the peepholes are there: C_prev is also read by f * C_prev": by_f + by_i,
-        "at both peepholes the slope of σ is missing": belt + dC * (C_prev * p_f + g * p_i),
-        "at f the slope of σ is missing": belt + dC * C_prev * p_f + by_i,
-        "at i the slope of σ is missing": belt + by_f + dC * g * p_i,
-        "the weights p_f and p_i are missing: the gates read p * C_prev": (
-            belt + dC * (C_prev * f * (1 - f) + g * i * (1 - i))
-        ),
-        "the path into f lacks C_prev: ∂L/∂f = dC * C_prev": belt + dC * f * (1 - f) * p_f + by_i,
-        "the path into i lacks g: ∂L/∂i = dC * g": belt + by_f + dC * i * (1 - i) * p_i,
-        "the path into i has C_prev where g belongs: ∂L/∂i = dC * g": belt + by_f + dC * C_prev * i * (1 - i) * p_i,
-        "the peepholes have the slope of tanh, 1 - y²; a gate has y (1 - y)": (
-            belt + dC * (C_prev * (1 - f * f) * p_f + g * (1 - i * i) * p_i)
-        ),
-        "at both peepholes the factor 1 - y of σ's slope y (1 - y) is missing": (
-            belt + dC * (C_prev * f * p_f + g * i * p_i)
-        ),
+        **{f"at both peepholes {words}": belt + at_f + at_i for words, (at_f, at_i) in mistakes.items()},
+        **{f"at f {words}": belt + at_f + by_i for words, (at_f, _) in mistakes.items()},
+        **{f"at i {words}": belt + by_f + at_i for words, (_, at_i) in mistakes.items()},
         "the slope of σ is on the belt as well; nothing but f is there": belt * (1 - f) + by_f + by_i,
         "p_f and p_i are swapped": belt + dC * (C_prev * f * (1 - f) * p_i + g * i * (1 - i) * p_f),
         "the factor dC is missing": f + C_prev * f * (1 - f) * p_f + g * i * (1 - i) * p_i,

@@ -15,6 +15,7 @@ from tinygrad_lstm.learn.verdict import WrongAnswerError
 
 chapter = Chapter(11, "Fast")
 EXACT = 1e-6
+THREE = "arrays, ∂L/∂z, ∂L/∂h_{t-1}, and what C_{t-1} gets"
 
 
 @chapter.exercise("11.1", "The planted bug", hints=(
@@ -53,7 +54,7 @@ def planted_bug(answer: Any) -> str:
     right_dz, right_dC = (found.data for found in tg.grad(L, [z, C]))
     f, i, o, g, s = (each.data for each in (f, i, o, g, tg.tanh(now)))
     through_h = dh * o * (1 - s * s)
-    found = as_list(step_back(*(a.copy() for a in (dh, dC, f, i, o, g, before, s, U))), 3, "arrays")
+    found = as_list(step_back(*(a.copy() for a in (dh, dC, f, i, o, g, before, s, U))), 3, THREE)
     whole = {  # what C_t gets, as typical mistakes have it
         "the path from C_t through h_t is missing: h_t = o tanh(C_t) reads C_t, as the belt does": dC,
         "the path along the belt is missing: step t + 1 reads C_t too": through_h,
@@ -112,7 +113,7 @@ def weights(answer: Any) -> str:
     gradient, rng = as_function(answer, "dz", "x", "h_prev"), np.random.default_rng(11)
     T, B, D, H = 5, 4, 3, 2
     dz, x, h = (rng.standard_normal((T, B, n)) for n in (4 * H, D, H))
-    found = as_list(gradient(dz.copy(), x.copy(), h.copy()), 3, "arrays")
+    found = as_list(gradient(dz.copy(), x.copy(), h.copy()), 3, "arrays, [dW, dU, db]")
     for name, mine, read, other in (("dW", found[0], x, h), ("dU", found[1], h, x)):
         per_row = np.einsum("tbk,tbd->tbkd", dz, read)
         right = per_row.sum((0, 1))

@@ -7,6 +7,7 @@ the paths whose sum it is; ``paths_to`` takes those from the engine's own backwa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -20,18 +21,21 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Named: TypeAlias = Mapping[str, Any]  # arrays, or numbers, by what a learner calls them
 Attempt: TypeAlias = tuple[str, Array, Any]  # a mistake, and two arrays that are equal if it was made
 NONE: Mapping[str, Any] = MappingProxyType({})
+NEAR = 0.07  # a number so near to the right one, relative to it, may have been rounded on the way
 
 
 def compare(
     answer: Any, right: Any, what: str, *, factors: Named = NONE, paths: Named = NONE, mistakes: Named = NONE,
-    sizes: Mapping[str, int] = NONE, within: float = 5e-3,
+    sizes: Mapping[str, int] = NONE, within: float = 5e-3, right_within: float | None = None,
 ) -> None:  # fmt: skip
     """Return if an answer is right; else raise WrongAnswerError, with the typical mistake that it shows.
 
     ``what``: the name of the array, as "dL/dx". ``factors``: what the right array is a product of, each of which may be
-    missing or too many. ``paths``: arrays whose sum it is, each of which may be missing, alone, doubled, or negative.
-    ``mistakes``: other wrong arrays, by a sentence for each, tried first. ``sizes``: axes whose mean could have been
-    taken for their sum, as {"B": 5}. ``within``: the tolerance, relative to the largest entry.
+    missing or too many, or two be missing. ``paths``: arrays whose sum it is, each of which may be missing, alone,
+    doubled, or negative. ``mistakes``: other wrong arrays, by a sentence for each, tried first. ``sizes``: axes whose
+    mean could have been taken for their sum, as {"B": 5}. ``within``: the tolerance, relative to the largest entry.
+    ``right_within``: that of the right array, if it is another: a number worked out by hand is exact, and a mistake is
+    named though it is rounded.
 
     >>> y = np.array([0.5, 0.25])
     >>> compare([0.5, 0.75], y * (1 - y), "dy/dx", factors={"y": y, "1 - y": 1 - y})
@@ -44,20 +48,27 @@ def compare(
     found, truth = as_array(answer, what), np.asarray(right, np.float64)
     if truth.size == 1 == found.size:
         found = found.reshape(truth.shape)
-    if agree(found, truth, within):
+    nearest = within if right_within is None else right_within
+    if agree(found, truth, nearest):
         return
     for words, one, other in _attempts(found, truth, factors, paths, mistakes, sizes):
-        if agree(one, np.asarray(other, np.float64), within):
+        if agree(one, np.asarray(other, np.float64), within, _scale(truth)):
             raise WrongAnswerError(f"{what}: {words}")
-    raise WrongAnswerError(f"{what}: {_where(found, truth, within)}")
+    raise WrongAnswerError(f"{what}: {_where(found, truth, nearest)}")
 
 
-def agree(found: Array, truth: Array, within: float) -> bool:
-    """Whether two arrays have one shape and differ at most by the tolerance, relative to the largest entry."""
+def agree(found: Array, truth: Array, within: float, scale_of_zeros: float = 1.0) -> bool:
+    """Whether two arrays have one shape and differ at most by the tolerance, relative to the largest entry.
+
+    Zeros have no largest entry: beside small numbers they need a scale of that size.
+    """
     if found.shape != truth.shape:
         return False
-    scale = float(np.abs(truth).max(initial=0.0)) or 1.0
-    return bool((np.abs(found - truth) <= within * scale).all())
+    return bool((np.abs(found - truth) <= within * _scale(truth, scale_of_zeros)).all())
+
+
+def _scale(array: Array, of_zeros: float = 1.0) -> float:
+    return float(np.abs(array).max(initial=0.0)) or of_zeros
 
 
 def _attempts(
@@ -73,6 +84,8 @@ def _attempts(
         for sign, also in ((1, ""), (-1, ", and the sign is wrong")):
             yield f"the factor `{name}` is missing{also}", sign * found * factor, truth
             yield f"the factor `{name}` is there once too often{also}", sign * found, truth * factor
+    for (one, first), (other, second) in combinations(factors.items(), 2):
+        yield f"the factors `{one}` and `{other}` are missing", found * first * second, truth
     for name, size in sizes.items():
         yield f"it is the mean over the {size} of {name}, where the sum belongs", found, truth / size
     yield "it is twice the right value: a path is counted twice, or a factor 1/2 is missing", found, 2 * truth
@@ -119,9 +132,11 @@ def _where(found: Array, truth: Array, within: float) -> str:
     if found.shape != truth.shape:
         return f"its shape is {found.shape}, and {truth.shape} is needed, the shape of what it is the derivative of"
     if not truth.ndim:
+        if truth and agree(found, truth, NEAR):
+            return f"{found:.6g} is near, and not near enough: do not round on the way, and use no approximation"
         sign = "the sign is right, the size is not" if found * truth > 0 else "not even the sign is right"
         return f"it is not {found:.4g}; {sign if truth else 'it is zero'}"
-    wrong = np.abs(found - truth) > within * (float(np.abs(truth).max()) or 1.0)
+    wrong = np.abs(found - truth) > within * _scale(truth)
     first = tuple(map(int, np.argwhere(wrong)[0]))
     ratio = found[wrong] / np.where(truth[wrong] == 0, np.nan, truth[wrong])
     if wrong.all() and np.ptp(ratio) < 1e-3 * abs(ratio[0]):

@@ -91,6 +91,7 @@ class ExerciseSet:
 def make(chapter: str | int, seed: int) -> ExerciseSet:
     """The exercises of a chapter with the numbers of another seed: a class set. Seed 0 has the course's own numbers.
 
+    An exercise whose answer is a function, such as 2.2, has the same solution for every seed.
     Raises UnknownExerciseError for a chapter that is not there.
 
     >>> from tinygrad_lstm import learn
