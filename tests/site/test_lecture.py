@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tinygrad_lstm import lab
+from viz.style import fonts
 
 pytest.importorskip("matplotlib")
 LECTURE = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "lecture.py"))
@@ -27,13 +28,14 @@ def test_a_slide_has_a_title_a_sentence_a_number_and_a_picture(slide: Any) -> No
     assert (drawn.get("width"), drawn.get("height")) == ("1280", "720")
     words = [text.text for text in drawn.findall(f"{SVG}text")]
     claim = slide.result.claim
-    assert words == ["The RNN problem", claim.sentence, "39", "crossings", f"{claim.id}, 1"]
+    assert words == ["The RNN problem", claim.sentence, claim.expected, "39", "crossings", "Claim P1, slide 1"]
     (picture,) = drawn.findall(f"{SVG}svg")
     x, y, wide, high = (float(picture.get(name, "")) for name in ("x", "y", "width", "height"))
     assert x >= 0
     assert x + wide <= 1280
-    assert y >= 150
-    assert y + high <= 610
+    assert y >= 180 > max(line.y for line in slide.lines if line.y < 400)
+    assert y + high <= 600
+    assert all(fonts.width(line.words, line.size) < 0.87 * (1280 - 128) for line in slide.lines)
 
 
 def test_its_image_is_as_large(slide: Any, tmp_path: Path) -> None:
