@@ -46,6 +46,11 @@ def test_its_image_is_as_large(slide: Any, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["slide.png"]
 
 
+@pytest.mark.slow
+def test_every_section_of_the_notes_has_a_slide() -> None:
+    assert [made.section for made in LECTURE["slides"](quick=True)] == list(lab.sections())
+
+
 def test_long_sentences_are_broken_into_lines() -> None:
     lines = LECTURE["wrapped"]("word " * 60, 22)
     assert len(lines) > 1
