@@ -93,15 +93,19 @@ class Slide(NamedTuple):
         ]
 
     @property
+    def words(self) -> str:
+        """What it shows, for those who hear it."""
+        value, said = self.figure
+        return f"{self.section.title}. {self.result.claim.sentence} {said}: {value}"
+
+    @property
     def svg(self) -> str:
         """The slide as a document."""
-        value, said = self.figure
-        words = markup(f"{self.result.claim.sentence} {said}: {value}")
         rows = [fitted(self.result.svg() or ""), *(line.svg for line in self.lines)]
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{HIGH}" viewBox="0 0 {WIDE} {HIGH}" '
             f'role="img" font-family="{",".join(FAMILIES)},sans-serif"><title>{markup(self.section.title)}</title>'
-            f'<desc>{words}</desc><rect width="{WIDE}" height="{HIGH}" fill="#FFFFFF"/>{"".join(rows)}</svg>'
+            f'<desc>{markup(self.words)}</desc><rect width="{WIDE}" height="{HIGH}" fill="#FFFFFF"/>{"".join(rows)}</svg>'
         )
 
 
@@ -176,7 +180,9 @@ def picture_file(slide: Slide, file: Path) -> Path:
 
 def deck(shown: list[Slide]) -> str:
     """The page that shows them one after the other, and a player at the end."""
-    parts = [f'<section id="{slide.name}">{slide.svg}</section>' for slide in shown]
+    parts = [
+        f'<section id="{slide.name}"><img src="{slide.name}.svg" alt="{markup(slide.words)}"></section>' for slide in shown
+    ]
     frame = '<iframe src="player.html" title="Backpropagation through an LSTM, step by step"></iframe>'
     parts.append(f'<section id="player">{frame}</section>')
     return Template(PAGE.read_text("utf-8")).substitute(slides="\n".join(parts))

@@ -65,6 +65,7 @@ def test_a_number_is_more_than_a_rounding_error() -> None:
 @pytest.mark.slow
 def test_the_deck_goes_on_with_the_arrow_keys(slide: Any, browser: Any, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text(LECTURE["deck"]([slide]), "utf-8")
+    (tmp_path / f"{slide.name}.svg").write_text(slide.svg, "utf-8")
     (tmp_path / "player.html").write_text("<!doctype html><title>player</title>", "utf-8")
     page = browser.new_context(offline=True).new_page()
     said: list[str] = []
@@ -72,6 +73,9 @@ def test_the_deck_goes_on_with_the_arrow_keys(slide: Any, browser: Any, tmp_path
     page.goto((tmp_path / "index.html").as_uri())
     place = page.locator("#place")
     assert place.text_content() == "1 of 2"
+    assert page.locator("img").evaluate("image => [image.naturalWidth, image.naturalHeight]") == [1280, 720]
+    shown, below = (page.locator(part).bounding_box() for part in ("img", "nav"))
+    assert shown["y"] + shown["height"] <= below["y"]
     page.keyboard.press("ArrowRight")
     assert place.text_content() == "2 of 2"
     assert page.url.endswith("#player")
