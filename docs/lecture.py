@@ -105,7 +105,8 @@ class Slide(NamedTuple):
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{HIGH}" viewBox="0 0 {WIDE} {HIGH}" '
             f'role="img" font-family="{",".join(FAMILIES)},sans-serif"><title>{markup(self.section.title)}</title>'
-            f'<desc>{markup(self.words)}</desc><rect width="{WIDE}" height="{HIGH}" fill="#FFFFFF"/>{"".join(rows)}</svg>'
+            f"<desc>{markup(self.words)}</desc>"
+            f'<rect width="{WIDE}" height="{HIGH}" fill="#FFFFFF"/>{"".join(rows)}</svg>'
         )
 
 
@@ -181,7 +182,8 @@ def picture_file(slide: Slide, file: Path) -> Path:
 def deck(shown: list[Slide]) -> str:
     """The page that shows them one after the other, and a player at the end."""
     parts = [
-        f'<section id="{slide.name}"><img src="{slide.name}.svg" alt="{markup(slide.words)}"></section>' for slide in shown
+        f'<section id="{slide.name}"><img src="{slide.name}.svg" alt="{markup(slide.words)}"></section>'
+        for slide in shown
     ]
     frame = '<iframe src="player.html" title="Backpropagation through an LSTM, step by step"></iframe>'
     parts.append(f'<section id="player">{frame}</section>')
