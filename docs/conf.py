@@ -37,6 +37,7 @@ nb_output_stderr = "remove-warn"  # what a page prints there is a fault of the p
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {name: name for name in ("ArrayLike", "DTypeLike")}  # NumPy's names, not what they stand for
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 

@@ -25,11 +25,38 @@ from tinygrad_lstm.escaping import markup
 from tinygrad_lstm.files import whole_file
 from tinygrad_lstm.lab.conditions import show
 from viz.output.png_by_graphviz import NoGraphvizError
-from viz.scene.legend import wrap
+from viz.style import fonts
 
 WIDE, HIGH, MARGIN = 1280, 720, 64
-ROOM = (WIDE - 2 * MARGIN, 430)  # for the picture, from 150 points below the top
+ROOM, TOP = (WIDE - 2 * MARGIN, 420), 180  # for the picture, below the words
+GREY = "#5F6C7B"
+FAMILIES = ("Helvetica", "Arial", "Liberation Sans")
 PAGE = Path(__file__).with_name("lecture_page.html")
+
+
+class Line(NamedTuple):
+    """A line of words on a slide, from its left margin or up to its right one."""
+
+    words: str
+    y: float
+    size: float
+    bold: bool = False
+    colour: str = "#1F2933"
+    end: bool = False
+
+    @property
+    def x(self) -> int:
+        """Where it begins, or ends."""
+        return WIDE - MARGIN if self.end else MARGIN
+
+    @property
+    def svg(self) -> str:
+        """As an element of a document."""
+        look = ' text-anchor="end"' * self.end + ' font-weight="bold"' * self.bold
+        return (
+            f'<text x="{self.x}" y="{self.y:g}" font-size="{self.size:g}"{look} fill="{self.colour}">'
+            f"{markup(self.words)}</text>"
+        )
 
 
 class Slide(NamedTuple):
@@ -52,31 +79,47 @@ class Slide(NamedTuple):
         return show(check.value), check.name
 
     @property
+    def lines(self) -> list[Line]:
+        """Its words: the section and the statement above the picture, the number and what it is of below."""
+        claim, (value, said) = self.result.claim, self.figure
+        sentence = wrapped(claim.sentence, 22)
+        return [
+            Line(self.section.title, 72, 38, bold=True),
+            *(Line(line, 112 + 28 * k, 22) for k, line in enumerate(sentence)),
+            Line(claim.expected, 112 + 28 * len(sentence), 18, colour=GREY),
+            Line(value, 654, 44, bold=True, colour="#D55E00"),
+            Line(said, 688, 18, colour=GREY),
+            Line(f"Claim {claim.id}, slide {self.number}", 688, 18, colour=GREY, end=True),
+        ]
+
+    @property
+    def words(self) -> str:
+        """What it shows, for those who hear it."""
+        value, said = self.figure
+        return f"{self.section.title}. {self.result.claim.sentence} {said}: {value}"
+
+    @property
     def svg(self) -> str:
         """The slide as a document."""
-        value, said = self.figure
-        claim = self.result.claim
-        rows = [
-            text(self.section.title, 72, 38, bold=True),
-            *(text(line, 112 + 30 * k, 22) for k, line in enumerate(wrap(claim.sentence, ROOM[0], 22))),
-            fitted(self.result.svg() or ""),
-            text(value, 650, 44, bold=True, colour="#D55E00"),
-            text(said, 684, 18, colour="#5F6C7B"),
-            text(f"{claim.id}, {self.number}", 684, 18, colour="#5F6C7B", end=True),
-        ]
-        words = markup(f"{claim.sentence} {said}: {value}")
+        rows = [fitted(self.result.svg() or ""), *(line.svg for line in self.lines)]
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{HIGH}" viewBox="0 0 {WIDE} {HIGH}" '
-            f'role="img" font-family="Helvetica,Arial,sans-serif"><title>{markup(self.section.title)}</title>'
-            f'<desc>{words}</desc><rect width="{WIDE}" height="{HIGH}" fill="#FFFFFF"/>{"".join(rows)}</svg>'
+            f'role="img" font-family="{",".join(FAMILIES)},sans-serif"><title>{markup(self.section.title)}</title>'
+            f"<desc>{markup(self.words)}</desc>"
+            f'<rect width="{WIDE}" height="{HIGH}" fill="#FFFFFF"/>{"".join(rows)}</svg>'
         )
 
 
-def text(words: str, y: float, size: float, bold: bool = False, colour: str = "#1F2933", end: bool = False) -> str:
-    """A line of a slide."""
-    place = f'x="{WIDE - MARGIN}" text-anchor="end"' if end else f'x="{MARGIN}"'
-    weight = ' font-weight="bold"' * bold
-    return f'<text {place} y="{y:g}" font-size="{size:g}"{weight} fill="{colour}">{markup(words)}</text>'
+def wrapped(words: str, size: float) -> list[str]:
+    """The words as lines of a slide; they have room to spare, for a machine may set them in a wider face."""
+    lines = [""]
+    for word in words.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if fonts.width(longer, size) > 0.87 * ROOM[0]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def fitted(svg: str) -> str:
@@ -87,7 +130,7 @@ def fitted(svg: str) -> str:
     _, _, wide, high = map(float, box[1].split())
     scale = min(ROOM[0] / wide, ROOM[1] / high)
     w, h = wide * scale, high * scale
-    place = f'x="{(WIDE - w) / 2:.1f}" y="{170 + (ROOM[1] - h) / 2:.1f}" width="{w:.1f}" height="{h:.1f}"'
+    place = f'x="{(WIDE - w) / 2:.1f}" y="{TOP + (ROOM[1] - h) / 2:.1f}" width="{w:.1f}" height="{h:.1f}"'
     head = re.sub(r'\s(width|height|style)="[^"]*"', "", inner[: inner.index(">")])
     return f"{head} {place}{inner[inner.index('>') :]}"
 
@@ -105,17 +148,17 @@ def slides(quick: bool) -> Iterator[Slide]:
 def png(slide: Slide, path: Path) -> None:
     """The slide as an image: the same words around the picture, set by matplotlib."""
     import matplotlib.pyplot as plt
+    from matplotlib.font_manager import get_font_names
 
-    value, said = slide.figure
     figure = plt.figure(figsize=(WIDE / 100, HIGH / 100), dpi=100, facecolor="white")
-    for words, y, size, weight, colour in (
-        (slide.section.title, 80, 38, "bold", "#1F2933"),
-        ("\n".join(wrap(slide.result.claim.sentence, ROOM[0], 22)), 150, 22, "normal", "#1F2933"),
-        (value, 650, 44, "bold", "#D55E00"),
-        (said, 690, 18, "normal", "#5F6C7B"),
-    ):
-        figure.text(MARGIN / WIDE, 1 - y / HIGH, words, size=0.72 * size, weight=weight, color=colour, va="bottom")
-    axes = figure.add_axes((MARGIN / WIDE, 1 - 600 / HIGH, ROOM[0] / WIDE, ROOM[1] / HIGH))
+    families = [name for name in (*FAMILIES, "DejaVu Sans") if name in get_font_names()]
+    for line in slide.lines:
+        figure.text(
+            line.x / WIDE, 1 - line.y / HIGH, line.words, size=0.72 * line.size, color=line.colour, family=families,
+            weight="bold" if line.bold else "normal", ha="right" if line.end else "left", va="baseline",
+            parse_math=False,
+        )  # fmt: skip
+    axes = figure.add_axes((MARGIN / WIDE, 1 - (TOP + ROOM[1]) / HIGH, ROOM[0] / WIDE, ROOM[1] / HIGH))
     with TemporaryDirectory() as folder:
         axes.imshow(plt.imread(picture_file(slide, Path(folder) / "picture.png")), interpolation="antialiased")
     axes.set_axis_off()
@@ -138,7 +181,10 @@ def picture_file(slide: Slide, file: Path) -> Path:
 
 def deck(shown: list[Slide]) -> str:
     """The page that shows them one after the other, and a player at the end."""
-    parts = [f'<section id="{slide.name}">{slide.svg}</section>' for slide in shown]
+    parts = [
+        f'<section id="{slide.name}"><img src="{slide.name}.svg" alt="{markup(slide.words)}"></section>'
+        for slide in shown
+    ]
     frame = '<iframe src="player.html" title="Backpropagation through an LSTM, step by step"></iframe>'
     parts.append(f'<section id="player">{frame}</section>')
     return Template(PAGE.read_text("utf-8")).substitute(slides="\n".join(parts))

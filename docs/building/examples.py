@@ -23,12 +23,13 @@ from viz.output.notebook import beside_others
 
 DOCS = Path(__file__).resolve().parent.parent
 SCRIPTS = DOCS.parent / "examples"
-COPIES, PICTURES = DOCS / "_build" / "examples", DOCS / "_build" / "example_pictures"
+COPIES = DOCS / "_build" / "examples"
+PICTURES = COPIES / "out"  # beside the copies, which sphinx-gallery runs in their folder: no page names this machine's
 HEAD = """Examples
 ========
 
 Numbered scripts, each one idea: ``python examples/01_scalar_chain.py`` prints its numbers and draws its picture into
-``out/``. What stands here was run when this site was built, with ``--quick``.
+``out/``, in a checkout of the project. What stands here was run when this site was built, with ``--quick``.
 """
 
 
@@ -40,6 +41,7 @@ def settings() -> dict[str, Any]:
         "image_scrapers": ("building.examples.scrape",), "reset_modules": (), "capture_repr": (),
         "write_computation_times": False, "download_all_examples": False, "show_signature": False,
         "min_reported_time": 1e9, "abort_on_example_error": True,
+        "notebook_extensions": set(),  # a script reads its command line, which a notebook does not have
     }  # fmt: skip
 
 
@@ -94,7 +96,7 @@ def with_title(docstring: str) -> str:
 
 def arguments(gallery: dict[str, Any], script: dict[str, Any]) -> list[str]:
     """The arguments of a script on its command line."""
-    return ["--quick", "--out", str(PICTURES / Path(script["src_file"]).stem)]
+    return ["--quick", "--out", f"{PICTURES.name}/{Path(script['src_file']).stem}"]
 
 
 def scrape(block: Any, variables: dict[str, Any], gallery: dict[str, Any]) -> str:

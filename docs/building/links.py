@@ -27,12 +27,20 @@ def full_name(words: str) -> str:
     return f"{SHORT.get(first, first)}.{rest}"
 
 
+def is_within(node: nodes.Node, *kinds: type[nodes.Node]) -> bool:
+    """Whether an ancestor of a node is of one of these kinds: a link's words may be wrapped more than once."""
+    while (node := node.parent) is not None:
+        if isinstance(node, kinds):
+            return True
+    return False
+
+
 def link(app: Sphinx, tree: nodes.document, page: str) -> None:
     """Make links of the literals of a page that are names of the reference."""
     known = app.env.domains["py"].data["objects"]
     for literal in list(tree.findall(nodes.literal)):
         entry = known.get(full_name(literal.astext()))
-        inside = isinstance(literal.parent, nodes.reference | nodes.title) or "xref" in literal["classes"]
+        inside = is_within(literal, nodes.reference, nodes.title) or "xref" in literal["classes"]
         if entry is None or inside:
             continue
         to = app.builder.get_relative_uri(page, entry.docname)

@@ -59,7 +59,8 @@ class Page(HTMLParser):
             self.loaded.append(given["href"])
         if re.fullmatch("h[1-6]", tag):
             self.headings.append(int(tag[1]))
-        if tag == "img" and not given.get("alt", "").strip():
+        words = given.get("alt", "").strip()
+        if tag == "img" and (not words or words in given.get("src", "")):
             self.mute.append(given.get("src", "")[:80])
 
 

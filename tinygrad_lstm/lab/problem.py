@@ -43,7 +43,7 @@ def gradient_passes_every_step(run: Run) -> None:
     ]
     run.expect("crossings", len(crossed), exactly(39))
     run.expect("in the order 40 ... 2", crossed == list(range(40, 1, -1)), exactly(True))
-    short = nn.RNN(3, 8).unroll(tg.randn(6, 2, 3))
+    short = nn.RNN(3, 8).unroll(tg.randn(4, 2, 3))
     loss = (short.steps[-1].h ** 2).sum()
     run.draw(viz.gradient_paths, loss, short)
 

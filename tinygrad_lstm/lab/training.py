@@ -62,7 +62,7 @@ def shared_weights(run: Run) -> None:
     run.compare("loss", total.data, shared.data)
     summed = (parts[:-1] if run.is_broken("last copy left out") else parts).sum(axis=0)
     run.compare("dL/dU", summed, tg.grad(shared, cell.U, retain_graph=True)[0])
-    run.draw(viz.draw, shared, view="op", depth=1)
+    run.draw(viz.draw, (nn.unroll(cell, x[:3]).output ** 2).sum(), view="op", depth=1)
 
 
 @section.count(

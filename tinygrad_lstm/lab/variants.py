@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lstm as tg
+import viz
 from tinygrad_lstm import nn
 from tinygrad_lstm.data import france
 from tinygrad_lstm.lab.cells import NoBelt, look_at_c, sigmoid
@@ -43,6 +44,7 @@ def gates_look_at_the_cell(run: Run) -> None:
                    "o": z[2] + cell.p_o.data * seen.data}  # fmt: skip
         worst = max(worst, *(difference(now.named[gate], sigmoid(z)) for gate, z in by_hand.items()))
     run.expect("largest difference of a gate", worst, below(1e-12))
+    run.draw(viz.draw, lstm.unroll(x[:1]), view="cell")
 
 
 @section.identity(
