@@ -21,9 +21,7 @@ NO_EXAMPLE = {  # what a claim's function is given; and what needs a file, or a 
     "lab.Run", "data.read_text", "data.digits", "data.language_reference", "training.JSONLog",
     "training.TensorBoardLog", "interop.torch.Run", "interop.torch.load", "interop.torch.load_state_dict",
     "interop.torch.mirror", "interop.torch.run", "interop.torch.save", "interop.keras.load",
-    "interop.keras.read_weights",
-
-    "interop.keras.set_weights",
+    "interop.keras.read_weights", "interop.keras.set_weights",
 }  # fmt: skip
 
 
