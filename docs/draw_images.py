@@ -1,7 +1,6 @@
-"""Draw the README's pictures: python docs/draw_images.py
+"""Draw the README's picture: python docs/draw_images.py
 
-One LSTM with random weights, three steps, a batch of four: the last hidden state is asked to be 0.5 everywhere. And an
-RNN, a GRU and an LSTM over forty steps on one scale.
+One LSTM with random weights, three steps, a batch of four: the last hidden state is asked to be 0.5 everywhere.
 """
 
 from pathlib import Path
@@ -18,11 +17,5 @@ lstm = nn.LSTM(input_size=4, hidden_size=8)
 h0, c0 = tg.zeros(1, 4, 8, requires_grad=True), tg.zeros(1, 4, 8, requires_grad=True)
 trajectory = lstm.unroll(2 * tg.randn(3, 4, 4), (h0, c0))
 loss = ((trajectory.steps[-1].h - 0.5) ** 2).sum()
-runs = {}
-for name, layer in (("RNN", nn.RNN), ("GRU", nn.GRU), ("LSTM", nn.LSTM)):
-    tg.manual_seed(1)
-    run = layer(3, 8).unroll(tg.randn(40, 2, 3))
-    runs[name] = (run.steps[-1].h ** 2).sum(), run
 for suffix, theme in THEMES:
     print(viz.gradient_paths(loss, trajectory, theme=theme).save(IMAGES / f"gradient_paths{suffix}.svg"))
-    print(viz.compare(runs, theme=theme).save(IMAGES / f"three_cells{suffix}.svg"))
