@@ -30,6 +30,8 @@ LOOKED_AT = [
     "notes",
     "faq",
     "course/index",
+    "course/07_two_paths",
+    "real_models",
     "auto_examples/index",
     "design",
     "coming_from/pytorch",
