@@ -23,26 +23,10 @@ OWN = [page for page in PAGES if page.relative_to(SITE).parts[0] not in ("galler
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PAGES, reason="the site is not built (make docs)")]
 PHONE, LAPTOP = 400, 1400
 LOOKED_AT = [
-<<<<<<< HEAD
-    "index", "reference/ops", "reference/nn", "gallery", "notes", "faq", "course/index", "auto_examples/index",
+    "index", "reference/ops", "reference/nn", "gallery", "notes", "faq", "course/index", "course/07_two_paths",
+    "real_models", "auto_examples/index",
     "design", "coming_from/pytorch", "glossary",
 ]  # fmt: skip
-=======
-    "index",
-    "reference/ops",
-    "reference/nn",
-    "gallery",
-    "notes",
-    "faq",
-    "course/index",
-    "course/07_two_paths",
-    "real_models",
-    "auto_examples/index",
-    "design",
-    "coming_from/pytorch",
-    "glossary",
-]
->>>>>>> f05274ba0a02e80ed17245d34804ef1259488a3c
 
 
 def name_of(page: Path) -> str:
