@@ -61,7 +61,7 @@ class Page(HTMLParser):
         if re.fullmatch("h[1-6]", tag):
             self.headings.append(int(tag[1]))
         words = given.get("alt", "").strip()
-        if tag == "img" and (not words or words in given.get("src", "")):
+        if tag == "img" and words in ("", given.get("src")):
             self.mute.append(given.get("src", "")[:80])
 
 
