@@ -103,7 +103,7 @@ def the_past_teaches_nothing(run: Run) -> None:
 @section.experiment(
     "P5'", "How fast it vanishes is a matter of U, and of how far tanh is driven.", dtype=float, broken=["U fixed"],
     correction="A vanilla RNN does not vanish by nature: with an orthogonal U and small inputs a tenth of the gradient "
-    "is left after 99 steps. With U uniform in ±1/√H, as frameworks draw it, nothing is.",
+    "is left after 99 steps. With U uniform in ±1/√H, as PyTorch draws it, nothing is.",
 )  # fmt: skip
 def how_fast_depends_on_the_weights(run: Run) -> None:
     """Small inputs, 99 steps back, two ways to draw U: uniform in ±1/√H, and a rotation."""
