@@ -73,7 +73,7 @@ def recurrent_weights(rng: np.random.Generator) -> Numbers:
 
 @chapter.exercise("5.2", "The scale at which it neither vanishes nor explodes", recurrent_weights, hints=(
     "Where the slope is 1, n steps back multiply by (s U)ᵀ n times. How does such a product grow with n?",
-    "In the long run it grows as |λ|ⁿ, where λ is the largest eigenvalue in size; how far one step stretches is less telling.",
+    "In the long run it grows as |λ|ⁿ, where λ is the largest eigenvalue in size; one step may do more or less.",
     "`np.abs(np.linalg.eigvals(U)).max()` is the spectral radius. Which s makes that of s U equal to 1?",
 ))  # fmt: skip
 def scale(answer: Any, U: Any) -> str:
