@@ -38,6 +38,8 @@ KINDS = {
 }
 PARTICULAR: dict[str, list[Any]] = {
     "nonlinearity": ["sin", None, 3, ["tanh"]],
+    "gate": ["sin", None, 3, ["tanh"], tg.tanh],
+    "candidate": ["sin", None, 3, ["tanh"], tg.tanh],
     "bidirectional": ["both", 2, None, [1], NAN],
     "proj_size": [-1, 2.5, "3", True, NAN, H, H + 1, [2], None],
     "padding_idx": [D, -D - 1, 1.0, "1", True, NAN, [1], Thing()],

@@ -24,7 +24,7 @@ SETUP = r"""
 import warnings
 warnings.filterwarnings("error", module=r"(tinygrad_lstm|viz)\b")
 import matplotlib.pyplot as plt, numpy as np, tinygrad_lstm as tg, viz
-from tinygrad_lstm import lab, nn, optim, paths
+from tinygrad_lstm import lab, learn, nn, optim, paths
 from tinygrad_lstm.training import BeltShare, Update
 from viz import plots
 tg.manual_seed(0)
@@ -76,6 +76,9 @@ CELLS: dict[str, set[str]] = {
     "tg.memory(loss)": TABLE,
     "lab.claims['P6'].run()": TABLE,
     "tg.trace(y)": TABLE,
+    "learn.show('0.1')": {"text/plain", "text/markdown"},
+    "learn.hint('0.1')": TABLE,
+    "learn.check('0.1', 3)": TABLE,
     "tg.explain_grad(loss, U)": WORDS,
     "tg.program(loss)": WORDS,
     "tg.graph_of(loss)": WORDS,

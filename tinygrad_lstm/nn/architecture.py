@@ -43,7 +43,8 @@ class UnknownError(Exception):
 def architecture(module: Module) -> dict[str, Description]:
     """The description of a module under "", or, of a module of the user's own, those of its parts by their names.
 
-    A module whose weights are shared among its parts is described by those parts that have all of theirs.
+    A module whose weights are shared among its parts is described by those parts that have all of theirs. One that is
+    nested too deep for Python to go through has none.
 
     >>> from tinygrad_lstm import nn
     >>> architecture(nn.Linear(3, 2))
@@ -67,6 +68,8 @@ def architecture(module: Module) -> dict[str, Description]:
             if not named.issuperset(_names(part, f"{name}." if name else "")):
                 raise UnknownError
             found[name] = described
+        except RecursionError:
+            return {}
         except UnknownError:
             waiting += reversed([(f"{name}.{own}" if name else own, inner) for own, inner in part.children()])
     return found

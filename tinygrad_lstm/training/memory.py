@@ -6,7 +6,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from tinygrad_lstm import nn
+from tinygrad_lstm import Tensor, nn
+from tinygrad_lstm.nn.activated_cells import FUNCTIONS
 from tinygrad_lstm.paths import half_life
 
 Array: TypeAlias = np.ndarray
@@ -36,8 +37,18 @@ def memory_of(name: str, cell: nn.Cell) -> Memory:
     for gate, sign in zip(blocks, cell.memory, strict=False):
         bias = biases.get(gate)
         if (sign == 1 or (sign == -1 and 1 not in cell.memory)) and bias is not None and np.isfinite(bias).all():
-            keeps, lives = gate, half_life(np.exp(-np.logaddexp(0.0, -sign * bias))).tolist()
+            keeps, lives = gate, half_life(kept_by(cell, sign, bias)).tolist()
     return Memory(name, type(cell).__name__.removesuffix("Cell"), cell.hidden_size, values, keeps, lives)
+
+
+def kept_by(cell: nn.Cell, sign: int, bias: Array) -> Array:
+    """What a step keeps of the old state where x and h are 0: the gate, or, for -1, what the gate leaves."""
+    function = getattr(cell, "gate", "sigmoid")
+    if function == "sigmoid":
+        kept: Array = np.exp(-np.logaddexp(0.0, -sign * bias))
+        return kept
+    opened: Array = FUNCTIONS[function](Tensor(bias)).data.clip(0, 1)
+    return opened if sign == 1 else 1 - opened
 
 
 def blocks_of(cell: Any) -> tuple[dict[str, Array], dict[str, Array]]:
