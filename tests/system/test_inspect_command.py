@@ -98,7 +98,9 @@ def test_json_is_for_another_program(tmp_path: Path) -> None:
     assert found["cells"][0]["eigenvalues"] == {"r": "nan", "z": "nan", "n": "nan"}
 
 
+@pytest.mark.oracle
 def test_a_model_of_keras(tmp_path: Path) -> None:
+    os.environ["KERAS_BACKEND"] = "numpy"
     keras = pytest.importorskip("keras", reason="Keras is not installed")
     model = keras.Sequential([keras.Input((4, 3)), keras.layers.LSTM(5), keras.layers.Dense(2)])
     model.save(tmp_path / "model.keras")
