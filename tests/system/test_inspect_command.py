@@ -99,6 +99,7 @@ def test_json_is_for_another_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
 def test_a_model_of_keras(tmp_path: Path) -> None:
     os.environ["KERAS_BACKEND"] = "numpy"
     keras = pytest.importorskip("keras", reason="Keras is not installed")
