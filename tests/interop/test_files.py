@@ -144,7 +144,7 @@ def test_a_file_that_does_not_give_the_weights_back_is_not_there(
     [
         *EXPORTED, nn.RNN(3, 5, nonlinearity="relu"), nn.GRU(3, 5, bidirectional="sum"),
         nn.Recurrent(3, 5, cell=nn.ResetBeforeGRUCell), nn.RNN(3, 5, 2), nn.LSTM(3, 5).astype(float),
-        nn.Recurrent(3, 5, cell=partial(nn.ActivatedRNNCell, nonlinearity="exp")),
+        nn.Recurrent(3, 5, cell=partial(nn.ActivatedRNNCell, nonlinearity="softplus")),
         nn.LSTM(3, 5, cell=partial(nn.ActivatedLSTMCell, gate="hard_sigmoid_6", candidate="softsign")),
         nn.GRU(3, 5, cell=partial(nn.ActivatedGRUCell, candidate="elu")),
         nn.GRU(3, 5, cell=partial(nn.ActivatedResetBeforeGRUCell, gate="hard_sigmoid_6")),

@@ -52,8 +52,7 @@ def test_the_saved_pictures_are_small(name: str) -> None:
     assert 10_000 < (DOCS / "images" / f"{name}.svg").stat().st_size < 300_000
 
 
-@pytest.mark.oracle
-@pytest.mark.slow
+@pytest.mark.slow  # and skipped where their packages, the extra "models", are not installed
 def test_real_networks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in [*REAL.values(), "onnx", "h5py", "IPython"]:
         if importlib.util.find_spec(name) is None:
