@@ -23,7 +23,7 @@ OWN = [page for page in PAGES if page.relative_to(SITE).parts[0] not in ("galler
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PAGES, reason="the site is not built (make docs)")]
 PHONE, LAPTOP = 400, 1400
 LOOKED_AT = [
-    "index", "reference/ops", "reference/nn", "gallery", "notes", "faq", "course/index", "course/07_two_paths",
+    "index", "reference/ops", "reference/paths", "gallery", "notes", "faq", "course/index", "course/07_two_paths",
     "real_models", "auto_examples/index",
     "design", "coming_from/pytorch", "glossary",
 ]  # fmt: skip
