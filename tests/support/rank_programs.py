@@ -29,11 +29,11 @@ T, B, D, H, SHARDS, UPDATES = 12, 10, 3, 8, 4, 12
 
 def digest(*values: Any) -> str:
     """A number for arrays and states, in which every bit counts."""
-    told = hashlib.sha256()
+    found = hashlib.sha256()
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
         for value in values:
-            told.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
-    return told.hexdigest()[:16]
+            found.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+    return found.hexdigest()[:16]
 
 
 def report(*values: Any) -> None:

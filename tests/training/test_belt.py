@@ -1,4 +1,4 @@
-"""What learning does to the ways of the gradient: the figure of example 06, its numbers asserted."""
+"""What learning does to the paths of the gradient: the figure of example 06, its numbers asserted."""
 
 from __future__ import annotations
 
