@@ -75,7 +75,24 @@ class ActivatedRNNCell(Gates):
         return f"{super().extra_repr()}, {self.nonlinearity}"
 
 
-class ActivatedLSTMCell(LSTMCell):
+class Activated(Gates):
+    """What such cells share: gates go through σ, the function ``gate``, and candidates through φ, ``candidate``."""
+
+    gate: str
+    candidate: str
+
+    def set_functions(self, gate: str, candidate: str) -> None:
+        """Choose σ and φ; ArgumentError for a name that is not in ``FUNCTIONS``."""
+        check_function("gate", gate)
+        check_function("candidate", candidate)
+        self.gate, self.candidate = gate, candidate
+
+    def extra_repr(self) -> str:
+        """Sizes and functions."""
+        return f"{super().extra_repr()}, {self.gate}, {self.candidate}"
+
+
+class ActivatedLSTMCell(Activated, LSTMCell):
     """f, i and o = σ(...), C̃ = φ(...) and h' = o ⊙ φ(C'), with any σ and φ of ``FUNCTIONS``.
 
     Keras before 2.3 has hard sigmoids: ``nn.LSTM(3, 5, cell=partial(nn.ActivatedLSTMCell, gate="hard_sigmoid"))``.
@@ -84,18 +101,13 @@ class ActivatedLSTMCell(LSTMCell):
     ActivatedLSTMCell(3 -> 5, hard_sigmoid, tanh, 180 parameters)
     """
 
-    gate: str  # σ
-    candidate: str  # φ
-
     @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, gate: str = "sigmoid", candidate: str = "tanh",
         forget_bias: float | None = None, init: Init = None, dtype: DTypeLike | None = None,
     ) -> None:  # fmt: skip
-        check_function("gate", gate)
-        check_function("candidate", candidate)
+        self.set_functions(gate, candidate)
         super().__init__(input_size, hidden_size, bias, forget_bias=forget_bias, init=init, dtype=dtype)
-        self.gate, self.candidate = gate, candidate
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The next (h, c)."""
@@ -111,30 +123,21 @@ class ActivatedLSTMCell(LSTMCell):
         label(f=f, i=i, g=g, c=c, o=o, h=h)
         return h, c
 
-    def extra_repr(self) -> str:
-        """Sizes and functions."""
-        return f"{super().extra_repr()}, {self.gate}, {self.candidate}"
 
-
-class ActivatedGRUCell(GRUCell):
+class ActivatedGRUCell(Activated, GRUCell):
     """r and z = σ(...), n = φ(...), with any σ and φ of ``FUNCTIONS``; reset after the product.
 
     >>> ActivatedGRUCell(3, 5, candidate="relu")
     ActivatedGRUCell(3 -> 5, sigmoid, relu, 140 parameters)
     """
 
-    gate: str  # σ
-    candidate: str  # φ
-
     @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, gate: str = "sigmoid", candidate: str = "tanh",
         init: Init = None, dtype: DTypeLike | None = None,
     ) -> None:  # fmt: skip
-        check_function("gate", gate)
-        check_function("candidate", candidate)
+        self.set_functions(gate, candidate)
         super().__init__(input_size, hidden_size, bias, init=init, dtype=dtype)
-        self.gate, self.candidate = gate, candidate
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """The next h."""
@@ -149,30 +152,21 @@ class ActivatedGRUCell(GRUCell):
         label(r=r, z=z, n=n, h=h)
         return h
 
-    def extra_repr(self) -> str:
-        """Sizes and functions."""
-        return f"{super().extra_repr()}, {self.gate}, {self.candidate}"
 
-
-class ActivatedResetBeforeGRUCell(ResetBeforeGRUCell):
+class ActivatedResetBeforeGRUCell(Activated, ResetBeforeGRUCell):
     """r and z = σ(...), n = φ(...), with any σ and φ of ``FUNCTIONS``; reset before the product.
 
     >>> ActivatedResetBeforeGRUCell(3, 5, gate="hard_sigmoid_6")
     ActivatedResetBeforeGRUCell(3 -> 5, hard_sigmoid_6, tanh, 135 parameters)
     """
 
-    gate: str  # σ
-    candidate: str  # φ
-
     @check_arguments
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, gate: str = "sigmoid", candidate: str = "tanh",
         init: Init = None, dtype: DTypeLike | None = None,
     ) -> None:  # fmt: skip
-        check_function("gate", gate)
-        check_function("candidate", candidate)
+        self.set_functions(gate, candidate)
         super().__init__(input_size, hidden_size, bias, init=init, dtype=dtype)
-        self.gate, self.candidate = gate, candidate
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """The next h."""
@@ -186,7 +180,3 @@ class ActivatedResetBeforeGRUCell(ResetBeforeGRUCell):
         h = (1 - z) * n + z * tag(h, "carry")
         label(r=r, z=z, n=n, h=h)
         return h
-
-    def extra_repr(self) -> str:
-        """Sizes and functions."""
-        return f"{super().extra_repr()}, {self.gate}, {self.candidate}"
